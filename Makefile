@@ -1,0 +1,82 @@
+# Everything is installed into .venv; files there (.venv/built, .venv/test-group, ...) record what is done already.
+#   PYTHON=python3.12   the Python to create .venv with
+#   ARGS="-k smoothing" more arguments for pytest, tests.accuracy, peers.py or asv
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test accuracy lint docs bench peers dashboard clean
+
+export PYTHON ?= python3
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+PY := .venv/bin/python
+ASV := ../.venv/bin/asv
+KERNELS := $(wildcard fastxent/_kernels/*.pyx fastxent/_kernels/*.pxd fastxent/_kernels/*.pxi)
+PEERS := torch==2.13.0 jax optax scikit-learn scipy tensorflow-cpu
+COMMITS ?= 5
+ARGS ?=
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/demo-group  ## train a classifier of handwritten digits with the compiled losses, and draw it
+	$(PY) examples/digits.py
+
+test: .venv/test-group  ## run the tests, once for each build of the kernels that this processor can execute
+	@builds=$$($(PY) -c "from fastxent import _isa; print(*_isa.available)"); \
+	for build in $$builds; do echo "FASTXENT_ISA=$$build"; FASTXENT_ISA=$$build $(PY) -m pytest $(ARGS); done
+
+accuracy: .venv/test-group  ## print the largest error of every function, in ulp, against mpmath
+	$(PY) -m tests.accuracy $(ARGS)
+
+lint: .venv/lint-group  ## check style, format and types
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	.venv/bin/cython-lint fastxent/_kernels
+	$(PY) -m mypy
+
+docs: .venv/docs-group  ## build the documentation into docs/_build/html
+	$(PY) -m sphinx --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build/html
+	@echo "The documentation is in $(CURDIR)/docs/_build/html/index.html"
+
+bench: .venv/bench-group .asv-machine  ## run every benchmark once, on the working tree: does it run at all?
+	cd asv_benchmarks && $(ASV) run --python=same --quick --show-stderr $(ARGS)
+
+peers: .venv-peers/installed  ## time fastxent beside NumPy, scikit-learn, SciPy, torch, JAX and TensorFlow
+	.venv-peers/bin/python asv_benchmarks/peers.py $(ARGS)
+
+# asv returns 2 when a benchmark failed on some commit: an old commit may lack a function, and the others still make a page.
+dashboard: .venv/bench-group .asv-machine  ## benchmark the last COMMITS=5 commits and serve the graphs
+	cd asv_benchmarks && { git rev-list --max-count=$(COMMITS) HEAD | $(ASV) run --skip-existing $(ARGS) HASHFILE:- || [ $$? -eq 2 ]; }
+	cd asv_benchmarks && $(ASV) publish && $(ASV) preview
+
+clean:  ## remove the environments and everything built
+	rm -rf .venv .venv-peers build dist *.egg-info docs/_build docs/generated asv_benchmarks/env asv_benchmarks/html
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis digits.png
+	rm -f fastxent/_kernels/*.c fastxent/_kernels/*.so fastxent/_kernels/*.html
+
+.venv/python:
+	@tools/make-venv .venv
+	@touch $@
+
+# PYTHONWARNINGS: setuptools explains on eight lines what an editable install is.
+.venv/built: .venv/python pyproject.toml setup.py $(KERNELS)
+	@echo "Compiling fastxent and installing it into .venv; this takes about a minute"
+	PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --editable .
+	@touch $@
+
+.venv/%-group: .venv/built
+	@echo "Installing the dependency group $* into .venv"
+	$(PY) -m pip install --quiet --group $*
+	@touch $@
+
+.venv-peers/installed: .venv/built
+	@tools/make-venv .venv-peers
+	PYTHONWARNINGS=ignore .venv-peers/bin/python -m pip install --quiet --editable . matplotlib
+	@for peer in $(PEERS); do echo "Installing $$peer into .venv-peers"; \
+	.venv-peers/bin/python -m pip install --quiet "$$peer" || echo "$$peer does not install here and is left out"; done
+	@touch $@
+
+.PHONY: .asv-machine
+.asv-machine: .venv/bench-group
+	@test -f ~/.asv-machine.json || (cd asv_benchmarks && $(ASV) machine --yes >/dev/null)

@@ -1,0 +1,56 @@
+"""The calls that are measured, one row per public function, on arrays made in the dtype that is asked for."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+import fastxent as fx
+
+
+def values(rng, shape, dtype):
+    """Logits without a target."""
+    return (rng.standard_normal(shape, dtype),)
+
+
+def logits_and_classes(rng, shape, dtype):
+    """Logits and class indices, as softmax losses take them."""
+    return rng.standard_normal(shape, dtype), rng.integers(0, shape[-1], shape[:-1])
+
+
+def probs_and_classes(rng, shape, dtype):
+    """Positive numbers and class indices; a clamped loss takes rows that do not sum to one as they are."""
+    return rng.random(shape, dtype), rng.integers(0, shape[-1], shape[:-1])
+
+
+def logits_and_shares(rng, shape, dtype):
+    """Logits and targets in [0, 1], as sigmoid losses take them."""
+    return rng.standard_normal(shape, dtype), rng.random(shape, dtype)
+
+
+# name: (its arguments, its outputs of the input's shape)
+CASES = {
+    "softmax_cross_entropy": (logits_and_classes, ()),
+    "softmax_cross_entropy_grad": (logits_and_classes, ("out",)),
+    "softmax_cross_entropy_grad_hess": (logits_and_classes, ("out", "hess_out")),
+    "clamped_cross_entropy": (probs_and_classes, ()),
+    "clamped_cross_entropy_grad": (probs_and_classes, ("out",)),
+    "sigmoid_cross_entropy": (logits_and_shares, ()),
+    "sigmoid_cross_entropy_grad": (logits_and_shares, ("out",)),
+    "sigmoid_cross_entropy_grad_hess": (logits_and_shares, ("out", "hess_out")),
+    "softmax": (values, ("out",)),
+    "log_softmax": (values, ("out",)),
+    "logsumexp": (values, ()),
+}
+FUNCTIONS = list(CASES)
+
+SHAPES = [(1_000_000, 2), (4096, 1000), (64, 128_256)]
+DTYPES = ["float32", "float64"]
+
+
+def prepared(function: str, shape: tuple[int, ...], dtype: str) -> Callable:
+    """The call, with its arguments bound: on one thread, and into outputs whose memory is there already."""
+    arguments, outputs = CASES[function]
+    args = arguments(np.random.default_rng(20), shape, dtype)
+    out = {name: np.ones_like(args[0]) for name in outputs}
+    return partial(getattr(fx, function), *args, n_threads=1, **out)

@@ -1,0 +1,14 @@
+"""The thin Python layer: calls so small that nearly all of their time is spent before the kernel starts."""
+
+from .cases import FUNCTIONS, prepared
+
+
+class Layer:
+    params = FUNCTIONS
+    param_names = ("function",)
+
+    def setup(self, function):
+        self.call = prepared(function, (8, 16), "float32")
+
+    def time_call(self, function):
+        self.call()

@@ -1,0 +1,26 @@
+"""Time and peak memory of whole calls: many rows of two classes, a thousand classes, a large vocabulary."""
+
+from .cases import DTYPES, FUNCTIONS, SHAPES, prepared
+
+
+class Calls:
+    params = (FUNCTIONS, SHAPES, DTYPES)
+    param_names = ("function", "shape", "dtype")
+
+    def setup(self, function, shape, dtype):
+        self.call = prepared(function, shape, dtype)
+
+
+class Time(Calls):
+    def time_call(self, function, shape, dtype):
+        self.call()
+
+
+class Memory(Calls):
+    """The difference between the two lines is what a call takes beside its arguments and outputs."""
+
+    def peakmem_call(self, function, shape, dtype):
+        self.call()
+
+    def peakmem_reference(self, function, shape, dtype):
+        pass

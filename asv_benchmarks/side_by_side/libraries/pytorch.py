@@ -1,0 +1,53 @@
+"""torch, eager, on tensors that share the arrays' memory."""
+
+import torch
+from torch.nn import functional as F
+
+
+def _calls(mean, x):
+    """The loss without and with autograd's graph."""
+    leaf = x.detach().requires_grad_()
+
+    def loss():
+        with torch.inference_mode():
+            return mean(x), None
+
+    def loss_and_gradient():
+        value = mean(leaf)
+        (grad,) = torch.autograd.grad(value, leaf)
+        return value.detach(), grad
+
+    return {"loss": loss, "loss + gradient": loss_and_gradient}
+
+
+def softmax(problem, n_threads):
+    torch.set_num_threads(n_threads)
+    target = torch.from_numpy(problem.target)
+    return _calls(lambda x: F.cross_entropy(x, target), torch.from_numpy(problem.rows))
+
+
+def sigmoid(problem, n_threads):
+    torch.set_num_threads(n_threads)
+    target = torch.from_numpy(problem.target)
+    return _calls(lambda x: F.binary_cross_entropy_with_logits(x, target), torch.from_numpy(problem.logits))
+
+
+def clamped(problem, n_threads):
+    torch.set_num_threads(n_threads)
+    index = torch.from_numpy(problem.target)[:, None]
+
+    def mean(q):
+        return -q.gather(1, index).clamp_min(problem.eps).log().mean()
+
+    return _calls(mean, torch.from_numpy(problem.logits))
+
+
+def log_softmax(problem, n_threads):
+    torch.set_num_threads(n_threads)
+    x = torch.from_numpy(problem.rows)
+
+    def values():
+        with torch.inference_mode():
+            return None, torch.log_softmax(x, problem.axis)
+
+    return {"log_softmax": values}

@@ -1,0 +1,140 @@
+"""What was measured, as lines for the terminal, as a Markdown table and as a picture."""
+
+import platform
+from collections import defaultdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from side_by_side.measure import Row
+
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "tensorflow": "tensorflow-cpu"}
+# the picture leaves out calls that are so small that the library's overhead is all there is to see
+PICTURE_FROM = 1_000_000
+LIMIT = {"color": "black", "linestyle": "--"}
+
+
+def duration(seconds: float) -> str:
+    """Three digits and the unit that fits."""
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.3g} µs"
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def blocks(rows: list[Row]) -> dict:
+    """The rows by shape, dtype, threads and kind of work: what is compared with each other."""
+    grouped = defaultdict(list)
+    for row in rows:
+        grouped[row.shape, row.dtype, row.threads, row.kind].append(row)
+    return grouped
+
+
+def ratio(row: Row, block: list[Row]) -> float | None:
+    """How many times as long as fastxent, with a reused result, this call takes."""
+    own = [other.seconds for other in block if other.library == "fastxent"]
+    return row.seconds / own[0] if own else None
+
+
+def lines(rows: list[Row]) -> list[str]:
+    """One line per call, the calls that do the same work together."""
+    text = []
+    for (shape, dtype, threads, kind), block in blocks(rows).items():
+        text.append(f"{shape.name}, {dtype}, {threads} thread{'s' * (threads > 1)}: {kind}")
+        for row in block:
+            times = ratio(row, block)
+            memory = row.bytes_per_element
+            text.append(
+                f"    {row.library:24}{duration(row.seconds):>10}{row.nanoseconds_per_element:12.3f} ns/element"
+                + (f"{times:9.2f} x" if times else " " * 11)
+                + (f"{memory:8.1f} bytes/element" if memory is not None else "")
+            )
+    return text
+
+
+def markdown(rows: list[Row]) -> str:
+    """For each number of threads and dtype, a table: a line per shape and kind of work, a column per library."""
+    libraries = _columns(rows)
+    parts = [machine(libraries)]
+    for threads, dtype in dict.fromkeys((row.threads, row.dtype) for row in rows):
+        chosen = [row for row in rows if (row.threads, row.dtype) == (threads, dtype)]
+        parts.append(f"\n### {dtype}, {threads} thread{'s' * (threads > 1)}\n")
+        parts.append("| shape | work | " + " | ".join(libraries) + " |")
+        parts.append("|---" * (2 + len(libraries)) + "|")
+        for (shape, _, _, kind), block in blocks(chosen).items():
+            cells = [_cell(library, block) for library in libraries]
+            parts.append(f"| {shape.name} | {kind} | " + " | ".join(cells) + " |")
+    parts.append(
+        "\nMedian time of a call, and in brackets how many times as long as fastxent's into a reused result."
+        "\nOf a peer's variants the fastest counts. B: bytes per element that a call takes at its peak beside its"
+        "\narguments, fresh results included. limits: the sum of the logits beside a loss, a copy beside a gradient."
+    )
+    return "\n".join(parts) + "\n"
+
+
+def _columns(rows):
+    """The variants of fastxent each, every other library once."""
+    names = [row.library if row.library.startswith("fastxent") else row.library.split(",")[0] for row in rows]
+    return sorted(dict.fromkeys(names), key=lambda name: (not name.startswith("fastxent"), name == "limits"))
+
+
+def _cell(library, block):
+    found = [row for row in block if row.library == library or row.library.startswith(f"{library}, ")]
+    found = [row for row in found if library != "fastxent" or row.library == library]
+    if not found:
+        return ""
+    row = min(found, key=lambda row: row.seconds)
+    times = ratio(row, block)
+    cell = duration(row.seconds)
+    if times and library != "fastxent":
+        cell += f" ({times:.2g}x)"
+    if row.bytes_per_element is not None:
+        cell += f", {max(0, row.bytes_per_element):.0f} B"
+    return cell
+
+
+def machine(libraries: list[str]) -> str:
+    """The processor and the versions, for whoever compares with numbers from elsewhere."""
+    cpuinfo = Path("/proc/cpuinfo")
+    models = [line for line in cpuinfo.read_text().splitlines() if "model name" in line] if cpuinfo.exists() else []
+    processor = f"{len(models)} x {models[0].partition(': ')[2]}" if models else platform.processor()
+    versions = []
+    for name in dict.fromkeys(library.split(",")[0] for library in libraries):
+        try:
+            versions.append(f"{name} {version(DISTRIBUTIONS.get(name, name))}")
+        except PackageNotFoundError:
+            continue
+    return f"{processor}, Python {platform.python_version()}, " + ", ".join(versions)
+
+
+def picture(rows: list[Row], path: str) -> None:
+    """Time per element against the number of classes, both logarithmic, in float32 on the fewest threads measured."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    threads = min(row.threads for row in rows)
+    chosen = [
+        row
+        for row in rows
+        if (row.threads, row.dtype, row.shape.operation, row.shape.order) == (threads, "float32", "softmax", "C")
+        and row.shape.elements >= PICTURE_FROM
+    ]
+    figure, axes = plt.subplots(1, 2, figsize=(12, 5), sharey=True, layout="constrained")
+    for ax, kind in zip(axes, ["loss", "loss + gradient"], strict=True):
+        for library in dict.fromkeys(row.library for row in chosen):
+            style = LIMIT if library.startswith("limits") else {}
+            _curve(ax, [row for row in chosen if row.kind == kind and row.library == library], library, style)
+        shapes = {row.shape.shape[row.shape.axis]: row.shape.name for row in chosen}
+        ax.set(title=kind, xscale="log", yscale="log", xlabel="shape, placed by its number of classes")
+        ax.set_xticks(list(shapes), list(shapes.values()), rotation=60, ha="right", fontsize=8)
+        ax.minorticks_off()
+        ax.grid(alpha=0.3)
+        ax.legend(fontsize=8)
+    axes[0].set_ylabel(f"ns per element, float32, {threads} thread{'s' * (threads > 1)}")
+    figure.savefig(path, dpi=120)
+
+
+def _curve(ax, rows, label, style):
+    points = sorted((row.shape.shape[row.shape.axis], row.nanoseconds_per_element) for row in rows)
+    if points:
+        ax.plot(*zip(*points, strict=True), marker="o", markersize=3, label=label, **style)

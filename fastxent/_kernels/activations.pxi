@@ -1,0 +1,141 @@
+# softmax, log_softmax and logsumexp of one row or one panel, and the loop over a job's blocks.
+#
+#     softmax = e / s          log_softmax = (x - m) - log1p(s - 1)          logsumexp = m + log1p(s - 1)
+
+from cython cimport floating
+
+from fastxent._kernels cimport scalar
+from fastxent._kernels.grid cimport PANEL, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
+from fastxent._kernels.job cimport Job
+from fastxent._kernels.panel cimport CLASSES, WIDTH, panel_exp, panel_max, transpose_in, transpose_out
+from fastxent._kernels.row cimport row_exp, row_max, row_scale
+from fastxent._kernels.sums cimport LANES
+
+cdef enum Activation:
+    SOFTMAX, LOG_SOFTMAX, LOGSUMEXP
+
+
+cdef inline floating with_infinities(
+    floating lse, floating m, const floating* x, Py_ssize_t step, Py_ssize_t C
+) noexcept nogil:
+    """logsumexp where the maximum is infinite: that maximum, unless there is a nan."""
+    cdef Py_ssize_t k
+    if m - m == 0:
+        return lse
+    for k in range(C):
+        if x[k * step] != x[k * step]:
+            return x[k * step]
+    return m
+
+
+cdef inline void activation_row(
+    Activation name, const floating* x, Py_ssize_t C, floating* out
+) noexcept nogil:
+    cdef double ties = 0.0, rest = 0.0, log_s
+    cdef floating shift
+    cdef floating m = row_max(x, C)
+    cdef Py_ssize_t k
+    row_exp(x, m, C, out if name == SOFTMAX else <floating*>NULL, &ties, &rest)
+    if name == SOFTMAX:
+        row_scale(out, <floating>(1.0 / (ties + rest)), C)
+        return
+    log_s = scalar.log1p(ties - 1.0 + rest)
+    if name == LOGSUMEXP:
+        out[0] = with_infinities(<floating>(m + log_s), m, x, 1, C)
+    else:
+        shift = <floating>log_s
+        for k in range(C):
+            out[k] = (x[k] - m) - shift
+
+
+cdef inline void activation_panel(
+    Activation name, const floating* x, Py_ssize_t step, Py_ssize_t C, Py_ssize_t width, floating* out, Py_ssize_t out_step
+) noexcept nogil:
+    cdef floating m[WIDTH]
+    cdef floating ties[WIDTH]
+    cdef floating rest[WIDTH]
+    cdef Py_ssize_t j, k
+    panel_max(x, step, C, width, m)
+    if name == SOFTMAX:
+        panel_exp(x, step, C, width, m, out, out_step, ties, rest)
+        for j in range(width):
+            rest[j] = <floating>1.0 / (ties[j] + rest[j])
+        for k in range(C):
+            for j in range(width):
+                out[k * out_step + j] *= rest[j]
+        return
+    panel_exp(x, step, C, width, m, <floating*>NULL, 0, ties, rest)
+    for j in range(width):
+        rest[j] = scalar.log1p(ties[j] - <floating>1.0 + rest[j])
+    if name == LOGSUMEXP:
+        for j in range(width):
+            out[j] = with_infinities(m[j] + rest[j], m[j], x + j, step, C)
+    else:
+        for k in range(C):
+            for j in range(width):
+                out[k * out_step + j] = (x[k * step + j] - m[j]) - rest[j]
+
+
+cdef inline void activation_strip(
+    Activation name,
+    Py_ssize_t way,
+    const floating* x,           # in   n samples of C classes
+    Steps x_step,
+    Py_ssize_t C,
+    Py_ssize_t n,
+    floating* out,               # out  like x, may be x; for logsumexp (n, 1)
+    Steps out_step,
+) noexcept nogil:
+    cdef floating buffer[CLASSES * LANES]
+    cdef floating lse[WIDTH]
+    cdef Py_ssize_t j
+    if way == PANEL or way == TRANSPOSED:
+        if name == LOGSUMEXP:
+            if way == TRANSPOSED:
+                transpose_in(x, x_step.inner, x_step.classes, C, n, buffer)
+                activation_panel(name, buffer, LANES, C, LANES, lse, 0)
+            else:
+                activation_panel(name, x, x_step.classes, C, n, lse, 0)
+            for j in range(n):
+                out[j * out_step.inner] = lse[j]
+        elif way == TRANSPOSED:
+            transpose_in(x, x_step.inner, x_step.classes, C, n, buffer)
+            activation_panel(name, buffer, LANES, C, LANES, buffer, LANES)
+            transpose_out(buffer, out_step.inner, out_step.classes, C, n, out)
+        else:
+            activation_panel(name, x, x_step.classes, C, n, out, out_step.classes)
+    else:
+        for j in range(n):
+            activation_row(name, x + j * x_step.inner, C, out + j * out_step.inner)
+
+
+def activation(
+    Py_ssize_t way,                      # ROWS, PANEL or TRANSPOSED
+    Activation name,
+    const floating[:, :, :] logits,      # in   (outer, inner, C)
+    floating[:, :, :] out,               # out  (outer, inner, C), may be logits; for logsumexp (outer, inner, 1)
+    Py_ssize_t block_outer,
+    Py_ssize_t block_inner,
+    Job job not None,
+):
+    """softmax, log_softmax or logsumexp of the blocks that `job` hands out."""
+    cdef Block block
+    cdef Steps x_step = steps_of(logits), out_step = steps_of(out)
+    cdef floating* x = start_of(logits)
+    cdef floating* to = start_of(out)
+    cdef Py_ssize_t outer = logits.shape[0], inner = logits.shape[1], C = logits.shape[2], number, o, i, first
+    cdef Py_ssize_t strip = LANES if way == TRANSPOSED else WIDTH
+    with nogil:
+        while True:
+            number = job.draw()
+            if number < 0:
+                break
+            block = block_at(number, outer, inner, block_outer, block_inner)
+            for o in range(block.outer, block.outer_stop):
+                for first in range((block.inner_stop - block.inner + strip - 1) // strip):
+                    i = block.inner + first * strip
+                    activation_strip(
+                        name, way, moved(x, x_step, o, i), x_step, C, min(strip, block.inner_stop - i),
+                        moved(to, out_step, o, i), out_step
+                    )
+            job.finish()

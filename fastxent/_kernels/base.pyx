@@ -1,0 +1,6 @@
+include "elementwise.pxi"
+include "checks.pxi"
+include "softmax.pxi"
+include "activations.pxi"
+include "clamped.pxi"
+include "sigmoid.pxi"

@@ -1,0 +1,110 @@
+# Passes over the small inputs before anything is written: how many values are out of range, and the denominator of the mean.
+
+from cython cimport floating
+from libc.stdint cimport int64_t
+
+from fastxent._kernels.grid cimport Block, block_at
+from fastxent._kernels.job cimport Job
+from fastxent._kernels.operand cimport Operand, View, at, load, load_weight, view_of
+from fastxent._kernels.sums cimport total_of, two_sum
+from fastxent._kernels.target cimport Scaling, Target, own_weight, read_label, read_weight
+
+
+def count_outside(Operand values not None, Py_ssize_t n, double low, double high, object ignore):
+    """How many of the n values at (0, 0), (0, 1), ... are not in [low, high] (nan is in no interval) and not `ignore`."""
+    cdef double block[256]
+    cdef double ignored = 0.0 if ignore is None else ignore
+    cdef bint has_ignore = ignore is not None
+    cdef Py_ssize_t i, j, width, bad = 0
+    cdef double outside
+    with nogil:
+        for i in range((n + 255) // 256):
+            width = min(<Py_ssize_t>256, n - i * 256)
+            load(at(&values.view, 0, i * 256), values.view.kind, values.view.inner, width, block)
+            outside = 0.0
+            if has_ignore:
+                for j in range(width):
+                    block[j] = low if block[j] == ignored else block[j]
+            for j in range(width):
+                outside += 0.0 if block[j] >= low and block[j] <= high else 1.0
+            bad += <Py_ssize_t>outside
+    return bad
+
+
+cdef inline void add_weight(double weight, double* high, double* low) noexcept nogil:
+    """Compensated: a mean's denominator is as exact as its losses."""
+    two_sum(high, low, &weight, 1)
+
+
+def denominator(
+    Py_ssize_t way,                      # not used: there are no classes to go along
+    Target target not None,
+    Operand sample_weight,               # in   (outer, inner) or None
+    Py_ssize_t outer,
+    Py_ssize_t inner,
+    double[:, ::1] sums,                 # out  (n_blocks, 2): sum of v_i class_weight[y_i], labels that are no class
+    Py_ssize_t block_outer,
+    Py_ssize_t block_inner,
+    Job job not None,
+):
+    """The denominator of the mean over class indices, distributions and infogain rows."""
+    cdef Scaling scaling
+    cdef Block block
+    cdef double weight, high, low
+    cdef Py_ssize_t number, o, i, bad
+    cdef int64_t y
+    scaling.sample_weight = view_of(sample_weight)
+    with nogil:
+        while True:
+            number = job.draw()
+            if number < 0:
+                break
+            block = block_at(number, outer, inner, block_outer, block_inner)
+            high = low = 0.0
+            bad = 0
+            for o in range(block.outer, block.outer_stop):
+                for i in range(block.inner, block.inner_stop):
+                    weight = read_weight(&scaling, o, i)
+                    bad += not read_label(&target.view, o, i, &y, &weight)
+                    add_weight(weight * own_weight(&target.view, y), &high, &low)
+            sums[number, 0] = total_of(high, low)
+            sums[number, 1] = bad
+            job.finish()
+
+
+def element_denominator(
+    Py_ssize_t way,                      # not used: there are no classes to go along
+    Operand target not None,             # in   (outer, inner)
+    Operand sample_weight,               # in   (outer, inner) or None
+    object ignore_index,                 # a number or None
+    Py_ssize_t outer,
+    Py_ssize_t inner,
+    double[:, ::1] sums,                 # out  (n_blocks, 2): sum of v_i, 0
+    Py_ssize_t block_outer,
+    Py_ssize_t block_inner,
+    Job job not None,
+):
+    """The denominator of the mean over elements."""
+    cdef Block block
+    cdef View weights = view_of(sample_weight)
+    cdef double ignore = 0.0 if ignore_index is None else ignore_index
+    cdef bint has_ignore = ignore_index is not None
+    cdef double weight, value, high, low
+    cdef Py_ssize_t number, o, i
+    with nogil:
+        while True:
+            number = job.draw()
+            if number < 0:
+                break
+            block = block_at(number, outer, inner, block_outer, block_inner)
+            high = low = 0.0
+            for o in range(block.outer, block.outer_stop):
+                for i in range(block.inner, block.inner_stop):
+                    weight = load_weight(&weights, o, i)
+                    if has_ignore:
+                        load(at(&target.view, o, i), target.view.kind, 0, 1, &value)
+                        weight = 0.0 if value == ignore else weight
+                    add_weight(weight, &high, &low)
+            sums[number, 0] = total_of(high, low)
+            sums[number, 1] = 0.0
+            job.finish()

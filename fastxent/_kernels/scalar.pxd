@@ -1,0 +1,152 @@
+"""exp, log and log1p of one float or double, written so that a loop over them vectorises on every level: no branch, no table, no call.
+
+The range reductions are the classical ones (Muller, Elementary Functions, 3rd ed., chapter 11); the polynomials' coefficients are
+printed by tools/minimax.py. This is the only file that knows bits.
+"""
+
+from cython cimport floating
+from libc.math cimport INFINITY
+from libc.stdint cimport int32_t, int64_t
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    /* memcpy, since a pointer cast would break the aliasing rules; compilers make it a plain move */
+    static inline int32_t fx_bits_f(float x) { int32_t b; memcpy(&b, &x, sizeof b); return b; }
+    static inline int64_t fx_bits_d(double x) { int64_t b; memcpy(&b, &x, sizeof b); return b; }
+    static inline float fx_float(int32_t b) { float x; memcpy(&x, &b, sizeof x); return x; }
+    static inline double fx_double(int64_t b) { double x; memcpy(&x, &b, sizeof x); return x; }
+    /* shifts of the bits as unsigned numbers: defined for every operand, and in every instruction set */
+    static inline int32_t fx_shl_f(int32_t b) { return (int32_t)((uint32_t)b << 23); }
+    static inline int64_t fx_shl_d(int64_t b) { return (int64_t)((uint64_t)b << 52); }
+    static inline int32_t fx_shr_f(int32_t b) { return (int32_t)((uint32_t)b >> 23); }
+    static inline int64_t fx_shr_d(int64_t b) { return (int64_t)((uint64_t)b >> 52); }
+    """
+    int32_t bits_f "fx_bits_f"(float x) noexcept nogil
+    int64_t bits_d "fx_bits_d"(double x) noexcept nogil
+    float as_float "fx_float"(int32_t bits) noexcept nogil
+    double as_double "fx_double"(int64_t bits) noexcept nogil
+    int32_t to_exponent_f "fx_shl_f"(int32_t bits) noexcept nogil
+    int64_t to_exponent_d "fx_shl_d"(int64_t bits) noexcept nogil
+    int32_t from_exponent_f "fx_shr_f"(int32_t bits) noexcept nogil
+    int64_t from_exponent_d "fx_shr_d"(int64_t bits) noexcept nogil
+
+
+cdef inline floating exp(floating x) noexcept nogil:
+    """exp(x) for x <= 0, within 1 ulp; exactly 0 where the result would be subnormal; nan for nan.
+
+    x = n log 2 + r with |r| <= log(2)/2, exp(x) = 2^n (1 + r + r^2 q(r)). Adding `magic` rounds x / log 2 to the integer n and
+    leaves n + bias in the low bits, which a shift moves into the exponent: no rounding instruction, no conversion. x - n hi is
+    exact, and n lo joins the small r^2 q(r), so that only the last two additions round.
+    """
+    cdef floating t, n, high, low, r, q, power
+    if floating is float:
+        t = x * <float>1.4426950408889634 + <float>12583039.0  # magic = 1.5 * 2^23 + 127
+        n = t - <float>12583039.0
+        high = x - n * <float>0.69314575
+        low = n * <float>1.4286068e-06
+        r = high - low
+        q = <float>1.3814614e-03
+        q = q * r + <float>8.36871e-03
+        q = q * r + <float>4.166839e-02
+        q = q * r + <float>1.6666521e-01
+        q = q * r + <float>4.9999994e-01
+        power = as_float(to_exponent_f(bits_f(t)))
+        q = (<float>1.0 + (high + (r * r * q - low))) * power
+        return <float>0.0 if x < <float>-87.33654 else q
+    else:
+        t = x * 1.4426950408889634 + 6755399441056767.0  # magic = 1.5 * 2^52 + 1023
+        n = t - 6755399441056767.0
+        high = x - n * 0.6931471805601177
+        low = n * -1.7239444525614835e-13
+        r = high - low
+        q = 2.0826636776916613e-09
+        q = q * r + 2.51120248276362e-08
+        q = q * r + 2.75575817439882e-07
+        q = q * r + 2.755723489573321e-06
+        q = q * r + 2.4801586926857513e-05
+        q = q * r + 1.9841269896350675e-04
+        q = q * r + 1.3888888889115446e-03
+        q = q * r + 8.333333333317048e-03
+        q = q * r + 4.1666666666666095e-02
+        q = q * r + 1.6666666666666682e-01
+        q = q * r + 0.5
+        power = as_double(to_exponent_d(bits_d(t)))
+        q = (1.0 + (high + (r * r * q - low))) * power
+        return 0.0 if x < -708.3964185322641 else q
+
+
+cdef inline floating log_reduced(floating f, floating k) noexcept nogil:
+    """k log 2 + log(1 + f) for 3/4 <= 1 + f < 3/2; the large terms f and k log 2 enter unrounded, last."""
+    cdef floating q, s, square, half_square
+    square = f * f
+    half_square = square * <floating>0.5
+    if floating is float:
+        # log(1 + f) = f - f^2/2 + f^3 q(f)
+        q = <float>-4.6167433e-02
+        q = q * f + <float>1.05827734e-01
+        q = q * f + <float>-1.3186891e-01
+        q = q * f + <float>1.4467704e-01
+        q = q * f + <float>-1.6643743e-01
+        q = q * f + <float>1.9991091e-01
+        q = q * f + <float>-2.5000194e-01
+        q = q * f + <float>3.3333448e-01
+        return k * <float>0.69314575 + (f - (half_square - (square * f * q + k * <float>1.4286068e-06)))
+    else:
+        # log(1 + f) = 2 s + s R(s^2) with s = f / (2 + f), written as f - (f^2/2 - s (f^2/2 + R))
+        s = f / (2.0 + f)
+        square = s * s
+        q = 1.5368191466612205e-01
+        q = q * square + 1.525018851441313e-01
+        q = q * square + 1.8186356073452772e-01
+        q = q * square + 2.222213850142103e-01
+        q = q * square + 2.857142939529233e-01
+        q = q * square + 3.9999999996161656e-01
+        q = q * square + 6.666666666667271e-01
+        return k * 0.6931471805601177 + (f - (half_square - (s * (half_square + q * square) + k * -1.7239444525614835e-13)))
+
+
+cdef inline floating log(floating x) noexcept nogil:
+    """log(x) for x >= 0, subnormal numbers included, within 1 ulp (float64: 1.5); -inf at 0, inf at inf, nan for nan."""
+    cdef floating f, k, normal, result
+    cdef int32_t n32
+    cdef int64_t n64
+    if floating is float:
+        normal = x * <float>16777216.0 if x < <float>1.17549435e-38 else x
+        n32 = from_exponent_f(bits_f(normal) - 0x3F400000 + 0x3F800000) - 127  # 0x3F400000 = bits of 3/4
+        f = as_float(bits_f(normal) - to_exponent_f(n32)) - <float>1.0
+        k = <float>n32
+        k = k - <float>24.0 if x < <float>1.17549435e-38 else k
+        result = log_reduced(f, k)
+        result = result if x < <float>INFINITY else x
+        return <float>-INFINITY if x == <float>0.0 else result
+    else:
+        normal = x * 18014398509481984.0 if x < 2.2250738585072014e-308 else x
+        n64 = from_exponent_d(bits_d(normal) - 0x3FE8000000000000LL + 0x3FF0000000000000LL) - 1023
+        f = as_double(bits_d(normal) - to_exponent_d(n64)) - 1.0
+        k = as_double(n64 + 0x4338000000000000LL) - 6755399441055744.0  # 1.5 * 2^52: an integer becomes a double by its bits
+        k = k - 54.0 if x < 2.2250738585072014e-308 else k
+        result = log_reduced(f, k)
+        result = result if x < INFINITY else x
+        return -INFINITY if x == 0.0 else result
+
+
+cdef inline floating log1p(floating x) noexcept nogil:
+    """log(1 + x) for 0 <= x < 2^126 within 1 ulp (float64: 1.5); nan for nan.
+
+    k comes from the rounded 1 + x, but f = x 2^-k + (2^-k - 1) from x itself: exact for k = 0, where the result is small.
+    """
+    cdef floating f, k, power
+    cdef int32_t n32
+    cdef int64_t n64
+    if floating is float:
+        n32 = from_exponent_f(bits_f(<float>1.0 + x) - 0x3F400000)
+        power = as_float(to_exponent_f(127 - n32))
+        k = <float>n32
+    else:
+        n64 = from_exponent_d(bits_d(1.0 + x) - 0x3FE8000000000000LL)
+        power = as_double(to_exponent_d(1023 - n64))
+        k = as_double(n64 + 0x4338000000000000LL) - 6755399441055744.0
+    f = x * power + (power - <floating>1.0)
+    return log_reduced(f, k)

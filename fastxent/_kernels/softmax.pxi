@@ -1,0 +1,386 @@
+# Softmax cross entropy: loss, gradient and Hessian diagonal of one row or one panel, and the loop over a job's blocks.
+#
+#     rest = sum of e_k over x_k != m      ties = number of k with x_k = m       spread = ties - 1 + rest = s - 1
+#     loss = sum_k t_k (m - x_k) + T log1p(spread) + c lse^2                      lse = m + log1p(spread)
+#     grad = ((T - t_k + 2 c lse) e_k - t_k o_k) / s                              o_k = spread where e_k = 1, else s - e_k
+#     hess = (T + 2 c lse) e_k o_k / s^2 + 2 c e_k^2 / s^2
+
+from cython cimport floating
+from libc.stdint cimport int64_t
+from libc.string cimport memset
+
+from fastxent._kernels cimport scalar
+from fastxent._kernels.grid cimport PANEL, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
+from fastxent._kernels.job cimport Job
+from fastxent._kernels.operand cimport Operand, view_of
+from fastxent._kernels.panel cimport CLASSES, WIDTH, panel_exp, panel_max, transpose_in, transpose_out
+from fastxent._kernels.row cimport row_exp, row_max, row_scale
+from fastxent._kernels.sums cimport GROUP, LANES, add_losses, sum_lanes, total_of, two_sum
+from fastxent._kernels.target cimport (
+    Scaling, Target, TargetView, is_plain, others_share, own_share, read_label, read_scale, read_weight,
+    target_of_classes, target_of_samples,
+)
+
+
+cdef inline void row_dot(
+    const floating* x, floating m, const TargetView* target, Py_ssize_t o, Py_ssize_t i, int64_t y,
+    double* dot, double* total
+) noexcept nogil:
+    """dot = sum_k t_k (m - x_k), total = sum_k t_k; classes with t_k = 0 are skipped."""
+    cdef floating t[LANES]
+    cdef floating part[2 * LANES]
+    cdef floating high[2 * LANES]
+    cdef floating low[2 * LANES]
+    cdef Py_ssize_t block, group, j, k, n, n_blocks = (target.C + LANES - 1) // LANES
+    for j in range(2 * LANES):
+        high[j] = low[j] = <floating>0.0
+    for group in range((n_blocks + GROUP - 1) // GROUP):
+        for j in range(2 * LANES):
+            part[j] = <floating>0.0
+        for block in range(group * GROUP, min(group * GROUP + GROUP, n_blocks)):
+            k = block * LANES
+            n = min(<Py_ssize_t>LANES, target.C - k)
+            target_of_classes(target, o, i, y, k, n, t)
+            for j in range(n):
+                part[j] += t[j] * (m - x[k + j]) if t[j] > 0 else <floating>0.0
+            for j in range(n):
+                part[LANES + j] += t[j]
+        two_sum(high, low, part, 2 * LANES)
+    dot[0] = sum_lanes(high, low)
+    total[0] = sum_lanes(high + LANES, low + LANES)
+
+
+cdef inline void row_grad(
+    floating* e, const TargetView* target, Py_ssize_t o, Py_ssize_t i, int64_t y,
+    double total, double z_slope, double spread, double s, double scale
+) noexcept nogil:
+    """e becomes the gradient, for any target."""
+    cdef floating t[LANES]
+    cdef floating value[LANES]
+    cdef floating factor = <floating>(scale / s)
+    cdef floating sum_t = <floating>total, slope = <floating>z_slope
+    cdef floating top = <floating>spread, whole = <floating>s
+    cdef Py_ssize_t block, j, k, n
+    for block in range((target.C + LANES - 1) // LANES):
+        k = block * LANES
+        n = min(<Py_ssize_t>LANES, target.C - k)
+        target_of_classes(target, o, i, y, k, n, t)
+        for j in range(n):
+            value[j] = e[k + j]
+        for j in range(n):
+            value[j] = (
+                (sum_t - t[j] + slope) * value[j] - t[j] * (top if value[j] == <floating>1.0 else whole - value[j])
+            ) * factor
+        for j in range(n):
+            e[k + j] = value[j]
+
+
+cdef inline void row_hess(
+    const floating* e, floating* hess, Py_ssize_t n, double a, double b, double spread, double s
+) noexcept nogil:
+    """hess = a e o + b e^2."""
+    cdef floating p = <floating>a, q = <floating>b, top = <floating>spread, whole = <floating>s
+    cdef Py_ssize_t k
+    for k in range(n):
+        hess[k] = e[k] * (p * (top if e[k] == <floating>1.0 else whole - e[k]) + q * e[k])
+
+
+cdef inline double softmax_row(
+    const floating* x,           # in   (C,)
+    const TargetView* target,
+    Py_ssize_t o,
+    Py_ssize_t i,
+    int64_t y,
+    double z_loss,
+    double scale,                # of the gradient and the Hessian
+    floating* grad,              # out  (C,), may be x, may be NULL
+    floating* hess,              # out  (C,), may be x, may be NULL
+) noexcept nogil:
+    """The loss of one row."""
+    cdef double own = 0.0, others = 0.0, total, dot, ties = 0.0, rest = 0.0, spread, s, log_s, lse, slope, own_e
+    cdef floating m = row_max(x, target.C)
+    cdef bint index = target.distribution.data == NULL
+    if index:
+        own = own_share(target, y)
+        others = others_share(target, y)
+    if is_plain(target):
+        total = own
+        dot = own * <double>(m - x[y]) if own > 0 else 0.0
+    else:
+        row_dot(x, m, target, o, i, y, &dot, &total)
+    row_exp(x, m, target.C, grad, &ties, &rest)
+    spread = ties - 1.0 + rest
+    s = ties + rest
+    log_s = scalar.log1p(spread)
+    lse = m + log_s
+    slope = 2.0 * z_loss * lse
+    if hess != NULL:
+        row_hess(
+            grad, hess, target.C, scale * (total + slope) / (s * s), scale * 2.0 * z_loss / (s * s), spread, s
+        )
+    if grad != NULL:
+        own_e = grad[y]
+        if is_plain(target):
+            row_scale(grad, <floating>(scale * (total + slope) / s), target.C)
+        else:
+            row_grad(grad, target, o, i, y, total, slope, spread, s, scale)
+        if index:
+            grad[y] = <floating>(
+                ((others + slope) * own_e - own * (spread if own_e == 1.0 else s - own_e)) * scale / s
+            )
+    return dot + total * log_s + (z_loss * lse * lse if z_loss != 0.0 else 0.0)
+
+
+cdef inline void panel_dot(
+    const floating* x, Py_ssize_t step, const floating* m, const TargetView* target, Py_ssize_t o, Py_ssize_t i,
+    const int64_t* y, Py_ssize_t n, floating* dot, floating* total
+) noexcept nogil:
+    """row_dot for n lanes."""
+    cdef floating t[WIDTH]
+    cdef floating parts[2][WIDTH]
+    cdef floating high[2][WIDTH]
+    cdef floating low[2][WIDTH]
+    cdef Py_ssize_t group, j, k
+    for j in range(n):
+        high[0][j] = low[0][j] = high[1][j] = low[1][j] = <floating>0.0
+    for group in range((target.C + GROUP - 1) // GROUP):
+        for j in range(n):
+            parts[0][j] = parts[1][j] = <floating>0.0
+        for k in range(group * GROUP, min(group * GROUP + GROUP, target.C)):
+            target_of_samples(target, o, i, y, k, n, t)
+            for j in range(n):
+                parts[0][j] += t[j] * (m[j] - x[k * step + j]) if t[j] > 0 else <floating>0.0
+            for j in range(n):
+                parts[1][j] += t[j]
+        two_sum(high[0], low[0], parts[0], n)
+        two_sum(high[1], low[1], parts[1], n)
+    for j in range(n):
+        dot[j] = total_of(high[0][j], low[0][j])
+        total[j] = total_of(high[1][j], low[1][j])
+
+
+cdef inline void softmax_panel(
+    const floating* x,           # in   C x width lanes
+    Py_ssize_t step,
+    Py_ssize_t width,            # n, or LANES in a transposed panel
+    const TargetView* target,
+    const Scaling* scaling,
+    Py_ssize_t o,
+    Py_ssize_t i,
+    Py_ssize_t n,                # samples (o, i) ... (o, i + n - 1)
+    double z_loss,
+    floating* grad,              # out  C x width lanes, may be x, may be NULL
+    Py_ssize_t grad_step,
+    floating* hess,              # out  C x width lanes, may be x, may be NULL
+    Py_ssize_t hess_step,
+    double* losses,              # out  (n,) v_i l_i
+    Py_ssize_t* bad,             # out  += labels that are no class
+) noexcept nogil:
+    cdef int64_t y[WIDTH]
+    cdef double weight[WIDTH]
+    cdef floating live[WIDTH]
+    cdef floating m[WIDTH]
+    cdef floating ties[WIDTH]
+    cdef floating rest[WIDTH]
+    cdef floating s[WIDTH]
+    cdef floating log_s[WIDTH]
+    cdef floating own[WIDTH]
+    cdef floating own_e[WIDTH]
+    cdef floating total[WIDTH]
+    cdef floating dot[WIDTH]
+    cdef floating slope[WIDTH]
+    cdef floating factor[WIDTH]
+    cdef floating t[WIDTH]
+    cdef Py_ssize_t j, k, C = target.C
+    cdef floating value, c = <floating>z_loss, others
+    cdef bint index = target.distribution.data == NULL
+    cdef bint plain = is_plain(target)
+
+    for j in range(n):
+        weight[j] = read_weight(scaling, o, i + j)
+        bad[0] += not read_label(target, o, i + j, &y[j], &weight[j])
+        live[j] = <floating>(weight[j] != 0.0)
+    for j in range(n, width):
+        y[j] = 0
+        weight[j] = live[j] = 0.0
+    panel_max(x, step, C, width, m)
+    if index:
+        for j in range(width):
+            own[j] = <floating>own_share(target, y[j])
+            total[j] = own[j]
+    if plain:
+        for j in range(width):
+            dot[j] = x[y[j] * step + j]
+        for j in range(width):
+            dot[j] = own[j] * (m[j] - dot[j]) if own[j] > 0 else <floating>0.0
+    else:
+        panel_dot(x, step, m, target, o, i, y, n, dot, total)
+        for j in range(n, width):
+            dot[j] = total[j] = <floating>0.0
+    panel_exp(x, step, C, width, m, grad, grad_step, ties, rest)
+    for j in range(width):
+        s[j] = ties[j] + rest[j]
+        rest[j] = ties[j] - <floating>1.0 + rest[j]  # from here on the spread, s - 1
+        log_s[j] = scalar.log1p(rest[j])
+        slope[j] = <floating>2.0 * c * (m[j] + log_s[j])
+    for j in range(n):
+        value = dot[j] + total[j] * log_s[j]
+        if c != 0:
+            value += c * (m[j] + log_s[j]) * (m[j] + log_s[j])
+        losses[j] = weight[j] * value if live[j] != 0 else 0.0
+    if grad == NULL:
+        return
+
+    for j in range(n):
+        factor[j] = <floating>read_scale(scaling, o, i + j, weight[j])
+    for j in range(n, width):
+        factor[j] = <floating>0.0
+    if hess != NULL:
+        for k in range(C):
+            for j in range(width):
+                value = grad[k * grad_step + j]
+                value = value * factor[j] / (s[j] * s[j]) * (
+                    (total[j] + slope[j]) * (rest[j] if value == <floating>1.0 else s[j] - value)
+                    + <floating>2.0 * c * value
+                )
+                hess[k * hess_step + j] = value if live[j] != 0 else <floating>0.0
+    for j in range(width):
+        factor[j] = factor[j] / s[j]
+    if index:
+        for j in range(width):
+            own_e[j] = grad[y[j] * grad_step + j]
+    if plain:
+        for j in range(width):
+            t[j] = (total[j] + slope[j]) * factor[j]
+        for k in range(C):
+            for j in range(width):
+                value = grad[k * grad_step + j] * t[j]
+                grad[k * grad_step + j] = value if live[j] != 0 else <floating>0.0
+    else:
+        for k in range(C):
+            target_of_samples(target, o, i, y, k, n, t)
+            for j in range(n):
+                value = grad[k * grad_step + j]
+                value = (
+                    (total[j] - t[j] + slope[j]) * value - t[j] * (rest[j] if value == <floating>1.0 else s[j] - value)
+                ) * factor[j]
+                grad[k * grad_step + j] = value if live[j] != 0 else <floating>0.0
+    if index:
+        for j in range(n):
+            if live[j] != 0:
+                others = <floating>others_share(target, y[j])
+                value = rest[j] if own_e[j] == <floating>1.0 else s[j] - own_e[j]
+                grad[y[j] * grad_step + j] = ((others + slope[j]) * own_e[j] - own[j] * value) * factor[j]
+
+
+cdef inline Py_ssize_t softmax_strip(
+    Py_ssize_t way,              # ROWS, PANEL or TRANSPOSED
+    const floating* x,           # in   n samples of C classes
+    Steps x_step,
+    const TargetView* target,
+    const Scaling* scaling,
+    Py_ssize_t o,
+    Py_ssize_t i,
+    Py_ssize_t n,
+    double z_loss,
+    floating* grad,              # out  like x, may be x, may be NULL
+    Steps grad_step,
+    floating* hess,              # out  like x, may be x, may be NULL
+    Steps hess_step,
+    double* losses,              # out  (n,)
+) noexcept nogil:
+    """Samples (o, i) ... (o, i + n - 1); returns how many labels are no class."""
+    cdef floating buffer[CLASSES * LANES]
+    cdef floating second[CLASSES * LANES]
+    cdef floating* g
+    cdef floating* h
+    cdef Py_ssize_t j, bad = 0, C = target.C
+    cdef double weight
+    cdef int64_t y
+    if way == PANEL:
+        softmax_panel(
+            x, x_step.classes, n, target, scaling, o, i, n, z_loss, grad, grad_step.classes, hess, hess_step.classes,
+            losses, &bad
+        )
+    elif way == TRANSPOSED:
+        transpose_in(x, x_step.inner, x_step.classes, C, n, buffer)
+        softmax_panel(
+            buffer, LANES, LANES, target, scaling, o, i, n, z_loss, &buffer[0] if grad != NULL else <floating*>NULL, LANES,
+            &second[0] if hess != NULL else <floating*>NULL, LANES, losses, &bad
+        )
+        if grad != NULL:
+            transpose_out(buffer, grad_step.inner, grad_step.classes, C, n, grad)
+        if hess != NULL:
+            transpose_out(second, hess_step.inner, hess_step.classes, C, n, hess)
+    else:
+        for j in range(n):
+            g = grad + j * grad_step.inner if grad != NULL else <floating*>NULL
+            h = hess + j * hess_step.inner if hess != NULL else <floating*>NULL
+            weight = read_weight(scaling, o, i + j)
+            bad += not read_label(target, o, i + j, &y, &weight)
+            losses[j] = 0.0
+            if weight != 0.0:
+                losses[j] = weight * softmax_row(
+                    x + j * x_step.inner, target, o, i + j, y, z_loss, read_scale(scaling, o, i + j, weight), g, h
+                )
+            else:
+                if g != NULL:
+                    memset(g, 0, C * sizeof(floating))
+                if h != NULL:
+                    memset(h, 0, C * sizeof(floating))
+    return bad
+
+
+def softmax_cross_entropy(
+    Py_ssize_t way,                      # ROWS, PANEL or TRANSPOSED
+    const floating[:, :, :] logits,      # in   (outer, inner, C)
+    Target target not None,
+    Operand sample_weight,               # in   (outer, inner) or None
+    Operand grad_output,                 # in   (outer, inner) or None
+    double grad_scale,
+    double z_loss,
+    floating[:, :, :] losses,            # out  (outer, inner, 1) or None: v_i l_i
+    floating[:, :, :] grad,              # out  (outer, inner, C) or None, may be logits
+    floating[:, :, :] hess,              # out  (outer, inner, C) or None, may be logits
+    double[:, ::1] sums,                 # out  (n_blocks, 2): sum of the losses, number of labels that are no class
+    Py_ssize_t block_outer,
+    Py_ssize_t block_inner,
+    Job job not None,
+):
+    """Loss, gradient and Hessian diagonal of the blocks that `job` hands out."""
+    cdef Scaling scaling
+    cdef Block block
+    cdef Steps x_step = steps_of(logits), g_step = steps_of(grad), h_step = steps_of(hess), loss_step = steps_of(losses)
+    cdef floating* x = start_of(logits)
+    cdef floating* g = start_of(grad)
+    cdef floating* h = start_of(hess)
+    cdef floating* loss = start_of(losses)
+    cdef Py_ssize_t outer = logits.shape[0], inner = logits.shape[1], number, o, i, n, bad, first
+    cdef Py_ssize_t strip = LANES if way == TRANSPOSED else WIDTH
+    cdef double values[WIDTH]
+    cdef double high[LANES]
+    cdef double low[LANES]
+    scaling.sample_weight = view_of(sample_weight)
+    scaling.grad_output = view_of(grad_output)
+    scaling.grad_scale = grad_scale
+    with nogil:
+        while True:
+            number = job.draw()
+            if number < 0:
+                break
+            block = block_at(number, outer, inner, block_outer, block_inner)
+            memset(high, 0, sizeof(high))
+            memset(low, 0, sizeof(low))
+            bad = 0
+            for o in range(block.outer, block.outer_stop):
+                for first in range((block.inner_stop - block.inner + strip - 1) // strip):
+                    i = block.inner + first * strip
+                    n = min(strip, block.inner_stop - i)
+                    bad += softmax_strip(
+                        way, moved(x, x_step, o, i), x_step, &target.view, &scaling, o, i, n, z_loss,
+                        moved(g, g_step, o, i), g_step, moved(h, h_step, o, i), h_step, values
+                    )
+                    add_losses(values, n, moved(loss, loss_step, o, i), loss_step.inner, high, low)
+            sums[number, 0] = sum_lanes(high, low)
+            sums[number, 1] = bad
+            job.finish()

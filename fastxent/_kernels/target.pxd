@@ -1,0 +1,134 @@
+"""What a row's target t is: a class index, a distribution or a row of the infogain matrix, with class weights and smoothing.
+
+    t_k = w_k (keep d_k + share),   keep = 1 - a, share = a / C, d the distribution or one-hot row
+"""
+
+cimport cython
+from cython cimport floating
+from libc.stdint cimport int64_t
+
+from fastxent._kernels.operand cimport View, at, load, load_label, load_weight
+
+
+cdef struct TargetView:
+    View labels                  # (outer, inner), or no data
+    View distribution            # (outer, inner, C); with labels (C, -, C): the infogain matrix
+    const double* class_weight   # (C,) or NULL
+    const double* others         # (C,) sum of the other classes' weights; NULL: all weights are 1
+    double keep
+    double share
+    int64_t ignore
+    bint has_ignore
+    Py_ssize_t C
+
+
+cdef struct Scaling:
+    View sample_weight           # (outer, inner), or no data: all 1
+    View grad_output             # (outer, inner), or no data: all 1
+    double grad_scale
+
+
+@cython.final
+cdef class Target:
+    cdef TargetView view
+    cdef tuple operands          # keeps the arrays alive
+
+
+cdef inline bint is_plain(const TargetView* target) noexcept nogil:
+    """A class index without smoothing: t has one entry."""
+    return target.distribution.data == NULL and target.share == 0.0
+
+
+cdef inline double weight_of(const TargetView* target, int64_t k) noexcept nogil:
+    return target.class_weight[k] if target.class_weight != NULL else 1.0
+
+
+cdef inline double own_weight(const TargetView* target, int64_t y) noexcept nogil:
+    """What a sample's weight counts for in the denominator of the mean."""
+    return weight_of(target, y) if target.distribution.data == NULL else 1.0
+
+
+cdef inline double own_share(const TargetView* target, int64_t y) noexcept nogil:
+    """t_y of a class index."""
+    return weight_of(target, y) * (target.keep + target.share)
+
+
+cdef inline double others_share(const TargetView* target, int64_t y) noexcept nogil:
+    """T - t_y of a class index, never a rounded difference."""
+    return target.share * (target.others[y] if target.others != NULL else <double>(target.C - 1))
+
+
+cdef inline bint read_label(
+    const TargetView* target, Py_ssize_t o, Py_ssize_t i, int64_t* y, double* weight
+) noexcept nogil:
+    """The class y of one sample; an ignored one gets weight 0 and class 0. False: the label is no class (weight 0 too)."""
+    y[0] = 0
+    if target.labels.data == NULL:
+        return True
+    y[0] = load_label(at(&target.labels, o, i), target.labels.kind)
+    if target.has_ignore and y[0] == target.ignore:
+        y[0] = 0
+        weight[0] = 0.0
+        return True
+    if 0 <= y[0] < target.C:
+        return True
+    y[0] = 0
+    weight[0] = 0.0
+    return False
+
+
+cdef inline void target_of_classes(
+    const TargetView* target, Py_ssize_t o, Py_ssize_t i, int64_t y, Py_ssize_t k, Py_ssize_t n, floating* t
+) noexcept nogil:
+    """t = the target of sample (o, i) for the classes k ... k + n - 1."""
+    cdef Py_ssize_t j
+    cdef const char* row
+    if target.distribution.data == NULL:
+        for j in range(n):
+            t[j] = <floating>0.0
+    else:
+        if target.labels.data == NULL:
+            row = at(&target.distribution, o, i)
+        else:
+            row = at(&target.distribution, y, 0)
+        load(row + k * target.distribution.classes, target.distribution.kind, target.distribution.classes, n, t)
+    if target.share != 0.0 or target.class_weight != NULL:
+        for j in range(n):
+            t[j] = <floating>(weight_of(target, k + j) * (target.keep * t[j] + target.share))
+    if target.distribution.data == NULL and k <= y < k + n:
+        t[y - k] = <floating>own_share(target, y)
+
+
+cdef inline void target_of_samples(
+    const TargetView* target, Py_ssize_t o, Py_ssize_t i, const int64_t* y, Py_ssize_t k, Py_ssize_t n, floating* t
+) noexcept nogil:
+    """t = the target for class k of the samples (o, i) ... (o, i + n - 1), whose classes are y."""
+    cdef Py_ssize_t j
+    cdef const char* column
+    cdef floating own, other
+    if target.distribution.data == NULL:
+        own = <floating>own_share(target, k)
+        other = <floating>(weight_of(target, k) * target.share)
+        for j in range(n):
+            t[j] = own if y[j] == k else other
+        return
+    if target.labels.data == NULL:
+        column = at(&target.distribution, o, i) + k * target.distribution.classes
+        load(column, target.distribution.kind, target.distribution.inner, n, t)
+    else:
+        for j in range(n):
+            column = at(&target.distribution, y[j], 0) + k * target.distribution.classes
+            load(column, target.distribution.kind, 0, 1, t + j)
+    if target.share != 0.0 or target.class_weight != NULL:
+        for j in range(n):
+            t[j] = <floating>(weight_of(target, k) * (target.keep * t[j] + target.share))
+
+
+cdef inline double read_weight(const Scaling* scaling, Py_ssize_t o, Py_ssize_t i) noexcept nogil:
+    """v_i before the label is known."""
+    return load_weight(&scaling.sample_weight, o, i)
+
+
+cdef inline double read_scale(const Scaling* scaling, Py_ssize_t o, Py_ssize_t i, double weight) noexcept nogil:
+    """What a sample's gradient is multiplied by: v_i grad_output / D."""
+    return weight * scaling.grad_scale * load_weight(&scaling.grad_output, o, i)

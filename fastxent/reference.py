@@ -1,0 +1,296 @@
+"""The public functions once more in float64 NumPy, to be read beside the formulas of DESIGN.md section 2.
+
+Names and arguments are the public ones; every result is float64, whatever the input. The arguments are trusted: only
+what would silently mean something else is refused. Inside, a row's classes lie along the last axis, so that `[..., None]`
+sets one number per row beside them.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Loss = Array | np.float64 | float
+Option = ArrayLike | None
+Out = NDArray[np.float32] | NDArray[np.float64] | None
+Result = NDArray[np.float32] | NDArray[np.float64]
+
+
+class _Rows(NamedTuple):
+    x: Array  # (..., C) logits or probabilities
+    t: Array  # (..., C) target
+    T: Array  # (..., 1) its sum
+    T_minus_t: Array  # (..., C)
+    v: Array  # (...) sample weight, 0 if ignored
+    D: float  # what the mean divides by
+    axis: int  # where the classes were
+
+
+def _rows(logits: ArrayLike, target: ArrayLike, axis: int, class_weight: Option, sample_weight: Option,
+          ignore_index: int | None, a: float, infogain: Option) -> _Rows:  # fmt: skip
+    """What t is: t_k = w_k ((1-a) [k=y] + a/C), t_k = w_k ((1-a) t_k + a/C), or t = H[y, :]."""
+    x = _classes_last(logits, axis)
+    y = np.asarray(target)
+    C = x.shape[-1]
+    w = np.ones(C) if class_weight is None else np.asarray(class_weight, np.float64)
+    share = a / C if C else 0.0
+    if y.shape == np.shape(logits):
+        t = w * ((1 - a) * _classes_last(y, axis) + share)
+        T = t.sum(axis=-1, keepdims=True)
+        v = _weights(sample_weight, np.False_, x.shape[:-1])
+        return _Rows(x, t, T, T - t, v, float(v.sum()), axis)
+    ignored = np.zeros(y.shape, bool) if ignore_index is None else y == ignore_index
+    if y.dtype.kind not in "iub" or y.shape != x.shape[:-1] or (~ignored & ((y < 0) | (y >= C))).any():
+        raise ValueError("target is neither a distribution nor class indices")
+    v = _weights(sample_weight, ignored, y.shape)
+    y = np.where(ignored, 0, y).astype(np.intp)
+    if infogain is not None:
+        t = np.asarray(infogain, np.float64)[y]
+        T = t.sum(axis=-1, keepdims=True)
+        return _Rows(x, t, T, T - t, v, float(v.sum()), axis)
+    own = np.arange(C) == y[..., None]
+    t = w * ((1 - a) * own + share)
+    others = share * np.where(own, 0, w).sum(axis=-1, keepdims=True)  # T - t_y, no rounded difference
+    T = np.where(own, t, 0).sum(axis=-1, keepdims=True) + others
+    return _Rows(x, t, T, np.where(own, others, T - t), v, float((v * np.where(own, w, 0).sum(axis=-1)).sum()), axis)
+
+
+def _classes_last(x: ArrayLike, axis: int) -> Array:
+    return np.ascontiguousarray(np.moveaxis(np.asarray(x), axis, -1), np.float64)
+
+
+def _weights(sample_weight: Option, ignored: Any, shape: tuple[int, ...]) -> Array:
+    """v_i = sample_weight_i (1 if none), 0 if ignored."""
+    weight = np.asarray(1.0 if sample_weight is None else sample_weight, np.float64)
+    if weight.ndim not in (0, len(shape)):
+        raise ValueError(f"sample_weight has shape {weight.shape}, but there are {shape} samples")
+    return np.where(ignored, 0.0, np.broadcast_to(weight, shape))
+
+
+@np.errstate(all="ignore")
+def _reduced(loss: Array, v: Array, D: float, reduction: str) -> Loss:
+    """The rows combined: v_i l_i (none), sum_i v_i l_i (sum), sum_i v_i l_i / D (mean)."""
+    if reduction not in ("none", "sum", "mean"):
+        raise ValueError(f"reduction = {reduction!r}")
+    loss = np.where(v == 0, 0, v * loss)
+    if reduction == "none":
+        return loss[()]
+    return float(loss.sum() / np.float64(D if reduction == "mean" else 1.0))
+
+
+@np.errstate(all="ignore")
+def _results(found: list[Array], v: Array, D: float, reduction: str, g: Option, outs: tuple[Out, ...],
+             axis: int | None = None) -> tuple[Any, ...]:  # fmt: skip
+    """The loss, and each row's derivatives times v_i g / D (mean) or v_i g (sum, none); axis: where the classes go."""
+    loss, *derivatives = found
+    weight = v if reduction != "mean" else v / D if D else np.zeros_like(v)
+    scale = weight * np.asarray(1.0 if g is None else g, np.float64)
+    if axis is not None:
+        weight, scale = weight[..., None], scale[..., None]
+    scaled = [np.where(weight == 0, 0, scale * value) for value in derivatives]
+    return _reduced(loss, v, D, reduction), *(_placed(*one, axis) for one in zip(scaled, outs, strict=True))
+
+
+@np.errstate(all="ignore")
+def _placed(value: Array, out: Out, axis: int | None) -> Result:
+    if axis is not None:
+        value = np.moveaxis(value, -1, axis)
+    if out is None:
+        return value
+    out[...] = value
+    return out
+
+
+class _Exponentials(NamedTuple):
+    m: Array  # (..., 1) the maximum
+    d: Array  # (..., C) x_k - m
+    e: Array  # (..., C)
+    o: Array  # (..., C) s - e_k, the others' share
+    s: Array  # (..., 1)
+    log_s: Array  # (..., 1)
+
+
+@np.errstate(all="ignore")
+def _exponentials(x: Array) -> _Exponentials:
+    """What a row's formulas share, without a cancellation; nan if the row holds +inf or nan, or nothing but -inf."""
+    m = x.max(axis=-1, keepdims=True, initial=-np.inf)
+    x = np.where(np.isfinite(m), x, np.nan)
+    top = x == m
+    d = x - m
+    b = d - x
+    error = (x - (d - b)) - (m + b)  # of d, exactly (Knuth, TAOCP 2, 4.2.2, theorem B); it would cost |d| / 2 ulp of e
+    e = np.exp(d)
+    e = e + e * np.where(np.isfinite(error), error, 0)
+    rest = np.where(top, 0, e).sum(axis=-1, keepdims=True)
+    ties = top.sum(axis=-1, keepdims=True)
+    s = ties + rest
+    o = np.where(top, ties - 1 + rest, s - e)
+    return _Exponentials(m, d, e, o, s, np.log1p(ties - 1 + rest))
+
+
+@np.errstate(all="ignore")
+def _softmax(rows: _Rows, c: float, order: int) -> list[Array]:
+    """The loss of each row and its derivatives up to `order`, with z-loss coefficient c."""
+    x, t, T, T_minus_t = rows[:4]
+    m, d, e, o, s, log_s = _exponentials(x)
+    lse = m + log_s
+    z, z_slope = (c * lse**2, 2 * c * lse) if c else (0.0, 0.0)
+    results = [(np.where(t > 0, -t * d, 0).sum(axis=-1, keepdims=True) + T * log_s + z)[..., 0]]
+    p, rest = e / s, o / s  # rest = 1 - p
+    if order >= 1:
+        results.append((T_minus_t + z_slope) * p - t * rest)
+    if order >= 2:
+        results.append((T + z_slope) * p * rest + 2 * c * p**2)
+    return results
+
+
+def softmax_cross_entropy(
+    logits: ArrayLike, target: ArrayLike, *, axis: int = -1, class_weight: Option = None, sample_weight: Option = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: Option = None,
+    reduction: str = "mean", n_threads: int | None = None,
+) -> Loss:  # fmt: skip
+    """The loss l = sum_k t_k (m - x_k) + T log s + c lse^2."""
+    rows = _rows(logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain)
+    return _reduced(_softmax(rows, z_loss, 0)[0], rows.v, rows.D, reduction)
+
+
+def softmax_cross_entropy_grad(
+    logits: ArrayLike, target: ArrayLike, *, axis: int = -1, class_weight: Option = None, sample_weight: Option = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: Option = None,
+    reduction: str = "mean", n_threads: int | None = None, grad_output: Option = None, out: Out = None,
+) -> tuple[Loss, Result]:  # fmt: skip
+    """And its gradient dl/dx_k = [ (T - t_k + 2 c lse) e_k - t_k o_k ] / s."""
+    rows = _rows(logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain)
+    return _results(_softmax(rows, z_loss, 1), rows.v, rows.D, reduction, grad_output, (out,), axis)
+
+
+def softmax_cross_entropy_grad_hess(
+    logits: ArrayLike, target: ArrayLike, *, axis: int = -1, class_weight: Option = None, sample_weight: Option = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: Option = None,
+    reduction: str = "mean", n_threads: int | None = None, out: Out = None, hess_out: Out = None,
+) -> tuple[Loss, Result, Result]:  # fmt: skip
+    """And the Hessian diagonal d2l/dx_k2 = (T + 2 c lse) e_k o_k / s^2 + 2 c p_k^2."""
+    rows = _rows(logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain)
+    return _results(_softmax(rows, z_loss, 2), rows.v, rows.D, reduction, None, (out, hess_out), axis)
+
+
+@np.errstate(all="ignore")
+def _clamped(rows: _Rows, eps: float, order: int) -> list[Array]:
+    """The loss of each row of probabilities and its derivatives up to `order`."""
+    q, t = np.maximum(rows.x, eps), rows.t
+    results = [np.where(t > 0, t * -np.log(q), 0).sum(axis=-1)]
+    if order >= 1:
+        results.append(np.where(t > 0, -t / q, 0))
+    return results
+
+
+def clamped_cross_entropy(
+    probs: ArrayLike, target: ArrayLike, *, eps: float = 1e-20, axis: int = -1, class_weight: Option = None,
+    sample_weight: Option = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    infogain: Option = None, reduction: str = "mean", n_threads: int | None = None,
+) -> Loss:  # fmt: skip
+    """The loss l = -sum_k t_k log(max(q_k, eps))."""
+    rows = _rows(probs, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain)
+    return _reduced(_clamped(rows, eps, 0)[0], rows.v, rows.D, reduction)
+
+
+def clamped_cross_entropy_grad(
+    probs: ArrayLike, target: ArrayLike, *, eps: float = 1e-20, axis: int = -1, class_weight: Option = None,
+    sample_weight: Option = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    infogain: Option = None, reduction: str = "mean", n_threads: int | None = None,
+    grad_output: Option = None, out: Out = None,
+) -> tuple[Loss, Result]:  # fmt: skip
+    """And its gradient dl/dq_k = -t_k / max(q_k, eps), 0 where t_k = 0."""
+    rows = _rows(probs, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain)
+    return _results(_clamped(rows, eps, 1), rows.v, rows.D, reduction, grad_output, (out,), axis)
+
+
+class _Elements(NamedTuple):
+    x: Array  # logits
+    vt: Array  # positive weight times target
+    not_t: Array  # 1 - t
+    v: Array  # sample weight, 0 if ignored
+
+
+def _elements(logits: ArrayLike, target: ArrayLike, sample_weight: Option, pos_weight: Option,
+              ignore_index: float | None, a: float) -> _Elements:  # fmt: skip
+    """Smooth t to t (1-a) + a/2, and 1 - t to (1-t) (1-a) + a/2, which keeps its digits where t is near 1."""
+    x, t = np.asarray(logits, np.float64), np.asarray(target, np.float64)
+    if x.shape != t.shape:
+        raise ValueError(f"target has shape {t.shape}, but logits have shape {x.shape}")
+    ignored = np.zeros(x.shape, bool) if ignore_index is None else t == ignore_index
+    positive = np.broadcast_to(np.asarray(1.0 if pos_weight is None else pos_weight, np.float64), x.shape)
+    v = _weights(sample_weight, ignored, x.shape)
+    return _Elements(x, positive * (t * (1 - a) + a / 2), (1 - t) * (1 - a) + a / 2, v)
+
+
+def _product(factor: Array, value: Array) -> Array:
+    """A product with a factor 0 is 0, also against inf."""
+    return np.where((factor == 0) & np.isinf(value), 0, factor * value)
+
+
+@np.errstate(all="ignore")
+def _sigmoid(elements: _Elements, order: int) -> list[Array]:
+    """The loss of each element and its derivatives up to `order`."""
+    x, vt, not_t, _ = elements
+    z = np.exp(-np.abs(x))
+    softplus, softplus_minus = np.maximum(x, 0) + np.log1p(z), np.maximum(-x, 0) + np.log1p(z)
+    sigmoid, sigmoid_minus = np.where(x < 0, z, 1) / (1 + z), np.where(x > 0, z, 1) / (1 + z)
+    results = [_product(vt, softplus_minus) + _product(not_t, softplus)]
+    if order >= 1:
+        results.append(not_t * sigmoid - vt * sigmoid_minus)
+    if order >= 2:
+        results.append((vt + not_t) * sigmoid * sigmoid_minus)
+    return results
+
+
+def sigmoid_cross_entropy(
+    logits: ArrayLike, target: ArrayLike, *, sample_weight: Option = None, pos_weight: Option = None,
+    ignore_index: float | None = None, label_smoothing: float = 0.0, reduction: str = "mean",
+    n_threads: int | None = None,
+) -> Loss:  # fmt: skip
+    """The loss l = v t softplus(-x) + (1-t) softplus(x)."""
+    elements = _elements(logits, target, sample_weight, pos_weight, ignore_index, label_smoothing)
+    return _reduced(_sigmoid(elements, 0)[0], elements.v, float(elements.v.sum()), reduction)
+
+
+def sigmoid_cross_entropy_grad(
+    logits: ArrayLike, target: ArrayLike, *, sample_weight: Option = None, pos_weight: Option = None,
+    ignore_index: float | None = None, label_smoothing: float = 0.0, reduction: str = "mean",
+    n_threads: int | None = None, grad_output: Option = None, out: Out = None,
+) -> tuple[Loss, Result]:  # fmt: skip
+    """And its gradient dl/dx = (1-t) sigmoid(x) - v t sigmoid(-x)."""
+    elements = _elements(logits, target, sample_weight, pos_weight, ignore_index, label_smoothing)
+    return _results(_sigmoid(elements, 1), elements.v, float(elements.v.sum()), reduction, grad_output, (out,))
+
+
+def sigmoid_cross_entropy_grad_hess(
+    logits: ArrayLike, target: ArrayLike, *, sample_weight: Option = None, pos_weight: Option = None,
+    ignore_index: float | None = None, label_smoothing: float = 0.0, reduction: str = "mean",
+    n_threads: int | None = None, out: Out = None, hess_out: Out = None,
+) -> tuple[Loss, Result, Result]:  # fmt: skip
+    """And the second derivative d2l/dx2 = (v t + 1 - t) sigmoid(x) sigmoid(-x)."""
+    elements = _elements(logits, target, sample_weight, pos_weight, ignore_index, label_smoothing)
+    return _results(_sigmoid(elements, 2), elements.v, float(elements.v.sum()), reduction, None, (out, hess_out))
+
+
+def softmax(x: ArrayLike, *, axis: int = -1, out: Out = None, n_threads: int | None = None) -> Result:
+    """The shares p_k = e_k / s."""
+    found = _exponentials(_classes_last(x, axis))
+    return _placed(found.e / found.s, out, axis)
+
+
+def log_softmax(x: ArrayLike, *, axis: int = -1, out: Out = None, n_threads: int | None = None) -> Result:
+    """Their logarithms, log p_k = x_k - m - log s."""
+    found = _exponentials(_classes_last(x, axis))
+    return _placed(found.d - found.log_s, out, axis)
+
+
+def logsumexp(
+    x: ArrayLike, *, axis: int = -1, keepdims: bool = False, n_threads: int | None = None
+) -> Array | np.float64:
+    """The logarithm of the sum of exponentials, lse = m + log s; -inf, inf and nan as they are."""
+    found = _exponentials(_classes_last(x, axis))
+    lse = np.where(np.isfinite(found.m), found.m + found.log_s, found.m)
+    return np.moveaxis(lse, -1, axis) if keepdims else lse[..., 0][()]

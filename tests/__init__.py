@@ -1,0 +1,1 @@
+"""The test suite. `tests.table` is the place to start reading."""

@@ -1,0 +1,22 @@
+"""What every test file shares: one deterministic hypothesis profile, one seeded generator per test."""
+
+import zlib
+
+import hypothesis
+import numpy as np
+import pytest
+
+# Derandomised, so that the same commit always tests the same examples; no deadline, since timing is no assertion here.
+hypothesis.settings.register_profile("fastxent", derandomize=True, deadline=None, database=None, max_examples=60)
+hypothesis.settings.load_profile("fastxent")
+
+
+@pytest.fixture
+def rng(request):
+    """A random generator seeded by the name of the test."""
+    return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
+def dtype(request):
+    return request.param

@@ -1,0 +1,122 @@
+"""The one table of public numeric functions that every other test is parametrised from.
+
+A new function needs one row in FUNCTIONS; a new option needs its name in a signature here and, in problem.py, a way to
+draw a valid value for it. test_completeness.py compares the rows with the package, the reference and the benchmarks.
+"""
+
+from dataclasses import dataclass
+
+import fastxent.reference
+
+import fastxent
+
+# fmt: off
+SOFTMAX = ("axis", "class_weight", "sample_weight", "ignore_index", "label_smoothing", "z_loss", "infogain",
+           "reduction", "n_threads")
+CLAMPED = ("eps", "axis", "class_weight", "sample_weight", "ignore_index", "label_smoothing", "infogain", "reduction",
+           "n_threads")
+SIGMOID = ("sample_weight", "pos_weight", "ignore_index", "label_smoothing", "reduction", "n_threads")
+GRAD = ("grad_output", "out")
+HESS = ("out", "hess_out")
+# fmt: on
+
+# What may be combined: every option alone, then together. "index" (class indices) and "distribution" say what the
+# target is; "none" per-row losses come from the reduction.
+WEIGHTS = ("class_weight", "sample_weight", "label_smoothing")
+CLASS_OPTIONS = {
+    "index": (),
+    "class_weight": ("class_weight",),
+    "sample_weight": ("sample_weight",),
+    "ignore_index": ("ignore_index",),
+    "label_smoothing": ("label_smoothing",),
+    "infogain": ("infogain",),
+    "grad_output": ("grad_output",),
+    "index with all options": (*WEIGHTS, "ignore_index", "z_loss", "eps", "grad_output"),
+    "infogain with all options": ("infogain", "sample_weight", "ignore_index", "z_loss", "eps", "grad_output"),
+    "distribution": ("distribution",),
+    "distribution with all options": ("distribution", *WEIGHTS, "z_loss", "eps", "grad_output"),
+}
+OPTION_SETS = {
+    "softmax": {"index": (), "z_loss": ("z_loss",)} | CLASS_OPTIONS,
+    "clamped": {"index": (), "eps": ("eps",)} | CLASS_OPTIONS,
+    "sigmoid": {
+        "targets 0 and 1": (),
+        "distribution": ("distribution",),
+        "sample_weight": ("sample_weight",),
+        "pos_weight": ("pos_weight",),
+        "ignore_index": ("ignore_index",),
+        "label_smoothing": ("label_smoothing",),
+        "grad_output": ("grad_output",),
+        "all options": (
+            "distribution",
+            "sample_weight",
+            "pos_weight",
+            "ignore_index",
+            "label_smoothing",
+            "grad_output",
+        ),
+    },
+    "activation": {"plain": ()},
+}
+
+
+@dataclass(frozen=True)
+class Function:
+    name: str
+    kind: str  # softmax, clamped, sigmoid or activation: which formula of DESIGN.md section 2
+    gives: tuple[str, ...]  # what it returns, in this order: loss, grad, hess, or the value of an activation
+    options: tuple[str, ...]  # its keyword-only arguments
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def call(self):
+        return getattr(fastxent, self.name)
+
+    @property
+    def reference(self):
+        return getattr(fastxent.reference, self.name)
+
+    @property
+    def loss_only(self):
+        """The function of the same family that returns the loss alone."""
+        return next(f for f in FUNCTIONS if f.kind == self.kind and f.gives == ("loss",))
+
+    @property
+    def array_results(self):
+        """Which result each of the arguments `out` and `hess_out` receives."""
+        results = {"out": "value" if self.kind == "activation" else "grad", "hess_out": "hess"}
+        return {argument: result for argument, result in results.items() if argument in self.options}
+
+    def takes(self, option):
+        return option in self.options or (option == "distribution" and self.kind != "activation")
+
+    @property
+    def option_sets(self):
+        """Names of the option sets that make a difference to this function."""
+        return [
+            name for name, options in OPTION_SETS[self.kind].items() if not options or any(map(self.takes, options))
+        ]
+
+
+# fmt: off
+FUNCTIONS = (
+    Function("softmax_cross_entropy", "softmax", ("loss",), SOFTMAX),
+    Function("softmax_cross_entropy_grad", "softmax", ("loss", "grad"), SOFTMAX + GRAD),
+    Function("softmax_cross_entropy_grad_hess", "softmax", ("loss", "grad", "hess"), SOFTMAX + HESS),
+    Function("clamped_cross_entropy", "clamped", ("loss",), CLAMPED),
+    Function("clamped_cross_entropy_grad", "clamped", ("loss", "grad"), CLAMPED + GRAD),
+    Function("sigmoid_cross_entropy", "sigmoid", ("loss",), SIGMOID),
+    Function("sigmoid_cross_entropy_grad", "sigmoid", ("loss", "grad"), SIGMOID + GRAD),
+    Function("sigmoid_cross_entropy_grad_hess", "sigmoid", ("loss", "grad", "hess"), SIGMOID + HESS),
+    Function("softmax", "activation", ("value",), ("axis", "out", "n_threads")),
+    Function("log_softmax", "activation", ("value",), ("axis", "out", "n_threads")),
+    Function("logsumexp", "activation", ("value",), ("axis", "keepdims", "n_threads")),
+)
+# fmt: on
+NAMED = {f.name: f for f in FUNCTIONS}
+LOSSES = [f for f in FUNCTIONS if f.kind != "activation"]
+CLASS_LOSSES = [f for f in LOSSES if f.kind != "sigmoid"]
+WITH_GRAD = [f for f in LOSSES if "grad" in f.gives]
+WITH_OUT = [f for f in FUNCTIONS if "out" in f.options]

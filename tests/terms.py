@@ -1,0 +1,91 @@
+"""How large the terms are that a gradient or Hessian is the sum of, from the textbook formulas on a dense target.
+
+A sum of terms with opposite signs cannot be exact relative to itself; DESIGN.md's bounds are relative to the terms:
+(T + |2 c lse|) p_k + t_k for the gradient. Where the result is one product (class indices without smoothing, the
+clamped gradient) the scale is the result itself and nothing is returned here.
+"""
+
+import numpy as np
+from scipy.special import expit
+
+
+def terms(problem):
+    """The size of the terms of grad, hess or value, in their shapes, as far as it is not their own size."""
+    if problem.function.name == "logsumexp":
+        x, keepdims = np.asarray(problem.x, np.float64), problem.options.get("keepdims", False)
+        return {"value": abs(x.max(problem.axis, keepdims=keepdims, initial=-np.inf)) + np.log1p(x.shape[problem.axis])}
+    if problem.function.kind == "softmax":
+        return softmax_terms(problem)
+    return sigmoid_terms(problem) if problem.function.kind == "sigmoid" else {}
+
+
+def softmax_terms(problem):
+    options = problem.options
+    one_product = np.ndim(problem.target) < np.ndim(problem.x) and not (
+        options.get("label_smoothing") or options.get("z_loss") or options.get("infogain") is not None
+    )
+    t, kept, _ = dense_target(problem)
+    rows = row_factor(problem)
+    x = np.where(kept[..., None], np.moveaxis(np.asarray(problem.x, np.float64), problem.axis, -1), 0)
+    p, others, lse = shares(x)
+    c = options.get("z_loss", 0.0)
+    share = t.sum(axis=-1, keepdims=True) + abs(2 * c * lse)
+    found = {"grad": share * p + t, "hess": share * p * others + 2 * c * p * p}
+    if one_product:
+        del found["grad"]
+    return {name: np.moveaxis(value * rows[..., None], -1, problem.axis) for name, value in found.items()}
+
+
+def shares(x):
+    """p, 1 - p without cancellation, and log sum exp; classes last."""
+    m = x.max(axis=-1, keepdims=True, initial=-np.inf)
+    e = np.exp(x - m)
+    rest = np.where(x == m, 0, e).sum(axis=-1, keepdims=True) + ((x == m).sum(axis=-1, keepdims=True) - 1)
+    return e / (1 + rest), np.where(x == m, rest, 1 + rest - e) / (1 + rest), m + np.log1p(rest)
+
+
+def sigmoid_terms(problem):
+    t, kept, _ = dense_target(problem)
+    x = np.where(kept, problem.x, 0)
+    positive = np.asarray(problem.options.get("pos_weight", 1.0), np.float64) * t
+    return {"grad": ((1 - t) * expit(x) + positive * expit(-x)) * row_factor(problem)}
+
+
+def dense_target(problem):
+    """The t_k (weighted and smoothed, classes last), which rows are not ignored, and what each counts for in D."""
+    options, target = problem.options, np.asarray(problem.target)
+    a = options.get("label_smoothing", 0.0)
+    kept = np.array(target != options["ignore_index"] if "ignore_index" in options else np.ones(target.shape, bool))
+    if problem.function.kind == "sigmoid":
+        return np.where(kept, target, 0) * (1 - a) + a / 2, kept, 1.0
+    C = np.shape(problem.x)[problem.axis]
+    weight = np.broadcast_to(np.asarray(options.get("class_weight", 1.0), np.float64), C)
+    counted = 1.0
+    if target.ndim == np.ndim(problem.x):
+        t, kept = np.moveaxis(target.astype(np.float64), problem.axis, -1), kept.all(axis=problem.axis)
+    else:
+        y = np.where(kept, target, 0).astype(int)
+        t = np.asarray(options["infogain"], np.float64)[y] if "infogain" in options else y[..., None] == np.arange(C)
+        counted = weight[y]
+    return weight * ((1 - a) * t + a / max(C, 1)), kept, counted
+
+
+def denominator(problem):
+    """D of DESIGN.md section 2."""
+    _, kept, counted = dense_target(problem)
+    return (weights(problem, kept) * counted).sum()
+
+
+def weights(problem, kept):
+    """v_i of DESIGN.md section 2."""
+    return np.broadcast_to(np.asarray(problem.options.get("sample_weight", 1.0), np.float64), kept.shape) * kept
+
+
+def row_factor(problem):
+    """What each row's derivatives are multiplied by, without its sign: v_i |grad_output|, over D for the mean."""
+    _, kept, _ = dense_target(problem)
+    factor = weights(problem, kept) * abs(np.asarray(problem.options.get("grad_output", 1.0), np.float64))
+    if problem.options.get("reduction", "mean") != "mean":
+        return factor
+    D = denominator(problem)
+    return factor / D if D else factor * 0

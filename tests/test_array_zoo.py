@@ -1,0 +1,180 @@
+"""Every memory layout and dtype of every argument gives what the plain contiguous one gives, and is left as it was."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.layouts import LAYOUTS, SAME_KERNEL
+from tests.problem import problem, unmodified
+from tests.rows import KERNELS
+from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES
+
+SIGMOID = [f for f in LOSSES if f.kind == "sigmoid"]
+each_kernel = pytest.mark.parametrize("kernel", KERNELS)
+each_layout = pytest.mark.parametrize("layout", LAYOUTS)
+INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
+REALS = ["float16", "float32", "float64", "int8", "int64", "uint16", "bool", ">f4", ">f8", ">i4"]
+
+
+def functions(functions):
+    return pytest.mark.parametrize("f", functions, ids=str)
+
+
+def run_unmodified(p):
+    with unmodified(p.args, p.options):
+        return p.run()
+
+
+def assert_same(p, changed, exactly=False):
+    """Both give the same, and the changed problem's arrays are left as they were."""
+    got, want = run_unmodified(changed), p.run()
+    if exactly:
+        for name in want:
+            np.testing.assert_array_equal(got[name], want[name])
+    else:
+        p.assert_close(got, want, 2)
+
+
+@functions(FUNCTIONS)
+@each_kernel
+@each_layout
+def test_layout_of_the_logits(f, kernel, layout, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, f.option_sets[-1])
+    assert_same(p, p.change(x=LAYOUTS[layout](p.x)), layout in SAME_KERNEL)
+
+
+@functions(LOSSES)
+@each_kernel
+@each_layout
+def test_layout_of_the_target(f, kernel, layout, dtype, rng):
+    for options in ("index", "targets 0 and 1", "distribution"):
+        if options in f.option_sets:
+            p = problem(f, rng, *KERNELS[kernel], dtype, options)
+            assert_same(p, p.change(target=LAYOUTS[layout](p.target)), exactly=True)
+
+
+@functions(LOSSES)
+@each_kernel
+@each_layout
+def test_layout_of_the_weights(f, kernel, layout, dtype, rng):
+    for options in f.option_sets:
+        p = problem(f, rng, *KERNELS[kernel], dtype, options)
+        arrays = {name: LAYOUTS[layout](value) for name, value in p.options.items() if isinstance(value, np.ndarray)}
+        if arrays:
+            assert_same(p, p.change(**arrays), exactly=True)
+
+
+@functions(FUNCTIONS)
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("fixed", [0, 1, 2])
+def test_broadcast_logits(f, axis, fixed, dtype, rng):
+    p = problem(f, rng, (6, 7, 40), axis, dtype)
+    broadcast = np.broadcast_to(np.take(p.x, [1], fixed), p.x.shape)
+    assert_same(p.change(x=broadcast.copy()), p.change(x=broadcast))
+
+
+@functions(LOSSES)
+@each_kernel
+def test_broadcast_target_and_weights(f, kernel, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, f.option_sets[-1])
+    one = p.target.ravel()[1]
+    p = p.change(
+        target=np.full_like(p.target, one),
+        sample_weight=np.full(np.shape(p.change(reduction="none").run()["loss"]), 0.5, dtype),
+    )
+    zero_strides = {
+        "target": np.broadcast_to(one, p.target.shape),
+        "sample_weight": np.broadcast_to(dtype(0.5), p.options["sample_weight"].shape),
+    }
+    assert_same(p, p.change(**zero_strides), exactly=True)
+
+
+@functions(CLASS_LOSSES)
+@each_kernel
+@pytest.mark.parametrize("label_dtype", [*INTEGERS, ">i2", ">u4", ">i8", ">u8"])
+def test_class_indices_of_every_width(f, kernel, label_dtype, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype)
+    p = p.change(target=p.target % 100)  # so that every label fits into 8 bits
+    narrow = p.target.astype(label_dtype)
+    assert_same(p, p.change(target=narrow), exactly=True)
+    wide = np.zeros((*narrow.shape, 3), label_dtype)
+    wide[..., 1] = narrow
+    assert_same(p, p.change(target=wide[..., 1]), exactly=True)
+
+
+@functions(LOSSES)
+@each_kernel
+@pytest.mark.parametrize("label_dtype, ignored", [("int8", -100), ("uint8", 255), ("uint64", 2**64 - 1), (">i2", -7)])
+def test_ignored_labels_of_every_width(f, kernel, label_dtype, ignored, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype)
+    p = p.change(target=p.target % 100)
+    ignore = rng.random(p.target.shape) < 0.3
+    narrow = np.where(ignore, 0, p.target).astype(label_dtype)
+    narrow[ignore] = ignored
+    p = p.change(target=np.where(ignore, -1, p.target), ignore_index=-1)
+    assert_same(p, p.change(target=narrow, ignore_index=ignored), exactly=True)
+
+
+@functions(LOSSES)
+@each_kernel
+def test_bool_targets(f, kernel, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype)
+    truth = rng.random(p.target.shape) < 0.5
+    assert_same(p.change(target=truth.astype(int)), p.change(target=truth), exactly=True)
+
+
+@functions(LOSSES)
+@each_kernel
+@pytest.mark.parametrize("given", REALS)
+def test_distributions_and_weights_of_every_real_dtype(f, kernel, given, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, f.option_sets[-1])
+    largest = 1 if given == "bool" or f.kind == "sigmoid" else 2  # small whole numbers: exact in every dtype
+    sizes = {name: np.shape(value) for name, value in p.options.items() if isinstance(value, np.ndarray)}
+    plain = {name: rng.integers(0, 1, size, endpoint=True) for name, size in sizes.items()}
+    plain["target"] = rng.integers(0, largest, p.target.shape, endpoint=True)
+    converted = {name: value.astype(given) for name, value in plain.items()}
+    assert_same(
+        p.change(**{name: value.astype(dtype) for name, value in plain.items()}), p.change(**converted), exactly=True
+    )
+
+
+@functions(FUNCTIONS)
+def test_lists_frames_and_whatever_has_an_array(f, rng):
+    class Wrapped:
+        def __init__(self, array):
+            self.array = array
+
+        def __array__(self, dtype=None, copy=None):
+            return self.array
+
+    p = problem(f, rng, (6, 5), -1, np.float64, f.option_sets[0])
+    for wrap in (np.ndarray.tolist, pd.DataFrame, Wrapped):
+        changed = p.change(x=wrap(p.x))
+        if p.target is not None:
+            wrap_target = pd.Series if wrap is pd.DataFrame and p.target.ndim == 1 else wrap
+            changed = changed.change(target=wrap_target(p.target))
+        got = changed.run()
+        for name, value in p.run().items():
+            np.testing.assert_array_equal(got[name], value)
+
+
+@functions(LOSSES)
+def test_lists_of_weights(f, rng):
+    p = problem(f, rng, (6, 5), -1, np.float64, f.option_sets[-1])
+    assert_same(
+        p,
+        p.change(**{name: value.tolist() for name, value in p.options.items() if isinstance(value, np.ndarray)}),
+        exactly=True,
+    )
+
+
+@functions(FUNCTIONS)
+@pytest.mark.parametrize(
+    "shape, axis", [((0, 5), 1), ((5, 0), 0), ((0, 100), -1), ((3, 5, 0), 1), ((0, 5, 20), 1)], ids=str
+)
+@each_layout
+def test_empty(f, shape, axis, layout, dtype, rng):
+    if "column" in layout or "negative" in layout:
+        layout = "strided"
+    p = problem(f, rng, shape, axis, dtype)
+    assert_same(p, p.change(x=LAYOUTS[layout](p.x)), exactly=True)

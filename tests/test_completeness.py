@@ -1,0 +1,112 @@
+"""Nothing can be forgotten: package, reference, test table, benchmarks, documentation and docstrings agree."""
+
+import doctest
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+
+import fastxent.reference
+import numpy as np
+import pytest
+
+import fastxent
+from tests.table import FUNCTIONS, OPTION_SETS
+
+ROOT = Path(__file__).resolve().parents[1]
+NOT_NUMERIC = {"__version__", "set_num_threads", "get_num_threads", "show_config"}
+NAMES = sorted(f.name for f in FUNCTIONS)
+each_function = pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+each_public_function = pytest.mark.parametrize("name", sorted(set(fastxent.__all__) - {"__version__"}))
+
+
+def docstring(name):
+    return inspect.getdoc(getattr(fastxent, name)) or ""
+
+
+def section(name, title):
+    """The text of one section of a numpydoc docstring, or None."""
+    parts = re.split(r"^(\S.*)\n-{3,}\n", docstring(name), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True)).get(title)
+
+
+def test_the_table_has_every_numeric_public_function():
+    assert sorted(set(fastxent.__all__) - NOT_NUMERIC) == NAMES
+
+
+def test_the_package_has_every_name_it_lists_and_lists_each_once():
+    assert sorted(fastxent.__all__) == sorted(set(fastxent.__all__))
+    assert set(fastxent.__all__) >= NOT_NUMERIC
+    assert all(hasattr(fastxent, name) for name in fastxent.__all__)
+
+
+def test_the_reference_has_every_numeric_public_function():
+    functions = [
+        name
+        for name, value in vars(fastxent.reference).items()
+        if inspect.isfunction(value) and not name.startswith("_") and value.__module__ == "fastxent.reference"
+    ]
+    assert sorted(functions) == NAMES
+
+
+def test_the_benchmarks_have_every_numeric_public_function():
+    path = ROOT / "asv_benchmarks" / "benchmarks" / "cases.py"
+    spec = importlib.util.spec_from_file_location("asv_cases", path)
+    cases = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(cases)
+    assert sorted(map(str, cases.FUNCTIONS)) == NAMES
+
+
+@each_public_function
+def test_the_documentation_has_every_public_function(name):
+    assert re.search(rf"^ *{name}$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+
+
+@each_function
+def test_signatures_are_those_of_the_reference_and_of_the_table(f):
+    public, reference = inspect.signature(f.call), inspect.signature(f.reference)
+    for one, other in zip(public.parameters.values(), reference.parameters.values(), strict=True):
+        assert (one.name, one.kind, one.default) == (other.name, other.kind, other.default)
+    positional = 1 if f.kind == "activation" else 2
+    kinds = [parameter.kind for parameter in public.parameters.values()]
+    assert kinds == [inspect.Parameter.POSITIONAL_OR_KEYWORD] * positional + [inspect.Parameter.KEYWORD_ONLY] * (
+        len(kinds) - positional
+    )
+    assert list(public.parameters)[positional:] == list(f.options)
+
+
+@each_function
+def test_every_option_has_a_random_value_in_the_tests(f):
+    drawn = {option for options in OPTION_SETS[f.kind].values() for option in options}
+    assert set(f.options) - drawn <= {"axis", "reduction", "n_threads", "out", "hess_out", "keepdims"}
+
+
+@each_public_function
+def test_a_docstring_starts_with_one_sentence(name):
+    first, *rest = docstring(name).split("\n\n")
+    assert first.endswith(".")
+    assert "\n" not in first
+    assert rest
+
+
+@each_function
+@pytest.mark.parametrize("title", ["Parameters", "Returns", "Raises", "Examples", "References"])
+def test_a_docstring_has_every_section(f, title):
+    assert section(f.name, title), f"{f.name} has no section {title}"
+
+
+@each_function
+def test_a_docstring_has_the_formula_and_every_parameter(f):
+    assert ".. math::" in docstring(f.name)
+    described = re.findall(r"^(\w[\w, ]*) : ", section(f.name, "Parameters"), re.MULTILINE)
+    described = [name for names in described for name in names.split(", ")]
+    assert described == list(inspect.signature(f.call).parameters)
+
+
+@each_public_function
+def test_the_examples_of_a_docstring_run(name):
+    examples = doctest.DocTestParser().get_doctest(docstring(name), {"fx": fastxent, "np": np}, name, None, 0)
+    assert examples.examples or name in NOT_NUMERIC
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    text = []
+    assert runner.run(examples, out=text.append).failed == 0, "".join(text)

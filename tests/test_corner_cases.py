@@ -1,0 +1,151 @@
+"""The corner-case table of DESIGN.md section 3: the rows that have a finite input and a result.
+
+test_infinities.py has those on infinite and NaN input, test_errors.py those that raise.
+"""
+
+import numpy as np
+import pytest
+
+from tests.problem import problem
+from tests.rows import KERNELS, assert_other_rows_equal, assert_row, middle_row, rows_of, with_row
+from tests.table import CLASS_LOSSES, LOSSES, NAMED, OPTION_SETS
+
+SOFTMAX = [f for f in LOSSES if f.kind == "softmax"]
+CLAMPED = [f for f in LOSSES if f.kind == "clamped"]
+
+each_kernel = pytest.mark.parametrize("kernel", KERNELS)
+
+
+def functions(functions):
+    return pytest.mark.parametrize("f", functions, ids=str)
+
+
+WITHOUT_INFLUENCE = [
+    (f, why, options)
+    for f in LOSSES
+    for why in ("ignore_index", "sample_weight 0")
+    for options in ("index", "targets 0 and 1", "distribution", "label_smoothing", "z_loss")
+    if options in f.option_sets and (why, options) != ("ignore_index", "distribution")
+]
+
+
+@pytest.mark.parametrize("f, why, options", WITHOUT_INFLUENCE, ids=str)
+@each_kernel
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+def test_ignored_row_or_sample_weight_0_has_no_influence(f, kernel, poison, why, options, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, options, reduction="none")
+    row = middle_row(p)
+    if why == "ignore_index":
+        target = p.target.copy()
+        target[row] = -9
+        p = p.change(target=target, ignore_index=-9)
+    else:
+        weight = np.ones(np.shape(p.run()["loss"]), dtype)
+        weight[row] = 0
+        p = p.change(sample_weight=weight)
+    poisoned = with_row(p, row, poison)
+    assert_row(p, row, poisoned.run(), 0, both=0)
+    for reduction in ("none", "sum", "mean"):
+        clean, got = p.change(reduction=reduction).run(), poisoned.change(reduction=reduction).run()
+        for name in got:
+            np.testing.assert_array_equal(got[name], clean[name])
+
+
+@functions(LOSSES)
+@each_kernel
+def test_ignore_index_inside_the_classes_ignores_that_class(f, kernel, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype)
+    p.target[middle_row(p)] = 1
+    outside = p.change(target=np.where(p.target == 1, -1, p.target), ignore_index=-1).run()
+    inside = p.change(ignore_index=1).run()
+    for name in inside:
+        np.testing.assert_array_equal(inside[name], outside[name])
+
+
+@functions(LOSSES)
+@each_kernel
+@pytest.mark.parametrize("why", ["all ignored", "no rows", "sample weights 0", "class weights 0"])
+def test_denominator_0(f, kernel, why, dtype, rng):
+    shape, axis = KERNELS[kernel]
+    p = problem(f, rng, shape if why != "no rows" else (0, *shape[1:]), axis, dtype)
+    if why == "all ignored":
+        p = p.change(target=np.full_like(p.target, -1), ignore_index=-1)
+    elif why == "class weights 0" and f.kind != "sigmoid":
+        p = p.change(class_weight=np.zeros(shape[axis]))
+    elif why != "no rows":
+        p = p.change(sample_weight=0.0)
+    for reduction, loss in {"mean": np.nan, "sum": 0.0}.items():
+        got = p.change(reduction=reduction).run()
+        np.testing.assert_equal(got["loss"], loss)
+        assert all(got[name].shape == p.x.shape and not got[name].any() for name in f.gives[1:])
+
+
+def test_denominator_0_without_rows_and_without_classes(dtype):
+    loss, grad = NAMED["softmax_cross_entropy_grad"].call(np.empty((0, 0), dtype), np.empty(0, int))
+    assert np.isnan(loss)
+    assert grad.shape == (0, 0)
+
+
+@functions(SOFTMAX)
+@pytest.mark.parametrize("shape, axis", [((1, 1), -1), ((40, 1), -1), ((1000, 1), 1), ((3, 1, 20), 1)], ids=str)
+@pytest.mark.parametrize("options", [o for o, names in OPTION_SETS["softmax"].items() if "z_loss" not in names])
+def test_one_class_has_loss_0_and_gradient_0(f, shape, axis, options, dtype, rng):
+    got = problem(f, rng, shape, axis, dtype, options, reduction="none", spread=100.0).run()
+    assert not any(value.any() for value in got.values())
+
+
+@functions(CLASS_LOSSES)
+@each_kernel
+def test_distribution_that_does_not_sum_to_1_is_used_as_it_is(f, kernel, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution")
+    once = p.run()
+    for name, value in p.change(target=4 * p.target).run().items():
+        np.testing.assert_array_equal(value, 4 * once[name])  # exact: 4 is a power of two
+
+
+@each_kernel
+@pytest.mark.parametrize("other", [np.nan, -1.0, np.inf])
+def test_class_index_reads_its_own_probability_only(kernel, other, dtype, rng):
+    p = problem(NAMED["clamped_cross_entropy"], rng, *KERNELS[kernel], dtype)
+    x = np.full_like(p.x, other)
+    own = np.expand_dims(p.target, p.axis)
+    np.put_along_axis(x, own, np.take_along_axis(p.x, own, p.axis), p.axis)
+    assert p.change(x=x).run() == p.run()
+
+
+@functions(CLAMPED)
+@each_kernel
+def test_probability_above_1_is_accepted(f, kernel, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype)
+    got = p.change(x=np.full_like(p.x, 4)).run()
+    assert got["loss"] == pytest.approx(-2 * np.log(2), rel=4 * float(np.finfo(dtype).eps))
+
+
+@functions(CLAMPED)
+@each_kernel
+@pytest.mark.parametrize("options", ["index", "distribution", "infogain"])
+def test_eps_0_gives_infinite_loss_where_the_target_is_impossible(f, kernel, options, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, options, reduction="none").change(eps=0)
+    row = middle_row(p)
+    if options == "distribution":
+        rows_of(p, p.target)[row][[1, 2]] = 0.75, 0
+    else:
+        p.target[row] = 1
+    if options == "infogain":
+        p.options["infogain"][1, 2] = 0
+    clean = p.run()
+    got = with_row(p, row, 0, [1, 2]).run()  # class 1 has a target, class 2 has none
+    assert got["loss"][row] == np.inf
+    assert_other_rows_equal(p, row, got, clean)
+    if "grad" in f.gives:
+        np.testing.assert_array_equal(rows_of(p, got["grad"])[row][[1, 2]], [-np.inf, 0])
+
+
+@functions(CLAMPED)
+def test_eps_may_be_the_reciprocal_of_the_largest_number(f, dtype, rng):
+    eps = float(np.nextafter(dtype(1) / np.finfo(dtype).max, dtype(1)))
+    p = problem(f, rng, (40, 3), -1, dtype, reduction="sum").change(eps=eps)
+    got = with_row(p.change(x=np.ones_like(p.x)), (7,), 0).run()
+    assert got["loss"] == pytest.approx(-np.log(eps), rel=8 * float(np.finfo(dtype).eps))
+    if "grad" in f.gives:
+        assert np.isfinite(got["grad"]).all()

@@ -1,0 +1,43 @@
+"""Input that is not computed with: longdouble, complex, object, datetime, text, masked and sparse arrays."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from tests.problem import problem
+from tests.table import FUNCTIONS, LOSSES
+
+REFUSED = {
+    "longdouble": lambda a: a.astype(np.longdouble),
+    "complex64": lambda a: a.astype(np.complex64),
+    "complex128": lambda a: a.astype(complex),
+    "object": lambda a: a.astype(object),
+    "datetime64": lambda a: a.astype("datetime64[s]"),
+    "timedelta64": lambda a: a.astype("timedelta64[s]"),
+    "text": lambda a: a.astype(str),
+    "bytes": lambda a: a.astype(str).astype("S"),
+    "records": lambda a: a.astype([("value", float)]),
+    "masked": lambda a: np.ma.array(a, mask=a == a.flat[0]),
+    "masked, nothing hidden": lambda a: np.ma.array(a),
+    "sparse matrix": lambda a: scipy.sparse.csr_matrix(np.atleast_2d(a)),
+    "sparse array": lambda a: scipy.sparse.csr_array(np.atleast_2d(a)),
+}
+# Distributions and weights may be of any real dtype that NumPy computes in.
+REFUSED_TARGETS = [what for what in REFUSED if what != "longdouble"]
+
+
+@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+def test_logits_of_a_refused_dtype(f, what, rng):
+    p = problem(f, rng, (6, 5))
+    p.change(x=REFUSED[what](p.x)).assert_rejected(TypeError, None)
+
+
+@pytest.mark.parametrize("what", REFUSED_TARGETS)
+@pytest.mark.parametrize("f", LOSSES, ids=str)
+def test_targets_and_weights_of_a_refused_dtype(f, what, rng):
+    for options in f.option_sets:
+        p = problem(f, rng, (6, 5), options=options)
+        arguments = {name: value for name, value in p.options.items() if isinstance(value, np.ndarray)}
+        for name, value in (arguments | {"target": p.target}).items():
+            p.change(**{name: REFUSED[what](value)}).assert_rejected(TypeError, None)

@@ -1,0 +1,164 @@
+"""The corner cases that raise: the message names the value and its place, and nothing has been written by then.
+
+test_option_errors.py has options and shapes.
+"""
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.problem import problem
+from tests.table import CLASS_LOSSES, LOSSES
+
+SIGMOID = [f for f in LOSSES if f.kind == "sigmoid"]
+CLAMPED = [f for f in LOSSES if f.kind == "clamped"]
+# Several blocks of rows each, so that a late error meets a call that would have written early ones.
+KERNELS = {
+    "panel": ((5000, 5), -1),
+    "row": ((300, 130), -1),
+    "inner 2000": ((2, 5, 2000), 1),
+    "inner 3": ((900, 5, 3), 1),
+}
+each_kernel = pytest.mark.parametrize("kernel", KERNELS)
+
+
+def functions(functions):
+    return pytest.mark.parametrize("f", functions, ids=str)
+
+
+def names(argument, at, value):
+    """A pattern for a message that says, for example, target[17] = 1003."""
+    return rf"{argument}\[{', ?'.join(map(str, at))}\].*{re.escape(str(value).removesuffix('.0'))}\b"
+
+
+def last(array):
+    return tuple(n - 1 for n in array.shape)
+
+
+def spoiled(array, value, dtype=None):
+    array = array.astype(dtype or array.dtype)
+    array[last(array)] = value
+    return array
+
+
+@functions(CLASS_LOSSES)
+@each_kernel
+@pytest.mark.parametrize(
+    "label, label_dtype, ignore_index",
+    [
+        (1003, "int64", None),
+        (-1, "int64", None),
+        (-100, "int32", -99),
+        (200, "uint8", None),
+        (-1, "int8", 255),
+        (2**64 - 1, "uint64", -1),
+        (2**63, "uint64", -(2**63)),
+        (2**40, "int64", 0),
+        (-(2**63), "int64", None),
+    ],
+)
+def test_label_outside(f, kernel, label, label_dtype, ignore_index, dtype, rng):
+    shape, axis = KERNELS[kernel]
+    p = problem(f, rng, shape, axis, dtype)
+    p = p.change(target=spoiled(p.target % 100, label, label_dtype))
+    p = p if ignore_index is None else p.change(ignore_index=ignore_index)
+    p.assert_rejected(ValueError, names("target", last(p.target), label) + rf".*\b{shape[axis]}\b")
+
+
+@functions(CLASS_LOSSES)
+def test_label_equal_to_the_number_of_classes(f, dtype, rng):
+    p = problem(f, rng, (1000, 4), -1, dtype)
+    p.target[17] = 4
+    p.assert_rejected(ValueError, names("target", [17], 4))
+
+
+@functions(CLASS_LOSSES)
+def test_true_is_class_1_and_there_is_only_class_0(f, rng):
+    p = problem(f, rng, (10, 1)).change(target=np.arange(10) == 3)
+    p.assert_rejected(ValueError, r"target\[3\]")
+
+
+@functions(CLASS_LOSSES)
+@each_kernel
+@pytest.mark.parametrize("value", [-0.5, np.nan, np.inf, -np.inf])
+def test_distribution_with_a_negative_nan_or_inf_entry(f, kernel, value, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution")
+    p.change(target=spoiled(p.target, value)).assert_rejected(ValueError, names("target", last(p.target), value))
+
+
+@functions(SIGMOID)
+@each_kernel
+@pytest.mark.parametrize("value", [-0.5, 1.5, np.nan, np.inf])
+@pytest.mark.parametrize("ignore_index", [None, 255])
+def test_sigmoid_target_outside_0_to_1(f, kernel, value, ignore_index, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution").change(ignore_index=ignore_index)
+    p.change(target=spoiled(p.target, value)).assert_rejected(ValueError, names("target", last(p.target), value))
+
+
+@functions(SIGMOID)
+def test_sigmoid_integer_target_outside_0_to_1(f, dtype, rng):
+    p = problem(f, rng, (30, 40), dtype=dtype)
+    p.change(target=spoiled(p.target, 2)).assert_rejected(ValueError, names("target", (29, 39), 2))
+
+
+@functions(CLAMPED)
+@each_kernel
+@pytest.mark.parametrize("value", [-0.5, np.nan, -np.inf])
+@pytest.mark.parametrize("options", ["index", "distribution", "label_smoothing", "infogain"])
+def test_probability_negative_or_nan_among_those_read(f, kernel, value, options, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, options)
+    p.target[last(p.target)] = p.x.shape[p.axis] - 1 if p.target.ndim < p.x.ndim else 0.5
+    p.change(x=spoiled(p.x, value)).assert_rejected(ValueError, names("probs", last(p.x), value))
+
+
+@functions(CLAMPED)
+@pytest.mark.parametrize("eps", [-1e-20, -np.inf, np.nan, 1e-310, 5e-324])
+def test_eps_negative_nan_or_without_finite_reciprocal(f, eps, dtype, rng):
+    problem(f, rng, (50, 4), -1, dtype).change(eps=eps).assert_rejected(ValueError, rf"eps.*{re.escape(str(eps))}")
+
+
+@functions(CLAMPED)
+@pytest.mark.parametrize("eps", [1e-39, 1e-60])
+def test_eps_without_finite_reciprocal_in_float32(f, eps, rng):
+    p = problem(f, rng, (50, 4), -1, np.float32).change(eps=eps)
+    p.assert_rejected(ValueError, rf"eps.*{eps}")
+    p.change(x=p.x.astype(np.float64)).run()
+
+
+BAD_WEIGHTS = pytest.mark.parametrize("value", [-1.0, np.nan, np.inf, -np.inf])
+
+
+@functions(LOSSES)
+@each_kernel
+@BAD_WEIGHTS
+def test_sample_weight_negative_or_not_finite(f, kernel, value, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, "sample_weight")
+    weight = spoiled(p.options["sample_weight"], value)
+    p.change(sample_weight=weight).assert_rejected(ValueError, names("sample_weight", last(weight), value))
+
+
+@functions(LOSSES)
+@BAD_WEIGHTS
+def test_scalar_weight_negative_or_not_finite(f, value, dtype, rng):
+    for option in {"sample_weight", "pos_weight"} & set(f.options):
+        p = problem(f, rng, (50, 4), -1, dtype).change(**{option: value})
+        p.assert_rejected(ValueError, f"{option}.*{value}")
+
+
+@functions(CLASS_LOSSES)
+@BAD_WEIGHTS
+@pytest.mark.parametrize("option, at", [("class_weight", (4,)), ("infogain", (3, 4))])
+def test_class_weight_or_infogain_negative_or_not_finite(f, value, option, at, dtype, rng):
+    p = problem(f, rng, (50, 5), -1, dtype, option)
+    p.options[option][at] = value
+    p.assert_rejected(ValueError, names(option, at, value))
+
+
+@functions(SIGMOID)
+@BAD_WEIGHTS
+@pytest.mark.parametrize("sizes", [(5,), (50, 5)])
+def test_pos_weight_negative_or_not_finite(f, value, sizes, dtype, rng):
+    weight = spoiled(np.ones(sizes), value, dtype)
+    p = problem(f, rng, (50, 5), -1, dtype).change(pos_weight=weight)
+    p.assert_rejected(ValueError, names("pos_weight", last(weight), value))

@@ -1,0 +1,55 @@
+"""Laws about reductions and derivatives, under hypothesis."""
+
+import math
+
+import hypothesis.strategies as st
+import numpy as np
+from hypothesis import given
+
+from tests.strategies import problems
+from tests.table import LOSSES, WITH_GRAD
+from tests.terms import denominator, dense_target, row_factor
+from tests.ulp import assert_ulp
+
+BOTH = 2  # both sides are within the bound of the real value
+SCALED = [f for f in WITH_GRAD if "grad_output" in f.options]
+
+
+@given(problems([f for f in WITH_GRAD if f.kind == "softmax"], without=["z_loss"]))
+def test_the_gradient_of_a_row_sums_to_0(p):
+    total = p.run()["grad"].astype(np.float64).sum(axis=p.axis)
+    size = 2 * dense_target(p)[0].sum(axis=-1) * row_factor(p)  # sum over k of T p_k + t_k
+    assert_ulp(total, np.zeros_like(total), 8, p.dtype, size)
+
+
+@given(problems(SCALED), st.floats(-8, 8, width=32))
+def test_the_gradient_is_proportional_to_grad_output(p, factor):
+    scaled = p.change(grad_output=factor)
+    want = factor * p.change(grad_output=1.0).run()["grad"].astype(np.float64)
+    scaled.assert_close({"grad": scaled.run()["grad"]}, {"grad": want}, BOTH)
+
+
+@given(problems(SCALED), st.floats(-8, 8))
+def test_the_loss_does_not_depend_on_grad_output(p, factor):
+    np.testing.assert_equal(p.change(grad_output=factor).run()["loss"], p.without("grad_output").run()["loss"])
+
+
+@given(problems(LOSSES, reductions=st.just("none")))
+def test_the_sum_is_the_sum_of_the_rows(p):
+    want = p.run()
+    want["loss"] = math.fsum(np.ravel(want["loss"]))
+    p.assert_close(p.change(reduction="sum").run(), want, BOTH)
+
+
+@given(problems(LOSSES, reductions=st.just("mean")))
+def test_the_mean_is_the_sum_divided_by_the_weights(p):
+    D = denominator(p)
+    total = p.change(reduction="sum").run()
+    want = {name: value / D if D else value * (math.nan if name == "loss" else 0) for name, value in total.items()}
+    p.assert_close(p.run(), want, BOTH)
+
+
+@given(problems(WITH_GRAD))
+def test_the_loss_is_the_same_with_and_without_derivatives(p):
+    alone = p.change(function=p.function.loss_only).without("grad_output")
+    alone.assert_close(alone.run(), {"loss": p.run()["loss"]}, BOTH)

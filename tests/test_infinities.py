@@ -1,0 +1,164 @@
+"""The corner-case table of DESIGN.md section 3: the rows on infinite and NaN input, and on overflow."""
+
+import numpy as np
+import pytest
+
+from tests.problem import named, problem
+from tests.rows import KERNELS, assert_other_rows_equal, assert_row, middle_row, rows_of, with_row
+from tests.table import LOSSES, NAMED
+
+SOFTMAX = [f for f in LOSSES if f.kind == "softmax"]
+SIGMOID = [f for f in LOSSES if f.kind == "sigmoid"]
+
+each_kernel = pytest.mark.parametrize("kernel", KERNELS)
+
+
+def functions(functions):
+    return pytest.mark.parametrize("f", functions, ids=str)
+
+
+@functions(SOFTMAX)
+@each_kernel
+@pytest.mark.parametrize("options", ["index", "distribution", "z_loss"])
+def test_minus_inf_logit_without_target_contributes_0(f, kernel, options, dtype, rng):
+    """The result is that of the problem without the class, with derivatives of exactly 0 in its place."""
+    p = problem(f, rng, *KERNELS[kernel], dtype, options)
+    last = (slice(None),) * (p.axis % p.x.ndim) + (-1,)
+    x, target = p.x.copy(), p.target.copy()
+    x[last] = -np.inf
+    if options == "distribution":
+        target[last] = 0
+        smaller = p.change(x=np.delete(p.x, -1, p.axis), target=np.delete(target, -1, p.axis))
+    else:
+        target[target == p.x.shape[p.axis] - 1] = 0
+        smaller = p.change(x=np.delete(p.x, -1, p.axis), target=target)
+    got = p.change(x=x, target=target).run()
+    for name in f.gives[1:]:
+        assert not got[name][last].any()
+        got[name] = np.delete(got[name], -1, p.axis)
+    smaller.assert_close(got, smaller.run(), 2)
+
+
+@functions(SOFTMAX)
+@each_kernel
+@pytest.mark.parametrize("options", ["index", "distribution", "label_smoothing", "class_weight", "infogain"])
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+def test_minus_inf_logit_with_target_has_infinite_loss(f, kernel, options, reduction, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, options, reduction)
+    row = middle_row(p)
+    if options == "distribution":
+        rows_of(p, p.target)[row][2] = 0.75
+    elif options != "label_smoothing":
+        p.target[row] = 2
+    got = with_row(p, row, -np.inf, 2).run()
+    finite = with_row(p, row, -1e4, 2).run()  # exp is 0 there as well
+    for name in f.gives[1:]:
+        np.testing.assert_array_equal(got[name], finite[name])  # in particular -t_k, times the row's scale, at k
+    if reduction == "mean":
+        assert got["loss"] == np.inf
+    else:
+        assert got["loss"][row] == np.inf
+        assert_other_rows_equal(p, row, {"loss": got["loss"]}, {"loss": finite["loss"]})
+
+
+@functions([f for f in SOFTMAX if "grad" in f.gives])
+@each_kernel
+def test_minus_inf_logit_with_target_has_gradient_minus_t(f, kernel, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution", "sum")
+    row = middle_row(p)
+    rows_of(p, p.target)[row][2] = 0.75
+    got = with_row(p.change(sample_weight=2.0), row, -np.inf, 2).run()
+    assert rows_of(p, got["grad"])[row][2] == -1.5
+
+
+# what: (classes, their logits)
+BROKEN = {
+    "NaN": (1, np.nan),
+    "+inf": (1, np.inf),
+    "two +inf": ([0, 2], np.inf),
+    "NaN and inf": ([0, 2], [np.nan, np.inf]),
+    "+inf and -inf": ([0, 2], [np.inf, -np.inf]),
+    "all -inf": (..., -np.inf),
+    "all NaN": (..., np.nan),
+}
+
+
+@functions(SOFTMAX)
+@each_kernel
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("options", ["index", "distribution", "label_smoothing"])
+def test_nan_or_inf_logit_makes_its_row_nan_and_only_that(f, kernel, broken, options, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, options, reduction="none")
+    row = middle_row(p)
+    where, values = BROKEN[broken]
+    bad = with_row(p, row, values, where)
+    got = bad.run()
+    assert_row(p, row, got, np.nan, both=np.nan)
+    assert_other_rows_equal(p, row, got, p.run())
+    for reduction in ("sum", "mean"):
+        got, clean = bad.change(reduction=reduction).run(), p.change(reduction=reduction).run()
+        assert np.isnan(got["loss"])
+        assert_other_rows_equal(p, row, {k: v for k, v in got.items() if k != "loss"}, clean)
+
+
+@functions(SIGMOID)
+@each_kernel
+def test_nan_logit_makes_its_element_nan_and_only_that(f, kernel, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution", reduction="none")
+    row = middle_row(p)
+    got = with_row(p, row, np.nan).run()
+    assert_row(p, row, got, np.nan, both=np.nan)
+    assert_other_rows_equal(p, row, got, p.run())
+
+
+@functions(SOFTMAX)
+@each_kernel
+@pytest.mark.parametrize("options", ["index", "distribution"])
+def test_logits_so_far_apart_that_their_difference_overflows_count_as_minus_inf(f, kernel, options, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, options, reduction="none")
+    row = middle_row(p)
+    largest = np.finfo(dtype).max
+    high = with_row(p, row, largest, 0)
+    for name, value in with_row(high, row, -largest, 2).run().items():
+        np.testing.assert_array_equal(value, with_row(high, row, -np.inf, 2).run()[name])
+
+
+@pytest.mark.parametrize("shape, axis", [((3, 4), -1), ((3, 200), -1), ((4, 40), 0)], ids=str)
+@pytest.mark.parametrize("x, want", [(-np.inf, -np.inf), (np.inf, np.inf), (np.nan, np.nan)])
+def test_logsumexp_of_infinities_is_as_scipy(x, want, shape, axis, dtype):
+    one, several = np.zeros(shape, dtype), np.full(shape, x, dtype)
+    np.moveaxis(one, axis, -1)[1] = [x, *[-np.inf] * (shape[axis] - 1)]
+    got = NAMED["logsumexp"].call(one, axis=axis)
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(got[1], want)
+    np.testing.assert_array_equal(np.isfinite(got), np.arange(got.size) != 1)
+    np.testing.assert_array_equal(NAMED["logsumexp"].call(several, axis=axis), np.full(got.shape, want, dtype))
+
+
+def test_logsumexp_of_no_classes_is_minus_inf(dtype):
+    np.testing.assert_array_equal(NAMED["logsumexp"].call(np.empty((3, 0), dtype)), np.full(3, -np.inf, dtype))
+    np.testing.assert_array_equal(NAMED["logsumexp"].call(np.empty((0, 2), dtype), axis=0), [-np.inf] * 2)
+
+
+# x, t, pos_weight, then loss, gradient, Hessian
+INFINITE_SIGMOIDS = [
+    (np.inf, 1, 2, 0, 0, 0),
+    (-np.inf, 0, 2, 0, 0, 0),
+    (np.inf, 0, 2, np.inf, 1, 0),
+    (-np.inf, 1, 2, np.inf, -2, 0),
+    (np.inf, 0.5, 2, np.inf, 0.5, 0),
+    (-np.inf, 0.5, 2, np.inf, -1, 0),
+    (-np.inf, 1, 0, 0, 0, 0),
+]
+
+
+@pytest.mark.parametrize("x, t, v, loss, grad, hess", INFINITE_SIGMOIDS)
+@pytest.mark.parametrize("n", [1, 40, 1000])
+@functions(SIGMOID)
+def test_sigmoid_of_infinity(f, x, t, v, loss, grad, hess, n, dtype):
+    logits, target = np.zeros(n, dtype), np.full(n, 0.25)
+    logits[n // 2], target[n // 2] = x, t
+    got = named(f, f.call(logits, target, pos_weight=v, reduction="none"))
+    for name, value in got.items():
+        np.testing.assert_array_equal(value[n // 2], {"loss": loss, "grad": grad, "hess": hess}[name])
+        assert np.isfinite(np.delete(value, n // 2)).all()

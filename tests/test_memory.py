@@ -1,0 +1,138 @@
+"""No call leaks, and none allocates more than scratch besides its result."""
+
+import gc
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from tests.problem import problem
+from tests.table import FUNCTIONS, LOSSES, WITH_OUT
+
+MEBIBYTE = 2**20
+CALLS = 10_000
+each_function = pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+
+
+@pytest.fixture
+def traced():
+    """A function: the bytes that Python and NumPy hold now."""
+    tracemalloc.start()
+    yield lambda: (gc.collect(), tracemalloc.get_traced_memory()[0])[1]
+    tracemalloc.stop()
+
+
+def repeat(call, times):
+    for _ in range(times):
+        call()
+
+
+@each_function
+def test_no_references_are_leaked(f, rng, traced):
+    p = problem(f, rng, (6, 5), options=f.option_sets[-1])
+    outs = {argument: np.empty_like(p.x) for argument in f.array_results}
+    arrays = [a for a in (*p.args, *p.options.values(), *outs.values()) if isinstance(a, np.ndarray)]
+
+    def call():
+        f.call(*p.args, **p.options)
+        f.call(*p.args, **p.options, **outs)
+
+    repeat(call, 100)  # fills caches
+    references, before = [sys.getrefcount(a) for a in arrays], traced()
+    repeat(call, CALLS // 2)
+    assert [sys.getrefcount(a) for a in arrays] == references
+    assert traced() - before < CALLS  # less than one byte a call: one object a call would be 16 at least
+
+
+@pytest.mark.parametrize("f", LOSSES, ids=str)
+def test_no_references_are_leaked_by_errors(f, rng, traced):
+    p = problem(f, rng, (6, 5), options=f.option_sets[0])
+    p.target.flat[7 % p.target.size] = 99
+    arrays = [*p.args]
+
+    def call():
+        try:
+            f.call(*p.args, **p.options)
+        except ValueError:
+            return
+        raise AssertionError("label 99 was accepted")
+
+    repeat(call, 100)
+    references, before = [sys.getrefcount(a) for a in arrays], traced()
+    repeat(call, CALLS)
+    assert [sys.getrefcount(a) for a in arrays] == references
+    assert traced() - before < CALLS
+
+
+def peak_besides_results(f, args, options):
+    """The most bytes that the call held at once, less what it returned in new arrays."""
+    given = {id(value) for value in options.values()}
+    f.call(*args, **options)  # so that caches and the pool exist
+    tracemalloc.start()
+    try:
+        results = f.call(*args, **options)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    results = results if isinstance(results, tuple) else (results,)
+    return peak - sum(r.nbytes for r in results if isinstance(r, np.ndarray) and id(r) not in given)
+
+
+@pytest.fixture(scope="module")
+def large():
+    """Input of 4096 x 10000 float32, two outputs of that size, and targets, once for all functions."""
+    rng = np.random.default_rng(0)
+    x = rng.random((4096, 10_000), np.float32)
+    return {
+        "x": x,
+        "out": np.empty_like(x),
+        "hess_out": np.empty_like(x),
+        "index": rng.integers(0, 10_000, 4096),
+        "truth": rng.integers(0, 2, x.shape, np.uint8),
+    }
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@each_function
+def test_4096_x_10000_needs_less_than_a_mebibyte(f, reduction, large):
+    target = {"activation": (), "sigmoid": (large["truth"],)}.get(f.kind, (large["index"],))
+    options = {argument: large[argument] for argument in f.array_results}
+    options |= {"reduction": reduction} if f.takes("reduction") else {}
+    assert peak_besides_results(f, (large["x"], *target), options) < MEBIBYTE
+
+
+@pytest.mark.parametrize("weight_dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize("f", LOSSES, ids=str)
+def test_a_million_weighted_rows_of_two_need_less_than_a_mebibyte(f, reduction, weight_dtype, rng):
+    x = rng.random((1_000_000, 2), np.float32)
+    target = rng.integers(0, 2, x.shape if f.kind == "sigmoid" else len(x), np.uint8)
+    weight = rng.random((len(x), 1) if f.kind == "sigmoid" else len(x)).astype(weight_dtype)
+    options = {argument: np.empty_like(x) for argument in f.array_results}
+    options |= {"sample_weight": weight, "reduction": reduction}
+    assert peak_besides_results(f, (x, target), options) < MEBIBYTE
+
+
+@pytest.mark.parametrize("layout", ["class axis first", "strided", "byte-swapped", "distribution", "every second row"])
+@pytest.mark.parametrize("f", [f for f in WITH_OUT if f.kind != "sigmoid"], ids=str)
+def test_no_layout_is_copied_as_a_whole(f, layout, rng):
+    shape, axis = ((10, 100_000), 0) if layout == "class axis first" else ((100_000, 10), -1)
+    p = problem(
+        f,
+        rng,
+        shape,
+        axis,
+        np.float32,
+        "distribution" if layout == "distribution" and f.kind != "activation" else f.option_sets[0],
+    )
+    if layout == "strided":
+        p = p.change(x=np.repeat(p.x, 2, axis=1)[:, ::2])
+    elif layout == "byte-swapped":
+        p = p.change(x=p.x.astype(">f4"))
+    elif layout == "every second row":
+        p = p.change(x=np.repeat(p.x, 2, axis=0)[::2])
+    elif layout == "distribution" and p.target is not None:
+        p = p.change(target=p.target.astype(np.float64))
+    outs = {argument: np.empty(shape, np.float32) for argument in f.array_results}
+    assert peak_besides_results(f, p.args, p.options | outs) < MEBIBYTE

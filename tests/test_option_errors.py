@@ -1,0 +1,118 @@
+"""Options out of range and arguments of the wrong shape raise, name what was wrong, and write nothing."""
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.layouts import read_only
+from tests.problem import problem
+from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES, WITH_OUT
+
+SIGMOID = [f for f in LOSSES if f.kind == "sigmoid"]
+WITH_AXIS = [f for f in FUNCTIONS if f.takes("axis")]
+WITH_GRAD_OUTPUT = [f for f in LOSSES if f.takes("grad_output")]
+
+
+def functions(functions):
+    return pytest.mark.parametrize("f", functions, ids=str)
+
+
+# (what, functions, options to change, exception, pattern); on a problem of shape (6, 5) with class indices
+# fmt: off
+OPTIONS = [
+    ("label_smoothing above 1", LOSSES, {"label_smoothing": 1.5}, ValueError, r"label_smoothing.*1\.5"),
+    ("label_smoothing below 0", LOSSES, {"label_smoothing": -0.25}, ValueError, r"label_smoothing.*-0\.25"),
+    ("label_smoothing nan", LOSSES, {"label_smoothing": np.nan}, ValueError, "label_smoothing.*nan"),
+    ("unknown reduction", LOSSES, {"reduction": "average"}, ValueError, "reduction.*average"),
+    ("n_threads 0", FUNCTIONS, {"n_threads": 0}, ValueError, "n_threads.*0"),
+    ("n_threads negative", FUNCTIONS, {"n_threads": -2}, ValueError, "n_threads.*-2"),
+    ("class_weight for 4 classes", CLASS_LOSSES, {"class_weight": np.ones(4)}, ValueError, r"class_weight.*\(4,\).*5"),
+    ("class_weight a matrix", CLASS_LOSSES, {"class_weight": np.ones((1, 5))}, ValueError, r"class_weight.*\(1, 5\)"),
+    ("infogain not square", CLASS_LOSSES, {"infogain": np.ones((5, 4))}, ValueError, r"infogain.*\(5, 4\)"),
+    ("infogain and class_weight", CLASS_LOSSES, {"infogain": np.eye(5), "class_weight": np.ones(5)}, ValueError,
+     "(?s)infogain.*class_weight|class_weight.*infogain"),
+    ("infogain and label_smoothing", CLASS_LOSSES, {"infogain": np.eye(5), "label_smoothing": 0.1}, ValueError,
+     "infogain.*label_smoothing|label_smoothing.*infogain"),
+    ("infogain and distribution", CLASS_LOSSES, {"infogain": np.eye(5), "target": np.ones((6, 5))}, ValueError,
+     "infogain"),
+    ("ignore_index and distribution", CLASS_LOSSES, {"ignore_index": 1, "target": np.ones((6, 5))}, ValueError,
+     "ignore_index"),
+    ("sample_weight too long", LOSSES, {"sample_weight": np.ones(7)}, ValueError, r"sample_weight.*\(7,\)"),
+    ("pos_weight of another length", SIGMOID, {"pos_weight": np.ones(6)}, ValueError, r"pos_weight.*\(6,\)"),
+    ("axis too large", WITH_AXIS, {"axis": 2}, ValueError, "axis.*2"),
+    ("axis too small", WITH_AXIS, {"axis": -3}, ValueError, "axis.*-3"),
+    ("axis a tuple", WITH_AXIS, {"axis": (0, 1)}, TypeError, None),
+    ("grad_output per row of a mean", WITH_GRAD_OUTPUT, {"grad_output": np.ones(6)},
+     ValueError, "grad_output.*"),
+]
+# fmt: on
+OPTIONS = [(f, *row) for row in OPTIONS for f in row[1]]
+
+
+@pytest.mark.parametrize("f, what, _, changes, exception, pattern", OPTIONS, ids=[f"{o[1]}-{o[0]}" for o in OPTIONS])
+def test_option_out_of_range(f, what, _, changes, exception, pattern, rng):
+    problem(f, rng, (6, 5)).change(**changes).assert_rejected(exception, pattern)
+
+
+@functions(LOSSES)
+@pytest.mark.parametrize("sizes", [(7,), (6, 1), (5, 6), (6, 5, 1), ()])
+def test_target_of_another_shape_is_named_with_both_shapes(f, sizes, rng):
+    if f.kind == "sigmoid" and sizes == ():
+        sizes = (6,)
+    p = problem(f, rng, (6, 5)).change(target=np.zeros(sizes, int))
+    p.assert_rejected(ValueError, rf"{re.escape(str(sizes))}.*\(6, 5\)|\(6, 5\).*{re.escape(str(sizes))}")
+
+
+@functions(CLASS_LOSSES)
+def test_float_class_labels_are_a_type_error_that_names_the_cast(f, rng):
+    p = problem(f, rng, (6, 5))
+    p.change(target=p.target.astype(float)).assert_rejected(TypeError, r"astype\(|int")
+
+
+@functions(FUNCTIONS)
+def test_logits_without_dimension(f):
+    args = (np.float64(1.0),) if f.kind == "activation" else (np.float64(1.0), 0)
+    with pytest.raises(ValueError, match=r"0-d|dimension|rank|axis|scalar"):
+        f.call(*args)
+
+
+@functions(LOSSES)
+@pytest.mark.parametrize("sizes", [(2,), (5,), (2, 5), (1, 2, 4, 5)])
+def test_sample_weight_is_not_padded_to_the_rank_of_the_rows(f, sizes, rng):
+    if f.kind == "sigmoid" and len(sizes) == 4:
+        sizes = (1, 2, 3, 4, 5)
+    p = problem(f, rng, (2, 3, 4, 5), 1).change(sample_weight=np.ones(sizes))
+    p.assert_rejected(ValueError, rf"sample_weight.*{re.escape(str(sizes))}")
+
+
+@functions(WITH_GRAD_OUTPUT)
+def test_grad_output_of_another_shape(f, rng):
+    p = problem(f, rng, (6, 5), reduction="none")
+    p.change(grad_output=np.ones((6, 5, 1))).assert_rejected(ValueError, r"grad_output.*\(6, 5, 1\)")
+
+
+@functions(CLASS_LOSSES)
+def test_no_classes_but_rows(f, dtype):
+    with pytest.raises(ValueError, match=r"class.*|\(3, 0\)"):
+        f.call(np.empty((3, 0), dtype), np.zeros(3, int))
+
+
+UNFIT = {
+    "too short": np.full((5, 5), -7.0),
+    "other rank": np.full((6, 5, 1), -7.0),
+    "integers": np.full((6, 5), -7),
+    "float16": np.full((6, 5), -7, "f2"),
+    "byte-swapped": np.full((6, 5), -7.0, ">f8"),
+    "a list": [[-7.0] * 5] * 6,
+    "read-only": read_only(np.full((6, 5), -7.0)),
+}
+
+
+@functions(WITH_OUT)
+@pytest.mark.parametrize("what", UNFIT)
+def test_out_that_cannot_hold_the_result(f, what, dtype, rng):
+    p = problem(f, rng, (6, 5), -1, dtype)
+    out = UNFIT[what]
+    for argument in f.array_results:
+        p.change(**{argument: out}).assert_rejected((ValueError, TypeError), argument)

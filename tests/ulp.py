@@ -1,0 +1,33 @@
+"""Distances in units in the last place of a dtype, and the bounds that DESIGN.md promises in them."""
+
+import numpy as np
+
+# "Exactness": loss and gradient 4 ulp, Hessian 8 ulp. The activations have no further cancellation than the loss.
+BOUND = {"loss": 4, "grad": 4, "hess": 8, "value": 4}
+
+
+def ulp(scale, dtype):
+    """One unit in the last place at `scale`; never below the smallest normal number, since smaller results are 0."""
+    info = np.finfo(dtype)
+    return np.spacing(np.maximum(np.abs(scale), info.tiny / info.eps).astype(dtype)).astype(np.float64)
+
+
+def assert_ulp(got, want, bound, dtype, scale=None, what="result"):
+    """|got - want| <= bound ulp at `scale` (at `want` itself unless given) for every entry.
+
+    `scale` is the sum of the absolute terms that `want` is made of. Infinities and NaN must stand in the same
+    places.
+    """
+    got, want = np.asarray(got, np.float64), np.asarray(want, np.float64)
+    assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}"
+    finite = np.isfinite(want)
+    np.testing.assert_array_equal(got[~finite], want[~finite], err_msg=f"{what}: the entries that are not finite")
+    scale = np.abs(want[finite]) if scale is None else np.broadcast_to(np.abs(scale), want.shape)[finite]
+    distance = np.abs(got[finite] - want[finite]) / ulp(scale, dtype)
+    if distance.size and not distance.max() <= bound:
+        worst = int(np.argmax(np.nan_to_num(distance, nan=np.inf)))
+        at = tuple(int(i) for i in np.argwhere(finite)[worst])
+        raise AssertionError(
+            f"{what}{list(at)} is {distance[worst]:.3g} ulp off (at most {bound} allowed): "
+            f"{got[at]!r}, expected {want[at]!r}"
+        )
