@@ -32,7 +32,7 @@ accuracy: .venv/test-group  ## print the largest error of every function, in ulp
 lint: .venv/lint-group  ## check style, format and types
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
-	.venv/bin/cython-lint fastxent/_kernels
+	PATH=.venv/bin:$$PATH cython-lint fastxent/_kernels
 	$(PY) -m mypy
 
 docs: .venv/docs-group  ## build the documentation into docs/_build/html
@@ -59,22 +59,21 @@ clean:  ## remove the environments and everything built
 	@tools/make-venv .venv
 	@touch $@
 
-# PYTHONWARNINGS: setuptools explains on eight lines what an editable install is.
 .venv/built: .venv/python pyproject.toml setup.py $(KERNELS)
 	@echo "Compiling fastxent and installing it into .venv; this takes about a minute"
-	PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --editable .
+	$(PY) -m pip install -qq --editable .
 	@touch $@
 
 .venv/%-group: .venv/built
 	@echo "Installing the dependency group $* into .venv"
-	$(PY) -m pip install --quiet --group $*
+	$(PY) -m pip install -qq --group $*
 	@touch $@
 
 .venv-peers/installed: .venv/built
 	@tools/make-venv .venv-peers
-	PYTHONWARNINGS=ignore .venv-peers/bin/python -m pip install --quiet --editable . matplotlib
+	.venv-peers/bin/python -m pip install -qq --editable . matplotlib
 	@for peer in $(PEERS); do echo "Installing $$peer into .venv-peers"; \
-	.venv-peers/bin/python -m pip install --quiet "$$peer" || echo "$$peer does not install here and is left out"; done
+	.venv-peers/bin/python -m pip install -qq "$$peer" || echo "$$peer does not install here and is left out"; done
 	@touch $@
 
 .PHONY: .asv-machine

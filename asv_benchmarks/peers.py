@@ -43,7 +43,7 @@ def main() -> None:
     missing = [name for name in names if not libraries.installed(name)]
     if missing:
         print("Not installed, left out:", ", ".join(missing))
-    names = [name for name in names if name not in missing]
+    names = [name for name in libraries.LIBRARIES if name in names and name not in missing]
     jobs = [
         (shape, dtype, threads)
         for threads in options.threads
@@ -58,7 +58,9 @@ def main() -> None:
             file.write(report.markdown(rows))
         print("The table is in", options.markdown)
     if options.picture:
-        report.picture(rows, options.picture)
+        from side_by_side import picture  # only here: matplotlib is not needed for the table
+
+        picture.draw(rows, options.picture)
         print("The picture is in", options.picture)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastxent import _check, _layout
 from fastxent._layout import Array, Samples, Views
@@ -13,22 +14,182 @@ from fastxent._problem import last, specialised
 SOFTMAX, LOG_SOFTMAX, LOGSUMEXP = range(3)  # enum Activation in _kernels/activations.pxi
 
 
-def softmax(x, *, axis=-1, out=None, n_threads=None):
-    """Softmax."""
+def softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_threads: int | None = None) -> Array:
+    r"""Softmax along one axis.
+
+    .. math:: p_k = \frac{e^{x_k - m}}{\sum_j e^{x_j - m}}, \qquad m = \max_j x_j
+
+    The shift by the maximum keeps the exponentials from overflowing [1]_.
+
+    Parameters
+    ----------
+    x : array_like
+        Of any shape with at least one axis. float32 and float16 are computed in float32; float64, integers and bool in
+        float64.
+    axis : int, default -1
+        The axis along which the result sums to one.
+    out : ndarray, optional
+        Where to write the result: a writeable float32 or float64 array of the shape of `x`, with any strides. It
+        may be `x` itself, but must not overlap it in part. By default a new array.
+    n_threads : int, optional
+        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+
+    Returns
+    -------
+    p : ndarray, the shape of `x`
+        `out` if given; else an array of the memory order of `x` and of the dtype computed in. Probabilities,
+        without a unit.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not an array of real numbers, or is longdouble, masked or sparse; if `out` is not a float32 or
+        float64 array.
+    ValueError
+        If `x` is a scalar; if there is no such axis; if `out` is read-only, of another shape, or overlaps `x` in part.
+
+    See Also
+    --------
+    log_softmax : Its logarithm, for probabilities that may vanish.
+    softmax_cross_entropy : The loss of a softmax, without computing it first.
+
+    Notes
+    -----
+    -inf has the probability 0. A row that holds +inf or NaN, or nothing but -inf, is nan.
+
+    References
+    ----------
+    .. [1] P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax
+       functions", IMA Journal of Numerical Analysis 41, 2021, section 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastxent as fx
+    >>> np.round(fx.softmax([[1.0, 2.0, 3.0], [1000.0, 1000.0, -np.inf]]), 3)
+    array([[0.09 , 0.245, 0.665],
+           [0.5  , 0.5  , 0.   ]])
+    """
     return along(SOFTMAX, x, axis, out, n_threads)
 
 
-def log_softmax(x, *, axis=-1, out=None, n_threads=None):
-    """Log softmax."""
+def log_softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_threads: int | None = None) -> Array:
+    r"""Logarithm of the softmax along one axis.
+
+    .. math:: \log p_k = (x_k - m) - \log \sum_j e^{x_j - m}, \qquad m = \max_j x_j
+
+    The maximum is left out of the sum, whose logarithm is taken by log1p [1]_.
+
+    Parameters
+    ----------
+    x : array_like
+        Of any shape with at least one axis. float32 and float16 are computed in float32; float64, integers and bool in
+        float64.
+    axis : int, default -1
+        The axis along which the probabilities sum to one.
+    out : ndarray, optional
+        Where to write the result: a writeable float32 or float64 array of the shape of `x`, with any strides. It
+        may be `x` itself, but must not overlap it in part. By default a new array.
+    n_threads : int, optional
+        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+
+    Returns
+    -------
+    log_p : ndarray, the shape of `x`
+        `out` if given; else an array of the memory order of `x` and of the dtype computed in. In nats, at most 0.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not an array of real numbers, or is longdouble, masked or sparse; if `out` is not a float32 or
+        float64 array.
+    ValueError
+        If `x` is a scalar; if there is no such axis; if `out` is read-only, of another shape, or overlaps `x` in part.
+
+    See Also
+    --------
+    softmax : The probabilities themselves.
+    logsumexp : What is subtracted from each element.
+
+    Notes
+    -----
+    -inf stays -inf. A row that holds +inf or NaN, or nothing but -inf, is nan. A probability close to 1 has a
+    logarithm far below the dtype's epsilon, not 0.
+
+    References
+    ----------
+    .. [1] P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax
+       functions", IMA Journal of Numerical Analysis 41, 2021, section 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastxent as fx
+    >>> np.round(fx.log_softmax([[1.0, 2.0, 3.0], [5.0, 3.0, -np.inf]]), 3)
+    array([[-2.408, -1.408, -0.408],
+           [-0.127, -2.127,   -inf]])
+    """
     return along(LOG_SOFTMAX, x, axis, out, n_threads)
 
 
-def logsumexp(x, *, axis=-1, keepdims=False, n_threads=None):
-    """Log-sum-exp."""
+def logsumexp(
+    x: ArrayLike, *, axis: int = -1, keepdims: bool = False, n_threads: int | None = None
+) -> np.floating[Any] | Array:
+    r"""Logarithm of the sum of exponentials along one axis.
+
+    .. math:: \mathrm{lse} = m + \log \sum_k e^{x_k - m}, \qquad m = \max_k x_k
+
+    The maximum is left out of the sum, whose logarithm is taken by log1p [1]_.
+
+    Parameters
+    ----------
+    x : array_like
+        Of any shape with at least one axis. float32 and float16 are computed in float32; float64, integers and bool in
+        float64.
+    axis : int, default -1
+        The axis to sum along.
+    keepdims : bool, default False
+        Whether `axis` stays, with size 1.
+    n_threads : int, optional
+        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+
+    Returns
+    -------
+    lse : ndarray or NumPy scalar
+        The shape of `x` without `axis`, of the dtype computed in, in nats.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not an array of real numbers, or is longdouble, masked or sparse.
+    ValueError
+        If `x` is a scalar; if there is no such axis.
+
+    See Also
+    --------
+    log_softmax : What is left of each element without it.
+
+    Notes
+    -----
+    As in SciPy, a row of -inf alone gives -inf, +inf gives +inf, and NaN gives nan. An empty sum is 0, its
+    logarithm -inf.
+
+    References
+    ----------
+    .. [1] P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax
+       functions", IMA Journal of Numerical Analysis 41, 2021, section 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastxent as fx
+    >>> np.round(fx.logsumexp([[1.0, 2.0, 3.0], [1000.0, 1000.0, -np.inf]]), 3)
+    array([   3.408, 1000.693])
+    """
     array, dtype = _check.float_array(x, "x")
     axis = _check.axis_of(axis, array.ndim, "x")
     threads = _check.n_threads_of(n_threads)
-    result = np.full(array.shape[:axis] + (1,) + array.shape[axis + 1 :], -np.inf, dtype)
+    result = np.full((*array.shape[:axis], 1, *array.shape[axis + 1 :]), -np.inf, dtype)
     if array.size:
         apply(LOGSUMEXP, array, dtype, axis, result, threads)
     if not keepdims:
@@ -52,8 +213,11 @@ def along(activation: int, x: Any, axis: Any, out: Any, n_threads: Any) -> Array
 def apply(activation: int, array: Array, dtype: np.dtype[Any], axis: int, result: Array, n_threads: int | None) -> None:
     """Fill ``result``, whose class axis is ``axis`` too."""
     samples = Samples(
-        array.shape[:axis] + array.shape[axis + 1 :], array.shape[axis], dtype,
-        {"logits": last(array, axis)}, {"out": last(result, axis)},
+        array.shape[:axis] + array.shape[axis + 1 :],
+        array.shape[axis],
+        dtype,
+        {"logits": last(array, axis)},
+        {"out": last(result, axis)},
     )
 
     def bind(views: Views, _: Array) -> tuple[Any, ...]:

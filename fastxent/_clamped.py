@@ -1,47 +1,252 @@
-"""Cross entropy on probabilities, clamped at a threshold (Caffe's MultinomialLogisticLoss)."""
+"""Cross entropy of probabilities, clamped at a threshold (Caffe's MultinomialLogisticLoss)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastxent import _check, _layout
+from fastxent._layout import Array
 from fastxent._problem import ClassProblem, clear, last, reduced
 
 
 def clamped_cross_entropy(
-    probs, target, *, eps=1e-20, axis=-1, class_weight=None, sample_weight=None, ignore_index=None, label_smoothing=0.0,
-    infogain=None, reduction="mean", n_threads=None,
-):
-    """Loss."""
+    probs: ArrayLike, target: ArrayLike, *, eps: float = 1e-20, axis: int = -1, class_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    infogain: ArrayLike | None = None, reduction: str = "mean", n_threads: int | None = None,
+) -> float | np.float32 | Array:  # fmt: skip
+    r"""Cross entropy between targets and probabilities, clamped away from zero.
+
+    One row of C probabilities :math:`q` with the target :math:`t` has the loss
+
+    .. math:: l = -\sum_k t_k \log \max(q_k, \epsilon)
+
+    which is Caffe's MultinomialLogisticLoss where the target is a class index, and its InfogainLoss where it is a
+    row of the matrix `infogain` [1]_. The target is made as in `softmax_cross_entropy`, with label smoothing
+    :math:`a` [2]_ and class weights :math:`w`:
+
+    .. math::
+
+       t_k = w_k \Bigl((1 - a) [k = y] + \frac{a}{C}\Bigr), \qquad
+       t_k = w_k \Bigl((1 - a) d_k + \frac{a}{C}\Bigr), \qquad
+       t_k = H_{yk}
+
+    Rows :math:`i` with sample weights :math:`v_i` are reduced to :math:`v_i l_i` ("none"), :math:`\sum_i v_i l_i`
+    ("sum") or :math:`\sum_i v_i l_i / D` ("mean"), where :math:`D = \sum_i v_i w_{y_i}` for class indices and
+    :math:`D = \sum_i v_i` for distributions and infogain.
+
+    Parameters
+    ----------
+    probs : array_like, shape (..., C, ...)
+        Probabilities, at least one axis. They are not normalised, and may be larger than 1. float32 and float16 are
+        computed in float32; float64, integers and bool in float64.
+    target : array_like, shape (...) or (..., C, ...)
+        Class indices, of any integer or bool dtype, in the probabilities' shape without `axis`; or distributions,
+        of any real dtype, finite and not negative, in the probabilities' shape.
+    eps : float, default 1e-20
+        The threshold of the clamp, not negative; 0 for no clamp. Its reciprocal must be finite in the dtype
+        computed in.
+    axis : int, default -1
+        The probabilities' axis that holds the classes.
+    class_weight : array_like, shape (C,), optional
+        Finite, not negative; 1 for each class by default.
+    sample_weight : array_like, optional
+        Finite, not negative; 1 for each row by default. A scalar, or an array with as many axes as there are besides
+        `axis`, each of the rows' size or of size 1.
+    ignore_index : int, optional
+        Rows with this label have no influence. It may be a class; by default no label is ignored. Only for class
+        indices.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is spread evenly over the classes.
+    infogain : array_like, shape (C, C), optional
+        Row y is the target of the rows with label y: finite and not negative. Only for class indices, and neither with
+        `class_weight` nor with `label_smoothing`.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        How the losses of the rows are combined.
+    n_threads : int, optional
+        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+
+    Returns
+    -------
+    loss : float or ndarray
+        In nats: a float, accumulated in double precision, for "mean" and "sum"; for "none" an array of the
+        probabilities' shape without `axis` and of the dtype computed in (a NumPy scalar if they are one row).
+
+    Raises
+    ------
+    TypeError
+        If the probabilities are not an array of real numbers, or are longdouble, masked or sparse; if class labels are
+        floats.
+    ValueError
+        If a probability that is read is negative or NaN; if a shape does not fit; if a label is neither a class nor
+        `ignore_index`; if a weight or a distribution is negative or not finite; if an option is out of its range or
+        goes against another; if there are rows but no class.
+
+    See Also
+    --------
+    clamped_cross_entropy_grad : The loss and its gradient.
+    softmax_cross_entropy : The same for logits: more exact and, with the gradient, more stable.
+
+    Notes
+    -----
+    A class index without label smoothing and infogain reads its own probability alone: the loss costs a gather, not
+    a pass over all classes, and the other probabilities are not checked.
+
+    An ignored row, or one of weight 0, has loss 0 whatever its probabilities. If nothing has weight
+    (:math:`D = 0`), the mean is nan, and the sum 0.0. With `eps` 0 a probability of 0 at a target makes the loss
+    +inf, without a warning.
+
+    Rows of probabilities or distributions are used as they are, whether they sum to one or not.
+
+    References
+    ----------
+    .. [1] Y. Jia et al., "Caffe: Convolutional architecture for fast feature embedding", ACM Multimedia, 2014; the
+       layers MultinomialLogisticLoss and InfogainLoss, whose threshold is kLOG_THRESHOLD = 1e-20.
+    .. [2] C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna, "Rethinking the Inception architecture for
+       computer vision", CVPR, 2016, section 7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastxent as fx
+    >>> probs = np.array([[0.7, 0.2, 0.1], [0.1, 0.9, 0.0]])
+    >>> round(fx.clamped_cross_entropy(probs, [0, 1]), 4)
+    0.231
+
+    A vanished probability costs -log(eps), which is 46.05 for the default:
+
+    >>> np.round(fx.clamped_cross_entropy(probs, [0, 2], reduction="none"), 2)
+    array([ 0.36, 46.05])
+
+    An infogain matrix that makes it half as bad to take class 0 for class 1:
+
+    >>> infogain = [[1.0, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    >>> round(fx.clamped_cross_entropy(probs, [0, 1], infogain=infogain), 4)
+    0.6334
+    """
     return solve(
         probs, target, 0, eps, axis=axis, class_weight=class_weight, sample_weight=sample_weight,
         ignore_index=ignore_index, label_smoothing=label_smoothing, infogain=infogain, reduction=reduction,
         n_threads=n_threads,
-    )[0]
+    )[0]  # fmt: skip
 
 
 def clamped_cross_entropy_grad(
-    probs, target, *, eps=1e-20, axis=-1, class_weight=None, sample_weight=None, ignore_index=None, label_smoothing=0.0,
-    infogain=None, reduction="mean", n_threads=None, grad_output=None, out=None,
-):
-    """Loss, grad."""
+    probs: ArrayLike, target: ArrayLike, *, eps: float = 1e-20, axis: int = -1, class_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    infogain: ArrayLike | None = None, reduction: str = "mean", n_threads: int | None = None,
+    grad_output: ArrayLike | None = None, out: Array | None = None,
+) -> tuple[float | np.float32 | Array, Array]:  # fmt: skip
+    r"""Clamped cross entropy and its gradient with respect to the probabilities, in one pass.
+
+    With the loss of `clamped_cross_entropy` a row has the gradient
+
+    .. math:: \frac{\partial l}{\partial q_k} = -\frac{t_k}{\max(q_k, \epsilon)}
+
+    and 0 where :math:`t_k = 0`, times :math:`v_i` ("none", "sum") or :math:`v_i / D` ("mean"), and times `grad_output`.
+
+    Parameters
+    ----------
+    probs : array_like, shape (..., C, ...)
+        Probabilities, not negative.
+    target : array_like, shape (...) or (..., C, ...)
+        Class indices, or distributions in the probabilities' shape.
+    eps : float, default 1e-20
+        The threshold of the clamp, not negative; 0 for no clamp.
+    axis : int, default -1
+        The probabilities' axis that holds the classes.
+    class_weight : array_like, shape (C,), optional
+        Finite, not negative; 1 by default.
+    sample_weight : array_like, optional
+        Finite, not negative; 1 by default. A scalar, or broadcast to the rows from as many axes.
+    ignore_index : int, optional
+        Rows with this label have no influence.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is spread evenly over the classes.
+    infogain : array_like, shape (C, C), optional
+        Row y is the target of the rows with label y.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        How the losses of the rows are combined. The gradient is that of the result; for "none", of each row's own loss.
+    n_threads : int, optional
+        The most threads to use, `get_num_threads` by default.
+    grad_output : array_like, optional
+        Factor of the gradient: a scalar, or for "none" an array with one value for each row; 1 by default.
+    out : ndarray, optional
+        Where to write the gradient: a writeable float32 or float64 array of the probabilities' shape, with any
+        strides. It may be the probabilities themselves, but must share no other memory with an input. By default a
+        new array.
+
+    Returns
+    -------
+    loss : float or ndarray
+        As `clamped_cross_entropy` returns it, in nats.
+    grad : ndarray, shape (..., C, ...)
+        `out` if given; else an array of the probabilities' shape and memory order and of the dtype computed in.
+        Nats per unit of probability.
+
+    Raises
+    ------
+    TypeError
+        As `clamped_cross_entropy` does, and if `out` is not a float32 or float64 array.
+    ValueError
+        As `clamped_cross_entropy` does; if `out` is read-only, of another shape, or overlaps an input in part; if
+        `grad_output` is an array, but the loss is one number. All checks come before the first write to `out`.
+
+    See Also
+    --------
+    clamped_cross_entropy : The loss alone, with every option explained.
+    softmax_cross_entropy_grad : The same for logits.
+
+    Notes
+    -----
+    Below the threshold the loss is constant, but the gradient is not 0: it keeps the value that it has at the
+    threshold, as in Caffe [1]_, so that it pushes a vanished probability back up. With `eps` 0 it is -inf there.
+
+    The gradient of an ignored row, or of one of weight 0, is exactly 0, and so is the whole gradient where the mean
+    is nan for want of any weight. After a KeyboardInterrupt the content of `out` is unspecified.
+
+    References
+    ----------
+    .. [1] Y. Jia et al., "Caffe: Convolutional architecture for fast feature embedding", ACM Multimedia, 2014; the
+       layer MultinomialLogisticLoss, which divides by max(prob, kLOG_THRESHOLD).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastxent as fx
+    >>> probs = np.array([[0.8, 0.2, 0.0], [0.5, 0.25, 0.25]])
+    >>> loss, grad = fx.clamped_cross_entropy_grad(probs, [0, 2])
+    >>> round(loss, 4)
+    0.8047
+    >>> np.round(grad, 3)
+    array([[-0.625,  0.   ,  0.   ],
+           [ 0.   ,  0.   , -2.   ]])
+
+    Inside the clamp:
+
+    >>> loss, grad = fx.clamped_cross_entropy_grad(probs[:1], [2], eps=1e-4)
+    >>> np.round(grad)
+    array([[     0.,      0., -10000.]])
+    """
     return solve(
         probs, target, 1, eps, axis=axis, class_weight=class_weight, sample_weight=sample_weight,
         ignore_index=ignore_index, label_smoothing=label_smoothing, infogain=infogain, reduction=reduction,
         n_threads=n_threads, grad_output=grad_output, out=out,
-    )
+    )  # fmt: skip
 
 
-def solve(probs: Any, target: Any, order: int, eps: Any, **options: Any) -> tuple[Any, Any]:
-    """(loss, grad), computed up to ``order``."""
+def solve(probs: Any, target: Any, order: int, eps: Any, **options: Any) -> tuple[float | np.float32 | Array, Any]:
+    """(loss, grad), computed up to ``order``; None beyond."""
     problem = ClassProblem("probs", probs, target, order=order, **options)
     threshold = _check.eps_of(eps, problem.dtype)
     found = problem.outputs
     views = {"losses": found.views["losses"], "grad": found.views["grad"]}
     if found.given:  # the loss alone reads what the gradient reads, and writes nothing of the user's
-        _, bad = problem.run("clamped_cross_entropy", (threshold,), _layout.choose_elementwise, {"losses": None, "grad": None})
+        _, bad = problem.run(
+            "clamped_cross_entropy", (threshold,), _layout.choose_elementwise, {"losses": None, "grad": None}
+        )
         raise_bad(problem, bad)
     if problem.denominator == 0.0:
         clear(found)

@@ -22,6 +22,8 @@ ROWS, PANEL, TRANSPOSED = range(3)  # the ways of _kernels/grid.pxd
 PANEL_CLASSES = 64
 # Fewer samples side by side than this do not fill the lanes; they are gathered into rows instead.
 PANEL_SAMPLES = 16
+# A panel's lanes compare classes as floats, which are exact below this.
+PANEL_LIMIT = 2**24
 # Elements of one block: large enough that drawing it costs nothing, small enough for the level-2 cache and for even shares.
 BLOCK = 32768
 
@@ -126,7 +128,7 @@ def choose_way(samples: Samples, views: Views) -> Way | None:
     """Row, panel or transposed panel for softmax; depends on shape, layout and dtype only. None: gather into scratch."""
     floats = [a for name in ("logits", *samples.write) if (a := views[name]) is not None and name != "losses"]
     _, inner, classes = floats[0].shape
-    contiguous_samples = inner >= PANEL_SAMPLES and all(a.strides[1] == a.itemsize for a in floats if a.shape[2] > 0)
+    contiguous_samples = inner >= PANEL_SAMPLES and classes < PANEL_LIMIT and all(a.strides[1] == a.itemsize for a in floats if a.shape[2] > 0)
     if contiguous_samples:
         return PANEL
     if classes <= PANEL_CLASSES:

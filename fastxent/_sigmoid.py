@@ -5,48 +5,291 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastxent import _check, _layout
+from fastxent._isa import kernels
 from fastxent._layout import Array, Samples, Views
 from fastxent._problem import clear, nowhere, operand, outputs, reduced, specialised
-from fastxent._isa import kernels
 
 
 def sigmoid_cross_entropy(
-    logits, target, *, sample_weight=None, pos_weight=None, ignore_index=None, label_smoothing=0.0, reduction="mean",
-    n_threads=None,
-):
-    """Loss."""
+    logits: ArrayLike, target: ArrayLike, *, sample_weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None, ignore_index: float | None = None, label_smoothing: float = 0.0,
+    reduction: str = "mean", n_threads: int | None = None,
+) -> float | np.float32 | Array:  # fmt: skip
+    r"""Cross entropy between binary targets and the sigmoid of logits, element by element.
+
+    One logit :math:`x` with the target :math:`t` and the positive weight :math:`w` has the loss [1]_
+
+    .. math::
+
+       l = -w t \log \sigma(x) - (1 - t) \log \sigma(-x)
+         = w t\, \mathrm{softplus}(-x) + (1 - t)\, \mathrm{softplus}(x)
+
+    where :math:`\sigma(x) = 1 / (1 + e^{-x})` and :math:`\mathrm{softplus}(x) = \max(x, 0) + \log(1 + e^{-|x|})`.
+    Label smoothing :math:`a` first replaces :math:`t` by :math:`(1 - a) t + a / 2`, the two-class case of [2]_.
+
+    Elements :math:`i` with sample weights :math:`v_i` are reduced to :math:`v_i l_i` ("none"),
+    :math:`\sum_i v_i l_i` ("sum") or :math:`\sum_i v_i l_i / \sum_i v_i` ("mean").
+
+    Parameters
+    ----------
+    logits : array_like
+        Log-odds, of any shape with at least one axis. float32 and float16 are computed in float32; float64,
+        integers and bool in float64.
+    target : array_like, the shape of `logits`
+        Of any real dtype, in [0, 1].
+    sample_weight : array_like, optional
+        Finite, not negative; 1 for each element by default. A scalar, or an array with as many axes as the logits,
+        each of the same size or of size 1.
+    pos_weight : array_like, optional
+        Weight of the positive part of the loss: finite, not negative, 1 by default. A scalar, an array of shape
+        (K,) where the logits' last axis has size K, or an array shaped as `sample_weight` may be.
+    ignore_index : float, optional
+        Elements with this target have no influence. It need not lie in [0, 1]; by default no target is ignored.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        How the losses of the elements are combined.
+    n_threads : int, optional
+        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+
+    Returns
+    -------
+    loss : float or ndarray
+        In nats: a float, accumulated in double precision, for "mean" and "sum"; for "none" an array of the logits'
+        shape and of the dtype computed in.
+
+    Raises
+    ------
+    TypeError
+        If an input is not an array of real numbers, or is masked or sparse; if the logits are longdouble.
+    ValueError
+        If a target is outside [0, 1] or NaN and not `ignore_index`; if a shape does not fit; if a weight is
+        negative or not finite; if an option is out of its range.
+
+    See Also
+    --------
+    sigmoid_cross_entropy_grad : The loss and its gradient.
+    sigmoid_cross_entropy_grad_hess : The loss, its gradient and its second derivative.
+    softmax_cross_entropy : For labels that exclude each other.
+
+    Notes
+    -----
+    The logarithm is taken by log1p [3]_, and no sigmoid is computed as 1 minus the other: a confident element has a
+    small loss with all its digits, not 0.
+
+    An ignored element, or one of weight 0, has loss 0 even if its logit is NaN. If nothing has weight, the mean is
+    nan, and the sum 0.0.
+
+    An infinite logit on the right side has loss 0, on the wrong side +inf, never nan: a product with a factor 0 is
+    0 here.
+
+    The mean divides by the sum of the sample weights, in which `pos_weight` does not count, as in PyTorch.
+
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer, 2006, section 4.3.2.
+    .. [2] C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna, "Rethinking the Inception architecture for
+       computer vision", CVPR, 2016, section 7.
+    .. [3] M. Mächler, "Accurately computing log(1 - exp(-|a|)), assessed by the Rmpfr package", 2012, equation (10).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastxent as fx
+    >>> logits = np.array([[0.5, -3.0], [20.0, 0.1]])
+    >>> target = np.array([[1.0, 0.0], [1.0, 0.25]])
+    >>> round(fx.sigmoid_cross_entropy(logits, target), 4)
+    0.3105
+    >>> np.round(fx.sigmoid_cross_entropy(logits, target, reduction="none"), 4)
+    array([[0.4741, 0.0486],
+           [0.    , 0.7194]])
+
+    Unknown labels, and positives of the second column that count three times:
+
+    >>> known = np.array([[1, -1], [1, 1]])
+    >>> round(fx.sigmoid_cross_entropy(logits, known, ignore_index=-1, pos_weight=[1.0, 3.0]), 4)
+    0.8024
+    """
     return solve(
-        logits, target, 0, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads
-    )[0]
+        logits, target, 0, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
+    )[0]  # fmt: skip
 
 
 def sigmoid_cross_entropy_grad(
-    logits, target, *, sample_weight=None, pos_weight=None, ignore_index=None, label_smoothing=0.0, reduction="mean",
-    n_threads=None, grad_output=None, out=None,
-):
-    """Loss, grad."""
+    logits: ArrayLike, target: ArrayLike, *, sample_weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None, ignore_index: float | None = None, label_smoothing: float = 0.0,
+    reduction: str = "mean", n_threads: int | None = None, grad_output: ArrayLike | None = None,
+    out: Array | None = None,
+) -> tuple[float | np.float32 | Array, Array]:  # fmt: skip
+    r"""Sigmoid cross entropy and its gradient with respect to the logits, in one pass.
+
+    With the loss of `sigmoid_cross_entropy` an element has the gradient [1]_
+
+    .. math:: \frac{\partial l}{\partial x} = (1 - t)\, \sigma(x) - w t\, \sigma(-x)
+
+    times :math:`v_i` ("none", "sum") or :math:`v_i / \sum_i v_i` ("mean"), and times `grad_output`.
+
+    Parameters
+    ----------
+    logits : array_like
+        Log-odds, of any shape with at least one axis.
+    target : array_like, the shape of `logits`
+        In [0, 1].
+    sample_weight : array_like, optional
+        Finite, not negative; 1 by default. A scalar, or broadcast to the logits from as many axes.
+    pos_weight : array_like, optional
+        Weight of the positive part of the loss; 1 by default. A scalar, (K,) on the last axis, or as `sample_weight`.
+    ignore_index : float, optional
+        Elements with this target have no influence.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        How the losses of the elements are combined. The gradient is that of the result; for "none", of each
+        element's own loss.
+    n_threads : int, optional
+        The most threads to use, `get_num_threads` by default.
+    grad_output : array_like, optional
+        Factor of the gradient: a scalar, or for "none" an array of the logits' shape; 1 by default.
+    out : ndarray, optional
+        Where to write the gradient: a writeable float32 or float64 array of the logits' shape, with any strides. It
+        may be the logits themselves, but must share no other memory with an input. By default a new array.
+
+    Returns
+    -------
+    loss : float or ndarray
+        As `sigmoid_cross_entropy` returns it, in nats.
+    grad : ndarray, the shape of `logits`
+        `out` if given; else an array of the logits' memory order and of the dtype computed in. Nats per unit of a
+        logit.
+
+    Raises
+    ------
+    TypeError
+        As `sigmoid_cross_entropy` does, and if `out` is not a float32 or float64 array.
+    ValueError
+        As `sigmoid_cross_entropy` does; if `out` is read-only, of another shape, or overlaps an input in part; if
+        `grad_output` is an array, but the loss is one number. All checks come before the first write to `out`.
+
+    See Also
+    --------
+    sigmoid_cross_entropy : The loss alone, with every option explained.
+    sigmoid_cross_entropy_grad_hess : The second derivative as well.
+
+    Notes
+    -----
+    The gradient of an ignored element, or of one of weight 0, is exactly 0, and so is the whole gradient where the
+    mean is nan for want of any weight. After a KeyboardInterrupt the content of `out` is unspecified.
+
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer, 2006, section 4.3.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastxent as fx
+    >>> logits = np.array([0.5, -3.0, 2.0])
+    >>> loss, grad = fx.sigmoid_cross_entropy_grad(logits, np.array([1, 0, 1]), reduction="sum")
+    >>> round(loss, 4)
+    0.6496
+    >>> np.round(grad, 4)
+    array([-0.3775,  0.0474, -0.1192])
+    """
     return solve(
-        logits, target, 1, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads, grad_output, out
-    )[:2]
+        logits, target, 1, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads, grad_output,
+        out,
+    )[:2]  # fmt: skip
 
 
 def sigmoid_cross_entropy_grad_hess(
-    logits, target, *, sample_weight=None, pos_weight=None, ignore_index=None, label_smoothing=0.0, reduction="mean",
-    n_threads=None, out=None, hess_out=None,
-):
-    """Loss, grad, hess."""
+    logits: ArrayLike, target: ArrayLike, *, sample_weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None, ignore_index: float | None = None, label_smoothing: float = 0.0,
+    reduction: str = "mean", n_threads: int | None = None, out: Array | None = None, hess_out: Array | None = None,
+) -> tuple[float | np.float32 | Array, Array, Array]:  # fmt: skip
+    r"""Sigmoid cross entropy, its gradient and its second derivative, in one pass.
+
+    The second derivative of an element's loss is [1]_
+
+    .. math:: \frac{\partial^2 l}{\partial x^2} = (w t + 1 - t)\, \sigma(x)\, \sigma(-x)
+
+    times :math:`v_i` ("none", "sum") or :math:`v_i / \sum_i v_i` ("mean"). Gradient boosting fits its trees to it
+    and the gradient [2]_.
+
+    Parameters
+    ----------
+    logits : array_like
+        Log-odds, of any shape with at least one axis.
+    target : array_like, the shape of `logits`
+        In [0, 1].
+    sample_weight : array_like, optional
+        Finite, not negative; 1 by default. A scalar, or broadcast to the logits from as many axes.
+    pos_weight : array_like, optional
+        Weight of the positive part of the loss; 1 by default. A scalar, (K,) on the last axis, or as `sample_weight`.
+    ignore_index : float, optional
+        Elements with this target have no influence.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        How the losses of the elements are combined. The derivatives are those of the result; for "none", of each
+        element's own loss.
+    n_threads : int, optional
+        The most threads to use, `get_num_threads` by default.
+    out : ndarray, optional
+        Where to write the gradient: as in `sigmoid_cross_entropy_grad`.
+    hess_out : ndarray, optional
+        Where to write the second derivative: like `out`, whose memory it must not share.
+
+    Returns
+    -------
+    loss : float or ndarray
+        As `sigmoid_cross_entropy` returns it, in nats.
+    grad : ndarray, the shape of `logits`
+        As `sigmoid_cross_entropy_grad` returns it.
+    hess : ndarray, the shape of `logits`
+        `hess_out` if given; else an array like `grad`. Nats per squared unit of a logit.
+
+    Raises
+    ------
+    TypeError
+        As `sigmoid_cross_entropy_grad` does, for `hess_out` as well.
+    ValueError
+        As `sigmoid_cross_entropy_grad` does, for `hess_out` as well, and if the two outputs overlap.
+
+    See Also
+    --------
+    sigmoid_cross_entropy : The loss alone, with every option explained.
+    sigmoid_cross_entropy_grad : Without the second derivative.
+
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer, 2006, section 4.3.3.
+    .. [2] T. Chen and C. Guestrin, "XGBoost: A scalable tree boosting system", KDD, 2016, section 2.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastxent as fx
+    >>> logits = np.array([0.5, -3.0, 2.0])
+    >>> loss, grad, hess = fx.sigmoid_cross_entropy_grad_hess(logits, np.array([1, 0, 1]), reduction="sum")
+    >>> np.round(grad, 4)
+    array([-0.3775,  0.0474, -0.1192])
+    >>> np.round(hess, 4)
+    array([0.235 , 0.0452, 0.105 ])
+    """
     return solve(
-        logits, target, 2, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads, None, out, hess_out
-    )
+        logits, target, 2, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads, None, out,
+        hess_out,
+    )  # fmt: skip
 
 
 def solve(
     logits: Any, target: Any, order: int, sample_weight: Any, pos_weight: Any, ignore_index: Any, label_smoothing: Any,
     reduction: Any, n_threads: Any, grad_output: Any = None, out: Any = None, hess_out: Any = None,
-) -> tuple[Any, Any, Any]:
-    """(loss, grad, hess), computed up to ``order``."""
+) -> tuple[float | np.float32 | Array, Any, Any]:  # fmt: skip
+    """(loss, grad, hess), computed up to ``order``; None beyond."""
     x, dtype = _check.float_array(logits, "logits")
     shape = x.shape
     t = _check.real_array(target, "target")
@@ -55,9 +298,9 @@ def solve(
     reduction = _check.reduction_of(reduction)
     threads = _check.n_threads_of(n_threads)
     smoothing = _check.smoothing_of(label_smoothing)
-    ignore = None if ignore_index is None else _check.number_of(
-        ignore_index, "ignore_index", -_check.LARGEST, _check.LARGEST, "a finite number"
-    )
+    ignore = ignore_index
+    if ignore is not None:
+        ignore = _check.number_of(ignore, "ignore_index", -_check.LARGEST, _check.LARGEST, "a finite number")
     weight = _check.sample_weight_of(sample_weight, shape)
     positive = _check.pos_weight_of(pos_weight, shape)
     factor, per_element = _check.grad_output_of(grad_output, reduction, shape)
@@ -67,18 +310,7 @@ def solve(
     if found.given:
         _check.check_range(t, "target", 0.0, 1.0, rule, ignore)
 
-    denominator = None
-    if reduction == "mean":
-        denominator = float(x.size)
-        if weight is not None or ignore is not None:
-            read: Views = {"target": t, "sample_weight": weight}
-            denominator, _ = _layout.run(
-                kernels.element_denominator, Samples(shape, 1, dtype, read, {}),
-                lambda views, sums: (
-                    operand(views["target"]), operand(views["sample_weight"]), ignore, *views["target"].shape[:2], sums
-                ),
-                nowhere, threads,
-            )
+    denominator = total_weight(t, weight, ignore, dtype, threads) if reduction == "mean" else None
     if denominator == 0.0:
         _check.check_range(t, "target", 0.0, 1.0, rule, ignore)
         clear(found)
@@ -89,13 +321,29 @@ def solve(
         return (
             views["logits"], operand(views["target"]), operand(views["pos_weight"]), operand(views["sample_weight"]),
             operand(views["grad_output"]), scale, smoothing, ignore, views["losses"], views["grad"], views["hess"], sums,
-        )
+        )  # fmt: skip
 
-    read = {
+    read: Views = {
         "logits": x[..., None], "target": t, "pos_weight": positive, "sample_weight": weight, "grad_output": per_element,
-    }
+    }  # fmt: skip
     samples = Samples(shape, 1, dtype, read, found.views)
     total, bad = _layout.run(specialised("sigmoid_cross_entropy", dtype), samples, bind, nowhere, threads)
     if bad:
         _check.check_range(t, "target", 0.0, 1.0, rule, ignore)
     return reduced(total, denominator, found.losses), found.grad, found.hess
+
+
+def total_weight(
+    target: Array, weight: Array | None, ignore: float | None, dtype: np.dtype[Any], n_threads: int | None
+) -> float:
+    """What the mean divides by: the sum of the weights of the elements that are not ignored."""
+    if weight is None and ignore is None:
+        return float(target.size)
+
+    def bind(views: Views, sums: Array) -> tuple[Any, ...]:
+        t = views["target"]
+        assert t is not None
+        return operand(t), operand(views["sample_weight"]), ignore, *t.shape, sums
+
+    samples = Samples(target.shape, 1, dtype, {"target": target, "sample_weight": weight}, {})
+    return _layout.run(kernels.element_denominator, samples, bind, nowhere, n_threads)[0]

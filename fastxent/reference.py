@@ -1,7 +1,7 @@
-"""The public functions once more in float64 NumPy, to be read beside the formulas of DESIGN.md section 2.
+"""The public functions once more in float64 NumPy, to be read beside "The formulas" of docs/design.md.
 
 Names and arguments are the public ones; every result is float64, whatever the input. The arguments are trusted: only
-what would silently mean something else is refused. Inside, a row's classes lie along the last axis, so that `[..., None]`
+what would silently mean something else is refused. Inside, a row's classes lie along the last axis, and `[..., None]`
 sets one number per row beside them.
 """
 
@@ -76,7 +76,7 @@ def _reduced(loss: Array, v: Array, D: float, reduction: str) -> Loss:
     loss = np.where(v == 0, 0, v * loss)
     if reduction == "none":
         return loss[()]
-    return float(loss.sum() / np.float64(D if reduction == "mean" else 1.0))
+    return float(loss.sum() / (D or np.nan) if reduction == "mean" else loss.sum())
 
 
 @np.errstate(all="ignore")

@@ -47,6 +47,16 @@ def test_every_shape(f, options, shape, axis, dtype, rng):
     problem(f, rng, shape, axis, dtype, options).assert_right()
 
 
+# Enough rows for many blocks, and none of the sizes a multiple of anything.
+MANY = [((100_003, 3), -1), ((20_011, 10), 1), ((3, 50_021), 0), ((2, 7, 10_007), 1), ((1_009, 257), -1)]
+
+
+@pytest.mark.parametrize("shape, axis", MANY, ids=map(geometry_id, MANY))
+@pytest.mark.parametrize("f, options", EXTREMES, ids=str)
+def test_many_blocks(f, options, shape, axis, dtype, rng):
+    problem(f, rng, shape, axis, dtype, options).assert_right()
+
+
 OPTIONS = [(f, options) for f in LOSSES for options in f.option_sets]
 
 

@@ -123,6 +123,15 @@ def test_probability_above_1_is_accepted(f, kernel, dtype, rng):
 
 @functions(CLAMPED)
 @each_kernel
+def test_subnormal_probability_has_its_logarithm(f, kernel, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype).change(eps=0.0)
+    smallest = np.finfo(dtype).smallest_subnormal
+    got = p.change(x=np.full_like(p.x, smallest)).run()
+    assert got["loss"] == pytest.approx(-float(np.log(np.float64(smallest))), rel=4 * float(np.finfo(dtype).eps))
+
+
+@functions(CLAMPED)
+@each_kernel
 @pytest.mark.parametrize("options", ["index", "distribution", "infogain"])
 def test_eps_0_gives_infinite_loss_where_the_target_is_impossible(f, kernel, options, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, options, reduction="none").change(eps=0)

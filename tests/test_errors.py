@@ -21,6 +21,7 @@ KERNELS = {
     "inner 3": ((900, 5, 3), 1),
 }
 each_kernel = pytest.mark.parametrize("kernel", KERNELS)
+each_reduction = pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
 
 
 def functions(functions):
@@ -58,12 +59,21 @@ def spoiled(array, value, dtype=None):
         (-(2**63), "int64", None),
     ],
 )
-def test_label_outside(f, kernel, label, label_dtype, ignore_index, dtype, rng):
+@each_reduction
+def test_label_outside(f, reduction, kernel, label, label_dtype, ignore_index, dtype, rng):
     shape, axis = KERNELS[kernel]
-    p = problem(f, rng, shape, axis, dtype)
+    p = problem(f, rng, shape, axis, dtype, reduction=reduction)
     p = p.change(target=spoiled(p.target % 100, label, label_dtype))
     p = p if ignore_index is None else p.change(ignore_index=ignore_index)
     p.assert_rejected(ValueError, names("target", last(p.target), label) + rf".*\b{shape[axis]}\b")
+
+
+@functions([f for f in CLASS_LOSSES if f.takes("out")])
+@each_kernel
+@each_reduction
+def test_logits_survive_an_error_in_place(f, reduction, kernel, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, reduction=reduction)
+    p.change(target=spoiled(p.target, 1003), out=p.x).assert_rejected(ValueError, "1003")
 
 
 @functions(CLASS_LOSSES)
@@ -82,8 +92,9 @@ def test_true_is_class_1_and_there_is_only_class_0(f, rng):
 @functions(CLASS_LOSSES)
 @each_kernel
 @pytest.mark.parametrize("value", [-0.5, np.nan, np.inf, -np.inf])
-def test_distribution_with_a_negative_nan_or_inf_entry(f, kernel, value, dtype, rng):
-    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution")
+@each_reduction
+def test_distribution_with_a_negative_nan_or_inf_entry(f, reduction, kernel, value, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution", reduction)
     p.change(target=spoiled(p.target, value)).assert_rejected(ValueError, names("target", last(p.target), value))
 
 
@@ -91,8 +102,9 @@ def test_distribution_with_a_negative_nan_or_inf_entry(f, kernel, value, dtype, 
 @each_kernel
 @pytest.mark.parametrize("value", [-0.5, 1.5, np.nan, np.inf])
 @pytest.mark.parametrize("ignore_index", [None, 255])
-def test_sigmoid_target_outside_0_to_1(f, kernel, value, ignore_index, dtype, rng):
-    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution").change(ignore_index=ignore_index)
+@each_reduction
+def test_sigmoid_target_outside_0_to_1(f, reduction, kernel, value, ignore_index, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution", reduction).change(ignore_index=ignore_index)
     p.change(target=spoiled(p.target, value)).assert_rejected(ValueError, names("target", last(p.target), value))
 
 
@@ -106,8 +118,9 @@ def test_sigmoid_integer_target_outside_0_to_1(f, dtype, rng):
 @each_kernel
 @pytest.mark.parametrize("value", [-0.5, np.nan, -np.inf])
 @pytest.mark.parametrize("options", ["index", "distribution", "label_smoothing", "infogain"])
-def test_probability_negative_or_nan_among_those_read(f, kernel, value, options, dtype, rng):
-    p = problem(f, rng, *KERNELS[kernel], dtype, options)
+@each_reduction
+def test_probability_negative_or_nan_among_those_read(f, reduction, kernel, value, options, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, options, reduction)
     p.target[last(p.target)] = p.x.shape[p.axis] - 1 if p.target.ndim < p.x.ndim else 0.5
     p.change(x=spoiled(p.x, value)).assert_rejected(ValueError, names("probs", last(p.x), value))
 
@@ -132,8 +145,9 @@ BAD_WEIGHTS = pytest.mark.parametrize("value", [-1.0, np.nan, np.inf, -np.inf])
 @functions(LOSSES)
 @each_kernel
 @BAD_WEIGHTS
-def test_sample_weight_negative_or_not_finite(f, kernel, value, dtype, rng):
-    p = problem(f, rng, *KERNELS[kernel], dtype, "sample_weight")
+@each_reduction
+def test_sample_weight_negative_or_not_finite(f, reduction, kernel, value, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, "sample_weight", reduction)
     weight = spoiled(p.options["sample_weight"], value)
     p.change(sample_weight=weight).assert_rejected(ValueError, names("sample_weight", last(weight), value))
 

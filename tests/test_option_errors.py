@@ -9,6 +9,7 @@ from tests.layouts import read_only
 from tests.problem import problem
 from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES, WITH_OUT
 
+SOFTMAX = [f for f in LOSSES if f.kind == "softmax"]
 SIGMOID = [f for f in LOSSES if f.kind == "sigmoid"]
 WITH_AXIS = [f for f in FUNCTIONS if f.takes("axis")]
 WITH_GRAD_OUTPUT = [f for f in LOSSES if f.takes("grad_output")]
@@ -24,6 +25,9 @@ OPTIONS = [
     ("label_smoothing above 1", LOSSES, {"label_smoothing": 1.5}, ValueError, r"label_smoothing.*1\.5"),
     ("label_smoothing below 0", LOSSES, {"label_smoothing": -0.25}, ValueError, r"label_smoothing.*-0\.25"),
     ("label_smoothing nan", LOSSES, {"label_smoothing": np.nan}, ValueError, "label_smoothing.*nan"),
+    ("z_loss below 0", SOFTMAX, {"z_loss": -0.5}, ValueError, r"z_loss.*-0\.5"),
+    ("z_loss nan", SOFTMAX, {"z_loss": np.nan}, ValueError, "z_loss.*nan"),
+    ("z_loss inf", SOFTMAX, {"z_loss": np.inf}, ValueError, "z_loss.*inf"),
     ("unknown reduction", LOSSES, {"reduction": "average"}, ValueError, "reduction.*average"),
     ("n_threads 0", FUNCTIONS, {"n_threads": 0}, ValueError, "n_threads.*0"),
     ("n_threads negative", FUNCTIONS, {"n_threads": -2}, ValueError, "n_threads.*-2"),

@@ -1,4 +1,4 @@
-"""What was measured, as lines for the terminal, as a Markdown table and as a picture."""
+"""What was measured, as lines for the terminal and as a Markdown table."""
 
 import platform
 from collections import defaultdict
@@ -8,9 +8,6 @@ from pathlib import Path
 from side_by_side.measure import Row
 
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "tensorflow": "tensorflow-cpu"}
-# the picture leaves out calls that are so small that the library's overhead is all there is to see
-PICTURE_FROM = 1_000_000
-LIMIT = {"color": "black", "linestyle": "--"}
 
 
 def duration(seconds: float) -> str:
@@ -52,7 +49,7 @@ def lines(rows: list[Row]) -> list[str]:
 
 def markdown(rows: list[Row]) -> str:
     """For each number of threads and dtype, a table: a line per shape and kind of work, a column per library."""
-    libraries = _columns(rows)
+    libraries = columns(rows)
     parts = [machine(libraries)]
     for threads, dtype in dict.fromkeys((row.threads, row.dtype) for row in rows):
         chosen = [row for row in rows if (row.threads, row.dtype) == (threads, dtype)]
@@ -70,22 +67,28 @@ def markdown(rows: list[Row]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _columns(rows):
+def columns(rows: list[Row]) -> list[str]:
     """The variants of fastxent each, every other library once."""
     names = [row.library if row.library.startswith("fastxent") else row.library.split(",")[0] for row in rows]
     return sorted(dict.fromkeys(names), key=lambda name: (not name.startswith("fastxent"), name == "limits"))
 
 
+def best(library: str, rows: list[Row]) -> Row | None:
+    """The fastest of a peer's variants; for fastxent, whose variants are columns of their own, the one named."""
+    found = [row for row in rows if row.library == library]
+    if library != "fastxent":
+        found += [row for row in rows if row.library.startswith(f"{library}, ")]
+    return min(found, key=lambda row: row.seconds, default=None)
+
+
 def _cell(library, block):
-    found = [row for row in block if row.library == library or row.library.startswith(f"{library}, ")]
-    found = [row for row in found if library != "fastxent" or row.library == library]
-    if not found:
+    row = best(library, block)
+    if row is None:
         return ""
-    row = min(found, key=lambda row: row.seconds)
     times = ratio(row, block)
     cell = duration(row.seconds)
     if times and library != "fastxent":
-        cell += f" ({times:.2g}x)"
+        cell += f" ({times:.0f}x)" if times >= 10 else f" ({times:.2f}x)"
     if row.bytes_per_element is not None:
         cell += f", {max(0, row.bytes_per_element):.0f} B"
     return cell
@@ -102,39 +105,8 @@ def machine(libraries: list[str]) -> str:
             versions.append(f"{name} {version(DISTRIBUTIONS.get(name, name))}")
         except PackageNotFoundError:
             continue
+    if "fastxent" in libraries:
+        from fastxent import _isa
+
+        versions.append(f"kernels {_isa.build}")
     return f"{processor}, Python {platform.python_version()}, " + ", ".join(versions)
-
-
-def picture(rows: list[Row], path: str) -> None:
-    """Time per element against the number of classes, both logarithmic, in float32 on the fewest threads measured."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    threads = min(row.threads for row in rows)
-    chosen = [
-        row
-        for row in rows
-        if (row.threads, row.dtype, row.shape.operation, row.shape.order) == (threads, "float32", "softmax", "C")
-        and row.shape.elements >= PICTURE_FROM
-    ]
-    figure, axes = plt.subplots(1, 2, figsize=(12, 5), sharey=True, layout="constrained")
-    for ax, kind in zip(axes, ["loss", "loss + gradient"], strict=True):
-        for library in dict.fromkeys(row.library for row in chosen):
-            style = LIMIT if library.startswith("limits") else {}
-            _curve(ax, [row for row in chosen if row.kind == kind and row.library == library], library, style)
-        shapes = {row.shape.shape[row.shape.axis]: row.shape.name for row in chosen}
-        ax.set(title=kind, xscale="log", yscale="log", xlabel="shape, placed by its number of classes")
-        ax.set_xticks(list(shapes), list(shapes.values()), rotation=60, ha="right", fontsize=8)
-        ax.minorticks_off()
-        ax.grid(alpha=0.3)
-        ax.legend(fontsize=8)
-    axes[0].set_ylabel(f"ns per element, float32, {threads} thread{'s' * (threads > 1)}")
-    figure.savefig(path, dpi=120)
-
-
-def _curve(ax, rows, label, style):
-    points = sorted((row.shape.shape[row.shape.axis], row.nanoseconds_per_element) for row in rows)
-    if points:
-        ax.plot(*zip(*points, strict=True), marker="o", markersize=3, label=label, **style)

@@ -7,7 +7,7 @@ from cython cimport floating
 from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport PANEL, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
-from fastxent._kernels.panel cimport CLASSES, WIDTH, panel_exp, panel_max, transpose_in, transpose_out
+from fastxent._kernels.panel cimport CLASSES, panel_exp, panel_max, transpose_in, transpose_out
 from fastxent._kernels.row cimport row_exp, row_max, row_scale
 from fastxent._kernels.sums cimport LANES
 
@@ -49,30 +49,30 @@ cdef inline void activation_row(
 
 
 cdef inline void activation_panel(
-    Activation name, const floating* x, Py_ssize_t step, Py_ssize_t C, Py_ssize_t width, floating* out, Py_ssize_t out_step
+    Activation name, const floating* x, Py_ssize_t step, Py_ssize_t C, Py_ssize_t lanes, floating* out, Py_ssize_t out_step
 ) noexcept nogil:
-    cdef floating m[WIDTH]
-    cdef floating ties[WIDTH]
-    cdef floating rest[WIDTH]
+    cdef floating m[LANES]
+    cdef floating ties[LANES]
+    cdef floating rest[LANES]
     cdef Py_ssize_t j, k
-    panel_max(x, step, C, width, m)
+    panel_max(x, step, C, lanes, m)
     if name == SOFTMAX:
-        panel_exp(x, step, C, width, m, out, out_step, ties, rest)
-        for j in range(width):
+        panel_exp(x, step, C, lanes, m, out, out_step, ties, rest)
+        for j in range(lanes):
             rest[j] = <floating>1.0 / (ties[j] + rest[j])
         for k in range(C):
-            for j in range(width):
+            for j in range(lanes):
                 out[k * out_step + j] *= rest[j]
         return
-    panel_exp(x, step, C, width, m, <floating*>NULL, 0, ties, rest)
-    for j in range(width):
+    panel_exp(x, step, C, lanes, m, <floating*>NULL, 0, ties, rest)
+    for j in range(lanes):
         rest[j] = scalar.log1p(ties[j] - <floating>1.0 + rest[j])
     if name == LOGSUMEXP:
-        for j in range(width):
+        for j in range(lanes):
             out[j] = with_infinities(m[j] + rest[j], m[j], x + j, step, C)
     else:
         for k in range(C):
-            for j in range(width):
+            for j in range(lanes):
                 out[k * out_step + j] = (x[k * step + j] - m[j]) - rest[j]
 
 
@@ -87,13 +87,15 @@ cdef inline void activation_strip(
     Steps out_step,
 ) noexcept nogil:
     cdef floating buffer[CLASSES * LANES]
-    cdef floating lse[WIDTH]
+    cdef floating lse[LANES]
     cdef Py_ssize_t j
     if way == PANEL or way == TRANSPOSED:
         if name == LOGSUMEXP:
             if way == TRANSPOSED:
                 transpose_in(x, x_step.inner, x_step.classes, C, n, buffer)
                 activation_panel(name, buffer, LANES, C, LANES, lse, 0)
+            elif n == LANES:
+                activation_panel(name, x, x_step.classes, C, LANES, lse, 0)
             else:
                 activation_panel(name, x, x_step.classes, C, n, lse, 0)
             for j in range(n):
@@ -102,6 +104,8 @@ cdef inline void activation_strip(
             transpose_in(x, x_step.inner, x_step.classes, C, n, buffer)
             activation_panel(name, buffer, LANES, C, LANES, buffer, LANES)
             transpose_out(buffer, out_step.inner, out_step.classes, C, n, out)
+        elif n == LANES:
+            activation_panel(name, x, x_step.classes, C, LANES, out, out_step.classes)
         else:
             activation_panel(name, x, x_step.classes, C, n, out, out_step.classes)
     else:
@@ -123,8 +127,7 @@ def activation(
     cdef Steps x_step = steps_of(logits), out_step = steps_of(out)
     cdef floating* x = start_of(logits)
     cdef floating* to = start_of(out)
-    cdef Py_ssize_t outer = logits.shape[0], inner = logits.shape[1], C = logits.shape[2], number, o, i, first
-    cdef Py_ssize_t strip = LANES if way == TRANSPOSED else WIDTH
+    cdef Py_ssize_t outer = logits.shape[0], inner = logits.shape[1], C = logits.shape[2], number, o, i, strip
     with nogil:
         while True:
             number = job.draw()
@@ -132,10 +135,10 @@ def activation(
                 break
             block = block_at(number, outer, inner, block_outer, block_inner)
             for o in range(block.outer, block.outer_stop):
-                for first in range((block.inner_stop - block.inner + strip - 1) // strip):
-                    i = block.inner + first * strip
+                for strip in range((block.inner_stop - block.inner + LANES - 1) // LANES):
+                    i = block.inner + strip * LANES
                     activation_strip(
-                        name, way, moved(x, x_step, o, i), x_step, C, min(strip, block.inner_stop - i),
+                        name, way, moved(x, x_step, o, i), x_step, C, min(<Py_ssize_t>LANES, block.inner_stop - i),
                         moved(to, out_step, o, i), out_step
                     )
             job.finish()

@@ -5,9 +5,9 @@ from libc.stdint cimport int64_t
 
 from fastxent._kernels.grid cimport Block, block_at
 from fastxent._kernels.job cimport Job
-from fastxent._kernels.operand cimport Operand, View, at, load, load_weight, view_of
-from fastxent._kernels.sums cimport total_of, two_sum
-from fastxent._kernels.target cimport Scaling, Target, own_weight, read_label, read_weight
+from fastxent._kernels.operand cimport Operand, View, at, load, times, view_of
+from fastxent._kernels.sums cimport WIDTH, total_of, two_sum
+from fastxent._kernels.target cimport Scaling, Target, own_weight, read_samples
 
 
 def count_outside(Operand values not None, Py_ssize_t n, double low, double high, object ignore):
@@ -31,9 +31,11 @@ def count_outside(Operand values not None, Py_ssize_t n, double low, double high
     return bad
 
 
-cdef inline void add_weight(double weight, double* high, double* low) noexcept nogil:
+cdef inline void add_weights(const double* weight, Py_ssize_t n, double* high, double* low) noexcept nogil:
     """Compensated: a mean's denominator is as exact as its losses."""
-    two_sum(high, low, &weight, 1)
+    cdef Py_ssize_t j
+    for j in range(n):
+        two_sum(high, low, weight + j, 1)
 
 
 def denominator(
@@ -50,9 +52,10 @@ def denominator(
     """The denominator of the mean over class indices, distributions and infogain rows."""
     cdef Scaling scaling
     cdef Block block
-    cdef double weight, high, low
-    cdef Py_ssize_t number, o, i, bad
-    cdef int64_t y
+    cdef double high, low
+    cdef double weight[WIDTH]
+    cdef int64_t y[WIDTH]
+    cdef Py_ssize_t number, o, i, j, n, strip, bad
     scaling.sample_weight = view_of(sample_weight)
     with nogil:
         while True:
@@ -63,10 +66,13 @@ def denominator(
             high = low = 0.0
             bad = 0
             for o in range(block.outer, block.outer_stop):
-                for i in range(block.inner, block.inner_stop):
-                    weight = read_weight(&scaling, o, i)
-                    bad += not read_label(&target.view, o, i, &y, &weight)
-                    add_weight(weight * own_weight(&target.view, y), &high, &low)
+                for strip in range((block.inner_stop - block.inner + WIDTH - 1) // WIDTH):
+                    i = block.inner + strip * WIDTH
+                    n = min(<Py_ssize_t>WIDTH, block.inner_stop - i)
+                    bad += read_samples(&target.view, &scaling, o, i, n, y, weight)
+                    for j in range(n):
+                        weight[j] *= own_weight(&target.view, y[j])
+                    add_weights(weight, n, &high, &low)
             sums[number, 0] = total_of(high, low)
             sums[number, 1] = bad
             job.finish()
@@ -89,8 +95,10 @@ def element_denominator(
     cdef View weights = view_of(sample_weight)
     cdef double ignore = 0.0 if ignore_index is None else ignore_index
     cdef bint has_ignore = ignore_index is not None
-    cdef double weight, value, high, low
-    cdef Py_ssize_t number, o, i
+    cdef double high, low
+    cdef double weight[WIDTH]
+    cdef double value[WIDTH]
+    cdef Py_ssize_t number, o, i, j, n, strip
     with nogil:
         while True:
             number = job.draw()
@@ -99,12 +107,17 @@ def element_denominator(
             block = block_at(number, outer, inner, block_outer, block_inner)
             high = low = 0.0
             for o in range(block.outer, block.outer_stop):
-                for i in range(block.inner, block.inner_stop):
-                    weight = load_weight(&weights, o, i)
+                for strip in range((block.inner_stop - block.inner + WIDTH - 1) // WIDTH):
+                    i = block.inner + strip * WIDTH
+                    n = min(<Py_ssize_t>WIDTH, block.inner_stop - i)
+                    for j in range(n):
+                        weight[j] = 1.0
+                    times(&weights, o, i, n, weight)
                     if has_ignore:
-                        load(at(&target.view, o, i), target.view.kind, 0, 1, &value)
-                        weight = 0.0 if value == ignore else weight
-                    add_weight(weight, &high, &low)
+                        load(at(&target.view, o, i), target.view.kind, target.view.inner, n, value)
+                        for j in range(n):
+                            weight[j] = 0.0 if value[j] == ignore else weight[j]
+                    add_weights(weight, n, &high, &low)
             sums[number, 0] = total_of(high, low)
             sums[number, 1] = 0.0
             job.finish()

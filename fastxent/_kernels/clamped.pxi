@@ -13,11 +13,9 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport ROWS, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.operand cimport Operand, view_of
-from fastxent._kernels.panel cimport WIDTH
-from fastxent._kernels.sums cimport GROUP, LANES, add_losses, sum_lanes, total_of, two_sum
+from fastxent._kernels.sums cimport GROUP, LANES, WIDTH, add_losses, sum_lanes, total_of, two_sum
 from fastxent._kernels.target cimport (
-    Scaling, Target, TargetView, is_plain, own_share, read_label, read_scale, read_weight, target_of_classes,
-    target_of_samples,
+    Scaling, Target, TargetView, is_plain, own_share, read_samples, read_scales, target_of_classes, target_of_samples,
 )
 
 
@@ -163,11 +161,8 @@ cdef inline Py_ssize_t clamped_strip(
     cdef int64_t y[WIDTH]
     cdef double weight[WIDTH]
     cdef double scale[WIDTH]
-    cdef Py_ssize_t j, bad = 0
-    for j in range(n):
-        weight[j] = read_weight(scaling, o, i + j)
-        bad += not read_label(target, o, i + j, &y[j], &weight[j])
-        scale[j] = read_scale(scaling, o, i + j, weight[j])
+    cdef Py_ssize_t j, bad = read_samples(target, scaling, o, i, n, y, weight)
+    read_scales(scaling, o, i, n, weight, scale)
     if is_plain(target):
         return bad + clamped_plain(q, q_step, target, eps, y, weight, scale, n, grad, grad_step, losses)
     if way != ROWS:

@@ -4,6 +4,8 @@ cimport cython
 from cython cimport floating
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastxent._kernels.sums cimport LANES
+
 
 cdef enum Kind:
     FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64
@@ -89,26 +91,44 @@ cdef inline void load(const char* p, Kind kind, Py_ssize_t stride, Py_ssize_t n,
         copy_strided(<const uint64_t*>p, stride, n, out)
 
 
-cdef inline int64_t load_label(const char* p, Kind kind) noexcept nogil:
-    """One integer; from 2^63 on it comes back negative, which no label is."""
+cdef inline void copy_labels(const Element* first, Py_ssize_t stride, Py_ssize_t n, int64_t* y) noexcept nogil:
+    """y[j] = the integer `j * stride` bytes after the first; from 2^63 on it comes out negative, which no label is."""
+    cdef Py_ssize_t j
+    if stride == <Py_ssize_t>sizeof(Element):
+        for j in range(n):
+            y[j] = <int64_t>first[j]
+    else:
+        for j in range(n):
+            y[j] = <int64_t>(<const Element*>(<const char*>first + j * stride))[0]
+
+
+cdef inline void load_labels(const char* p, Kind kind, Py_ssize_t stride, Py_ssize_t n, int64_t* y) noexcept nogil:
+    """n class indices, `stride` bytes apart."""
     if kind == INT64 or kind == UINT64:
-        return (<const int64_t*>p)[0]
-    if kind == INT32:
-        return (<const int32_t*>p)[0]
-    if kind == UINT8:
-        return (<const uint8_t*>p)[0]
-    if kind == INT8:
-        return (<const int8_t*>p)[0]
-    if kind == INT16:
-        return (<const int16_t*>p)[0]
-    if kind == UINT16:
-        return (<const uint16_t*>p)[0]
-    return (<const uint32_t*>p)[0]
+        copy_labels(<const int64_t*>p, stride, n, y)
+    elif kind == INT32:
+        copy_labels(<const int32_t*>p, stride, n, y)
+    elif kind == INT16:
+        copy_labels(<const int16_t*>p, stride, n, y)
+    elif kind == INT8:
+        copy_labels(<const int8_t*>p, stride, n, y)
+    elif kind == UINT8:
+        copy_labels(<const uint8_t*>p, stride, n, y)
+    elif kind == UINT16:
+        copy_labels(<const uint16_t*>p, stride, n, y)
+    else:
+        copy_labels(<const uint32_t*>p, stride, n, y)
 
 
-cdef inline double load_weight(const View* view, Py_ssize_t o, Py_ssize_t i) noexcept nogil:
-    """One weight; 1 where there are none."""
-    cdef double weight = 1.0
-    if view.data != NULL:
-        load(at(view, o, i), view.kind, 0, 1, &weight)
-    return weight
+cdef inline void times(const View* factor, Py_ssize_t o, Py_ssize_t i, Py_ssize_t n, double* values) noexcept nogil:
+    """values[j] *= factor (o, i + j), where there is one."""
+    cdef double factors[LANES]
+    cdef Py_ssize_t j, start
+    if factor.data == NULL:
+        return
+    for start in range((n + LANES - 1) // LANES):
+        load(
+            at(factor, o, i + start * LANES), factor.kind, factor.inner, min(<Py_ssize_t>LANES, n - start * LANES), factors
+        )
+        for j in range(min(<Py_ssize_t>LANES, n - start * LANES)):
+            values[start * LANES + j] *= factors[j]

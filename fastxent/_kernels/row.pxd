@@ -3,8 +3,8 @@
 from cython cimport floating
 from libc.math cimport INFINITY
 
-from fastxent._kernels.scalar cimport exp
-from fastxent._kernels.sums cimport GROUP, LANES, sum_lanes, two_sum
+from fastxent._kernels.panel cimport exp_group, exp_lanes
+from fastxent._kernels.sums cimport LANES, sum_lanes
 
 cdef inline floating row_max(const floating* x, Py_ssize_t n) noexcept nogil:
     """The maximum; nan is passed over (exp brings it back)."""
@@ -32,23 +32,6 @@ cdef inline floating row_max(const floating* x, Py_ssize_t n) noexcept nogil:
     return m
 
 
-cdef inline void exp_block(
-    const floating* x, floating m, floating* e, floating* part, floating* ties
-) noexcept nogil:
-    """e = exp(x - m) for one block; 1 goes to the count of ties, everything else to the partial sums."""
-    cdef floating value[LANES]
-    cdef Py_ssize_t j
-    for j in range(LANES):
-        value[j] = exp(x[j] - m)
-    for j in range(LANES):
-        part[j] += <floating>0.0 if value[j] == <floating>1.0 else value[j]
-    for j in range(LANES):
-        ties[j] += <floating>1.0 if value[j] == <floating>1.0 else <floating>0.0
-    if e != NULL:
-        for j in range(LANES):
-            e[j] = value[j]
-
-
 cdef inline void row_exp(
     const floating* x,       # in   (n,)
     floating m,              # in   the row's maximum
@@ -57,34 +40,26 @@ cdef inline void row_exp(
     double* ties,            # out  number of e = 1
     double* rest,            # out  sum of the other e
 ) noexcept nogil:
-    """e_k = exp(x_k - m). A maximum's e is 1; another e that rounds to 1 counts as a tie too, which is the same number."""
-    cdef floating part[LANES]
+    """e_k = exp(x_k - m). Blocks of LANES classes are a panel whose lanes all have the same maximum."""
+    cdef floating top[LANES]
     cdef floating high[LANES]
     cdef floating low[LANES]
     cdef floating count[LANES]
     cdef floating last[LANES]
-    cdef Py_ssize_t j, k, group
-    cdef Py_ssize_t n_blocks = n // LANES
-    cdef Py_ssize_t n_full = n_blocks * LANES
+    cdef Py_ssize_t j, n_full = n // LANES * LANES
     for j in range(LANES):
+        top[j] = m
         high[j] = low[j] = count[j] = <floating>0.0
-    for group in range((n_blocks + GROUP - 1) // GROUP):
-        for j in range(LANES):
-            part[j] = <floating>0.0
-        for k in range(group * GROUP, min(group * GROUP + GROUP, n_blocks)):
-            if e != NULL:
-                exp_block(x + k * LANES, m, e + k * LANES, part, count)
-            else:
-                exp_block(x + k * LANES, m, <floating*>NULL, part, count)
-        two_sum(high, low, part, LANES)
+    if e != NULL:
+        exp_lanes(x, LANES, n // LANES, LANES, top, e, LANES, high, low, count)
+    else:
+        exp_lanes(x, LANES, n // LANES, LANES, top, <floating*>NULL, 0, high, low, count)
     if n_full < n:
         for j in range(LANES):
-            part[j] = <floating>0.0
             last[j] = -INFINITY
         for j in range(n - n_full):
             last[j] = x[n_full + j]
-        exp_block(last, m, last, part, count)
-        two_sum(high, low, part, LANES)
+        exp_group(last, LANES, 1, LANES, top, last, LANES, high, low, count)
         if e != NULL:
             for j in range(n - n_full):
                 e[n_full + j] = last[j]

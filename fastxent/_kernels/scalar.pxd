@@ -34,18 +34,33 @@ cdef extern from *:
 
 
 cdef inline floating exp(floating x) noexcept nogil:
-    """exp(x) for x <= 0, within 1 ulp; exactly 0 where the result would be subnormal; nan for nan.
+    """exp(x) for x <= 0, within 1 ulp; exactly 0 where the result would be subnormal; nan for nan."""
+    return exp_sum(x, <floating>0.0)
+
+
+cdef inline floating exp_difference(floating x, floating m) noexcept nogil:
+    """exp(x - m) for x <= m, within 1 ulp of the real number; an x - m that overflows counts as -inf.
+
+    The rounding of x - m alone would cost |x - m| / 2 ulp. What it cut off is exact (Knuth, TAOCP 2, section 4.2.2, theorem B).
+    """
+    cdef floating difference = x - m
+    cdef floating shadow = difference - x
+    return exp_sum(difference, (x - (difference - shadow)) - (m + shadow))
+
+
+cdef inline floating exp_sum(floating x, floating rest) noexcept nogil:
+    """exp(x + rest) for x <= 0 and a rest far below it.
 
     x = n log 2 + r with |r| <= log(2)/2, exp(x) = 2^n (1 + r + r^2 q(r)). Adding `magic` rounds x / log 2 to the integer n and
     leaves n + bias in the low bits, which a shift moves into the exponent: no rounding instruction, no conversion. x - n hi is
-    exact, and n lo joins the small r^2 q(r), so that only the last two additions round.
+    exact, and n lo (with the rest) joins the small r^2 q(r), so that only the last two additions round.
     """
     cdef floating t, n, high, low, r, q, power
     if floating is float:
         t = x * <float>1.4426950408889634 + <float>12583039.0  # magic = 1.5 * 2^23 + 127
         n = t - <float>12583039.0
         high = x - n * <float>0.69314575
-        low = n * <float>1.4286068e-06
+        low = n * <float>1.4286068e-06 - rest
         r = high - low
         q = <float>1.3814614e-03
         q = q * r + <float>8.36871e-03
@@ -53,13 +68,13 @@ cdef inline floating exp(floating x) noexcept nogil:
         q = q * r + <float>1.6666521e-01
         q = q * r + <float>4.9999994e-01
         power = as_float(to_exponent_f(bits_f(t)))
-        q = (<float>1.0 + (high + (r * r * q - low))) * power
+        q = power + (high + (r * r * q - low)) * power
         return <float>0.0 if x < <float>-87.33654 else q
     else:
         t = x * 1.4426950408889634 + 6755399441056767.0  # magic = 1.5 * 2^52 + 1023
         n = t - 6755399441056767.0
         high = x - n * 0.6931471805601177
-        low = n * -1.7239444525614835e-13
+        low = n * -1.7239444525614835e-13 - rest
         r = high - low
         q = 2.0826636776916613e-09
         q = q * r + 2.51120248276362e-08
@@ -73,7 +88,7 @@ cdef inline floating exp(floating x) noexcept nogil:
         q = q * r + 1.6666666666666682e-01
         q = q * r + 0.5
         power = as_double(to_exponent_d(bits_d(t)))
-        q = (1.0 + (high + (r * r * q - low))) * power
+        q = power + (high + (r * r * q - low)) * power
         return 0.0 if x < -708.3964185322641 else q
 
 

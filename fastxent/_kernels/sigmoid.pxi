@@ -11,9 +11,8 @@ from libc.string cimport memset
 from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
-from fastxent._kernels.operand cimport FLOAT32, FLOAT64, Operand, View, at, load, view_of
-from fastxent._kernels.panel cimport WIDTH
-from fastxent._kernels.sums cimport LANES, add_losses, sum_lanes
+from fastxent._kernels.operand cimport FLOAT32, FLOAT64, Operand, View, at, load, times, view_of
+from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 
 
 cdef struct Binary:
@@ -26,16 +25,6 @@ cdef struct Binary:
     double share                 # a / 2
     double ignore
     bint has_ignore
-
-
-cdef inline void times(const View* factor, Py_ssize_t o, Py_ssize_t i, Py_ssize_t n, double* values) noexcept nogil:
-    """values *= factor, where there is one."""
-    cdef double factors[WIDTH]
-    cdef Py_ssize_t j
-    if factor.data != NULL:
-        load(at(factor, o, i), factor.kind, factor.inner, n, factors)
-        for j in range(n):
-            values[j] *= factors[j]
 
 
 cdef inline Py_ssize_t read_targets(
@@ -61,9 +50,11 @@ cdef inline Py_ssize_t read_targets(
         bad += <floating>0.0 if up[j] >= <floating>0.0 and up[j] <= <floating>1.0 else <floating>1.0
     if share != 0:
         for j in range(n):
+            down[j] = (<floating>1.0 - up[j]) * keep + share  # not 1 - the smoothed t, which would lose digits near t = 1
             up[j] = up[j] * keep + share
-    for j in range(n):
-        down[j] = <floating>1.0 - up[j]
+    else:
+        for j in range(n):
+            down[j] = <floating>1.0 - up[j]
     if binary.pos_weight.data != NULL:
         for j in range(n):
             exact[j] = up[j]

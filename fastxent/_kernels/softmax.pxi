@@ -13,11 +13,11 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport PANEL, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.operand cimport Operand, view_of
-from fastxent._kernels.panel cimport CLASSES, WIDTH, panel_exp, panel_max, transpose_in, transpose_out
+from fastxent._kernels.panel cimport CLASSES, panel_exp, panel_max, panel_pick, transpose_in, transpose_out
 from fastxent._kernels.row cimport row_exp, row_max, row_scale
 from fastxent._kernels.sums cimport GROUP, LANES, add_losses, sum_lanes, total_of, two_sum
 from fastxent._kernels.target cimport (
-    Scaling, Target, TargetView, is_plain, others_share, own_share, read_label, read_scale, read_weight,
+    Scaling, Target, TargetView, is_plain, others_share, own_share, own_shares, read_samples, read_scales,
     target_of_classes, target_of_samples,
 )
 
@@ -136,15 +136,15 @@ cdef inline void panel_dot(
     const int64_t* y, Py_ssize_t n, floating* dot, floating* total
 ) noexcept nogil:
     """row_dot for n lanes."""
-    cdef floating t[WIDTH]
-    cdef floating parts[2][WIDTH]
-    cdef floating high[2][WIDTH]
-    cdef floating low[2][WIDTH]
+    cdef floating t[LANES]
+    cdef floating parts[2][LANES]
+    cdef floating high[2][LANES]
+    cdef floating low[2][LANES]
     cdef Py_ssize_t group, j, k
-    for j in range(n):
+    for j in range(LANES):
         high[0][j] = low[0][j] = high[1][j] = low[1][j] = <floating>0.0
     for group in range((target.C + GROUP - 1) // GROUP):
-        for j in range(n):
+        for j in range(LANES):
             parts[0][j] = parts[1][j] = <floating>0.0
         for k in range(group * GROUP, min(group * GROUP + GROUP, target.C)):
             target_of_samples(target, o, i, y, k, n, t)
@@ -152,109 +152,116 @@ cdef inline void panel_dot(
                 parts[0][j] += t[j] * (m[j] - x[k * step + j]) if t[j] > 0 else <floating>0.0
             for j in range(n):
                 parts[1][j] += t[j]
-        two_sum(high[0], low[0], parts[0], n)
-        two_sum(high[1], low[1], parts[1], n)
-    for j in range(n):
+        two_sum(high[0], low[0], parts[0], LANES)
+        two_sum(high[1], low[1], parts[1], LANES)
+    for j in range(LANES):
         dot[j] = total_of(high[0][j], low[0][j])
         total[j] = total_of(high[1][j], low[1][j])
 
 
-cdef inline void softmax_panel(
-    const floating* x,           # in   C x width lanes
+cdef inline Py_ssize_t softmax_panel(
+    const floating* x,           # in   C x lanes
     Py_ssize_t step,
-    Py_ssize_t width,            # n, or LANES in a transposed panel
+    Py_ssize_t lanes,            # n, or LANES in a transposed panel
     const TargetView* target,
     const Scaling* scaling,
     Py_ssize_t o,
     Py_ssize_t i,
     Py_ssize_t n,                # samples (o, i) ... (o, i + n - 1)
     double z_loss,
-    floating* grad,              # out  C x width lanes, may be x, may be NULL
+    floating* grad,              # out  C x lanes, may be x, may be NULL
     Py_ssize_t grad_step,
-    floating* hess,              # out  C x width lanes, may be x, may be NULL
+    floating* hess,              # out  C x lanes, may be x, may be NULL
     Py_ssize_t hess_step,
     double* losses,              # out  (n,) v_i l_i
-    Py_ssize_t* bad,             # out  += labels that are no class
 ) noexcept nogil:
-    cdef int64_t y[WIDTH]
-    cdef double weight[WIDTH]
-    cdef floating live[WIDTH]
-    cdef floating m[WIDTH]
-    cdef floating ties[WIDTH]
-    cdef floating rest[WIDTH]
-    cdef floating s[WIDTH]
-    cdef floating log_s[WIDTH]
-    cdef floating own[WIDTH]
-    cdef floating own_e[WIDTH]
-    cdef floating total[WIDTH]
-    cdef floating dot[WIDTH]
-    cdef floating slope[WIDTH]
-    cdef floating factor[WIDTH]
-    cdef floating t[WIDTH]
-    cdef Py_ssize_t j, k, C = target.C
-    cdef floating value, c = <floating>z_loss, others
+    """Returns how many labels are no class. What is one number a lane is computed for all LANES, used or not."""
+    cdef int64_t y[LANES]
+    cdef double weight[LANES]
+    cdef double scale[LANES]
+    cdef floating m[LANES]
+    cdef floating ties[LANES]
+    cdef floating rest[LANES]
+    cdef floating s[LANES]
+    cdef floating log_s[LANES]
+    cdef floating own[LANES]
+    cdef floating others[LANES]
+    cdef floating own_x[LANES]
+    cdef floating own_grad[LANES]
+    cdef floating label[LANES]
+    cdef floating live[LANES]
+    cdef floating total[LANES]
+    cdef floating dot[LANES]
+    cdef floating slope[LANES]
+    cdef floating factor[LANES]
+    cdef floating t[LANES]
+    cdef Py_ssize_t bad, j, k, C = target.C
+    cdef floating value, c = <floating>z_loss
     cdef bint index = target.distribution.data == NULL
     cdef bint plain = is_plain(target)
 
-    for j in range(n):
-        weight[j] = read_weight(scaling, o, i + j)
-        bad[0] += not read_label(target, o, i + j, &y[j], &weight[j])
-        live[j] = <floating>(weight[j] != 0.0)
-    for j in range(n, width):
+    for j in range(LANES):
         y[j] = 0
-        weight[j] = live[j] = 0.0
-    panel_max(x, step, C, width, m)
+        weight[j] = 0.0
+        m[j] = ties[j] = <floating>1.0
+        rest[j] = own[j] = others[j] = own_x[j] = <floating>0.0
+    bad = read_samples(target, scaling, o, i, n, y, weight)
+    panel_max(x, step, C, lanes, m)
     if index:
-        for j in range(width):
-            own[j] = <floating>own_share(target, y[j])
-            total[j] = own[j]
+        own_shares(target, y, own, others)
+        for j in range(LANES):
+            total[j] = own[j] + others[j]
+    if index:
+        for j in range(LANES):
+            label[j] = <floating>y[j]
+        panel_pick(x, step, C, lanes, label, own_x)
     if plain:
-        for j in range(width):
-            dot[j] = x[y[j] * step + j]
-        for j in range(width):
-            dot[j] = own[j] * (m[j] - dot[j]) if own[j] > 0 else <floating>0.0
+        for j in range(LANES):
+            dot[j] = own[j] * (m[j] - own_x[j]) if own[j] > 0 else <floating>0.0
     else:
-        panel_dot(x, step, m, target, o, i, y, n, dot, total)
-        for j in range(n, width):
-            dot[j] = total[j] = <floating>0.0
-    panel_exp(x, step, C, width, m, grad, grad_step, ties, rest)
-    for j in range(width):
+        panel_dot(x, step, m, target, o, i, y, n, dot, &t[0] if index else &total[0])
+    panel_exp(x, step, C, lanes, m, grad, grad_step, ties, rest)
+    for j in range(LANES):
         s[j] = ties[j] + rest[j]
         rest[j] = ties[j] - <floating>1.0 + rest[j]  # from here on the spread, s - 1
         log_s[j] = scalar.log1p(rest[j])
-        slope[j] = <floating>2.0 * c * (m[j] + log_s[j])
-    for j in range(n):
-        value = dot[j] + total[j] * log_s[j]
-        if c != 0:
-            value += c * (m[j] + log_s[j]) * (m[j] + log_s[j])
-        losses[j] = weight[j] * value if live[j] != 0 else 0.0
+        dot[j] += total[j] * log_s[j]
+    if c != 0:
+        for j in range(LANES):
+            slope[j] = <floating>2.0 * c * (m[j] + log_s[j])
+            dot[j] += c * (m[j] + log_s[j]) * (m[j] + log_s[j])
+    else:
+        for j in range(LANES):
+            slope[j] = <floating>0.0
+    for j in range(LANES):
+        losses[j] = weight[j] * dot[j] if weight[j] != 0 else 0.0
     if grad == NULL:
-        return
+        return bad
 
-    for j in range(n):
-        factor[j] = <floating>read_scale(scaling, o, i + j, weight[j])
-    for j in range(n, width):
-        factor[j] = <floating>0.0
+    read_scales(scaling, o, i, n, weight, scale)
+    for j in range(LANES):
+        live[j] = <floating>(weight[j] != 0)
+        factor[j] = <floating>scale[j] / s[j]
     if hess != NULL:
+        for j in range(LANES):
+            log_s[j] = factor[j] / s[j] * (total[j] + slope[j])
+            dot[j] = factor[j] / s[j] * <floating>2.0 * c
         for k in range(C):
-            for j in range(width):
+            for j in range(lanes):
                 value = grad[k * grad_step + j]
-                value = value * factor[j] / (s[j] * s[j]) * (
-                    (total[j] + slope[j]) * (rest[j] if value == <floating>1.0 else s[j] - value)
-                    + <floating>2.0 * c * value
-                )
+                value *= log_s[j] * (rest[j] if value == <floating>1.0 else s[j] - value) + dot[j] * value
                 hess[k * hess_step + j] = value if live[j] != 0 else <floating>0.0
-    for j in range(width):
-        factor[j] = factor[j] / s[j]
-    if index:
-        for j in range(width):
-            own_e[j] = grad[y[j] * grad_step + j]
+    for j in range(LANES):
+        value = scalar.exp_difference(own_x[j], m[j])
+        value = (others[j] + slope[j]) * value - own[j] * (rest[j] if value == <floating>1.0 else s[j] - value)
+        own_grad[j] = value * factor[j]
+        label[j] = label[j] if index else -<floating>1.0
     if plain:
-        for j in range(width):
+        for j in range(LANES):
             t[j] = (total[j] + slope[j]) * factor[j]
         for k in range(C):
-            for j in range(width):
-                value = grad[k * grad_step + j] * t[j]
+            for j in range(lanes):
+                value = own_grad[j] if label[j] == <floating>k else grad[k * grad_step + j] * t[j]
                 grad[k * grad_step + j] = value if live[j] != 0 else <floating>0.0
     else:
         for k in range(C):
@@ -264,18 +271,14 @@ cdef inline void softmax_panel(
                 value = (
                     (total[j] - t[j] + slope[j]) * value - t[j] * (rest[j] if value == <floating>1.0 else s[j] - value)
                 ) * factor[j]
+                value = own_grad[j] if label[j] == <floating>k else value
                 grad[k * grad_step + j] = value if live[j] != 0 else <floating>0.0
-    if index:
-        for j in range(n):
-            if live[j] != 0:
-                others = <floating>others_share(target, y[j])
-                value = rest[j] if own_e[j] == <floating>1.0 else s[j] - own_e[j]
-                grad[y[j] * grad_step + j] = ((others + slope[j]) * own_e[j] - own[j] * value) * factor[j]
+    return bad
 
 
 cdef inline Py_ssize_t softmax_strip(
     Py_ssize_t way,              # ROWS, PANEL or TRANSPOSED
-    const floating* x,           # in   n samples of C classes
+    const floating* x,           # in   n <= LANES samples of C classes
     Steps x_step,
     const TargetView* target,
     const Scaling* scaling,
@@ -287,47 +290,53 @@ cdef inline Py_ssize_t softmax_strip(
     Steps grad_step,
     floating* hess,              # out  like x, may be x, may be NULL
     Steps hess_step,
-    double* losses,              # out  (n,)
+    double* losses,              # out  (LANES,)
 ) noexcept nogil:
     """Samples (o, i) ... (o, i + n - 1); returns how many labels are no class."""
     cdef floating buffer[CLASSES * LANES]
     cdef floating second[CLASSES * LANES]
-    cdef floating* g
-    cdef floating* h
-    cdef Py_ssize_t j, bad = 0, C = target.C
-    cdef double weight
-    cdef int64_t y
+    cdef double weight[LANES]
+    cdef double scale[LANES]
+    cdef int64_t y[LANES]
+    cdef floating* g = NULL
+    cdef floating* h = NULL
+    cdef Py_ssize_t j, bad, C = target.C
     if way == PANEL:
-        softmax_panel(
-            x, x_step.classes, n, target, scaling, o, i, n, z_loss, grad, grad_step.classes, hess, hess_step.classes,
-            losses, &bad
+        if n == LANES:
+            return softmax_panel(
+                x, x_step.classes, LANES, target, scaling, o, i, LANES, z_loss, grad, grad_step.classes, hess,
+                hess_step.classes, losses
+            )
+        return softmax_panel(
+            x, x_step.classes, n, target, scaling, o, i, n, z_loss, grad, grad_step.classes, hess, hess_step.classes, losses
         )
-    elif way == TRANSPOSED:
+    if way == TRANSPOSED:
+        if grad != NULL:
+            g = buffer
+        if hess != NULL:
+            h = second
         transpose_in(x, x_step.inner, x_step.classes, C, n, buffer)
-        softmax_panel(
-            buffer, LANES, LANES, target, scaling, o, i, n, z_loss, &buffer[0] if grad != NULL else <floating*>NULL, LANES,
-            &second[0] if hess != NULL else <floating*>NULL, LANES, losses, &bad
-        )
+        bad = softmax_panel(buffer, LANES, LANES, target, scaling, o, i, n, z_loss, g, LANES, h, LANES, losses)
         if grad != NULL:
             transpose_out(buffer, grad_step.inner, grad_step.classes, C, n, grad)
         if hess != NULL:
             transpose_out(second, hess_step.inner, hess_step.classes, C, n, hess)
-    else:
-        for j in range(n):
-            g = grad + j * grad_step.inner if grad != NULL else <floating*>NULL
-            h = hess + j * hess_step.inner if hess != NULL else <floating*>NULL
-            weight = read_weight(scaling, o, i + j)
-            bad += not read_label(target, o, i + j, &y, &weight)
-            losses[j] = 0.0
-            if weight != 0.0:
-                losses[j] = weight * softmax_row(
-                    x + j * x_step.inner, target, o, i + j, y, z_loss, read_scale(scaling, o, i + j, weight), g, h
-                )
-            else:
-                if g != NULL:
-                    memset(g, 0, C * sizeof(floating))
-                if h != NULL:
-                    memset(h, 0, C * sizeof(floating))
+        return bad
+    bad = read_samples(target, scaling, o, i, n, y, weight)
+    read_scales(scaling, o, i, n, weight, scale)
+    for j in range(n):
+        if grad != NULL:
+            g = grad + j * grad_step.inner
+        if hess != NULL:
+            h = hess + j * hess_step.inner
+        losses[j] = 0.0
+        if weight[j] != 0.0:
+            losses[j] = weight[j] * softmax_row(x + j * x_step.inner, target, o, i + j, y[j], z_loss, scale[j], g, h)
+        else:
+            if grad != NULL:
+                memset(g, 0, C * sizeof(floating))
+            if hess != NULL:
+                memset(h, 0, C * sizeof(floating))
     return bad
 
 
@@ -355,9 +364,8 @@ def softmax_cross_entropy(
     cdef floating* g = start_of(grad)
     cdef floating* h = start_of(hess)
     cdef floating* loss = start_of(losses)
-    cdef Py_ssize_t outer = logits.shape[0], inner = logits.shape[1], number, o, i, n, bad, first
-    cdef Py_ssize_t strip = LANES if way == TRANSPOSED else WIDTH
-    cdef double values[WIDTH]
+    cdef Py_ssize_t outer = logits.shape[0], inner = logits.shape[1], number, o, i, n, bad, strip
+    cdef double values[LANES]
     cdef double high[LANES]
     cdef double low[LANES]
     scaling.sample_weight = view_of(sample_weight)
@@ -373,9 +381,9 @@ def softmax_cross_entropy(
             memset(low, 0, sizeof(low))
             bad = 0
             for o in range(block.outer, block.outer_stop):
-                for first in range((block.inner_stop - block.inner + strip - 1) // strip):
-                    i = block.inner + first * strip
-                    n = min(strip, block.inner_stop - i)
+                for strip in range((block.inner_stop - block.inner + LANES - 1) // LANES):
+                    i = block.inner + strip * LANES
+                    n = min(<Py_ssize_t>LANES, block.inner_stop - i)
                     bad += softmax_strip(
                         way, moved(x, x_step, o, i), x_step, &target.view, &scaling, o, i, n, z_loss,
                         moved(g, g_step, o, i), g_step, moved(h, h_step, o, i), h_step, values

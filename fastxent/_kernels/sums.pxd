@@ -9,6 +9,7 @@ from cython cimport floating
 cdef enum:
     LANES = 32
     GROUP = 8
+    WIDTH = 4 * LANES    # samples of one strip where nothing needs lanes
 
 
 cdef inline void two_sum(floating* high, floating* low, const floating* term, Py_ssize_t lanes) noexcept nogil:

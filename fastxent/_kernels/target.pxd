@@ -5,9 +5,10 @@
 
 cimport cython
 from cython cimport floating
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
-from fastxent._kernels.operand cimport View, at, load, load_label, load_weight
+from fastxent._kernels.operand cimport View, at, load, load_labels, times
+from fastxent._kernels.sums cimport LANES
 
 
 cdef struct TargetView:
@@ -58,23 +59,51 @@ cdef inline double others_share(const TargetView* target, int64_t y) noexcept no
     return target.share * (target.others[y] if target.others != NULL else <double>(target.C - 1))
 
 
-cdef inline bint read_label(
-    const TargetView* target, Py_ssize_t o, Py_ssize_t i, int64_t* y, double* weight
+cdef inline void own_shares(
+    const TargetView* target, const int64_t* y, floating* own, floating* others
 ) noexcept nogil:
-    """The class y of one sample; an ignored one gets weight 0 and class 0. False: the label is no class (weight 0 too)."""
-    y[0] = 0
+    """own_share and others_share of LANES class indices."""
+    cdef Py_ssize_t j
+    if target.class_weight == NULL:
+        for j in range(LANES):
+            own[j] = <floating>own_share(target, 0)
+            others[j] = <floating>others_share(target, 0)
+    else:
+        for j in range(LANES):
+            own[j] = <floating>own_share(target, y[j])
+            others[j] = <floating>others_share(target, y[j])
+
+
+cdef inline Py_ssize_t read_samples(
+    const TargetView* target,
+    const Scaling* scaling,
+    Py_ssize_t o,
+    Py_ssize_t i,
+    Py_ssize_t n,
+    int64_t* y,                  # out  (n,) the class; 0 for an ignored sample and for a label that is no class
+    double* weight,              # out  (n,) v_i; 0 for the same samples
+) noexcept nogil:
+    """Labels and weights of the samples (o, i) ... (o, i + n - 1); returns how many labels are no class."""
+    cdef Py_ssize_t j, bad = 0
+    cdef uint64_t C = target.C
+    cdef int64_t label
+    cdef bint ignored, outside
+    for j in range(n):
+        weight[j] = 1.0
+    times(&scaling.sample_weight, o, i, n, weight)
     if target.labels.data == NULL:
-        return True
-    y[0] = load_label(at(&target.labels, o, i), target.labels.kind)
-    if target.has_ignore and y[0] == target.ignore:
-        y[0] = 0
-        weight[0] = 0.0
-        return True
-    if 0 <= y[0] < target.C:
-        return True
-    y[0] = 0
-    weight[0] = 0.0
-    return False
+        for j in range(n):
+            y[j] = 0
+        return 0
+    load_labels(at(&target.labels, o, i), target.labels.kind, target.labels.inner, n, y)
+    for j in range(n):
+        label = y[j]
+        outside = <uint64_t>label >= C
+        ignored = target.has_ignore & (label == target.ignore)
+        bad += outside & (not ignored)
+        y[j] = 0 if outside | ignored else label
+        weight[j] = 0.0 if outside | ignored else weight[j]
+    return bad
 
 
 cdef inline void target_of_classes(
@@ -124,11 +153,11 @@ cdef inline void target_of_samples(
             t[j] = <floating>(weight_of(target, k) * (target.keep * t[j] + target.share))
 
 
-cdef inline double read_weight(const Scaling* scaling, Py_ssize_t o, Py_ssize_t i) noexcept nogil:
-    """v_i before the label is known."""
-    return load_weight(&scaling.sample_weight, o, i)
-
-
-cdef inline double read_scale(const Scaling* scaling, Py_ssize_t o, Py_ssize_t i, double weight) noexcept nogil:
-    """What a sample's gradient is multiplied by: v_i grad_output / D."""
-    return weight * scaling.grad_scale * load_weight(&scaling.grad_output, o, i)
+cdef inline void read_scales(
+    const Scaling* scaling, Py_ssize_t o, Py_ssize_t i, Py_ssize_t n, const double* weight, double* scale
+) noexcept nogil:
+    """What each sample's gradient is multiplied by: v_i grad_output / D."""
+    cdef Py_ssize_t j
+    for j in range(n):
+        scale[j] = weight[j] * scaling.grad_scale
+    times(&scaling.grad_output, o, i, n, scale)

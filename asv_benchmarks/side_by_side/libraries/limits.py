@@ -11,16 +11,20 @@ THREADS_FROM = 1_000_000
 def _limits(problem, n_threads):
     logits = problem.logits.reshape(-1, order="A")
     copy = np.empty_like(logits)
-    parts = n_threads if logits.size >= THREADS_FROM else 1
-    run = ThreadPoolExecutor(parts).map if parts > 1 else map
-    sources, copies = np.array_split(logits, parts), np.array_split(copy, parts)
+    if n_threads > 1 and logits.size >= THREADS_FROM:
+        run = ThreadPoolExecutor(n_threads).map
+        sources, copies = np.array_split(logits, n_threads), np.array_split(copy, n_threads)
+    else:
+        run, sources, copies = map, [logits], [copy]
 
     def read():
-        list(run(np.sum, sources))
+        for _ in run(np.ndarray.sum, sources):
+            pass
         return None, None
 
     def read_and_write():
-        list(run(np.copyto, copies, sources))
+        for _ in run(np.copyto, copies, sources):
+            pass
         return None, None
 
     return {"loss, sum": read, "loss + gradient, copy": read_and_write, "log_softmax, copy": read_and_write}

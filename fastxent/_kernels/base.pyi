@@ -1,0 +1,108 @@
+"""The kernels. base, v3 and v4 are builds of the same source, so this describes all three.
+
+An operand has the axes (outer, inner), or (outer, inner, classes). A kernel works on the blocks that ``job`` hands out, writes
+its outputs, and leaves in ``sums``, (n_blocks, 2) float64, each block's sum of losses and its number of bad elements.
+"""
+
+from collections.abc import Callable
+from typing import Generic, Literal, ParamSpec
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastxent._kernels.job import Job
+from fastxent._kernels.operand import Operand
+from fastxent._kernels.target import Target
+
+_Arguments = ParamSpec("_Arguments")
+_Floats = NDArray[np.float32] | NDArray[np.float64]
+
+class _fused(Generic[_Arguments]):
+    """A kernel for float32 and float64: one by name, or whichever the arguments ask for."""
+
+    def __init__(self, kernel: Callable[_Arguments, None]) -> None: ...
+    def __getitem__(self, floating: Literal["float", "double"]) -> Callable[_Arguments, None]: ...
+    def __call__(self, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None: ...
+
+@_fused
+def softmax_cross_entropy(
+    way: int,
+    logits: _Floats,
+    target: Target,
+    sample_weight: Operand | None,
+    grad_output: Operand | None,
+    grad_scale: float,
+    z_loss: float,
+    losses: _Floats | None,
+    grad: _Floats | None,
+    hess: _Floats | None,
+    sums: NDArray[np.float64],
+    block_outer: int,
+    block_inner: int,
+    job: Job,
+) -> None: ...
+@_fused
+def clamped_cross_entropy(
+    way: int,
+    probs: _Floats,
+    target: Target,
+    sample_weight: Operand | None,
+    grad_output: Operand | None,
+    grad_scale: float,
+    eps: float,
+    losses: _Floats | None,
+    grad: _Floats | None,
+    sums: NDArray[np.float64],
+    block_outer: int,
+    block_inner: int,
+    job: Job,
+) -> None: ...
+@_fused
+def sigmoid_cross_entropy(
+    way: int,
+    logits: _Floats,
+    target: Operand,
+    pos_weight: Operand | None,
+    sample_weight: Operand | None,
+    grad_output: Operand | None,
+    grad_scale: float,
+    smoothing: float,
+    ignore_index: float | None,
+    losses: _Floats | None,
+    grad: _Floats | None,
+    hess: _Floats | None,
+    sums: NDArray[np.float64],
+    block_outer: int,
+    block_inner: int,
+    job: Job,
+) -> None: ...
+@_fused
+def activation(
+    way: int, name: int, logits: _Floats, out: _Floats, block_outer: int, block_inner: int, job: Job
+) -> None: ...
+def denominator(
+    way: int,
+    target: Target,
+    sample_weight: Operand | None,
+    outer: int,
+    inner: int,
+    sums: NDArray[np.float64],
+    block_outer: int,
+    block_inner: int,
+    job: Job,
+) -> None: ...
+def element_denominator(
+    way: int,
+    target: Operand,
+    sample_weight: Operand | None,
+    ignore_index: float | None,
+    outer: int,
+    inner: int,
+    sums: NDArray[np.float64],
+    block_outer: int,
+    block_inner: int,
+    job: Job,
+) -> None: ...
+def count_outside(values: Operand, n: int, low: float, high: float, ignore: float | None) -> int: ...
+@_fused
+def elementwise(name: Literal["exp", "log", "log1p"], x: _Floats, out: _Floats) -> None: ...

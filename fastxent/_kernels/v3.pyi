@@ -1,0 +1,1 @@
+from fastxent._kernels.base import *

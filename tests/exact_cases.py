@@ -1,0 +1,179 @@
+"""The inputs on which exactness is promised, with their real results.
+
+Margins 0 (equal logits) to 80 above the other classes, on offsets up to 1e6, with the target right or wrong; random logits
+with all their digits; 2 to 128256 classes; every kind of target. The same for probabilities and for the sigmoid.
+"""
+
+import functools
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tests import oracle
+
+MARGINS = (0, 1, 5, 15, 17, 20, 40, 80)
+OFFSETS = (0.0, 1e3, 1e5, 1e6)
+CLASSES = (2, 10, 64, 65, 1000, 32000, 128256)
+SPREADS = (1.0, 3.0, 10.0, 30.0)
+DTYPES = (np.float32, np.float64)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Rows of one shape; `make` draws (x, target, options) from a generator."""
+
+    kind: str  # softmax, clamped or sigmoid, as in the table of functions
+    name: str
+    make: Callable = field(repr=False)
+    options: str = ""  # which, if any
+    one_product: bool = True  # each gradient entry, and not a sum of terms of both signs
+
+    def __str__(self):
+        return self.name
+
+    def inputs(self, dtype):
+        """x (R, C) and target, (R, K) for the sigmoid, in the dtype, and options."""
+        x, target, options = self.make(np.random.default_rng(zlib.crc32(self.name.encode())))
+        target = np.asarray(target)
+        return x.astype(dtype), target if target.dtype.kind == "i" else target.astype(dtype), options
+
+
+@functools.lru_cache(maxsize=4)
+def truth(case, dtype):
+    """The real results of a case's losses: fields of oracle.Softmax, Clamped or Sigmoid, a row each."""
+    x, target, options = case.inputs(dtype)
+    if case.kind == "sigmoid":
+        return oracle.stack([oracle.sigmoid_cross_entropy(a, t, **options) for a, t in zip(x, target, strict=True)])
+    function = oracle.softmax_cross_entropy if case.kind == "softmax" else oracle.clamped_cross_entropy
+    formula = {name: options[name] for name in ("z_loss", "eps") if name in options}
+    of_target = {name: value for name, value in options.items() if name not in formula}
+    label = "y" if target.ndim < x.ndim else "distribution"
+    rows = zip(x, target, strict=True)
+    return oracle.stack([function(a, oracle.target_of(len(a), **{label: t}, **of_target), **formula) for a, t in rows])
+
+
+@functools.lru_cache(maxsize=4)
+def activations(case, dtype):
+    """The real softmax, log_softmax and logsumexp of a softmax case."""
+    return oracle.stack([oracle.activations(row) for row in case.inputs(dtype)[0]])
+
+
+def margins(rng, classes, offset=0.0):
+    """One class above all others, which is the target, or not."""
+    best = int(rng.integers(classes))
+    rows = [(margin, best) for margin in MARGINS]
+    rows += [(margin, (best + 1) % classes) for margin in (MARGINS if classes <= 1000 else (1, 20))]
+    x = np.full((len(rows), classes), offset)
+    x[:, best] += [margin for margin, _ in rows]
+    return x, np.array([y for _, y in rows])
+
+
+def random_logits(rng, classes, spread):
+    """Normal logits; half the targets are the best class. Many classes share a hundred values, the best one apart."""
+    x = rng.normal(0, spread, (16, classes))
+    if classes > 65:
+        x = np.stack([rng.choice(rng.normal(0, spread, 100), classes) for _ in range(4)])
+        x[:, rng.integers(classes)] = x.max(axis=1) + rng.uniform(0, spread)
+    y = rng.integers(classes, size=len(x))
+    y[::2] = x.argmax(axis=1)[::2]
+    return x, y
+
+
+def mixed_logits(rng, classes):
+    parts = margins(rng, classes), random_logits(rng, classes, 3.0)
+    return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
+
+
+def probabilities(rng, classes, low=1e-12):
+    """Rows that sum to one, the target's share from almost 1 to `low`."""
+    own = np.array([1 - 2.0**-20, 0.999, 0.9, 0.5, 0.25, 0.1, 1e-3, 1e-7, low])
+    x = rng.dirichlet(np.ones(classes), own.size)
+    y = rng.integers(classes, size=own.size)
+    x *= ((1 - own) / (1 - np.take_along_axis(x, y[:, None], 1)[:, 0]))[:, None]
+    np.put_along_axis(x, y[:, None], own[:, None], 1)
+    return x, y
+
+
+def with_options(draw, name, rng, classes):
+    """(x, target, options): rows from `draw` with one of OPTIONS."""
+    x, y = draw(rng, classes)
+    weight = rng.choice(rng.uniform(0.25, 4, 8), classes)
+    shares = np.array([0, *rng.uniform(0, 1, 7)])
+    match name:
+        case "class_weight":
+            return x, y, {"class_weight": weight}
+        case "label_smoothing":
+            return x, y, {"label_smoothing": 0.1}
+        case "class_weight, label_smoothing":
+            return x, y, {"class_weight": weight, "label_smoothing": 0.01}
+        case "z_loss":
+            return x, y, {"z_loss": 1e-3}
+        case "infogain":
+            return x, y, {"infogain": rng.choice(shares, (classes, classes))}
+        case "distribution":
+            return x, rng.choice(shares, x.shape), {}
+    return x, y, {}
+
+
+def logits_of_elements(rng):
+    """Margins of both signs, and random ones with all their digits."""
+    x = np.concatenate([np.array(MARGINS), -np.array(MARGINS), *(rng.normal(0, spread, 32) for spread in SPREADS)])
+    return np.concatenate([x, x])
+
+
+def elements(name, rng):
+    """Sigmoid logits, their targets and options."""
+    x = logits_of_elements(rng)
+    t = np.repeat([0, 1], x.size // 2)
+    match name:
+        case "pos_weight":
+            return x, t, {"pos_weight": 3.0}
+        case "label_smoothing 0.1":
+            return x, t, {"label_smoothing": 0.1}
+        case "label_smoothing 0.001":
+            return x, t, {"label_smoothing": 0.001}
+        case "distribution":
+            return x, rng.uniform(0, 1, x.size), {}
+        case "distribution, pos_weight, label_smoothing":
+            return x, rng.uniform(0, 1, x.size), {"pos_weight": 0.25, "label_smoothing": 0.05}
+    return x, t, {}
+
+
+OPTIONS = ("class_weight", "label_smoothing", "class_weight, label_smoothing", "z_loss", "distribution", "infogain")
+SIGMOID_OPTIONS = (
+    "",
+    "pos_weight",
+    "label_smoothing 0.1",
+    "label_smoothing 0.001",
+    "distribution",
+    "distribution, pos_weight, label_smoothing",
+)
+
+
+def cases():
+    for C in CLASSES:
+        for offset in OFFSETS:
+            name = f"C = {C}, margins, offset {offset:g}"
+            yield Case("softmax", name, lambda rng, C=C, offset=offset: (*margins(rng, C, offset), {}))
+        for spread in SPREADS:
+            name = f"C = {C}, random logits of spread {spread:g}"
+            yield Case("softmax", name, lambda rng, C=C, spread=spread: (*random_logits(rng, C, spread), {}))
+        if C <= 1000:
+            yield Case("clamped", f"C = {C}, probabilities", lambda rng, C=C: (*probabilities(rng, C), {}))
+    below = functools.partial(probabilities, low=1e-30)
+    yield Case("clamped", "C = 10, below eps", lambda rng: (*below(rng, 10), {}), "below eps")
+    for C in (2, 10, 65, 1000):
+        for option in OPTIONS:
+            for kind, draw in {"softmax": mixed_logits, "clamped": probabilities}.items():
+                if (kind, option) != ("clamped", "z_loss") and (C, option) != (1000, "infogain"):
+                    make = functools.partial(with_options, draw, option, classes=C)
+                    yield Case(kind, f"C = {C}, {option}", make, option, kind == "clamped" or option == "class_weight")
+    for option in SIGMOID_OPTIONS:
+        name = option or "targets 0 and 1"
+        make = functools.partial(elements, option)
+        yield Case("sigmoid", name, make, option, option in ("", "pos_weight"))
+
+
+CASES = tuple(cases())

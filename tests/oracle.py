@@ -1,0 +1,200 @@
+"""What the functions should return: the textbook definitions in mpmath, and how many ulp a result is away from them.
+
+Nothing here is written for speed or against rounding: enough digits are carried instead. Classes of a row that have the
+same logit and the same target are computed once, so that 128256 equal logits cost no more than one.
+"""
+
+import functools
+from typing import NamedTuple
+
+import mpmath
+import numpy as np
+from mpmath import mp, mpf
+
+DIGITS = 50
+
+
+class Exact(NamedTuple):
+    """Real numbers, each as the nearest double and what is missing: 32 digits."""
+
+    high: np.ndarray
+    low: np.ndarray
+
+
+def exact(numbers):
+    """Exact from an mpmath number, or from a list or an array of them."""
+    numbers = np.array(numbers, object)
+    high = numbers.astype(np.float64)
+    return Exact(high, np.where(np.isfinite(high), numbers - high, 0).astype(np.float64))
+
+
+def numbers(value):
+    """An Exact as mpmath numbers."""
+    with mp.workdps(DIGITS):
+        return np.frompyfunc(lambda high, low: mpf(high) + mpf(low), 2, 1)(*value)
+
+
+def total(value):
+    """The sum of an Exact."""
+    with mp.workdps(DIGITS):
+        return exact(mp.fsum(numbers(value)))
+
+
+def stack(values):
+    """One Exact, or tuple of Exact, from a list of them: a new first axis."""
+    if isinstance(values[0], np.ndarray):
+        return np.stack(values)
+    return type(values[0])(*(stack(part) for part in zip(*values, strict=True)))
+
+
+def ulps_off(got, want, dtype, scale=None):
+    """|got - want| in ulp of `dtype` at `want`, or at `scale` where that is given, entry by entry.
+
+    Where the real value is below the smallest normal number, any result that is too will do, 0 above all. Where the
+    real value is infinite, only that infinity will; nan never.
+    """
+    got, info = np.asarray(got, np.float64), np.finfo(dtype)
+    scale = np.abs(want.high) if scale is None else np.abs(scale)
+    tiny, finite = float(info.smallest_normal), np.isfinite(want.high)
+    unit = np.ldexp(float(info.eps), np.frexp(np.maximum(np.where(finite, scale, 1.0), tiny))[1] - 1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        off = np.abs((got - want.high) - want.low) / unit
+    off = np.where(np.isnan(off) | ~finite & (got != want.high), np.inf, off)
+    return np.where((got == want.high) & ~finite | (scale < tiny) & (np.abs(got) <= tiny), 0.0, off)
+
+
+class Kinds:
+    """The distinct pairs (x_k, t_k) of a row and how many classes have each."""
+
+    def __init__(self, x, t):
+        pairs = {}
+        self.of_class = np.array([pairs.setdefault(pair, len(pairs)) for pair in zip(map(float, x), t, strict=True)])
+        self.pairs = [(mpf(a), mpf(b)) for a, b in pairs]
+        self.count = np.bincount(self.of_class).tolist()
+
+    def sum(self, term):
+        return mp.fsum(n * term(a, b) for (a, b), n in zip(self.pairs, self.count, strict=True))
+
+    def each(self, value):
+        """An Exact with the value of every class."""
+        high, low = exact([value(a, b) for a, b in self.pairs])
+        return Exact(high[self.of_class], low[self.of_class])
+
+
+def digits_for(x):
+    """DIGITS beyond those that 1 - p loses where one class is far above the others, and beyond those of the logits."""
+    x = np.unique(np.asarray(x, np.float64))
+    x = x[np.isfinite(x)]
+    gap = min(x[-1] - x[-2], 1600.0) if x.size > 1 else 0.0
+    return DIGITS + int(gap / np.log(10) + np.log10(np.abs(x).max(initial=1.0)))
+
+
+def target_of(classes, y=None, distribution=None, class_weight=None, label_smoothing=0, infogain=None):
+    """t of one row: a class index y, a distribution, or row y of the infogain matrix, weighted and smoothed."""
+    if infogain is not None:
+        return [float(h) for h in infogain[y]]
+    t = [int(k == y) for k in range(classes)] if distribution is None else [float(t) for t in distribution]
+    if class_weight is None and not label_smoothing:
+        return t
+    with mp.workdps(DIGITS):
+        a = mpf(label_smoothing)
+        weight = [1] * classes if class_weight is None else [mpf(float(w)) for w in class_weight]
+        return [w * ((1 - a) * d + a / classes) for w, d in zip(weight, t, strict=True)]
+
+
+class Softmax(NamedTuple):
+    """Results for one row; grad_terms is (T + |2 c lse|) p_k + t_k, hess_terms the same for the Hessian."""
+
+    loss: Exact
+    grad: Exact
+    hess: Exact
+    grad_terms: Exact
+    hess_terms: Exact
+
+
+def softmax_cross_entropy(x, t, z_loss=0.0):
+    """The loss sum_k t_k (lse - x_k) + c lse^2, and its first and second derivative by each x_k."""
+    kinds = Kinds(x, t)
+    with mp.workdps(digits_for(x)):
+        c = mpf(z_loss)
+        m = mpf(float(max(x)))
+        s = kinds.sum(lambda x, t: mp.exp(x - m))
+        T = kinds.sum(lambda x, t: t)
+        lse = m + mp.log(s)
+        slope, size = T + 2 * c * lse, T + abs(2 * c * lse)
+        p = functools.cache(lambda x: mp.exp(x - m) / s)
+        return Softmax(
+            exact(kinds.sum(lambda x, t: t * (lse - x) if t else t) + c * lse**2),
+            kinds.each(lambda x, t: slope * p(x) - t),
+            kinds.each(lambda x, t: slope * p(x) * (1 - p(x)) + 2 * c * p(x) ** 2),
+            kinds.each(lambda x, t: size * p(x) + t),
+            kinds.each(lambda x, t: size * p(x) * (1 - p(x)) + 2 * c * p(x) ** 2),
+        )
+
+
+class Clamped(NamedTuple):
+    """Results for one row of probabilities."""
+
+    loss: Exact
+    grad: Exact
+
+
+def clamped_cross_entropy(q, t, eps=1e-20):
+    """The loss -sum_k t_k log(max(q_k, eps)), and -t_k / max(q_k, eps)."""
+    kinds, eps = Kinds(q, t), mpf(eps)
+    with mp.workdps(DIGITS):
+        return Clamped(
+            exact(-kinds.sum(lambda q, t: t * mp.log(max(q, eps)) if t else t)),
+            kinds.each(lambda q, t: -t / max(q, eps) if t else t),
+        )
+
+
+class Sigmoid(NamedTuple):
+    """Results for one logit; grad_terms is (1 - t) sigmoid(x) + v t sigmoid(-x)."""
+
+    loss: Exact
+    grad: Exact
+    hess: Exact
+    grad_terms: Exact
+
+
+def sigmoid_cross_entropy(x, t, pos_weight=1.0, label_smoothing=0.0):
+    """The loss -v t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), and its first and second derivative."""
+    with mp.workdps(digits_for([x, 0.0])):
+        x, a, v = mpf(float(x)), mpf(label_smoothing), mpf(float(pos_weight))
+        t = mpf(float(t)) * (1 - a) + a / 2
+        sigmoid = 1 / (1 + mp.exp(-x))
+        loss = -v * t * mp.log(sigmoid) - (1 - t) * mp.log(1 - sigmoid)
+        up, down = (1 - t) * sigmoid, v * t * (1 - sigmoid)
+        hess = (v * t + 1 - t) * sigmoid * (1 - sigmoid)
+        return Sigmoid(exact(loss), exact(up - down), exact(hess), exact(up + down))
+
+
+class Activations(NamedTuple):
+    """Results for one row; lse_terms is |m| + log sum_k exp(x_k - m)."""
+
+    softmax: Exact
+    log_softmax: Exact
+    logsumexp: Exact
+    lse_terms: Exact
+
+
+def activations(x):
+    """The shares exp(x_k) / s, their logarithms and log s, where s = sum_k exp(x_k)."""
+    kinds = Kinds(x, [0] * len(x))
+    with mp.workdps(digits_for(x)):
+        m = mpf(float(max(x)))
+        s = kinds.sum(lambda x, t: mp.exp(x - m))
+        return Activations(
+            kinds.each(lambda x, t: mp.exp(x - m) / s),
+            kinds.each(lambda x, t: x - m - mp.log(s)),
+            exact(m + mp.log(s)),
+            exact(abs(m) + mp.log(s)),
+        )
+
+
+def elementwise(name, x):
+    """exp, log or log1p of each number of an array."""
+    function = {"exp": mp.exp, "log": mp.log, "log1p": mpmath.log1p}[name]
+    with mp.workdps(DIGITS):
+        return exact([function(mpf(float(v))) for v in x])
