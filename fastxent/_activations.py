@@ -36,7 +36,7 @@ def softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_threads
 
     Returns
     -------
-    p : ndarray, the shape of `x`
+    ndarray, the shape of `x`
         `out` if given; else an array of the memory order of `x` and of the dtype computed in. Probabilities,
         without a unit.
 
@@ -95,7 +95,7 @@ def log_softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_thr
 
     Returns
     -------
-    log_p : ndarray, the shape of `x`
+    ndarray, the shape of `x`
         `out` if given; else an array of the memory order of `x` and of the dtype computed in. In nats, at most 0.
 
     Raises
@@ -155,7 +155,7 @@ def logsumexp(
 
     Returns
     -------
-    lse : ndarray or NumPy scalar
+    ndarray or NumPy scalar
         The shape of `x` without `axis`, of the dtype computed in, in nats.
 
     Raises

@@ -70,7 +70,7 @@ def clamped_cross_entropy(
 
     Returns
     -------
-    loss : float or ndarray
+    float or ndarray
         In nats: a float, accumulated in double precision, for "mean" and "sum"; for "none" an array of the
         probabilities' shape without `axis` and of the dtype computed in (a NumPy scalar if they are one row).
 

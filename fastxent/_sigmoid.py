@@ -57,7 +57,7 @@ def sigmoid_cross_entropy(
 
     Returns
     -------
-    loss : float or ndarray
+    float or ndarray
         In nats: a float, accumulated in double precision, for "mean" and "sum"; for "none" an array of the logits'
         shape and of the dtype computed in.
 
@@ -93,7 +93,8 @@ def sigmoid_cross_entropy(
     .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer, 2006, section 4.3.2.
     .. [2] C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna, "Rethinking the Inception architecture for
        computer vision", CVPR, 2016, section 7.
-    .. [3] M. Mächler, "Accurately computing log(1 - exp(-|a|)), assessed by the Rmpfr package", 2012, equation (10).
+    .. [3] M. Mächler, "Accurately computing log(1 - exp(.)), assessed by Rmpfr", vignette of the R package
+       Rmpfr, 2012, equation (10).
 
     Examples
     --------
@@ -320,11 +321,13 @@ def solve(
     def bind(views: Views, sums: Array) -> tuple[Any, ...]:
         return (
             views["logits"], operand(views["target"]), operand(views["pos_weight"]), operand(views["sample_weight"]),
-            operand(views["grad_output"]), scale, smoothing, ignore, views["losses"], views["grad"], views["hess"], sums,
+            operand(views["grad_output"]), scale, smoothing, ignore, views["losses"], views["grad"], views["hess"],
+            sums,
         )  # fmt: skip
 
     read: Views = {
-        "logits": x[..., None], "target": t, "pos_weight": positive, "sample_weight": weight, "grad_output": per_element,
+        "logits": x[..., None], "target": t, "pos_weight": positive, "sample_weight": weight,
+        "grad_output": per_element,
     }  # fmt: skip
     samples = Samples(shape, 1, dtype, read, found.views)
     total, bad = _layout.run(specialised("sigmoid_cross_entropy", dtype), samples, bind, nowhere, threads)

@@ -73,7 +73,7 @@ def softmax_cross_entropy(
 
     Returns
     -------
-    loss : float or ndarray
+    float or ndarray
         In nats: a float, accumulated in double precision, for "mean" and "sum"; for "none" an array of the logits'
         shape without `axis` and of the dtype computed in (a NumPy scalar if the logits are one row).
 

@@ -33,8 +33,9 @@ class Case:
     def __str__(self):
         return self.name
 
+    @functools.lru_cache(maxsize=2)  # noqa: B019 - the cases live as long as the module
     def inputs(self, dtype):
-        """x (R, C) and target, (R, K) for the sigmoid, in the dtype, and options."""
+        """x (R, C), for the sigmoid (R,), and target in the dtype, and options."""
         x, target, options = self.make(np.random.default_rng(zlib.crc32(self.name.encode())))
         target = np.asarray(target)
         return x.astype(dtype), target if target.dtype.kind == "i" else target.astype(dtype), options
@@ -72,8 +73,9 @@ def margins(rng, classes, offset=0.0):
 
 def random_logits(rng, classes, spread):
     """Normal logits; half the targets are the best class. Many classes share a hundred values, the best one apart."""
-    x = rng.normal(0, spread, (16, classes))
-    if classes > 65:
+    if classes <= 65:
+        x = rng.normal(0, spread, (16, classes))
+    else:
         x = np.stack([rng.choice(rng.normal(0, spread, 100), classes) for _ in range(4)])
         x[:, rng.integers(classes)] = x.max(axis=1) + rng.uniform(0, spread)
     y = rng.integers(classes, size=len(x))
@@ -86,9 +88,9 @@ def mixed_logits(rng, classes):
     return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
 
 
-def probabilities(rng, classes, low=1e-12):
+def probabilities(rng, classes, low=1e-6):
     """Rows that sum to one, the target's share from almost 1 to `low`."""
-    own = np.array([1 - 2.0**-20, 0.999, 0.9, 0.5, 0.25, 0.1, 1e-3, 1e-7, low])
+    own = np.array([1 - 2.0**-20, 0.999, 0.9, 0.5, 0.25, 0.1, 1e-3, 1e-5, low])
     x = rng.dirichlet(np.ones(classes), own.size)
     y = rng.integers(classes, size=own.size)
     x *= ((1 - own) / (1 - np.take_along_axis(x, y[:, None], 1)[:, 0]))[:, None]

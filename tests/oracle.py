@@ -67,13 +67,15 @@ class Kinds:
     """The distinct pairs (x_k, t_k) of a row and how many classes have each."""
 
     def __init__(self, x, t):
-        pairs = {}
-        self.of_class = np.array([pairs.setdefault(pair, len(pairs)) for pair in zip(map(float, x), t, strict=True)])
-        self.pairs = [(mpf(a), mpf(b)) for a, b in pairs]
-        self.count = np.bincount(self.of_class).tolist()
+        t = np.asarray(t)
+        _, x_kind = np.unique(x, return_inverse=True)
+        t_kinds, t_kind = np.unique(t, return_inverse=True)
+        pair = x_kind * len(t_kinds) + t_kind
+        _, first, self.of_class, self.count = np.unique(pair, return_index=True, return_inverse=True, return_counts=True)
+        self.pairs = [(mpf(float(x[i])), mpf(t[i])) for i in first]
 
     def sum(self, term):
-        return mp.fsum(n * term(a, b) for (a, b), n in zip(self.pairs, self.count, strict=True))
+        return mp.fsum(n * term(a, b) for (a, b), n in zip(self.pairs, self.count.tolist(), strict=True))
 
     def each(self, value):
         """An Exact with the value of every class."""
@@ -92,14 +94,15 @@ def digits_for(x):
 def target_of(classes, y=None, distribution=None, class_weight=None, label_smoothing=0, infogain=None):
     """t of one row: a class index y, a distribution, or row y of the infogain matrix, weighted and smoothed."""
     if infogain is not None:
-        return [float(h) for h in infogain[y]]
-    t = [int(k == y) for k in range(classes)] if distribution is None else [float(t) for t in distribution]
+        return np.asarray(infogain[y], np.float64)
+    t = np.arange(classes) == y if distribution is None else np.asarray(distribution)
+    t = t.astype(np.float64)
     if class_weight is None and not label_smoothing:
         return t
     with mp.workdps(DIGITS):
         a = mpf(label_smoothing)
         weight = [1] * classes if class_weight is None else [mpf(float(w)) for w in class_weight]
-        return [w * ((1 - a) * d + a / classes) for w, d in zip(weight, t, strict=True)]
+        return np.array([w * ((1 - a) * d + a / classes) for w, d in zip(weight, t.tolist(), strict=True)], object)
 
 
 class Softmax(NamedTuple):
@@ -181,7 +184,7 @@ class Activations(NamedTuple):
 
 def activations(x):
     """The shares exp(x_k) / s, their logarithms and log s, where s = sum_k exp(x_k)."""
-    kinds = Kinds(x, [0] * len(x))
+    kinds = Kinds(x, np.zeros(len(x)))
     with mp.workdps(digits_for(x)):
         m = mpf(float(max(x)))
         s = kinds.sum(lambda x, t: mp.exp(x - m))

@@ -54,19 +54,20 @@ cdef inline void activation_panel(
     cdef floating m[LANES]
     cdef floating ties[LANES]
     cdef floating rest[LANES]
+    cdef floating low[LANES]
     cdef Py_ssize_t j, k
     panel_max(x, step, C, lanes, m)
     if name == SOFTMAX:
-        panel_exp(x, step, C, lanes, m, out, out_step, ties, rest)
+        panel_exp(x, step, C, lanes, m, out, out_step, ties, rest, low)
         for j in range(lanes):
-            rest[j] = <floating>1.0 / (ties[j] + rest[j])
+            rest[j] = <floating>1.0 / (ties[j] + (rest[j] + low[j]))
         for k in range(C):
             for j in range(lanes):
                 out[k * out_step + j] *= rest[j]
         return
-    panel_exp(x, step, C, lanes, m, <floating*>NULL, 0, ties, rest)
+    panel_exp(x, step, C, lanes, m, <floating*>NULL, 0, ties, rest, low)
     for j in range(lanes):
-        rest[j] = scalar.log1p(ties[j] - <floating>1.0 + rest[j])
+        rest[j] = scalar.log1p(ties[j] - <floating>1.0 + (rest[j] + low[j]))
     if name == LOGSUMEXP:
         for j in range(lanes):
             out[j] = with_infinities(m[j] + rest[j], m[j], x + j, step, C)

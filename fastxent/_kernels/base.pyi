@@ -1,7 +1,7 @@
 """The kernels. base, v3 and v4 are builds of the same source, so this describes all three.
 
-An operand has the axes (outer, inner), or (outer, inner, classes). A kernel works on the blocks that ``job`` hands out, writes
-its outputs, and leaves in ``sums``, (n_blocks, 2) float64, each block's sum of losses and its number of bad elements.
+An operand has the axes (outer, inner), or (outer, inner, classes). A kernel works on the blocks that ``job`` hands out,
+writes its outputs, and leaves in ``sums``, (n_blocks, 2), each block's sum of losses and its number of bad elements.
 """
 
 from collections.abc import Callable

@@ -118,23 +118,16 @@ cdef inline void panel_exp(
     Py_ssize_t e_step,
     floating* ties,          # out  (lanes,) number of e = 1
     floating* rest,          # out  (lanes,) sum of the other e
+    floating* rest_low,      # out  (lanes,) what its rounding cut off
 ) noexcept nogil:
     """e_k = exp(x_k - m) in each lane."""
-    cdef floating top[LANES]
-    cdef floating high[LANES]
-    cdef floating low[LANES]
-    cdef floating count[LANES]
     cdef Py_ssize_t j
     for j in range(lanes):
-        top[j] = m[j]
-        high[j] = low[j] = count[j] = <floating>0.0
+        rest[j] = rest_low[j] = ties[j] = <floating>0.0
     if e != NULL:
-        exp_lanes(x, step, C, lanes, top, e, e_step, high, low, count)
+        exp_lanes(x, step, C, lanes, m, e, e_step, rest, rest_low, ties)
     else:
-        exp_lanes(x, step, C, lanes, top, <floating*>NULL, 0, high, low, count)
-    for j in range(lanes):
-        ties[j] = count[j]
-        rest[j] = high[j] + low[j]
+        exp_lanes(x, step, C, lanes, m, <floating*>NULL, 0, rest, rest_low, ties)
 
 
 cdef inline void columns_in(

@@ -182,6 +182,7 @@ cdef inline Py_ssize_t softmax_panel(
     cdef floating m[LANES]
     cdef floating ties[LANES]
     cdef floating rest[LANES]
+    cdef floating rest_low[LANES]
     cdef floating s[LANES]
     cdef floating log_s[LANES]
     cdef floating own[LANES]
@@ -204,7 +205,7 @@ cdef inline Py_ssize_t softmax_panel(
         y[j] = 0
         weight[j] = 0.0
         m[j] = ties[j] = <floating>1.0
-        rest[j] = own[j] = others[j] = own_x[j] = <floating>0.0
+        rest[j] = rest_low[j] = own[j] = others[j] = own_x[j] = <floating>0.0
     bad = read_samples(target, scaling, o, i, n, y, weight)
     panel_max(x, step, C, lanes, m)
     if index:
@@ -220,10 +221,14 @@ cdef inline Py_ssize_t softmax_panel(
             dot[j] = own[j] * (m[j] - own_x[j]) if own[j] > 0 else <floating>0.0
     else:
         panel_dot(x, step, m, target, o, i, y, n, dot, &t[0] if index else &total[0])
-    panel_exp(x, step, C, lanes, m, grad, grad_step, ties, rest)
+    panel_exp(x, step, C, lanes, m, grad, grad_step, ties, rest, rest_low)
     for j in range(LANES):
-        s[j] = ties[j] + rest[j]
-        rest[j] = ties[j] - <floating>1.0 + rest[j]  # from here on the spread, s - 1
+        s[j] = ties[j]
+        log_s[j] = rest_low[j]
+    two_sum(s, log_s, rest, LANES)
+    for j in range(LANES):
+        s[j] += log_s[j]
+        rest[j] = ties[j] - <floating>1.0 + (rest[j] + rest_low[j])  # from here on the spread, s - 1
         log_s[j] = scalar.log1p(rest[j])
         dot[j] += total[j] * log_s[j]
     if c != 0:
@@ -241,7 +246,7 @@ cdef inline Py_ssize_t softmax_panel(
     read_scales(scaling, o, i, n, weight, scale)
     for j in range(LANES):
         live[j] = <floating>(weight[j] != 0)
-        factor[j] = <floating>scale[j] / s[j]
+        factor[j] = <floating>(scale[j] / s[j])  # in double: one rounding
     if hess != NULL:
         for j in range(LANES):
             log_s[j] = factor[j] / s[j] * (total[j] + slope[j])

@@ -1,1 +1,1 @@
-from fastxent._kernels.base import *
+from fastxent._kernels.base import *  # noqa: F403
