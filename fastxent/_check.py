@@ -223,7 +223,7 @@ def output_of(out: Any, name: str, logits: Array, others: dict[str, Any]) -> Arr
         raise ValueError(f"{name} has shape {out.shape}, but its input has shape {logits.shape}")
     if not out.flags.writeable:
         raise ValueError(f"{name} is read-only")
-    if any(stride == 0 and n > 1 for stride, n in zip(out.strides, out.shape, strict=True)):
+    if out.size and any(stride == 0 and n > 1 for stride, n in zip(out.strides, out.shape, strict=True)):
         raise ValueError(f"{name} has elements that share memory (strides {out.strides})")
     if not exactly(out, logits) and overlap(out, logits):
         raise ValueError(f"{name} overlaps its input in part; it may only be exactly the same memory, or none of it")

@@ -19,16 +19,16 @@ from fastxent._kernels.target cimport (
 )
 
 
-cdef inline floating clamped_term(floating q, floating t, floating eps) noexcept nogil:
+cdef inline double clamped_term(floating q, double t, floating eps) noexcept nogil:
     """-t log(max(q, eps)), 0 where t = 0."""
-    cdef floating term = -t * scalar.log(q if q > eps else eps)
-    return <floating>0.0 if t == 0 else term
+    cdef double term = -t * scalar.log(q if q > eps else eps)
+    return 0.0 if t == 0 else term
 
 
-cdef inline floating clamped_slope(floating q, floating t, floating eps) noexcept nogil:
-    """-t / max(q, eps), 0 where t = 0."""
-    cdef floating slope = -t / (q if q > eps else eps)
-    return <floating>0.0 if t == 0 else slope
+cdef inline floating clamped_slope(floating q, double t, floating eps, double scale) noexcept nogil:
+    """-t scale / max(q, eps), 0 where t = 0."""
+    cdef double slope = -t * scale / (q if q > eps else eps)
+    return <floating>0.0 if t == 0 else <floating>slope
 
 
 cdef inline bint is_probability(floating q) noexcept nogil:
@@ -54,12 +54,12 @@ cdef inline Py_ssize_t clamped_plain(
 ) noexcept nogil:
     """One class of each of n samples; returns how many q are no probability."""
     cdef floating own[WIDTH]
-    cdef floating t[WIDTH]
+    cdef double t[WIDTH]
     cdef Py_ssize_t j, bad = 0
     for j in range(n):
         own[j] = q[j * q_step.inner + y[j] * q_step.classes] if weight[j] != 0 else <floating>1.0
         bad += not is_probability(own[j])
-        t[j] = <floating>own_share(target, y[j])
+        t[j] = own_share(target, y[j])
     for j in range(n):
         losses[j] = weight[j] * clamped_term(own[j], t[j], eps) if weight[j] != 0 else 0.0
     if grad != NULL:
@@ -67,8 +67,8 @@ cdef inline Py_ssize_t clamped_plain(
         for j in range(n):
             if weight[j] != 0:
                 grad[j * grad_step.inner + y[j] * grad_step.classes] = clamped_slope(
-                    own[j], t[j], eps
-                ) * <floating>scale[j]
+                    own[j], t[j], eps, scale[j]
+                )
     return bad
 
 
@@ -77,18 +77,17 @@ cdef inline Py_ssize_t clamped_row(
     floating* grad, double* loss
 ) noexcept nogil:
     """All classes of one sample, which lie side by side."""
-    cdef floating t[LANES]
+    cdef double t[LANES]
     cdef floating value[LANES]
-    cdef floating part[LANES]
-    cdef floating high[LANES]
-    cdef floating low[LANES]
-    cdef floating factor = <floating>scale
+    cdef double part[LANES]
+    cdef double high[LANES]
+    cdef double low[LANES]
     cdef Py_ssize_t block, group, j, k, n, bad = 0, n_blocks = (target.C + LANES - 1) // LANES
     for j in range(LANES):
-        high[j] = low[j] = <floating>0.0
+        high[j] = low[j] = 0.0
     for group in range((n_blocks + GROUP - 1) // GROUP):
         for j in range(LANES):
-            part[j] = <floating>0.0
+            part[j] = 0.0
         for block in range(group * GROUP, min(group * GROUP + GROUP, n_blocks)):
             k = block * LANES
             n = min(<Py_ssize_t>LANES, target.C - k)
@@ -101,7 +100,7 @@ cdef inline Py_ssize_t clamped_row(
                 part[j] += clamped_term(value[j], t[j], eps)
             if grad != NULL:
                 for j in range(n):
-                    grad[k + j] = clamped_slope(value[j], t[j], eps) * factor
+                    grad[k + j] = clamped_slope(value[j], t[j], eps, scale)
         two_sum(high, low, part, LANES)
     loss[0] = sum_lanes(high, low)
     return bad
@@ -113,18 +112,18 @@ cdef inline Py_ssize_t clamped_panel(
     double* losses
 ) noexcept nogil:
     """All classes of n samples, class by class."""
-    cdef floating t[WIDTH]
+    cdef double t[WIDTH]
     cdef floating value[WIDTH]
-    cdef floating part[WIDTH]
-    cdef floating high[WIDTH]
-    cdef floating low[WIDTH]
+    cdef double part[WIDTH]
+    cdef double high[WIDTH]
+    cdef double low[WIDTH]
     cdef floating slope
     cdef Py_ssize_t group, j, k, bad = 0
     for j in range(n):
-        high[j] = low[j] = <floating>0.0
+        high[j] = low[j] = 0.0
     for group in range((target.C + GROUP - 1) // GROUP):
         for j in range(n):
-            part[j] = <floating>0.0
+            part[j] = 0.0
         for k in range(group * GROUP, min(group * GROUP + GROUP, target.C)):
             target_of_samples(target, o, i, y, k, n, t)
             for j in range(n):
@@ -135,11 +134,11 @@ cdef inline Py_ssize_t clamped_panel(
                 part[j] += clamped_term(value[j], t[j], eps)
             if grad != NULL:
                 for j in range(n):
-                    slope = clamped_slope(value[j], t[j], eps) * <floating>scale[j]
+                    slope = clamped_slope(value[j], t[j], eps, scale[j])
                     grad[j * grad_step.inner + k * grad_step.classes] = slope if weight[j] != 0 else <floating>0.0
         two_sum(high, low, part, n)
     for j in range(n):
-        losses[j] = weight[j] * <double>total_of(high[j], low[j]) if weight[j] != 0 else 0.0
+        losses[j] = weight[j] * total_of(high[j], low[j]) if weight[j] != 0 else 0.0
     return bad
 
 

@@ -108,13 +108,13 @@ cdef inline Py_ssize_t sigmoid_strip(
         right = inverse if value[j] >= 0 else z[j] * inverse    # sigmoid(x)
         left = z[j] * inverse if value[j] >= 0 else inverse     # sigmoid(-x)
         z[j] = right * left
-        slope = (down[j] * right - up[j] * left) * <floating>scale[j]
+        slope = <floating>(<double>(down[j] * right - up[j] * left) * scale[j])
         value[j] = slope if weight[j] != 0 else <floating>0.0
     for j in range(n):
         grad[j * grad_step] = value[j]
     if hess != NULL:
         for j in range(n):
-            slope = (up[j] + down[j]) * z[j] * <floating>scale[j]
+            slope = <floating>(<double>((up[j] + down[j]) * z[j]) * scale[j])
             hess[j * hess_step] = slope if weight[j] != 0 else <floating>0.0
     return bad
 

@@ -22,57 +22,55 @@ from fastxent._kernels.target cimport (
 )
 
 
+cdef inline double entry(
+    double e, double t, double others, double slope, double spread, double s, double scale, double factor
+) noexcept nogil:
+    """One entry of the gradient, others = T - t_k, factor = scale / s. In double whatever the dtype, since it is a difference."""
+    cdef double value = ((others + slope) * e - t * (spread if e == 1.0 else s - e)) * factor
+    return -t * scale if e == 0.0 else value
+
+
 cdef inline void row_dot(
     const floating* x, floating m, const TargetView* target, Py_ssize_t o, Py_ssize_t i, int64_t y,
     double* dot, double* total
 ) noexcept nogil:
     """dot = sum_k t_k (m - x_k), total = sum_k t_k; classes with t_k = 0 are skipped."""
-    cdef floating t[LANES]
-    cdef floating part[2 * LANES]
-    cdef floating high[2 * LANES]
-    cdef floating low[2 * LANES]
+    cdef double t[LANES]
+    cdef double parts[2][LANES]
+    cdef double high[2][LANES]
+    cdef double low[2][LANES]
     cdef Py_ssize_t block, group, j, k, n, n_blocks = (target.C + LANES - 1) // LANES
-    for j in range(2 * LANES):
-        high[j] = low[j] = <floating>0.0
+    memset(high, 0, sizeof(high))
+    memset(low, 0, sizeof(low))
     for group in range((n_blocks + GROUP - 1) // GROUP):
-        for j in range(2 * LANES):
-            part[j] = <floating>0.0
+        memset(parts, 0, sizeof(parts))
         for block in range(group * GROUP, min(group * GROUP + GROUP, n_blocks)):
             k = block * LANES
             n = min(<Py_ssize_t>LANES, target.C - k)
             target_of_classes(target, o, i, y, k, n, t)
             for j in range(n):
-                part[j] += t[j] * (m - x[k + j]) if t[j] > 0 else <floating>0.0
+                parts[0][j] += t[j] * <double>(m - x[k + j]) if t[j] > 0 else 0.0
             for j in range(n):
-                part[LANES + j] += t[j]
-        two_sum(high, low, part, 2 * LANES)
-    dot[0] = sum_lanes(high, low)
-    total[0] = sum_lanes(high + LANES, low + LANES)
+                parts[1][j] += t[j]
+        two_sum(high[0], low[0], parts[0], LANES)
+        two_sum(high[1], low[1], parts[1], LANES)
+    dot[0] = sum_lanes(high[0], low[0])
+    total[0] = sum_lanes(high[1], low[1])
 
 
 cdef inline void row_grad(
     floating* e, const TargetView* target, Py_ssize_t o, Py_ssize_t i, int64_t y,
-    double total, double z_slope, double spread, double s, double scale
+    double total, double slope, double spread, double s, double scale
 ) noexcept nogil:
     """e becomes the gradient, for any target."""
-    cdef floating t[LANES]
-    cdef floating value[LANES]
-    cdef floating factor = <floating>(scale / s)
-    cdef floating sum_t = <floating>total, slope = <floating>z_slope
-    cdef floating top = <floating>spread, whole = <floating>s
-    cdef Py_ssize_t block, j, k, n
+    cdef double t[LANES]
+    cdef double factor = scale / s
+    cdef Py_ssize_t block, j, k
     for block in range((target.C + LANES - 1) // LANES):
         k = block * LANES
-        n = min(<Py_ssize_t>LANES, target.C - k)
-        target_of_classes(target, o, i, y, k, n, t)
-        for j in range(n):
-            value[j] = e[k + j]
-        for j in range(n):
-            value[j] = (
-                (sum_t - t[j] + slope) * value[j] - t[j] * (top if value[j] == <floating>1.0 else whole - value[j])
-            ) * factor
-        for j in range(n):
-            e[k + j] = value[j]
+        target_of_classes(target, o, i, y, k, min(<Py_ssize_t>LANES, target.C - k), t)
+        for j in range(min(<Py_ssize_t>LANES, target.C - k)):
+            e[k + j] = <floating>entry(e[k + j], t[j], total - t[j], slope, spread, s, scale, factor)
 
 
 cdef inline void row_hess(
@@ -125,38 +123,34 @@ cdef inline double softmax_row(
         else:
             row_grad(grad, target, o, i, y, total, slope, spread, s, scale)
         if index:
-            grad[y] = <floating>(
-                ((others + slope) * own_e - own * (spread if own_e == 1.0 else s - own_e)) * scale / s
-            )
+            grad[y] = <floating>entry(own_e, own, others, slope, spread, s, scale, scale / s)
     return dot + total * log_s + (z_loss * lse * lse if z_loss != 0.0 else 0.0)
 
 
 cdef inline void panel_dot(
     const floating* x, Py_ssize_t step, const floating* m, const TargetView* target, Py_ssize_t o, Py_ssize_t i,
-    const int64_t* y, Py_ssize_t n, floating* dot, floating* total
+    const int64_t* y, Py_ssize_t n, double* dot, double* total
 ) noexcept nogil:
     """row_dot for n lanes."""
-    cdef floating t[LANES]
-    cdef floating parts[2][LANES]
-    cdef floating high[2][LANES]
-    cdef floating low[2][LANES]
+    cdef double t[LANES]
+    cdef double parts[2][LANES]
+    cdef double low[2][LANES]
     cdef Py_ssize_t group, j, k
     for j in range(LANES):
-        high[0][j] = low[0][j] = high[1][j] = low[1][j] = <floating>0.0
+        dot[j] = total[j] = low[0][j] = low[1][j] = 0.0
     for group in range((target.C + GROUP - 1) // GROUP):
-        for j in range(LANES):
-            parts[0][j] = parts[1][j] = <floating>0.0
+        memset(parts, 0, sizeof(parts))
         for k in range(group * GROUP, min(group * GROUP + GROUP, target.C)):
             target_of_samples(target, o, i, y, k, n, t)
             for j in range(n):
-                parts[0][j] += t[j] * (m[j] - x[k * step + j]) if t[j] > 0 else <floating>0.0
+                parts[0][j] += t[j] * <double>(m[j] - x[k * step + j]) if t[j] > 0 else 0.0
             for j in range(n):
                 parts[1][j] += t[j]
-        two_sum(high[0], low[0], parts[0], LANES)
-        two_sum(high[1], low[1], parts[1], LANES)
+        two_sum(dot, low[0], parts[0], LANES)
+        two_sum(total, low[1], parts[1], LANES)
     for j in range(LANES):
-        dot[j] = total_of(high[0][j], low[0][j])
-        total[j] = total_of(high[1][j], low[1][j])
+        dot[j] = total_of(dot[j], low[0][j])
+        total[j] = total_of(total[j], low[1][j])
 
 
 cdef inline Py_ssize_t softmax_panel(
@@ -179,48 +173,50 @@ cdef inline Py_ssize_t softmax_panel(
     cdef int64_t y[LANES]
     cdef double weight[LANES]
     cdef double scale[LANES]
+    cdef double own[LANES]
+    cdef double others[LANES]
+    cdef double total[LANES]
+    cdef double slope[LANES]
+    cdef double t[LANES]
+    cdef floating label[LANES]
+    cdef floating live[LANES]
     cdef floating m[LANES]
     cdef floating ties[LANES]
     cdef floating rest[LANES]
     cdef floating rest_low[LANES]
     cdef floating s[LANES]
     cdef floating log_s[LANES]
-    cdef floating own[LANES]
-    cdef floating others[LANES]
     cdef floating own_x[LANES]
     cdef floating own_grad[LANES]
-    cdef floating label[LANES]
-    cdef floating live[LANES]
-    cdef floating total[LANES]
-    cdef floating dot[LANES]
-    cdef floating slope[LANES]
     cdef floating factor[LANES]
-    cdef floating t[LANES]
+    cdef floating curve[LANES]
     cdef Py_ssize_t bad, j, k, C = target.C
-    cdef floating value, c = <floating>z_loss
+    cdef floating value
+    cdef double lse
     cdef bint index = target.distribution.data == NULL
     cdef bint plain = is_plain(target)
 
     for j in range(LANES):
         y[j] = 0
-        weight[j] = 0.0
+        weight[j] = own[j] = others[j] = 0.0
         m[j] = ties[j] = <floating>1.0
-        rest[j] = rest_low[j] = own[j] = others[j] = own_x[j] = <floating>0.0
+        rest[j] = rest_low[j] = own_x[j] = <floating>0.0
     bad = read_samples(target, scaling, o, i, n, y, weight)
     panel_max(x, step, C, lanes, m)
     if index:
         own_shares(target, y, own, others)
         for j in range(LANES):
-            total[j] = own[j] + others[j]
-    if index:
-        for j in range(LANES):
             label[j] = <floating>y[j]
         panel_pick(x, step, C, lanes, label, own_x)
+    else:
+        for j in range(LANES):
+            label[j] = -<floating>1.0
     if plain:
         for j in range(LANES):
-            dot[j] = own[j] * (m[j] - own_x[j]) if own[j] > 0 else <floating>0.0
+            total[j] = own[j]
+            losses[j] = own[j] * <double>(m[j] - own_x[j]) if own[j] > 0 else 0.0
     else:
-        panel_dot(x, step, m, target, o, i, y, n, dot, &t[0] if index else &total[0])
+        panel_dot(x, step, m, target, o, i, y, n, losses, total)
     panel_exp(x, step, C, lanes, m, grad, grad_step, ties, rest, rest_low)
     for j in range(LANES):
         s[j] = ties[j]
@@ -230,52 +226,49 @@ cdef inline Py_ssize_t softmax_panel(
         s[j] += log_s[j]
         rest[j] = ties[j] - <floating>1.0 + (rest[j] + rest_low[j])  # from here on the spread, s - 1
         log_s[j] = scalar.log1p(rest[j])
-        dot[j] += total[j] * log_s[j]
-    if c != 0:
-        for j in range(LANES):
-            slope[j] = <floating>2.0 * c * (m[j] + log_s[j])
-            dot[j] += c * (m[j] + log_s[j]) * (m[j] + log_s[j])
-    else:
-        for j in range(LANES):
-            slope[j] = <floating>0.0
     for j in range(LANES):
-        losses[j] = weight[j] * dot[j] if weight[j] != 0 else 0.0
+        slope[j] = 0.0
+        losses[j] += total[j] * log_s[j]
+    if z_loss != 0.0:
+        for j in range(LANES):
+            lse = <double>m[j] + log_s[j]
+            slope[j] = 2.0 * z_loss * lse
+            losses[j] += z_loss * lse * lse
+    for j in range(LANES):
+        losses[j] = weight[j] * losses[j] if weight[j] != 0 else 0.0
     if grad == NULL:
         return bad
 
     read_scales(scaling, o, i, n, weight, scale)
-    for j in range(LANES):
-        live[j] = <floating>(weight[j] != 0)
-        factor[j] = <floating>(scale[j] / s[j])  # in double: one rounding
     if hess != NULL:
         for j in range(LANES):
-            log_s[j] = factor[j] / s[j] * (total[j] + slope[j])
-            dot[j] = factor[j] / s[j] * <floating>2.0 * c
+            live[j] = <floating>(weight[j] != 0)
+            factor[j] = <floating>((total[j] + slope[j]) * scale[j] / (<double>s[j] * s[j]))
+            curve[j] = <floating>(2.0 * z_loss * scale[j] / (<double>s[j] * s[j]))
         for k in range(C):
             for j in range(lanes):
                 value = grad[k * grad_step + j]
-                value *= log_s[j] * (rest[j] if value == <floating>1.0 else s[j] - value) + dot[j] * value
+                value *= factor[j] * (rest[j] if value == <floating>1.0 else s[j] - value) + curve[j] * value
                 hess[k * hess_step + j] = value if live[j] != 0 else <floating>0.0
     for j in range(LANES):
-        value = scalar.exp_difference(own_x[j], m[j])
-        value = (others[j] + slope[j]) * value - own[j] * (rest[j] if value == <floating>1.0 else s[j] - value)
-        own_grad[j] = value * factor[j]
-        label[j] = label[j] if index else -<floating>1.0
+        live[j] = <floating>(weight[j] != 0)
+        t[j] = scale[j] / s[j]
+        factor[j] = <floating>((total[j] + slope[j]) * t[j])
+        own_grad[j] = <floating>entry(
+            scalar.exp_difference(own_x[j], m[j]), own[j], others[j], slope[j], rest[j], s[j], scale[j], t[j]
+        )
     if plain:
-        for j in range(LANES):
-            t[j] = (total[j] + slope[j]) * factor[j]
         for k in range(C):
             for j in range(lanes):
-                value = own_grad[j] if label[j] == <floating>k else grad[k * grad_step + j] * t[j]
+                value = own_grad[j] if label[j] == <floating>k else grad[k * grad_step + j] * factor[j]
                 grad[k * grad_step + j] = value if live[j] != 0 else <floating>0.0
     else:
         for k in range(C):
             target_of_samples(target, o, i, y, k, n, t)
             for j in range(n):
-                value = grad[k * grad_step + j]
-                value = (
-                    (total[j] - t[j] + slope[j]) * value - t[j] * (rest[j] if value == <floating>1.0 else s[j] - value)
-                ) * factor[j]
+                value = <floating>entry(
+                    grad[k * grad_step + j], t[j], total[j] - t[j], slope[j], rest[j], s[j], scale[j], scale[j] / s[j]
+                )
                 value = own_grad[j] if label[j] == <floating>k else value
                 grad[k * grad_step + j] = value if live[j] != 0 else <floating>0.0
     return bad

@@ -4,7 +4,6 @@
 """
 
 cimport cython
-from cython cimport floating
 from libc.stdint cimport int64_t, uint64_t
 
 from fastxent._kernels.operand cimport View, at, load, load_labels, times
@@ -60,18 +59,18 @@ cdef inline double others_share(const TargetView* target, int64_t y) noexcept no
 
 
 cdef inline void own_shares(
-    const TargetView* target, const int64_t* y, floating* own, floating* others
+    const TargetView* target, const int64_t* y, double* own, double* others
 ) noexcept nogil:
     """own_share and others_share of LANES class indices."""
     cdef Py_ssize_t j
     if target.class_weight == NULL:
         for j in range(LANES):
-            own[j] = <floating>own_share(target, 0)
-            others[j] = <floating>others_share(target, 0)
+            own[j] = own_share(target, 0)
+            others[j] = others_share(target, 0)
     else:
         for j in range(LANES):
-            own[j] = <floating>own_share(target, y[j])
-            others[j] = <floating>others_share(target, y[j])
+            own[j] = own_share(target, y[j])
+            others[j] = others_share(target, y[j])
 
 
 cdef inline Py_ssize_t read_samples(
@@ -107,14 +106,14 @@ cdef inline Py_ssize_t read_samples(
 
 
 cdef inline void target_of_classes(
-    const TargetView* target, Py_ssize_t o, Py_ssize_t i, int64_t y, Py_ssize_t k, Py_ssize_t n, floating* t
+    const TargetView* target, Py_ssize_t o, Py_ssize_t i, int64_t y, Py_ssize_t k, Py_ssize_t n, double* t
 ) noexcept nogil:
     """t = the target of sample (o, i) for the classes k ... k + n - 1."""
     cdef Py_ssize_t j
     cdef const char* row
     if target.distribution.data == NULL:
         for j in range(n):
-            t[j] = <floating>0.0
+            t[j] = 0.0
     else:
         if target.labels.data == NULL:
             row = at(&target.distribution, o, i)
@@ -123,21 +122,21 @@ cdef inline void target_of_classes(
         load(row + k * target.distribution.classes, target.distribution.kind, target.distribution.classes, n, t)
     if target.share != 0.0 or target.class_weight != NULL:
         for j in range(n):
-            t[j] = <floating>(weight_of(target, k + j) * (target.keep * t[j] + target.share))
+            t[j] = weight_of(target, k + j) * (target.keep * t[j] + target.share)
     if target.distribution.data == NULL and k <= y < k + n:
-        t[y - k] = <floating>own_share(target, y)
+        t[y - k] = own_share(target, y)
 
 
 cdef inline void target_of_samples(
-    const TargetView* target, Py_ssize_t o, Py_ssize_t i, const int64_t* y, Py_ssize_t k, Py_ssize_t n, floating* t
+    const TargetView* target, Py_ssize_t o, Py_ssize_t i, const int64_t* y, Py_ssize_t k, Py_ssize_t n, double* t
 ) noexcept nogil:
     """t = the target for class k of the samples (o, i) ... (o, i + n - 1), whose classes are y."""
     cdef Py_ssize_t j
     cdef const char* column
-    cdef floating own, other
+    cdef double own, other
     if target.distribution.data == NULL:
-        own = <floating>own_share(target, k)
-        other = <floating>(weight_of(target, k) * target.share)
+        own = own_share(target, k)
+        other = weight_of(target, k) * target.share
         for j in range(n):
             t[j] = own if y[j] == k else other
         return
@@ -150,7 +149,7 @@ cdef inline void target_of_samples(
             load(column, target.distribution.kind, 0, 1, t + j)
     if target.share != 0.0 or target.class_weight != NULL:
         for j in range(n):
-            t[j] = <floating>(weight_of(target, k) * (target.keep * t[j] + target.share))
+            t[j] = weight_of(target, k) * (target.keep * t[j] + target.share)
 
 
 cdef inline void read_scales(
