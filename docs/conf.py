@@ -7,14 +7,25 @@ author = "fastxent developers"
 project_copyright = "2026, fastxent developers"
 release = version = fastxent.__version__
 
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax"]
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx-mathjax-offline",  # the pages carry MathJax with them and are readable without a network
+]
 exclude_patterns = ["_build"]
-myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
+templates_path = ["_templates"]
+myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
+default_role = "py:obj"  # `name` in a docstring is a link where there is such a name
 autodoc_typehints = "none"  # the docstrings say more than the annotations do
 numpydoc_show_class_members = False
 
 html_theme = "furo"
 html_title = f"fastxent {release}"
+html_static_path = ["_static"]
+html_css_files = ["style.css"]
+html_theme_options = {"top_of_page_buttons": []}

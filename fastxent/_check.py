@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -244,7 +245,7 @@ def overlap(a: Array, b: Array) -> bool:
     if not np.may_share_memory(a, b):
         return False
     try:
-        return np.shares_memory(a, b, max_work=10_000)
+        return np.shares_memory(a, b, max_work=10_000)  # type: ignore[arg-type]  # NumPy's stub knows -1 and 0 only
     except np.exceptions.TooHardError:
         return True
 
@@ -266,9 +267,8 @@ def first_outside(array: Array, low: float, high: float, ignore: float | None) -
     """Position, in C order, of the first element outside [low, high]; block by block, for any dtype and layout."""
     if not array.size:
         return None
-    flags = ["external_loop", "buffered"]
     position = 0
-    for block in np.nditer(array, flags=flags, order="C", op_dtypes=[np.float64], casting="unsafe"):  # type: ignore[call-overload]
+    for block in in_blocks(array, np.float64):
         outside = ~((block >= low) & (block <= high))
         if ignore is not None:
             outside &= block != ignore
@@ -278,10 +278,19 @@ def first_outside(array: Array, low: float, high: float, ignore: float | None) -
     return None
 
 
+def in_blocks(array: Array, dtype: Any) -> Iterator[Array]:
+    """The elements in C order, converted block by block; a block is valid until the next one is asked for."""
+    flags = ["external_loop", "buffered"]
+    blocks: Iterator[Array] = np.nditer(  # type: ignore[call-overload]
+        array, flags, order="C", op_dtypes=[dtype], casting="unsafe"
+    )
+    return blocks
+
+
 def raise_bad_label(labels: Array, classes: int, ignore_index: int | None, name: str) -> None:
     """Name the first label that is no class."""
     position = 0
-    for block in np.nditer(labels, flags=["external_loop", "buffered"], order="C"):
+    for block in in_blocks(labels, labels.dtype):
         bad = (block < 0) | (block >= classes)
         if ignore_index is not None:
             bad &= block != ignore_index

@@ -211,8 +211,8 @@ class ClassProblem:
 def sum_of_others(weight: Array) -> Array:
     """For each class the sum of the other classes' weights: what lies before it plus what lies behind, no difference."""
     zero = np.zeros(1)
-    before = np.concatenate([zero, np.cumsum(weight[:-1])])
-    behind = np.concatenate([np.cumsum(weight[:0:-1])[::-1], zero])
+    before: Array = np.concatenate([zero, np.cumsum(weight[:-1])])
+    behind: Array = np.concatenate([np.cumsum(weight[:0:-1])[::-1], zero])
     return before + behind
 
 

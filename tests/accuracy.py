@@ -11,7 +11,7 @@ import numpy as np
 
 import fastxent
 from fastxent import _isa
-from tests import oracle, peers
+from tests import elementwise, oracle, peers
 from tests.exact_cases import CASES, DTYPES, activations, truth
 from tests.table import FUNCTIONS
 
@@ -94,7 +94,20 @@ def largest_errors():
                         result = f.name if f.kind == "activation" else f"{case.kind}_cross_entropy: {name}"
                         row = errors.setdefault(result + (" with options" if case.options else ""), {})
                         row[dtype, library] = max(error, row.get((dtype, library), 0.0))
+    for name in elementwise.NAMES:
+        errors[f"kernels: {name}"] = elementwise_errors(name)
     return errors
+
+
+def elementwise_errors(name):
+    """{(dtype, library): error} of exp, log or log1p; long double must be wider than float64 to tell."""
+    row = {}
+    for dtype in DTYPES if np.finfo(np.longdouble).nmant >= 63 else DTYPES[:1]:
+        x = elementwise.arguments(name, dtype, 400_000)
+        want = elementwise.real(name, x)
+        for library, got in {"fastxent": elementwise.compiled(name, x), "NumPy": getattr(np, name)(x)}.items():
+            row[dtype, library] = float(oracle.ulps_off(got, want, dtype).max())
+    return row
 
 
 def text(error):

@@ -25,6 +25,21 @@ cdef class Operand:
     cdef View view
 
 
+cdef inline int kind_of(const char* code, Py_ssize_t itemsize) noexcept:
+    """The Kind for a format of the struct module; -1 for one that the kernels do not read."""
+    if code[0] == 0 or code[1] != 0:
+        return -1
+    if code[0] == b"f":
+        return FLOAT32
+    if code[0] == b"d":
+        return FLOAT64
+    if code[0] in b"bhilq":
+        return INT8 if itemsize == 1 else INT16 if itemsize == 2 else INT32 if itemsize == 4 else INT64
+    if code[0] in b"?BHILQ":
+        return UINT8 if itemsize == 1 else UINT16 if itemsize == 2 else UINT32 if itemsize == 4 else UINT64
+    return -1
+
+
 cdef inline View view_of(Operand operand) noexcept:
     """The operand's view; one without data for None."""
     cdef View nothing
