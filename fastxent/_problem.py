@@ -210,10 +210,11 @@ class ClassProblem:
 
 def sum_of_others(weight: Array) -> Array:
     """For each class the sum of the other classes' weights: what lies before it plus what lies behind, no difference."""
-    zero = np.zeros(1)
-    before: Array = np.concatenate([zero, np.cumsum(weight[:-1])])
-    behind: Array = np.concatenate([np.cumsum(weight[:0:-1])[::-1], zero])
-    return before + behind
+    before = np.zeros(len(weight), np.longdouble)
+    behind = np.zeros(len(weight), np.longdouble)
+    np.cumsum(weight[:-1], dtype=np.longdouble, out=before[1:])
+    behind[:-1] = np.cumsum(weight[:0:-1], dtype=np.longdouble)[::-1]
+    return (before + behind).astype(np.float64)
 
 
 def specialised(name: str, dtype: np.dtype[Any]) -> Any:

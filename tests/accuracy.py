@@ -51,7 +51,11 @@ def run(call, x, target, options, layout):
             options["sample_weight"] = (np.arange(rows * repeats) < rows).astype(float)
     found = call(x, **options) if target is None else call(x, target, **options)
     found = found if isinstance(found, tuple) else (found,)
-    return tuple(np.transpose(value)[:rows] if np.ndim(value) and layout == "classes first" else value for value in found)
+    return found if layout == "classes last" else tuple(rows_first(value, rows) for value in found)
+
+
+def rows_first(value, rows):
+    return np.transpose(value)[:rows] if np.ndim(value) else value
 
 
 def largest_error(name, got, real, case, dtype):
@@ -117,7 +121,8 @@ def text(error):
 def main():
     start = time.perf_counter()
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", *peers.PACKAGES))
-    print(HEADER.format(fastxent=fastxent.__version__, build=_isa.build, python=sys.version.split()[0], packages=packages))
+    python = sys.version.split()[0]
+    print(HEADER.format(fastxent=fastxent.__version__, build=_isa.build, python=python, packages=packages))
     columns = [(dtype, library) for dtype in DTYPES for library in ("fastxent", *peers.PEERS)]
     print(f"{'':42}" + "".join(f"{dtype.__name__:14}" for dtype, _ in columns))
     print(f"{'':42}" + "".join(f"{library:14}" for _, library in columns))

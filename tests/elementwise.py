@@ -29,15 +29,13 @@ def arguments(name, dtype, count):
     """What the kernels may pass: exp x <= 0, log x >= 0, log1p x >= 0. Half of them where most calls are."""
     info = np.finfo(dtype)
     largest, smallest = float(info.max), float(info.smallest_subnormal)
-    match name:
-        case "exp":
-            parts = binades(2.0**-30, -1.01 * np.log(smallest), count // 2, dtype), binades(0.0, largest, count // 2, dtype)
-            return -np.concatenate(parts)
-        case "log":
-            parts = binades(0.5, 2.0, count // 2, dtype), binades(smallest, largest, count // 2, dtype)
-        case "log1p":
-            parts = binades(2.0**-60, 2.0**20, count // 2, dtype), binades(0.0, LARGEST_LOG1P, count // 2, dtype)
-    return np.concatenate(parts)
+    ranges = {
+        "exp": [(2.0**-30, -1.01 * np.log(smallest)), (0.0, largest)],
+        "log": [(0.5, 2.0), (smallest, largest)],
+        "log1p": [(2.0**-60, 2.0**20), (0.0, LARGEST_LOG1P)],
+    }
+    x = np.concatenate([binades(low, high, count // 2, dtype) for low, high in ranges[name]])
+    return -x if name == "exp" else x
 
 
 def real(name, x):

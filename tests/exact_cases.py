@@ -1,7 +1,7 @@
 """The inputs on which exactness is promised, with their real results.
 
-Margins 0 (equal logits) to 80 above the other classes, on offsets up to 1e6, with the target right or wrong; random logits
-with all their digits; 2 to 128256 classes; every kind of target. The same for probabilities and for the sigmoid.
+Margins from 0 (equal logits) to 80 above the other classes, on offsets up to 1e6, with the target right or wrong;
+random logits with all their digits; 2 to 128256 classes; every kind of target. Likewise probabilities and the sigmoid.
 """
 
 import functools
@@ -35,7 +35,7 @@ class Case:
 
     @functools.lru_cache(maxsize=2)  # noqa: B019 - the cases live as long as the module
     def inputs(self, dtype):
-        """x (R, C), for the sigmoid (R,), and target in the dtype, and options."""
+        """Logits or probabilities (R, C), for the sigmoid (R,); target; options. Real numbers in the dtype."""
         x, target, options = self.make(np.random.default_rng(zlib.crc32(self.name.encode())))
         target = np.asarray(target)
         return x.astype(dtype), target if target.dtype.kind == "i" else target.astype(dtype), options

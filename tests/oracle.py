@@ -70,12 +70,13 @@ class Kinds:
         t = np.asarray(t)
         _, x_kind = np.unique(x, return_inverse=True)
         t_kinds, t_kind = np.unique(t, return_inverse=True)
-        pair = x_kind * len(t_kinds) + t_kind
-        _, first, self.of_class, self.count = np.unique(pair, return_index=True, return_inverse=True, return_counts=True)
+        both = x_kind * len(t_kinds) + t_kind
+        _, first, self.of_class, count = np.unique(both, return_index=True, return_inverse=True, return_counts=True)
         self.pairs = [(mpf(float(x[i])), mpf(t[i])) for i in first]
+        self.count = count.tolist()
 
     def sum(self, term):
-        return mp.fsum(n * term(a, b) for (a, b), n in zip(self.pairs, self.count.tolist(), strict=True))
+        return mp.fsum(n * term(a, b) for (a, b), n in zip(self.pairs, self.count, strict=True))
 
     def each(self, value):
         """An Exact with the value of every class."""
@@ -92,7 +93,7 @@ def digits_for(x):
 
 
 def target_of(classes, y=None, distribution=None, class_weight=None, label_smoothing=0, infogain=None):
-    """t of one row: a class index y, a distribution, or row y of the infogain matrix, weighted and smoothed."""
+    """The t of one row: a class index y, a distribution, or row y of the infogain matrix, weighted and smoothed."""
     if infogain is not None:
         return np.asarray(infogain[y], np.float64)
     t = np.arange(classes) == y if distribution is None else np.asarray(distribution)

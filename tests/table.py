@@ -6,9 +6,8 @@ draw a valid value for it. test_completeness.py compares the rows with the packa
 
 from dataclasses import dataclass
 
-import fastxent.reference
-
 import fastxent
+import fastxent.reference
 
 # fmt: off
 SOFTMAX = ("axis", "class_weight", "sample_weight", "ignore_index", "label_smoothing", "z_loss", "infogain",
@@ -63,7 +62,7 @@ OPTION_SETS = {
 @dataclass(frozen=True)
 class Function:
     name: str
-    kind: str  # softmax, clamped, sigmoid or activation: which formula of DESIGN.md section 2
+    kind: str  # softmax, clamped, sigmoid or activation: which formula of docs/design.md
     gives: tuple[str, ...]  # what it returns, in this order: loss, grad, hess, or the value of an activation
     options: tuple[str, ...]  # its keyword-only arguments
 

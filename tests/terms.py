@@ -1,7 +1,7 @@
 """How large the terms are that a gradient or Hessian is the sum of, from the textbook formulas on a dense target.
 
-A sum of terms with opposite signs cannot be exact relative to itself; DESIGN.md's bounds are relative to the terms:
-(T + |2 c lse|) p_k + t_k for the gradient. Where the result is one product (class indices without smoothing, the
+A sum of terms with opposite signs cannot be exact relative to itself; the bounds of docs/design.md are relative to the
+terms: (T + |2 c lse|) p_k + t_k for the gradient. Where the result is one product (class indices without smoothing, the
 clamped gradient) the scale is the result itself and nothing is returned here.
 """
 
@@ -71,13 +71,13 @@ def dense_target(problem):
 
 
 def denominator(problem):
-    """D of DESIGN.md section 2."""
+    """D of docs/design.md, "Reductions"."""
     _, kept, counted = dense_target(problem)
     return (weights(problem, kept) * counted).sum()
 
 
 def weights(problem, kept):
-    """v_i of DESIGN.md section 2."""
+    """v_i of docs/design.md, "Reductions"."""
     return np.broadcast_to(np.asarray(problem.options.get("sample_weight", 1.0), np.float64), kept.shape) * kept
 
 

@@ -74,6 +74,16 @@ def test_flat_and_confident_logits(f, kernel, spread, dtype, rng):
     problem(f, rng, *KERNELS[kernel], dtype, reduction="none", spread=spread).assert_right()
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+def test_equal_and_nearly_equal_logits(f, kernel, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, reduction="none")
+    x = np.ceil(abs(p.x) / 2)
+    steps = rng.choice([0, 1, 2, 2**10], x.shape)
+    p.change(x=x.astype(dtype)).assert_right()
+    p.change(x=(x - steps * np.spacing(x)).astype(dtype)).assert_right()
+
+
 @pytest.mark.parametrize("keepdims", [False, True])
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_logsumexp_keepdims(keepdims, axis, dtype, rng):

@@ -1,4 +1,4 @@
-"""The corner-case table of DESIGN.md section 3: the rows that have a finite input and a result.
+"""The corner-case table of docs/design.md: the rows that have a finite input and a result.
 
 test_infinities.py has those on infinite and NaN input, test_errors.py those that raise.
 """

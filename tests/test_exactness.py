@@ -1,4 +1,4 @@
-"""The compiled functions against mpmath: the bounds of docs/design.md ("Exactness") over the inputs of exact_cases.py."""
+"""The compiled functions against mpmath: the bounds of docs/design.md, "Exactness", for the inputs of exact_cases."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The corner-case table of DESIGN.md section 3: the rows on infinite and NaN input, and on overflow."""
+"""The corner-case table of docs/design.md: the rows on infinite and NaN input, and on overflow."""
 
 import numpy as np
 import pytest

@@ -1,8 +1,8 @@
-"""Distances in units in the last place of a dtype, and the bounds that DESIGN.md promises in them."""
+"""Distances in units in the last place of a dtype, and the bounds that docs/design.md promises in them."""
 
 import numpy as np
 
-# "Exactness": loss and gradient 4 ulp, Hessian 8 ulp. The activations have no further cancellation than the loss.
+# Loss and gradient 4 ulp, Hessian 8 ulp; the activations have no further cancellation than the loss.
 BOUND = {"loss": 4, "grad": 4, "hess": 8, "value": 4}
 
 

@@ -6,6 +6,7 @@
 #     hess = (T + 2 c lse) e_k o_k / s^2 + 2 c e_k^2 / s^2
 
 from cython cimport floating
+from libc.math cimport fma
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -15,62 +16,72 @@ from fastxent._kernels.job cimport Job
 from fastxent._kernels.operand cimport Operand, view_of
 from fastxent._kernels.panel cimport CLASSES, panel_exp, panel_max, panel_pick, transpose_in, transpose_out
 from fastxent._kernels.row cimport row_exp, row_max, row_scale
-from fastxent._kernels.sums cimport GROUP, LANES, add_losses, sum_lanes, total_of, two_sum
+from fastxent._kernels.sums cimport LANES, add_losses, sum_lanes, total_of, two_sum
 from fastxent._kernels.target cimport (
     Scaling, Target, TargetView, is_plain, others_share, own_share, own_shares, read_samples, read_scales,
     target_of_classes, target_of_samples,
 )
 
 
+cdef inline double quotient_rest(double quotient, double scale, double s, double s_low) noexcept nogil:
+    """What quotient = scale / s is short of scale / (s + s_low)."""
+    return (fma(-quotient, s, scale) - quotient * s_low) / s
+
+
 cdef inline double entry(
-    double e, double t, double others, double slope, double spread, double s, double scale, double factor
+    double e, double t, double others, double slope, double spread, double s, double scale, double factor, double factor_low
 ) noexcept nogil:
-    """One entry of the gradient, others = T - t_k, factor = scale / s. In double whatever the dtype, since it is a difference."""
-    cdef double value = ((others + slope) * e - t * (spread if e == 1.0 else s - e)) * factor
-    return -t * scale if e == 0.0 else value
+    """One entry of the gradient: others = T - t_k, factor + factor_low = scale / s.
+
+    In double whatever the dtype, and with the quotient in two parts, since it is a difference.
+    """
+    cdef double value = (others + slope) * e - t * (spread if e == 1.0 else s - e)
+    return -t * scale + (s - s) if e == 0.0 else value * factor + value * factor_low  # s - s: nan in a row that is nan
 
 
 cdef inline void row_dot(
     const floating* x, floating m, const TargetView* target, Py_ssize_t o, Py_ssize_t i, int64_t y,
     double* dot, double* total
 ) noexcept nogil:
-    """dot = sum_k t_k (m - x_k), total = sum_k t_k; classes with t_k = 0 are skipped."""
+    """dot = sum_k t_k (m - x_k), total = sum_k t_k; classes with t_k = 0 are skipped.
+
+    Compensated term by term: beside a large t_k a plain sum of small equal ones drifts.
+    """
     cdef double t[LANES]
-    cdef double parts[2][LANES]
+    cdef double term[LANES]
     cdef double high[2][LANES]
     cdef double low[2][LANES]
-    cdef Py_ssize_t block, group, j, k, n, n_blocks = (target.C + LANES - 1) // LANES
+    cdef Py_ssize_t block, j, k, n
     memset(high, 0, sizeof(high))
     memset(low, 0, sizeof(low))
-    for group in range((n_blocks + GROUP - 1) // GROUP):
-        memset(parts, 0, sizeof(parts))
-        for block in range(group * GROUP, min(group * GROUP + GROUP, n_blocks)):
-            k = block * LANES
-            n = min(<Py_ssize_t>LANES, target.C - k)
-            target_of_classes(target, o, i, y, k, n, t)
-            for j in range(n):
-                parts[0][j] += t[j] * <double>(m - x[k + j]) if t[j] > 0 else 0.0
-            for j in range(n):
-                parts[1][j] += t[j]
-        two_sum(high[0], low[0], parts[0], LANES)
-        two_sum(high[1], low[1], parts[1], LANES)
+    for block in range((target.C + LANES - 1) // LANES):
+        k = block * LANES
+        n = min(<Py_ssize_t>LANES, target.C - k)
+        target_of_classes(target, o, i, y, k, n, t)
+        for j in range(n):
+            term[j] = t[j] * <double>(m - x[k + j]) if t[j] > 0 else 0.0
+        two_sum(high[0], low[0], term, n)
+        two_sum(high[1], low[1], t, n)
     dot[0] = sum_lanes(high[0], low[0])
     total[0] = sum_lanes(high[1], low[1])
 
 
 cdef inline void row_grad(
     floating* e, const TargetView* target, Py_ssize_t o, Py_ssize_t i, int64_t y,
-    double total, double slope, double spread, double s, double scale
+    double total, double slope, double spread, double s, double s_low, double scale
 ) noexcept nogil:
     """e becomes the gradient, for any target."""
     cdef double t[LANES]
     cdef double factor = scale / s
+    cdef double factor_low = quotient_rest(factor, scale, s, s_low)
     cdef Py_ssize_t block, j, k
     for block in range((target.C + LANES - 1) // LANES):
         k = block * LANES
         target_of_classes(target, o, i, y, k, min(<Py_ssize_t>LANES, target.C - k), t)
         for j in range(min(<Py_ssize_t>LANES, target.C - k)):
-            e[k + j] = <floating>entry(e[k + j], t[j], total - t[j], slope, spread, s, scale, factor)
+            e[k + j] = <floating>entry(
+                e[k + j], t[j], total - t[j], slope, spread, s, scale, factor, factor_low
+            )
 
 
 cdef inline void row_hess(
@@ -95,7 +106,8 @@ cdef inline double softmax_row(
     floating* hess,              # out  (C,), may be x, may be NULL
 ) noexcept nogil:
     """The loss of one row."""
-    cdef double own = 0.0, others = 0.0, total, dot, ties = 0.0, rest = 0.0, spread, s, log_s, lse, slope, own_e
+    cdef double own = 0.0, others = 0.0, total, dot, ties = 0.0, rest = 0.0, spread, s, s_low
+    cdef double log_s, lse, slope, own_e, factor
     cdef floating m = row_max(x, target.C)
     cdef bint index = target.distribution.data == NULL
     if index:
@@ -106,9 +118,12 @@ cdef inline double softmax_row(
         dot = own * <double>(m - x[y]) if own > 0 else 0.0
     else:
         row_dot(x, m, target, o, i, y, &dot, &total)
+        if index:
+            total = own + others
     row_exp(x, m, target.C, grad, &ties, &rest)
     spread = ties - 1.0 + rest
     s = ties + rest
+    s_low = rest - (s - ties) if ties > rest else ties - (s - rest)
     log_s = scalar.log1p(spread)
     lse = m + log_s
     slope = 2.0 * z_loss * lse
@@ -121,9 +136,12 @@ cdef inline double softmax_row(
         if is_plain(target):
             row_scale(grad, <floating>(scale * (total + slope) / s), target.C)
         else:
-            row_grad(grad, target, o, i, y, total, slope, spread, s, scale)
+            row_grad(grad, target, o, i, y, total, slope, spread, s, s_low, scale)
         if index:
-            grad[y] = <floating>entry(own_e, own, others, slope, spread, s, scale, scale / s)
+            factor = scale / s
+            grad[y] = <floating>entry(
+                own_e, own, others, slope, spread, s, scale, factor, quotient_rest(factor, scale, s, s_low)
+            )
     return dot + total * log_s + (z_loss * lse * lse if z_loss != 0.0 else 0.0)
 
 
@@ -133,21 +151,17 @@ cdef inline void panel_dot(
 ) noexcept nogil:
     """row_dot for n lanes."""
     cdef double t[LANES]
-    cdef double parts[2][LANES]
+    cdef double term[LANES]
     cdef double low[2][LANES]
-    cdef Py_ssize_t group, j, k
+    cdef Py_ssize_t j, k
     for j in range(LANES):
         dot[j] = total[j] = low[0][j] = low[1][j] = 0.0
-    for group in range((target.C + GROUP - 1) // GROUP):
-        memset(parts, 0, sizeof(parts))
-        for k in range(group * GROUP, min(group * GROUP + GROUP, target.C)):
-            target_of_samples(target, o, i, y, k, n, t)
-            for j in range(n):
-                parts[0][j] += t[j] * <double>(m[j] - x[k * step + j]) if t[j] > 0 else 0.0
-            for j in range(n):
-                parts[1][j] += t[j]
-        two_sum(dot, low[0], parts[0], LANES)
-        two_sum(total, low[1], parts[1], LANES)
+    for k in range(target.C):
+        target_of_samples(target, o, i, y, k, n, t)
+        for j in range(n):
+            term[j] = t[j] * <double>(m[j] - x[k * step + j]) if t[j] > 0 else 0.0
+        two_sum(dot, low[0], term, n)
+        two_sum(total, low[1], t, n)
     for j in range(LANES):
         dot[j] = total_of(dot[j], low[0][j])
         total[j] = total_of(total[j], low[1][j])
@@ -178,6 +192,8 @@ cdef inline Py_ssize_t softmax_panel(
     cdef double total[LANES]
     cdef double slope[LANES]
     cdef double t[LANES]
+    cdef double quotient[LANES]
+    cdef double quotient_low[LANES]
     cdef floating label[LANES]
     cdef floating live[LANES]
     cdef floating m[LANES]
@@ -185,6 +201,7 @@ cdef inline Py_ssize_t softmax_panel(
     cdef floating rest[LANES]
     cdef floating rest_low[LANES]
     cdef floating s[LANES]
+    cdef floating s_low[LANES]
     cdef floating log_s[LANES]
     cdef floating own_x[LANES]
     cdef floating own_grad[LANES]
@@ -217,13 +234,18 @@ cdef inline Py_ssize_t softmax_panel(
             losses[j] = own[j] * <double>(m[j] - own_x[j]) if own[j] > 0 else 0.0
     else:
         panel_dot(x, step, m, target, o, i, y, n, losses, total)
+        if index:
+            for j in range(LANES):
+                total[j] = own[j] + others[j]
     panel_exp(x, step, C, lanes, m, grad, grad_step, ties, rest, rest_low)
     for j in range(LANES):
         s[j] = ties[j]
         log_s[j] = rest_low[j]
     two_sum(s, log_s, rest, LANES)
     for j in range(LANES):
-        s[j] += log_s[j]
+        own_grad[j] = s[j] + log_s[j]
+        s_low[j] = log_s[j] - (own_grad[j] - s[j])
+        s[j] = own_grad[j]
         rest[j] = ties[j] - <floating>1.0 + (rest[j] + rest_low[j])  # from here on the spread, s - 1
         log_s[j] = scalar.log1p(rest[j])
     for j in range(LANES):
@@ -252,10 +274,15 @@ cdef inline Py_ssize_t softmax_panel(
                 hess[k * hess_step + j] = value if live[j] != 0 else <floating>0.0
     for j in range(LANES):
         live[j] = <floating>(weight[j] != 0)
-        t[j] = scale[j] / s[j]
-        factor[j] = <floating>((total[j] + slope[j]) * t[j])
+        quotient[j] = scale[j] / s[j]
+    for j in range(LANES):
+        quotient_low[j] = quotient_rest(quotient[j], scale[j], s[j], s_low[j])
+    for j in range(LANES):
+        factor[j] = <floating>((total[j] + slope[j]) * quotient[j])
+        own_x[j] = scalar.exp_difference(own_x[j], m[j])
+    for j in range(LANES):
         own_grad[j] = <floating>entry(
-            scalar.exp_difference(own_x[j], m[j]), own[j], others[j], slope[j], rest[j], s[j], scale[j], t[j]
+            own_x[j], own[j], others[j], slope[j], rest[j], s[j], scale[j], quotient[j], quotient_low[j]
         )
     if plain:
         for k in range(C):
@@ -267,7 +294,8 @@ cdef inline Py_ssize_t softmax_panel(
             target_of_samples(target, o, i, y, k, n, t)
             for j in range(n):
                 value = <floating>entry(
-                    grad[k * grad_step + j], t[j], total[j] - t[j], slope[j], rest[j], s[j], scale[j], scale[j] / s[j]
+                    grad[k * grad_step + j], t[j], total[j] - t[j], slope[j], rest[j], s[j], scale[j],
+                    quotient[j], quotient_low[j]
                 )
                 value = own_grad[j] if label[j] == <floating>k else value
                 grad[k * grad_step + j] = value if live[j] != 0 else <floating>0.0
