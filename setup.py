@@ -11,7 +11,15 @@ from setuptools.command.build_ext import build_ext
 X86_64 = platform.machine().lower() in {"x86_64", "amd64"} and "ARCHFLAGS" not in os.environ
 
 # Never -ffast-math or -fassociative-math: they rewrite (x - n*hi) - n*lo and ruin the range reduction of exp.
-COMMON = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fwrapv", "-g0", "-Wno-maybe-uninitialized"]
+COMMON = [
+    "-O3",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+    "-fwrapv",
+    "-g0",
+    "-Wno-maybe-uninitialized",
+]
 BUILDS = {
     "base": ["-march=x86-64-v2"] if X86_64 else [],
     "v3": ["-march=x86-64-v3"],

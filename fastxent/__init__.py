@@ -1,11 +1,11 @@
 """Cross entropy for NumPy on the CPU: losses, gradients and Hessian diagonals in one pass."""
 
-from fastxent._isa import show_config
-from fastxent._threads import get_num_threads, set_num_threads
 from fastxent._activations import log_softmax, logsumexp, softmax
 from fastxent._clamped import clamped_cross_entropy, clamped_cross_entropy_grad
+from fastxent._isa import show_config
 from fastxent._sigmoid import sigmoid_cross_entropy, sigmoid_cross_entropy_grad, sigmoid_cross_entropy_grad_hess
 from fastxent._softmax import softmax_cross_entropy, softmax_cross_entropy_grad, softmax_cross_entropy_grad_hess
+from fastxent._threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 

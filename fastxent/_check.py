@@ -155,7 +155,9 @@ def per_sample(value: Any, name: str, shape: tuple[int, ...]) -> Array:
 def sample_weight_of(value: Any, shape: tuple[int, ...]) -> Array | None:
     if value is None:
         return None
-    check_range(real_array(value, "sample_weight"), "sample_weight", 0.0, LARGEST, "weights are finite and not negative")
+    check_range(
+        real_array(value, "sample_weight"), "sample_weight", 0.0, LARGEST, "weights are finite and not negative"
+    )
     return per_sample(value, "sample_weight", shape)
 
 

@@ -101,8 +101,10 @@ def direct_views(samples: Samples) -> Views | None:
         return None
     order, outer, inner = split
     return {
-        name: None if array is None else array.transpose(order + tuple(range(len(order), array.ndim))).reshape(
-            (outer, inner) + array.shape[len(order):]
+        name: None
+        if array is None
+        else array.transpose(order + tuple(range(len(order), array.ndim))).reshape(
+            (outer, inner) + array.shape[len(order) :]
         )
         for name, array in operands.items()
     }
@@ -111,11 +113,7 @@ def direct_views(samples: Samples) -> Views | None:
 def two_axes(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[tuple[int, ...], int, int] | None:
     """An order of the axes in which they merge, for all strides at once, into (outer, inner); and the two lengths."""
     axes = sorted((a for a in range(len(shape)) if shape[a] != 1), key=lambda a: -abs(strides[0][a]))
-    breaks = [
-        i
-        for i in range(1, len(axes))
-        if any(s[axes[i - 1]] != s[axes[i]] * shape[axes[i]] for s in strides)
-    ]
+    breaks = [i for i in range(1, len(axes)) if any(s[axes[i - 1]] != s[axes[i]] * shape[axes[i]] for s in strides)]
     if len(breaks) > 1:
         return None
     split = breaks[0] if breaks else 0
@@ -128,7 +126,11 @@ def choose_way(samples: Samples, views: Views) -> Way | None:
     """Row, panel or transposed panel for softmax; depends on shape, layout and dtype only. None: gather into scratch."""
     floats = [a for name in ("logits", *samples.write) if (a := views[name]) is not None and name != "losses"]
     _, inner, classes = floats[0].shape
-    contiguous_samples = inner >= PANEL_SAMPLES and classes < PANEL_LIMIT and all(a.strides[1] == a.itemsize for a in floats if a.shape[2] > 0)
+    contiguous_samples = (
+        inner >= PANEL_SAMPLES
+        and classes < PANEL_LIMIT
+        and all(a.strides[1] == a.itemsize for a in floats if a.shape[2] > 0)
+    )
     if contiguous_samples:
         return PANEL
     if classes <= PANEL_CLASSES:
@@ -148,11 +150,13 @@ def staged_blocks(samples: Samples, choose: Callable[[Samples, Views], Way | Non
     scratch: dict[str, Array] = {}
     for name, array in {**samples.read, **samples.write}.items():
         if array is not None:
-            tail = array.shape[len(samples.shape):]
-            scratch[name] = np.empty((1, min(rows, math.prod(samples.shape)), *tail), scratch_dtype(name, array, samples))
+            tail = array.shape[len(samples.shape) :]
+            scratch[name] = np.empty(
+                (1, min(rows, math.prod(samples.shape)), *tail), scratch_dtype(name, array, samples)
+            )
     for index, shape in blocks(samples.shape, rows):
         n = math.prod(shape)
-        views: Views = {name: None for name in (*samples.read, *samples.write)}
+        views: Views = dict.fromkeys((*samples.read, *samples.write))
         for name, space in scratch.items():
             views[name] = space[:, :n]
         for name, array in samples.read.items():

@@ -174,11 +174,11 @@ class ClassProblem:
         others = None
         if weight is not None and labels is not None and self.smoothing:
             others = sum_of_others(weight)
-        return Target(
-            self.classes, operand(labels), operand(matrix), weight, others, self.smoothing, self.ignore
-        )
+        return Target(self.classes, operand(labels), operand(matrix), weight, others, self.smoothing, self.ignore)
 
-    def run(self, name: str, extra: tuple[Any, ...], choose: Callable[[Samples, Views], int | None], views: Views) -> tuple[float, int]:
+    def run(
+        self, name: str, extra: tuple[Any, ...], choose: Callable[[Samples, Views], int | None], views: Views
+    ) -> tuple[float, int]:
         """Run one kernel; ``extra`` stands between the scale and the outputs in its arguments."""
         read: Views = {
             "logits": last(self.logits, self.axis),

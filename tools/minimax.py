@@ -59,7 +59,9 @@ def rounded_fit(
     fixed: list[mpf] = []
     for free in range(len(powers), 0, -1):
         done = list(zip(fixed, powers[free:], strict=True))
-        free_part = remez(lambda r, done=done: target(r) - sum(c * r**p for c, p in done), powers[:free], weight, low, high)
+        free_part = remez(
+            lambda r, done=done: target(r) - sum(c * r**p for c, p in done), powers[:free], weight, low, high
+        )
         fixed.insert(0, to_dtype(free_part[-1], dtype))
     return fixed
 
@@ -72,14 +74,18 @@ def to_dtype(value: mpf, dtype: type) -> mpf:
     return rounded
 
 
-def show(name: str, target: Function, powers: Sequence[int], weight: Function, low: mpf, high: mpf, dtype: type) -> None:
+def show(
+    name: str, target: Function, powers: Sequence[int], weight: Function, low: mpf, high: mpf, dtype: type
+) -> None:
     """Print one function's coefficients, lowest power first."""
     coefficients = rounded_fit(target, powers, weight, low, high, dtype)
     grid = linspace(low, high, 5001)
     worst = max(
         abs(weight(r) * (sum(c * r**p for c, p in zip(coefficients, powers, strict=True)) - target(r))) for r in grid
     )
-    print(f"{name}, {np.dtype(dtype).name}, powers {powers[0]} to {powers[-1]}: {float(worst / np.finfo(dtype).eps):.3f} ulp")
+    print(
+        f"{name}, {np.dtype(dtype).name}, powers {powers[0]} to {powers[-1]}: {float(worst / np.finfo(dtype).eps):.3f} ulp"
+    )
     for power, coefficient in zip(powers, coefficients, strict=True):
         print(f"    {power:3d}  {np.format_float_scientific(dtype(coefficient), unique=True)}")
 
@@ -98,7 +104,13 @@ def main() -> None:
         show("exp", lambda r: exp(r) - 1 - r, range(2, degree + 1), lambda r: exp(-r), -half, half, dtype)
     # log(1+f) = f - f^2/2 + f^3 q(f) on [-1/4, 1/2], relative error (f stands in for the result near 0)
     show(
-        "log", lambda f: log(1 + f) - f + f * f / 2, range(3, 11), lambda f: 1 / f if f else mpf(0), low, high, np.float32
+        "log",
+        lambda f: log(1 + f) - f + f * f / 2,
+        range(3, 11),
+        lambda f: 1 / f if f else mpf(0),
+        low,
+        high,
+        np.float32,
     )
     # log(1+f) = 2s + s R(s^2), s = f/(2+f), on s^2 in [0, 1/25]; the error of R counts as a part of 2
     show("log", atanh_tail, range(1, 8), lambda z: mpf(0.5), mpf(0), mpf(0.04), np.float64)

@@ -1,4 +1,21 @@
+from cpython.pythread cimport PyThread_type_lock
+
+
 cdef class Job:
-    cdef Py_ssize_t next, n_blocks
-    cdef Py_ssize_t draw(self) noexcept nogil
-    cdef void finish(self) noexcept nogil
+    cdef Py_ssize_t n_blocks
+    cdef Py_ssize_t next                # number of the next block; n_blocks or more: none is left
+    cdef Py_ssize_t finished            # full at n_blocks
+    cdef Py_ssize_t wanted              # helpers still to be invited
+    cdef PyThread_type_lock full        # held until the last block is finished; NULL without helpers
+    cdef unsigned long caller           # the thread that looks for signals
+    cdef Py_ssize_t own                 # blocks that it drew itself
+    cdef long long look                 # when it looks next
+    cdef object work                    # (kernel, args) for helpers; None once the call is over
+    cdef object error
+    cpdef Py_ssize_t draw(self) noexcept nogil
+    cpdef void finish(self) noexcept nogil
+    cpdef void stop(self) noexcept nogil
+    cdef void count(self, Py_ssize_t n) noexcept nogil
+    cdef void wait(self) noexcept nogil
+    cdef void look_for_signals(self) noexcept nogil
+    cdef void fail(self, error) noexcept

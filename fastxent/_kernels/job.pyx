@@ -1,11 +1,146 @@
+"""The blocks of one call: who may draw the next one, and when the last one is finished.
+
+A kernel is called as ``kernel(*args, job)``, by the caller and by any helpers at the same time. It draws block numbers
+until there are none, and finishes each block that it drew, whatever happens. The call is over when all blocks are
+finished, not when all helpers are back: one that comes late draws nothing, so nobody waits for it.
+"""
+
+from time import perf_counter_ns
+
+cimport cython
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.pythread cimport (
+    WAIT_LOCK, PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock,
+)
+
+from fastxent._kernels.atomic cimport add, exchange, milliseconds, pause
+
+cdef extern from "Python.h":
+    unsigned long PyThread_get_thread_ident() nogil
+    bint Py_IsInitialized() nogil
+
+cdef enum:
+    PATIENCE = 400       # pauses (about 20 microseconds) before the caller sleeps until the last block is finished
+    LOOK_EVERY = 50      # milliseconds between two looks for signals ...
+    LOOK_SHARE = 20      # ... or this many times what a look takes, where another thread is slow to let go of the GIL
+
+
+@cython.final
+@cython.freelist(8)
 cdef class Job:
-    def __init__(self, Py_ssize_t n_blocks):
+    """Job(n_blocks, n_helpers=0): blocks 0 to n_blocks - 1, for the calling thread and up to n_helpers others."""
+
+    def __cinit__(self, Py_ssize_t n_blocks, Py_ssize_t n_helpers=0):
         self.n_blocks = n_blocks
-        self.next = 0
-    cdef Py_ssize_t draw(self) noexcept nogil:
-        if self.next >= self.n_blocks:
+        self.wanted = n_helpers
+        self.caller = PyThread_get_thread_ident()
+        self.look = milliseconds() + LOOK_EVERY
+        if n_helpers > 0:
+            self.full = PyThread_allocate_lock()
+            if self.full == NULL:
+                raise MemoryError("no lock for the job")
+            PyThread_acquire_lock(self.full, WAIT_LOCK)
+
+    def __dealloc__(self):
+        if self.full != NULL:
+            PyThread_free_lock(self.full)
+
+    cpdef Py_ssize_t draw(self) noexcept nogil:
+        """The number of a block that is now this thread's to compute, or -1: none is left, or the job was stopped."""
+        cdef bint calling = PyThread_get_thread_ident() == self.caller
+        cdef Py_ssize_t number
+        if calling and milliseconds() >= self.look:
+            self.look_for_signals()
+        number = add(&self.next, 1)
+        if number >= self.n_blocks:
             return -1
-        self.next += 1
-        return self.next - 1
-    cdef void finish(self) noexcept nogil:
-        pass
+        if calling:
+            self.own += 1
+        return number
+
+    cpdef void finish(self) noexcept nogil:
+        """One drawn block is finished."""
+        self.count(1)
+
+    cpdef void stop(self) noexcept nogil:
+        """No block is drawn from now on; those not drawn count as finished."""
+        cdef Py_ssize_t left = self.n_blocks - exchange(&self.next, self.n_blocks)
+        if left > 0:
+            self.count(left)
+
+    def invite(self):
+        """Whether one more helper is of use; counts it as invited."""
+        return self.next < self.n_blocks and add(&self.wanted, -1) > 0
+
+    def run(self, kernel, tuple args not None, offer=None):
+        """Compute all blocks, with the helpers that ``offer(self)`` finds; then no thread touches the arrays any more.
+
+        Returns the nanoseconds that this took longer than without helpers, going by the blocks that the caller computed
+        itself; less than 0 if they helped. One compiled function, since a KeyboardInterrupt may come between any two
+        steps of a Python function: here it comes out of ``offer`` or ``kernel``, and blocks that run are waited for.
+        """
+        cdef long long start = 0, ready = 0, done = 0
+        try:
+            if offer is not None:
+                start = perf_counter_ns()
+                self.work = (kernel, args)
+                offer(self)
+                ready = perf_counter_ns()
+            kernel(*args, self)
+        except BaseException as error:
+            self.fail(error)
+        if offer is not None:
+            done = perf_counter_ns()
+            with nogil:
+                self.wait()
+            self.work = None
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        if offer is None or self.own == 0:
+            return 0
+        return perf_counter_ns() - start - (done - ready) * self.n_blocks // self.own
+
+    def help(self):
+        """What a helper does: compute blocks as long as there are any. Never raises: the caller does."""
+        work = self.work
+        if work is None:
+            return
+        try:
+            work[0](*work[1], self)
+        except BaseException as error:
+            self.fail(error)
+
+    cdef void count(self, Py_ssize_t n) noexcept nogil:
+        """Add finished blocks; the last one wakes the caller."""
+        if add(&self.finished, n) + n == self.n_blocks and self.full != NULL:
+            PyThread_release_lock(self.full)
+
+    cdef void wait(self) noexcept nogil:
+        """Return when all blocks are finished."""
+        cdef int _
+        for _ in range(PATIENCE):
+            if add(&self.finished, 0) == self.n_blocks:
+                return
+            pause()
+        PyThread_acquire_lock(self.full, WAIT_LOCK)
+
+    cdef void look_for_signals(self) noexcept nogil:
+        """Let Python run its signal handlers: Ctrl-C raises KeyboardInterrupt. It does so in the main thread only."""
+        cdef long long start = milliseconds(), end
+        if not Py_IsInitialized():       # the interpreter is on its way out and would never give the GIL
+            return
+        with gil:
+            try:
+                PyErr_CheckSignals()
+            except BaseException as error:
+                self.fail(error)
+        end = milliseconds()
+        self.look = end + max(<long long>LOOK_EVERY, LOOK_SHARE * (end - start))
+
+    cdef void fail(self, error) noexcept:
+        """Stop the job; its first error is what the caller raises."""
+        with cython.critical_section(self):
+            if self.error is None:
+                self.error = error
+        self.stop()

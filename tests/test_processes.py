@@ -1,0 +1,176 @@
+"""Threads and processes: forks, pools of processes, the end of the interpreter, Ctrl-C."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import joblib
+import numpy as np
+import pytest
+
+import fastxent
+from fastxent import _threads
+
+FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+# Python 3.12 and later warn of any fork in a process with threads; that it is safe here is what the tests show.
+FORK_WARNING = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+START = [
+    pytest.param("fork", marks=[FORKS, FORK_WARNING]),
+    pytest.param("forkserver", marks=FORKS),
+    "spawn",
+]
+
+
+PRELUDE = """
+import atexit, os, signal, threading, time
+import numpy as np
+import fastxent as fx
+
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(2000, 1000)), rng.integers(0, 1000, 2000)
+
+def interrupt():
+    time.sleep(0.3)
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+@pytest.fixture(scope="module")
+def arguments():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(2000, 1000)).astype(np.float32), rng.integers(0, 1000, 2000)
+
+
+def call(x, y):
+    loss, grad = fastxent.softmax_cross_entropy_grad(x, y, n_threads=3)
+    return loss, grad.tobytes()
+
+
+def run_script(script):
+    """Standard output of a Python script of its own, which must end without an error and without a word on stderr."""
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@FORKS
+@FORK_WARNING
+def test_a_fork_after_a_threaded_call_has_a_pool_of_its_own(arguments):
+    expected = call(*arguments)
+    parent = _threads.pool
+    with parent.growing:  # what a thread that the child does not have may hold
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                right = call(*arguments) == expected and _threads.pool is not parent and _threads.pool.size == 2
+                status = 0 if right else 2
+            finally:
+                os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert call(*arguments) == expected
+
+
+@pytest.mark.parametrize("method", START)
+def test_processes_of_every_kind_compute_the_same(method, arguments):
+    expected = call(*arguments)
+    with ProcessPoolExecutor(2, multiprocessing.get_context(method)) as executor:
+        assert set(executor.map(call, *zip(*[arguments] * 4, strict=True))) == {expected}
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_joblib_workers_compute_the_same(backend, arguments):
+    expected = fastxent.softmax_cross_entropy(*arguments)
+    task = joblib.delayed(fastxent.softmax_cross_entropy)
+    results = joblib.Parallel(n_jobs=2, backend=backend)(task(*arguments) for _ in range(4))
+    assert set(results) == {expected}
+
+
+def test_a_joblib_worker_uses_its_share_of_the_processors():
+    with joblib.parallel_config("loky", inner_max_num_threads=3):
+        assert joblib.Parallel(n_jobs=2)([joblib.delayed(fastxent.get_num_threads)()]) == [3]
+
+
+def test_many_threads_compute_the_same(arguments):
+    expected = call(*arguments)
+    with ThreadPoolExecutor(8) as executor:
+        assert set(executor.map(lambda _: call(*arguments), range(40))) == {expected}
+
+
+def test_a_call_at_exit_works_and_idle_threads_do_not_hold_up_the_end():
+    script = """
+        loss = fx.softmax_cross_entropy(x, y, n_threads=3)
+        atexit.register(lambda: print(fx.softmax_cross_entropy(x, y, n_threads=5) == loss))
+    """
+    assert run_script(script) == "True\n"
+
+
+def test_the_first_call_may_be_at_exit():
+    assert run_script("atexit.register(lambda: print(fx.softmax_cross_entropy(x, y, n_threads=3) > 0))") == "True\n"
+
+
+def test_a_call_in_a_daemon_thread_does_not_hold_up_the_end():
+    script = """
+        started = threading.Event()
+        def work():
+            while True:
+                fx.softmax_cross_entropy(x, y, n_threads=3)
+                started.set()
+        threading.Thread(target=work, daemon=True).start()
+        started.wait()
+        print("end")
+    """
+    assert run_script(script) == "end\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signal to send to oneself")
+class TestCtrlC:
+    @pytest.mark.parametrize("n_threads", [1, 3])
+    def test_it_ends_one_call_that_would_take_minutes(self, n_threads):
+        script = f"""
+            rows, labels = np.broadcast_to(x[:1], (10**9, 1000)), np.broadcast_to(y[:1], 10**9)
+            try:
+                threading.Thread(target=interrupt).start()
+                fx.softmax_cross_entropy(rows, labels, n_threads={n_threads})
+            except KeyboardInterrupt:
+                print("interrupted")
+        """
+        assert run_script(script) == "interrupted\n"
+
+    @pytest.mark.parametrize("n_threads", [1, 3])
+    def test_no_thread_writes_afterwards(self, n_threads):
+        script = f"""
+            out = np.ones_like(x)
+            try:
+                threading.Thread(target=interrupt).start()
+                while True:
+                    fx.softmax_cross_entropy_grad(x, y, out=out, n_threads={n_threads})
+            except KeyboardInterrupt:
+                out[...] = 0
+                time.sleep(0.1)
+                print(np.count_nonzero(out))
+                print(fx.softmax_cross_entropy_grad(x, y, out=out, n_threads={n_threads})[0] > 0)
+        """
+        assert run_script(script) == "0\nTrue\n"
+
+    def test_a_handler_that_raises_nothing_may_call_fastxent_itself(self):
+        script = """
+            losses = []
+            def handler(*_):
+                losses.append(fx.softmax_cross_entropy(x, y, n_threads=3))
+            signal.signal(signal.SIGALRM, handler)
+            signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+            while len(losses) < 20:
+                losses.append(fx.softmax_cross_entropy(x, y, n_threads=3))
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            print(len(set(losses)))
+        """
+        assert run_script(script) == "1\n"

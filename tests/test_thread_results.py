@@ -1,0 +1,64 @@
+"""The public functions give the same bits for any number of threads, beside whatever else runs."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from fastxent import _threads
+from fastxent._layout import BLOCK
+from tests.layouts import byte_swapped
+from tests.problem import problem
+from tests.table import FUNCTIONS
+
+MANY = 8 * _threads.BLOCKS_EACH  # blocks, enough for eight threads
+
+LAYOUTS = {
+    "rows": ((MANY * BLOCK // 1000, 1000), -1, np.asarray),
+    "transposed panels": ((MANY * BLOCK // 8, 7), -1, np.asarray),
+    "panels": ((8, 5, MANY * BLOCK // 40), 1, np.asarray),
+    "Fortran order": ((MANY * BLOCK // 10, 10), -1, np.asfortranarray),
+    "swapped bytes": ((MANY * BLOCK // 1000, 1000), -1, byte_swapped),
+}
+
+
+@pytest.fixture(autouse=True)
+def never_resting(monkeypatch):
+    """Helpers that come late on a busy machine are invited to the next call all the same."""
+    monkeypatch.setattr(_threads, "REST", 0)
+    _threads.pool.rests_until = 0
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("which", [0, -1], ids=["plain", "all options"])
+@pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+def test_the_result_has_the_same_bits_for_any_number_of_threads(f, which, layout, rng):
+    shape, axis, arrange = LAYOUTS[layout]
+    p = problem(f, rng, shape, axis, np.float32, f.option_sets[which])
+    p = p.change(x=arrange(p.x))
+    results = [p.run(n_threads=n) for n in (1, 2, 8)]
+    for name, value in results[0].items():
+        assert all(np.asarray(result[name]).tobytes() == np.asarray(value).tobytes() for result in results), name
+
+
+def test_results_are_right_beside_a_busy_python_thread_and_many_callers(rng):
+    f = FUNCTIONS[1]
+    p = problem(f, rng, (MANY * BLOCK // 1000, 1000), dtype=np.float32)
+    alone = p.run(n_threads=1)
+    over = threading.Event()
+
+    def spin():
+        while not over.is_set():
+            pass
+
+    busy = threading.Thread(target=spin)
+    busy.start()
+    try:
+        with ThreadPoolExecutor(4) as executor:
+            results = list(executor.map(lambda _: p.run(n_threads=3), range(12)))
+    finally:
+        over.set()
+        busy.join()
+    assert {result["loss"] for result in results} == {alone["loss"]}
+    assert all((result["grad"] == alone["grad"]).all() for result in results)
