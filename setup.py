@@ -1,4 +1,4 @@
-"""The table of extension modules: one kernel source, built once per x86-64 level. Everything else is in pyproject.toml."""
+"""The table of extension modules: one kernel source, built once per x86-64 level. The rest is in pyproject.toml."""
 
 import os
 import platform
@@ -39,10 +39,12 @@ class BuildKernels(build_ext):
     """Gives each module the flags of its build in the compiler's own dialect, and builds them side by side."""
 
     def finalize_options(self) -> None:
+        """Compile on all processors, unless told how many."""
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
 
     def build_extension(self, ext: Extension) -> None:
+        """Compile one module with its flags."""
         if self.compiler.compiler_type == "msvc":
             ext.extra_compile_args = ["/O2", "/fp:precise"]
         else:
@@ -51,7 +53,7 @@ class BuildKernels(build_ext):
 
 
 def extensions() -> list[Extension]:
-    """cpu, job, operand and target at the compiler's baseline; the kernels once per level where the compiler speaks GCC's flags."""
+    """The helpers at the compiler's baseline; the kernels once per level where the compiler knows GCC's flags."""
     names = ["cpu", "job", "operand", "target", "base"]
     if X86_64 and sys.platform != "win32":
         names += ["v3", "v4"]

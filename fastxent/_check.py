@@ -106,7 +106,7 @@ def n_threads_of(value: Any) -> int | None:
 
 
 def split_target(target: ArrayLike, shape: tuple[int, ...], axis: int, name: str) -> tuple[Array | None, Array | None]:
-    """(labels, None) where the shape is that of ``name`` without the class axis, (None, distribution) where it is the same."""
+    """(labels, None) for the shape of ``name`` without its class axis, (None, distribution) for the whole shape."""
     array = real_array(target, "target")
     rows = shape[:axis] + shape[axis + 1 :]
     if array.shape == shape:
@@ -207,7 +207,8 @@ def grad_output_of(value: Any, reduction: str, shape: tuple[int, ...]) -> tuple[
         return float(array), None
     if reduction != "none":
         raise ValueError(
-            f'grad_output has shape {array.shape}, but with reduction="{reduction}" the loss is one number: expected a scalar'
+            f'grad_output has shape {array.shape}, but with reduction="{reduction}" the loss is one number: '
+            "expected a scalar"
         )
     if array.shape != shape:
         raise ValueError(f"grad_output has shape {array.shape}, but the losses have shape {shape}")
@@ -215,7 +216,7 @@ def grad_output_of(value: Any, reduction: str, shape: tuple[int, ...]) -> tuple[
 
 
 def output_of(out: Any, name: str, logits: Array, others: dict[str, Any]) -> Array | None:
-    """A given output: writeable, native float32 or float64, of the logits' shape, and overlapping nothing but the logits exactly."""
+    """A given output: writeable native floats of the logits' shape that overlap nothing, or exactly the logits."""
     if out is None:
         return None
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):

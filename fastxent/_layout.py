@@ -1,8 +1,8 @@
-"""From arrays of any rank, order and dtype to the (outer, inner, classes) grid of the kernels: direct views, or blocks in scratch.
+"""From arrays of any rank, order and dtype to the kernels' (outer, inner, classes) grid: views, or scratch blocks.
 
-The class axis comes last here, behind the axes of the samples. Where the samples' axes merge into two (outer, inner) for all
-operands at once and every dtype is one that the kernels read, the kernels work on the caller's memory; otherwise the operands are
-copied block by block into small scratch arrays and the results back, never as a whole.
+The class axis comes last here, behind the axes of the samples. Where the samples' axes merge into two (outer, inner)
+for all operands at once and every dtype is one that the kernels read, the kernels work on the caller's memory;
+otherwise the operands are copied block by block into small scratch arrays and the results back, never as a whole.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PANEL_CLASSES = 64
 PANEL_SAMPLES = 16
 # A panel's lanes compare classes as floats, which are exact below this.
 PANEL_LIMIT = 2**24
-# Elements of one block: large enough that drawing it costs nothing, small enough for the level-2 cache and for even shares.
+# Elements of one block: so many that drawing it costs nothing, few enough for the level-2 cache and for even shares.
 BLOCK = 32768
 
 READABLE = frozenset(np.dtype(code) for code in "?bhilqBHILQfd")
@@ -104,7 +104,7 @@ def direct_views(samples: Samples) -> Views | None:
         name: None
         if array is None
         else array.transpose(order + tuple(range(len(order), array.ndim))).reshape(
-            (outer, inner) + array.shape[len(order) :]
+            (outer, inner, *array.shape[len(order) :])
         )
         for name, array in operands.items()
     }
@@ -123,7 +123,7 @@ def two_axes(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[tu
 
 
 def choose_way(samples: Samples, views: Views) -> Way | None:
-    """Row, panel or transposed panel for softmax; depends on shape, layout and dtype only. None: gather into scratch."""
+    """Row, panel or transposed panel for softmax, by shape, layout and dtype only. None: gather into scratch."""
     floats = [a for name in ("logits", *samples.write) if (a := views[name]) is not None and name != "losses"]
     _, inner, classes = floats[0].shape
     contiguous_samples = (
@@ -145,7 +145,7 @@ def choose_elementwise(samples: Samples, views: Views) -> Way:
 
 
 def staged_blocks(samples: Samples, choose: Callable[[Samples, Views], Way | None]) -> Iterator[tuple[Way, Views]]:
-    """Blocks of samples copied into contiguous scratch; what the kernel wrote is copied back when the next block is asked for."""
+    """Blocks of samples in contiguous scratch; asking for the next block copies back what the kernel wrote."""
     rows = max(1, BLOCK // max(1, samples.classes))
     scratch: dict[str, Array] = {}
     for name, array in {**samples.read, **samples.write}.items():
@@ -172,7 +172,7 @@ def staged_blocks(samples: Samples, choose: Callable[[Samples, Views], Way | Non
 
 
 def scratch_dtype(name: str, array: Array, samples: Samples) -> np.dtype[Any]:
-    """The computation's dtype for what is computed; for other inputs their own, or float64 where kernels cannot read it."""
+    """The computation's dtype for what is computed; other inputs keep theirs, or float64 if kernels cannot read that."""
     if name == "logits" or name in samples.write:
         return samples.dtype
     native = array.dtype.newbyteorder("=")

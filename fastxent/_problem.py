@@ -1,4 +1,4 @@
-"""What every loss call has in common: bind the target, find the mean's denominator, run the kernel, hand back loss and outputs."""
+"""What all loss calls share: bind the target, find the mean's denominator, run the kernel, return loss and outputs."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ class ClassProblem:
 
 
 def sum_of_others(weight: Array) -> Array:
-    """For each class the sum of the other classes' weights: what lies before it plus what lies behind, no difference."""
+    """For each class the sum of the other classes' weights: those before plus those behind it, nothing subtracted."""
     before = np.zeros(len(weight), np.longdouble)
     behind = np.zeros(len(weight), np.longdouble)
     np.cumsum(weight[:-1], dtype=np.longdouble, out=before[1:])

@@ -150,7 +150,7 @@ def softmax_cross_entropy(
     if is_plain(axis, reduction, label_smoothing, z_loss) and (
         class_weight is sample_weight is ignore_index is infogain is n_threads is None
     ):
-        result = kernels.quick_softmax(logits, target, None, False)
+        result: tuple[float, None] | None = kernels.quick_softmax(logits, target, None, False)
         if result is not None:
             return result[0]
     return solve(
@@ -260,7 +260,7 @@ def softmax_cross_entropy_grad(
     if is_plain(axis, reduction, label_smoothing, z_loss) and (
         class_weight is sample_weight is ignore_index is infogain is n_threads is grad_output is None
     ):
-        result = kernels.quick_softmax(logits, target, out, True)
+        result: tuple[float, Array] | None = kernels.quick_softmax(logits, target, out, True)
         if result is not None:
             return result
     return solve(

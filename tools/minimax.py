@@ -2,9 +2,10 @@
 
     python tools/minimax.py
 
-prints, for each function and dtype, the coefficients that minimise the largest weighted error over the reduced argument (Remez's
-exchange algorithm; Muller, Elementary Functions, 3rd ed., section 3.6), rounded to the dtype from the highest power down: after each
-rounding the remaining coefficients are fitted again. The last column is the largest error in units of the last place (ulp of 1).
+prints, for each function and dtype, the coefficients that minimise the largest weighted error over the reduced argument
+(Remez's exchange algorithm; Muller, Elementary Functions, 3rd ed., section 3.6), rounded to the dtype from the highest
+power down: after each rounding the remaining coefficients are fitted again. The heading gives the largest error in
+units of the last place (ulp of 1).
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ Function = Callable[[mpf], mpf]
 
 
 def remez(target: Function, powers: Sequence[int], weight: Function, low: mpf, high: mpf) -> list[mpf]:
-    """Coefficients of ``sum_j c_j r**powers[j]`` with the least maximum of ``|weight * (sum - target)|`` on [low, high]."""
+    """Coefficients of ``sum_j c_j r**powers[j]`` with the least ``max |weight * (sum - target)|`` on [low, high]."""
     n_points = len(powers) + 1
     # neither the first points nor the grid may hold 0, where every power vanishes
     points = [(low + high) / 2 - (high - low) / 2 * cos(pi * i / len(powers)) for i in range(n_points)]
@@ -70,8 +71,7 @@ def to_dtype(value: mpf, dtype: type) -> mpf:
     """``value`` rounded once to ``dtype``."""
     precision = np.finfo(dtype).nmant + 1
     with mp.workprec(precision):
-        rounded = +value
-    return rounded
+        return +value
 
 
 def show(
@@ -84,7 +84,8 @@ def show(
         abs(weight(r) * (sum(c * r**p for c, p in zip(coefficients, powers, strict=True)) - target(r))) for r in grid
     )
     print(
-        f"{name}, {np.dtype(dtype).name}, powers {powers[0]} to {powers[-1]}: {float(worst / np.finfo(dtype).eps):.3f} ulp"
+        f"{name}, {np.dtype(dtype).name}, powers {powers[0]} to {powers[-1]}: "
+        f"{float(worst / np.finfo(dtype).eps):.3f} ulp"
     )
     for power, coefficient in zip(powers, coefficients, strict=True):
         print(f"    {power:3d}  {np.format_float_scientific(dtype(coefficient), unique=True)}")
@@ -97,6 +98,7 @@ def atanh_tail(z: mpf) -> mpf:
 
 
 def main() -> None:
+    """Print all coefficients, and the two parts of log(2)."""
     half = log(mpf(2)) / 2
     low, high = mpf(-0.25), mpf(0.5)
     for dtype, degree in ((np.float32, 6), (np.float64, 12)):

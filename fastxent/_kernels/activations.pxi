@@ -49,7 +49,8 @@ cdef inline void activation_row(
 
 
 cdef inline void activation_panel(
-    Activation name, const floating* x, Py_ssize_t step, Py_ssize_t C, Py_ssize_t lanes, floating* out, Py_ssize_t out_step
+    Activation name, const floating* x, Py_ssize_t step, Py_ssize_t C, Py_ssize_t lanes, floating* out,
+    Py_ssize_t out_step
 ) noexcept nogil:
     cdef floating m[LANES]
     cdef floating ties[LANES]

@@ -1,4 +1,4 @@
-# Passes over the small inputs before anything is written: how many values are out of range, and the denominator of the mean.
+# Passes over the small inputs before anything is written: the number of values out of range, the mean's denominator.
 
 from cython cimport floating
 from libc.stdint cimport int64_t
@@ -11,7 +11,7 @@ from fastxent._kernels.target cimport Scaling, Target, own_weight, read_samples
 
 
 def count_outside(Operand values not None, Py_ssize_t n, double low, double high, object ignore):
-    """How many of the n values at (0, 0), (0, 1), ... are not in [low, high] (nan is in no interval) and not `ignore`."""
+    """How many of the n values at (0, 0), (0, 1), ... are outside [low, high] (nan always is) and not `ignore`."""
     cdef double block[256]
     cdef double ignored = 0.0 if ignore is None else ignore
     cdef bint has_ignore = ignore is not None

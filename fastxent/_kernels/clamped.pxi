@@ -2,8 +2,8 @@
 #
 #     loss = -sum_k t_k log(max(q_k, eps))          grad_k = -t_k / max(q_k, eps), 0 where t_k = 0
 #
-# The gradient keeps its value inside the clamp: it must push a vanished probability back up. A class index without smoothing reads
-# and writes one class of each sample, so a loss alone is a gather.
+# The gradient keeps its value inside the clamp: it must push a vanished probability back up. A class index without
+# smoothing reads and writes one class of each sample, so a loss alone is a gather.
 
 from cython cimport floating
 from libc.stdint cimport int64_t

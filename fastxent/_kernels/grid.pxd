@@ -1,4 +1,4 @@
-"""Where the samples are: the (outer, inner) grid, cut into the fixed blocks that threads draw, and the steps between elements."""
+"""Where the samples are: the (outer, inner) grid, the fixed blocks that threads draw, the steps between elements."""
 
 from cython cimport floating
 

@@ -143,7 +143,8 @@ cdef inline void times(const View* factor, Py_ssize_t o, Py_ssize_t i, Py_ssize_
         return
     for start in range((n + LANES - 1) // LANES):
         load(
-            at(factor, o, i + start * LANES), factor.kind, factor.inner, min(<Py_ssize_t>LANES, n - start * LANES), factors
+            at(factor, o, i + start * LANES), factor.kind, factor.inner, min(<Py_ssize_t>LANES, n - start * LANES),
+            factors
         )
         for j in range(min(<Py_ssize_t>LANES, n - start * LANES)):
             values[start * LANES + j] *= factors[j]

@@ -1,7 +1,8 @@
-"""Samples side by side, one lane each: every step is elementwise across lanes, so nothing is reduced and log1p vectorises too.
+"""Samples side by side, one lane each: every step is elementwise across lanes, so no reduction; log1p vectorises too.
 
-A panel is given by its first element and the distance `step` (in elements) from one class to the next; its lanes are contiguous.
-It lies either in the caller's array (class axis not last) or, transposed, in a small buffer on the stack (few classes, axis last).
+A panel is given by its first element and the distance `step` (in elements) from one class to the next; its lanes are
+contiguous. It lies either in the caller's array (class axis not last) or, transposed, in a small buffer on the stack
+(few classes, axis last).
 """
 
 from cython cimport floating
@@ -18,7 +19,7 @@ cdef inline void exp_group(
     const floating* x, Py_ssize_t step, Py_ssize_t n, Py_ssize_t lanes, const floating* m,
     floating* e, Py_ssize_t e_step, floating* high, floating* low, floating* ties
 ) noexcept nogil:
-    """exp_lanes for n <= GROUP classes. In three passes, since a loop that does one thing keeps its numbers in registers."""
+    """exp_lanes for n <= GROUP classes. Three passes: a loop that does one thing keeps its numbers in registers."""
     cdef floating value[GROUP * LANES]
     cdef floating part[LANES]
     cdef floating one
@@ -52,7 +53,7 @@ cdef inline void exp_lanes(
     floating* low,           # out  (lanes,)
     floating* ties,          # out  (lanes,) += the number of e = 1
 ) noexcept nogil:
-    """e_k = exp(x_k - m). A maximum's e is 1; another e that rounds to 1 counts as a tie too, which is the same number."""
+    """e_k = exp(x_k - m). A maximum's e is 1; any other e that rounds to 1 counts as a tie too: the same number."""
     cdef Py_ssize_t group
     for group in range(C // GROUP):
         if e != NULL:

@@ -1,7 +1,6 @@
 # The plainest call without the Python layer: small, two-dimensional, C-contiguous, class indices, mean, no options.
 #
-# It decides nothing but whether a call is that plain; every other one, and every one that is to raise, goes the long way and gives
-# the same bits there.
+# It only decides whether a call is that plain; any other, and any that must raise, goes the long way to the same bits.
 
 import numpy
 

@@ -1,7 +1,7 @@
-"""exp, log and log1p of one float or double, written so that a loop over them vectorises on every level: no branch, no table, no call.
+"""exp, log and log1p of one float or double. No branch, table or call, so a loop over them vectorises on every level.
 
-The range reductions are the classical ones (Muller, Elementary Functions, 3rd ed., chapter 11); the polynomials' coefficients are
-printed by tools/minimax.py. This is the only file that knows bits.
+The range reductions are the classical ones (Muller, Elementary Functions, 3rd ed., chapter 11); tools/minimax.py prints
+the polynomials' coefficients. This is the only file that knows bits.
 """
 
 from cython cimport floating
@@ -41,7 +41,8 @@ cdef inline floating exp(floating x) noexcept nogil:
 cdef inline floating exp_difference(floating x, floating m) noexcept nogil:
     """exp(x - m) for x <= m, within 1 ulp of the real number; an x - m that overflows counts as -inf.
 
-    The rounding of x - m alone would cost |x - m| / 2 ulp. What it cut off is exact (Knuth, TAOCP 2, section 4.2.2, theorem B).
+    The rounding of x - m alone would cost |x - m| / 2 ulp. What it cut off is exact (Knuth, TAOCP 2, section 4.2.2,
+    theorem B).
     """
     cdef floating difference = x - m
     cdef floating shadow = difference - x
@@ -51,9 +52,10 @@ cdef inline floating exp_difference(floating x, floating m) noexcept nogil:
 cdef inline floating exp_sum(floating x, floating rest) noexcept nogil:
     """exp(x + rest) for x <= 0 and a rest far below it.
 
-    x = n log 2 + r with |r| <= log(2)/2, exp(x) = 2^n (1 + r + r^2 q(r)). Adding `magic` rounds x / log 2 to the integer n and
-    leaves n + bias in the low bits, which a shift moves into the exponent: no rounding instruction, no conversion. x - n hi is
-    exact, and n lo (with the rest) joins the small r^2 q(r), so that only the last two additions round.
+    x = n log 2 + r with |r| <= log(2)/2, exp(x) = 2^n (1 + r + r^2 q(r)). Adding `magic` rounds x / log 2 to the
+    integer n and leaves n + bias in the low bits, which a shift moves into the exponent: no rounding instruction, no
+    conversion. x - n hi is exact, and n lo (with the rest) joins the small r^2 q(r), so that only the last two
+    additions round.
     """
     cdef floating t, n, high, low, r, q, power
     if floating is float:
@@ -119,11 +121,13 @@ cdef inline floating log_reduced(floating f, floating k) noexcept nogil:
         q = q * square + 2.857142939529233e-01
         q = q * square + 3.9999999996161656e-01
         q = q * square + 6.666666666667271e-01
-        return k * 0.6931471805601177 + (f - (half_square - (s * (half_square + q * square) + k * -1.7239444525614835e-13)))
+        return k * 0.6931471805601177 + (
+            f - (half_square - (s * (half_square + q * square) + k * -1.7239444525614835e-13))
+        )
 
 
 cdef inline floating log(floating x) noexcept nogil:
-    """log(x) for x >= 0, subnormal numbers included, within 1 ulp (float64: 1.5); -inf at 0, inf at inf, nan for nan."""
+    """log(x) for x >= 0, subnormals included, within 1 ulp (float64: 1.5); -inf at 0, inf at inf, nan for nan."""
     cdef floating f, k, normal, result
     cdef int32_t n32
     cdef int64_t n64
@@ -140,7 +144,8 @@ cdef inline floating log(floating x) noexcept nogil:
         normal = x * 18014398509481984.0 if x < 2.2250738585072014e-308 else x
         n64 = from_exponent_d(bits_d(normal) - 0x3FE8000000000000LL + 0x3FF0000000000000LL) - 1023
         f = as_double(bits_d(normal) - to_exponent_d(n64)) - 1.0
-        k = as_double(n64 + 0x4338000000000000LL) - 6755399441055744.0  # 1.5 * 2^52: an integer becomes a double by its bits
+        # 1.5 * 2^52: an integer becomes a double by its bits
+        k = as_double(n64 + 0x4338000000000000LL) - 6755399441055744.0
         k = k - 54.0 if x < 2.2250738585072014e-308 else k
         result = log_reduced(f, k)
         result = result if x < INFINITY else x
@@ -150,7 +155,7 @@ cdef inline floating log(floating x) noexcept nogil:
 cdef inline floating log1p(floating x) noexcept nogil:
     """log(1 + x) for 0 <= x < 2^126 within 1 ulp (float64: 1.5); nan for nan.
 
-    k comes from the rounded 1 + x, but f = x 2^-k + (2^-k - 1) from x itself: exact for k = 0, where the result is small.
+    k comes from the rounded 1 + x, but f = x 2^-k + (2^-k - 1) from x itself: exact at k = 0, for small results.
     """
     cdef floating f, k, power
     cdef int32_t n32

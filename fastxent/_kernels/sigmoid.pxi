@@ -50,7 +50,7 @@ cdef inline Py_ssize_t read_targets(
         bad += <floating>0.0 if up[j] >= <floating>0.0 and up[j] <= <floating>1.0 else <floating>1.0
     if share != 0:
         for j in range(n):
-            down[j] = (<floating>1.0 - up[j]) * keep + share  # not 1 - the smoothed t, which would lose digits near t = 1
+            down[j] = (<floating>1.0 - up[j]) * keep + share  # 1 - the smoothed t would lose digits near t = 1
             up[j] = up[j] * keep + share
     else:
         for j in range(n):

@@ -1,8 +1,8 @@
 # Softmax cross entropy: loss, gradient and Hessian diagonal of one row or one panel, and the loop over a job's blocks.
 #
 #     rest = sum of e_k over x_k != m      ties = number of k with x_k = m       spread = ties - 1 + rest = s - 1
-#     loss = sum_k t_k (m - x_k) + T log1p(spread) + c lse^2                      lse = m + log1p(spread)
-#     grad = ((T - t_k + 2 c lse) e_k - t_k o_k) / s                              o_k = spread where e_k = 1, else s - e_k
+#     loss = sum_k t_k (m - x_k) + T log1p(spread) + c lse^2                lse = m + log1p(spread)
+#     grad = ((T - t_k + 2 c lse) e_k - t_k o_k) / s                        o_k = spread where e_k = 1, else s - e_k
 #     hess = (T + 2 c lse) e_k o_k / s^2 + 2 c e_k^2 / s^2
 
 from cython cimport floating
@@ -29,7 +29,8 @@ cdef inline double quotient_rest(double quotient, double scale, double s, double
 
 
 cdef inline double entry(
-    double e, double t, double others, double slope, double spread, double s, double scale, double factor, double factor_low
+    double e, double t, double others, double slope, double spread, double s, double scale, double factor,
+    double factor_low
 ) noexcept nogil:
     """One entry of the gradient: others = T - t_k, factor + factor_low = scale / s.
 
@@ -334,7 +335,8 @@ cdef inline Py_ssize_t softmax_strip(
                 hess_step.classes, losses
             )
         return softmax_panel(
-            x, x_step.classes, n, target, scaling, o, i, n, z_loss, grad, grad_step.classes, hess, hess_step.classes, losses
+            x, x_step.classes, n, target, scaling, o, i, n, z_loss, grad, grad_step.classes, hess, hess_step.classes,
+            losses
         )
     if way == TRANSPOSED:
         if grad != NULL:

@@ -1,7 +1,7 @@
 """Sums that neither drift nor wait: LANES accumulators side by side, and a compensated second level.
 
-Accumulators beside one another vectorise without reassociation and make the sums more exact; a plain sum never runs over more than
-GROUP additions before it goes, compensated, into the second level.
+Accumulators beside one another vectorise without reassociation and make the sums more exact; a plain sum never runs
+over more than GROUP additions before it goes, compensated, into the second level.
 """
 
 from cython cimport floating

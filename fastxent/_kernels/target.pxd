@@ -1,4 +1,4 @@
-"""What a row's target t is: a class index, a distribution or a row of the infogain matrix, with class weights and smoothing.
+"""A row's target t: a class index, a distribution or a row of the infogain matrix, with class weights and smoothing.
 
     t_k = w_k (keep d_k + share),   keep = 1 - a, share = a / C, d the distribution or one-hot row
 """
