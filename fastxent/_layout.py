@@ -172,7 +172,7 @@ def staged_blocks(samples: Samples, choose: Callable[[Samples, Views], Way | Non
 
 
 def scratch_dtype(name: str, array: Array, samples: Samples) -> np.dtype[Any]:
-    """The computation's dtype for what is computed; other inputs keep theirs, or float64 if kernels cannot read that."""
+    """The computation's dtype for what is computed; other inputs keep theirs, or float64 if kernels do not read it."""
     if name == "logits" or name in samples.write:
         return samples.dtype
     native = array.dtype.newbyteorder("=")

@@ -209,12 +209,18 @@ class ClassProblem:
 
 
 def sum_of_others(weight: Array) -> Array:
-    """For each class the sum of the other classes' weights: those before plus those behind it, nothing subtracted."""
-    before = np.zeros(len(weight), np.longdouble)
-    behind = np.zeros(len(weight), np.longdouble)
-    np.cumsum(weight[:-1], dtype=np.longdouble, out=before[1:])
-    behind[:-1] = np.cumsum(weight[:0:-1], dtype=np.longdouble)[::-1]
-    return (before + behind).astype(np.float64)
+    """For each class the sum of the other classes' weights.
+
+    The largest weight enters last and unrounded, so that no difference is smaller than what it is taken from: at most
+    one class can weigh more than all others together.
+    """
+    top = int(weight.argmax())
+    lower = weight.copy()
+    lower[top] = 0.0
+    rest = lower.sum()
+    others: Array = (rest - weight) + weight[top]
+    others[top] = rest
+    return others
 
 
 def specialised(name: str, dtype: np.dtype[Any]) -> Any:
