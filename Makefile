@@ -24,7 +24,7 @@ demo: .venv/demo-group  ## train a classifier of handwritten digits with the com
 
 test: .venv/test-group  ## run the tests, once for each build of the kernels that this processor can execute
 	@builds=$$($(PY) -c "from fastxent import _isa; print(*_isa.available)"); \
-	for build in $$builds; do echo "FASTXENT_ISA=$$build"; FASTXENT_ISA=$$build $(PY) -m pytest $(ARGS); done
+	for build in $$builds; do echo "FASTXENT_ISA=$$build"; FASTXENT_ISA=$$build $(PY) -m pytest -n auto $(ARGS); done
 
 accuracy: .venv/test-group  ## print the largest error of every function, in ulp, against mpmath
 	$(PY) -m tests.accuracy $(ARGS)

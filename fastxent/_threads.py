@@ -8,18 +8,14 @@ import operator
 import os
 from collections.abc import Callable
 from queue import SimpleQueue
-from time import perf_counter_ns
 from typing import Any, SupportsIndex
 
 from fastxent._cpus import usable_cpus
 from fastxent._kernels.job import Job
 
-# Fewer blocks than this for each thread are not worth waking it. Two threads break even at about 6 blocks of 32768
-# elements (0.1 ms of work; measured with loss and gradient of float32 and float64 rows).
-BLOCKS_EACH = 4
-# After a call that helpers have delayed, calls do without them for so many times the delay. A helper that loses its
-# processor to a busy neighbour delays a call by milliseconds; this way no more than a tenth is lost to threads.
-REST = 10
+# Fewer blocks than this for each thread are not worth waking it: two threads broke even between 6 and 10 blocks of
+# 32768 elements (0.1 to 0.15 ms of work; loss, and loss and gradient, of float32 and float64 rows).
+BLOCKS_EACH = 6
 
 
 class Pool:
@@ -29,18 +25,6 @@ class Pool:
         self.jobs: SimpleQueue[Job] = SimpleQueue()
         self.size = 0
         self.growing = _thread.allocate_lock()
-        self.rests_until = 0  # nanoseconds of perf_counter_ns
-
-    def run(self, kernel: Callable[..., object], args: tuple[Any, ...], n_blocks: int, helpers: int) -> None:
-        """Call the kernel in this thread and up to ``helpers`` of the pool."""
-        if perf_counter_ns() < self.rests_until:
-            Job(n_blocks).run(kernel, args)
-            return
-        if self.size < helpers:
-            self.grow(helpers)
-        lost = Job(n_blocks, helpers).run(kernel, args, self.offer)
-        if lost > 0:
-            self.rests_until = perf_counter_ns() + REST * lost
 
     def grow(self, size: int) -> None:
         """Start threads until there are ``size``. Where none can be started (at exit), callers work alone."""
@@ -86,7 +70,9 @@ def run(kernel: Callable[..., object], args: tuple[Any, ...], n_blocks: int, n_t
     if helpers > 0:
         helpers = min(helpers, (get_num_threads() if n_threads is None else n_threads) - 1)
     if helpers > 0:
-        pool.run(kernel, args, n_blocks, helpers)
+        if pool.size < helpers:
+            pool.grow(helpers)
+        Job(n_blocks, helpers).run(kernel, args, pool.offer)
     else:
         Job(n_blocks).run(kernel, args)
 

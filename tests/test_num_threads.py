@@ -76,13 +76,12 @@ def test_set_num_threads_refuses_what_is_no_integer(number):
         fastxent.set_num_threads(number)
 
 
-@pytest.mark.parametrize(("n_threads", "helpers"), [(None, 2), (2, 1), (5, 4)])
-def test_the_argument_comes_before_set_num_threads(n_threads, helpers, monkeypatch):
-    asked = []
-    monkeypatch.setattr(_threads.pool, "run", lambda kernel, args, n_blocks, helpers: asked.append(helpers))
+@pytest.mark.parametrize(("n_threads", "expected"), [(None, 3), (2, 2), (5, 5)])
+def test_the_argument_comes_before_set_num_threads(n_threads, expected, monkeypatch):
+    monkeypatch.setattr(_threads, "pool", _threads.Pool())
     fastxent.set_num_threads(3)
-    _threads.run(print, (), 1000, n_threads)
-    assert asked == [helpers]
+    _threads.run(lambda job: job.stop(), (), 1000, n_threads)
+    assert _threads.pool.size == expected - 1
 
 
 def test_variables_of_a_new_process_count():

@@ -23,13 +23,6 @@ LAYOUTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def never_resting(monkeypatch):
-    """Helpers that come late on a busy machine are invited to the next call all the same."""
-    monkeypatch.setattr(_threads, "REST", 0)
-    _threads.pool.rests_until = 0
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("which", [0, -1], ids=["plain", "all options"])
 @pytest.mark.parametrize("f", FUNCTIONS, ids=str)

@@ -17,13 +17,6 @@ MANY = 8 * BLOCKS_EACH  # blocks, enough for eight threads
 PATIENCE = 60  # seconds until a wait counts as one that never ends
 
 
-@pytest.fixture(autouse=True)
-def never_resting(monkeypatch):
-    """Helpers that come late on a busy machine are invited to the next call all the same."""
-    monkeypatch.setattr(_threads, "REST", 0)
-    _threads.pool.rests_until = 0
-
-
 @pytest.fixture
 def own_pool(monkeypatch):
     monkeypatch.setattr(_threads, "pool", Pool())
@@ -139,24 +132,6 @@ def test_offers_do_not_pile_up_while_all_helpers_are_busy(own_pool):
         run(Kernel(MANY), (), MANY, 2)
     assert own_pool.jobs.qsize() == 1
     go.set()
-
-
-def test_calls_do_without_helpers_for_a_while_after_one_that_they_delayed(own_pool, monkeypatch):
-    monkeypatch.setattr(_threads, "REST", 10**6)
-    caller = threading.get_ident()
-
-    class Delayed(Together):
-        def compute(self, number):
-            super().compute(number)
-            if threading.get_ident() != caller:
-                time.sleep(0.05)  # the caller has done the other blocks long before
-
-    delayed, next_one = Delayed(MANY, 2), Kernel(MANY)
-    run(delayed, (), MANY, 2)
-    run(next_one, (), MANY, 2)
-    assert delayed.counts.tolist() == next_one.counts.tolist() == [1] * MANY
-    assert len(delayed.threads) == 2
-    assert next_one.threads == {caller}
 
 
 @pytest.mark.parametrize("where", ["caller", "helper"])

@@ -8,7 +8,6 @@ cdef class Job:
     cdef Py_ssize_t wanted              # helpers still to be invited
     cdef PyThread_type_lock full        # held until the last block is finished; NULL without helpers
     cdef unsigned long caller           # the thread that looks for signals
-    cdef Py_ssize_t own                 # blocks that it drew itself
     cdef long long look                 # when it looks next
     cdef object work                    # (kernel, args) for helpers; None once the call is over
     cdef object error

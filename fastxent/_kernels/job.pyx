@@ -5,8 +5,6 @@ until there are none, and finishes each block that it drew, whatever happens. Th
 finished, not when all helpers are back: one that comes late draws nothing, so nobody waits for it.
 """
 
-from time import perf_counter_ns
-
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.pythread cimport (
@@ -47,16 +45,11 @@ cdef class Job:
 
     cpdef Py_ssize_t draw(self) noexcept nogil:
         """The number of a block that is now this thread's to compute, or -1: none is left, or the job was stopped."""
-        cdef bint calling = PyThread_get_thread_ident() == self.caller
         cdef Py_ssize_t number
-        if calling and milliseconds() >= self.look:
+        if PyThread_get_thread_ident() == self.caller and milliseconds() >= self.look:
             self.look_for_signals()
         number = add(&self.next, 1)
-        if number >= self.n_blocks:
-            return -1
-        if calling:
-            self.own += 1
-        return number
+        return number if number < self.n_blocks else -1
 
     cpdef void finish(self) noexcept nogil:
         """One drawn block is finished."""
@@ -75,31 +68,23 @@ cdef class Job:
     def run(self, kernel, tuple args not None, offer=None):
         """Compute all blocks, with the helpers that ``offer(self)`` finds; then no thread touches the arrays any more.
 
-        Returns the nanoseconds that this took longer than without helpers, going by the blocks that the caller computed
-        itself; less than 0 if they helped. One compiled function, since a KeyboardInterrupt may come between any two
-        steps of a Python function: here it comes out of ``offer`` or ``kernel``, and blocks that run are waited for.
+        One compiled function, since a KeyboardInterrupt may come between any two steps of a Python function: here it
+        comes out of ``offer`` or ``kernel``, and the blocks that run are waited for in any case.
         """
-        cdef long long start = 0, ready = 0, done = 0
         try:
             if offer is not None:
-                start = perf_counter_ns()
                 self.work = (kernel, args)
                 offer(self)
-                ready = perf_counter_ns()
             kernel(*args, self)
         except BaseException as error:
             self.fail(error)
         if offer is not None:
-            done = perf_counter_ns()
             with nogil:
                 self.wait()
             self.work = None
         if self.error is not None:
             error, self.error = self.error, None
             raise error
-        if offer is None or self.own == 0:
-            return 0
-        return perf_counter_ns() - start - (done - ready) * self.n_blocks // self.own
 
     def help(self):
         """What a helper does: compute blocks as long as there are any. Never raises: the caller does."""
