@@ -42,8 +42,8 @@ docs: .venv/docs-group  ## build the documentation into docs/_build/html
 bench: .venv/bench-group .asv-machine  ## run every benchmark once, on the working tree: does it run at all?
 	cd asv_benchmarks && $(ASV) run --python=same --quick --show-stderr $(ARGS)
 
-peers: .venv-peers/installed  ## time fastxent beside NumPy, scikit-learn, SciPy, torch, JAX and TensorFlow
-	.venv-peers/bin/python asv_benchmarks/peers.py $(ARGS)
+peers: .venv/built .venv-peers/installed  ## time fastxent beside NumPy, scikit-learn, SciPy, torch, JAX and TensorFlow
+	PYTHONPATH=$(CURDIR) .venv-peers/bin/python asv_benchmarks/peers.py $(ARGS)
 
 # asv returns 2 when a benchmark failed on some commit: an old commit may lack a function, and the others still make a page.
 dashboard: .venv/bench-group .asv-machine  ## benchmark the last COMMITS=5 commits and serve the graphs
@@ -69,9 +69,10 @@ clean:  ## remove the environments and everything built
 	$(PY) -m pip install -qq --group $*
 	@touch $@
 
-.venv-peers/installed: .venv/built
+# fastxent itself comes from the tree, where .venv/built has compiled it: peers stay installed while kernels change.
+.venv-peers/installed:
 	@tools/make-venv .venv-peers
-	.venv-peers/bin/python -m pip install -qq --editable . matplotlib
+	.venv-peers/bin/python -m pip install -qq numpy matplotlib
 	@for peer in $(PEERS); do echo "Installing $$peer into .venv-peers"; \
 	.venv-peers/bin/python -m pip install -qq "$$peer" || echo "$$peer does not install here and is left out"; done
 	@touch $@

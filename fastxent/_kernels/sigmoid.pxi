@@ -11,7 +11,7 @@ from libc.string cimport memset
 from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
-from fastxent._kernels.operand cimport FLOAT32, FLOAT64, Operand, View, at, load, times, view_of
+from fastxent._kernels.operand cimport FLOAT32, FLOAT64, Kind, Operand, View, at, load, times, view_of
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 
 
@@ -34,33 +34,32 @@ cdef inline Py_ssize_t read_targets(
     double* weight,              # out  (n,) sample weight, 0 where ignored
 ) noexcept nogil:
     """Returns how many targets are neither in [0, 1] nor ignored."""
-    cdef floating keep = <floating>binary.keep, share = <floating>binary.share, bad = <floating>0.0
-    cdef double exact[WIDTH]
+    cdef Kind own = FLOAT32 if floating is float else FLOAT64
+    cdef double t[WIDTH]
+    cdef double bad = 0.0
     cdef Py_ssize_t j
-    load(at(&binary.target, o, i), binary.target.kind, binary.target.inner, n, up)
     for j in range(n):
         weight[j] = 1.0
     times(&binary.sample_weight, o, i, n, weight)
-    if binary.has_ignore:
-        load(at(&binary.target, o, i), binary.target.kind, binary.target.inner, n, exact)
-        for j in range(n):
-            weight[j] = 0.0 if exact[j] == binary.ignore else weight[j]
-            up[j] = <floating>0.0 if exact[j] == binary.ignore else up[j]
-    for j in range(n):
-        bad += <floating>0.0 if up[j] >= <floating>0.0 and up[j] <= <floating>1.0 else <floating>1.0
-    if share != 0:
-        for j in range(n):
-            down[j] = (<floating>1.0 - up[j]) * keep + share  # 1 - the smoothed t would lose digits near t = 1
-            up[j] = up[j] * keep + share
-    else:
+    if binary.target.kind == own and binary.share == 0.0 and binary.pos_weight.data == NULL and not binary.has_ignore:
+        load(at(&binary.target, o, i), own, binary.target.inner, n, up)
         for j in range(n):
             down[j] = <floating>1.0 - up[j]
-    if binary.pos_weight.data != NULL:
+            bad += 0.0 if up[j] >= 0 and up[j] <= 1 else 1.0
+        return <Py_ssize_t>bad
+    # in double, and rounded once
+    load(at(&binary.target, o, i), binary.target.kind, binary.target.inner, n, t)
+    if binary.has_ignore:
         for j in range(n):
-            exact[j] = up[j]
-        times(&binary.pos_weight, o, i, n, exact)
-        for j in range(n):
-            up[j] = <floating>exact[j]
+            weight[j] = 0.0 if t[j] == binary.ignore else weight[j]
+            t[j] = 0.0 if t[j] == binary.ignore else t[j]
+    for j in range(n):
+        bad += 0.0 if t[j] >= 0 and t[j] <= 1 else 1.0
+        down[j] = <floating>((1.0 - t[j]) * binary.keep + binary.share)  # 1 - the smoothed t would lose digits near t = 1
+        t[j] = t[j] * binary.keep + binary.share
+    times(&binary.pos_weight, o, i, n, t)
+    for j in range(n):
+        up[j] = <floating>t[j]
     return <Py_ssize_t>bad
 
 
