@@ -2,9 +2,9 @@
 
     make demo        or, where fastxent[demo] is installed:        python examples/digits.py
 
-scikit-learn ships 1797 pictures of digits, 8 x 8 grey values each. A linear model, logits = pixels @ weights, learns from one half
-of them by gradient descent and is tested on the other half. The loss and its gradient are one call, ``softmax_cross_entropy_grad``;
-the rest is ordinary NumPy.
+scikit-learn ships 1797 pictures of digits, 8 x 8 grey values each. A linear model, logits = pixels @ weights, learns
+from one half of them by gradient descent and is tested on the other half. The loss and its gradient are one call,
+``softmax_cross_entropy_grad``; the rest is ordinary NumPy.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from tqdm import tqdm
 import fastxent as fx
 
 matplotlib.use("Agg")  # draw into a file; no screen is needed
-import matplotlib.pyplot as plt  # noqa: E402 # the backend has to be chosen first
+import matplotlib.pyplot as plt  # the backend has to be chosen first
 
 EPOCHS, BATCH = 100, 64
 RATE, MOMENTUM, DECAY = 0.1, 0.9, 1e-3
@@ -98,7 +98,7 @@ def compare_speed(logits, labels, rounds=500):
 
 
 def draw(curve, weights, path):
-    """Learning curve on the left; on the right what each of the ten classes looks for (blue) and what it shuns (red)."""
+    """Learning curve on the left; on the right what each class looks for (blue) and what it shuns (red)."""
     figure = plt.figure(figsize=(11, 4), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=[4, 6])
     axes = left.subplots()

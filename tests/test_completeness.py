@@ -6,11 +6,11 @@ import inspect
 import re
 from pathlib import Path
 
-import fastxent.reference
 import numpy as np
 import pytest
 
 import fastxent
+import fastxent.reference
 from tests.table import FUNCTIONS, OPTION_SETS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -55,7 +55,8 @@ cdef inline Py_ssize_t read_targets(
             t[j] = 0.0 if t[j] == binary.ignore else t[j]
     for j in range(n):
         bad += 0.0 if t[j] >= 0 and t[j] <= 1 else 1.0
-        down[j] = <floating>((1.0 - t[j]) * binary.keep + binary.share)  # 1 - the smoothed t would lose digits near t = 1
+        # not 1 - the smoothed t, which would lose digits near t = 1
+        down[j] = <floating>((1.0 - t[j]) * binary.keep + binary.share)
         t[j] = t[j] * binary.keep + binary.share
     times(&binary.pos_weight, o, i, n, t)
     for j in range(n):
