@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from fastxent._isa import kernels
 from fastxent._kernels.operand import Operand
 from fastxent._layout import READABLE
+from fastxent._threads import thread_count
 
 Array = np.ndarray[Any, Any]
 REDUCTIONS = ("none", "sum", "mean")
@@ -92,17 +93,8 @@ def eps_of(value: Any, dtype: np.dtype[Any]) -> float:
 
 
 def n_threads_of(value: Any) -> int | None:
-    if value is None:
-        return None
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"n_threads = {value!r}, but it must be an integer or None") from None
-    if isinstance(value, bool | np.bool_):
-        raise TypeError(f"n_threads = {value!r}, but it must be an integer or None")
-    if number < 1:
-        raise ValueError(f"n_threads = {number}, but it must be at least 1")
-    return number
+    """The number of threads a call asks for; None leaves it to the pool."""
+    return None if value is None else thread_count(value, "n_threads")
 
 
 def split_target(target: ArrayLike, shape: tuple[int, ...], axis: int, name: str) -> tuple[Array | None, Array | None]:
