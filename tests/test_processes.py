@@ -29,6 +29,8 @@ import atexit, os, signal, threading, time
 import numpy as np
 import fastxent as fx
 
+# A shell starts its background jobs with Ctrl-C ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 rng = np.random.default_rng(0)
 x, y = rng.normal(size=(2000, 1000)), rng.integers(0, 1000, 2000)
 
