@@ -57,17 +57,22 @@ def axis_of(axis: Any, ndim: int, name: str) -> int:
 
 
 def reduction_of(reduction: Any) -> str:
-    if reduction not in REDUCTIONS:
+    """One of the three reductions."""
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
         raise ValueError(f"reduction = {reduction!r}, but it must be one of {', '.join(map(repr, REDUCTIONS))}")
-    return str(reduction)
+    return reduction
 
 
 def number_of(value: Any, name: str, low: float, high: float, what: str) -> float:
     """A real scalar in [low, high]."""
+    if isinstance(value, str | bytes):
+        raise TypeError(f"{name} = {value!r}, but it must be a real number")
     try:
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} = {value!r}, but it must be a real number") from None
+    except OverflowError:
+        raise ValueError(f"{name} is an integer beyond float64, but it must be {what}") from None
     if not low <= number <= high:
         raise ValueError(f"{name} = {number}, but it must be {what}")
     return number
@@ -83,12 +88,10 @@ def z_loss_of(value: Any) -> float:
 
 def eps_of(value: Any, dtype: np.dtype[Any]) -> float:
     """The clamp's threshold; its reciprocal must be finite in the dtype, unless it is 0."""
-    eps = number_of(value, "eps", 0.0, float("inf"), "at least 0")
+    eps = number_of(value, "eps", 0.0, float(np.finfo(dtype).max), f"at least 0 and finite in {dtype}")
     with np.errstate(all="ignore"):
         if eps > 0.0 and not np.isfinite(dtype.type(1.0) / dtype.type(eps)):
             raise ValueError(f"eps = {eps}, but 1 / eps is not finite in {dtype}; use 0 for no clamp")
-    if eps == float("inf"):
-        raise ValueError("eps = inf, but it must be finite")
     return eps
 
 
@@ -211,8 +214,8 @@ def output_of(out: Any, name: str, logits: Array, others: dict[str, Any]) -> Arr
     """A given output: writeable native floats of the logits' shape that overlap nothing, or exactly the logits."""
     if out is None:
         return None
-    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a {type(out).__name__}, but it must be a NumPy array")
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray | np.matrix):
+        raise TypeError(f"{name} is a {type(out).__name__}, but it must be a plain NumPy array")
     if out.dtype not in (np.float32, np.float64) or not out.dtype.isnative:
         raise TypeError(f"{name} has dtype {out.dtype}, but it must be native float32 or float64")
     if out.shape != logits.shape:
@@ -283,7 +286,7 @@ def in_blocks(array: Array, dtype: Any) -> Iterator[Array]:
 
 
 def raise_bad_label(labels: Array, classes: int, ignore_index: int | None, name: str) -> None:
-    """Name the first label that is no class."""
+    """Name the first label that is no class, if there is one."""
     position = 0
     for block in in_blocks(labels, labels.dtype):
         bad = (block < 0) | (block >= classes)
@@ -294,7 +297,6 @@ def raise_bad_label(labels: Array, classes: int, ignore_index: int | None, name:
             where = place("target", labels.shape, position)
             raise ValueError(f"{where} = {labels.flat[position]}, but {name} have {classes} classes")
         position += block.size
-    raise ValueError("target changed while it was read")
 
 
 def place(name: str, shape: tuple[int, ...], position: int) -> str:

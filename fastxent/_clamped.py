@@ -243,7 +243,8 @@ def solve(probs: Any, target: Any, order: int, eps: Any, **options: Any) -> tupl
     threshold = _check.eps_of(eps, problem.dtype)
     found = problem.outputs
     views = {"losses": found.views["losses"], "grad": found.views["grad"]}
-    if found.given:  # the loss alone reads what the gradient reads, and writes nothing of the user's
+    # The loss alone reads what the gradient reads, and writes nothing of the user's.
+    if found.given or problem.denominator == 0.0:
         _, bad = problem.run(
             "clamped_cross_entropy", (threshold,), _layout.choose_elementwise, {"losses": None, "grad": None}
         )
@@ -260,23 +261,26 @@ def raise_bad(problem: ClassProblem, bad: int) -> None:
     """Name the first label that is no class, else the first probability that is none among those read."""
     if not bad:
         return
-    labels, classes = problem.labels, problem.classes
+    problem.raise_bad_label()
     probs = last(problem.logits, problem.axis)
-    read = np.ones(problem.rows, bool) if problem.sample_weight is None else problem.sample_weight != 0
-    if labels is not None:
-        inside = (labels >= 0) & (labels < classes)
-        wanted = np.ones(problem.rows, bool) if problem.ignore is None else labels != problem.ignore
-        if not inside[wanted].all():
-            problem.raise_bad_label()
-        read = read & wanted
-        chosen = np.take_along_axis(probs, np.where(inside, labels, 0).astype(np.intp)[..., None], -1)
-        plain = problem.infogain is None and not problem.smoothing
-    else:
-        plain, chosen = False, probs
-    wrong = ~(chosen >= 0) & read[..., None] if plain else ~(probs >= 0) & read[..., None]
-    first = tuple(int(i) for i in np.argwhere(wrong)[0])
-    sample = first[:-1]
-    k = int(np.asarray(labels)[sample]) if plain else first[-1]
-    where = (*sample[: problem.axis], k, *sample[problem.axis :])
-    index = ", ".join(map(str, where))
-    raise ValueError(f"probs[{index}] = {problem.logits[where]}, but a probability is not negative")
+    for index, _ in _layout.blocks(problem.rows, max(1, _layout.BLOCK // problem.classes)):
+        wrong = ~(probs[index] >= 0)
+        if problem.sample_weight is not None:
+            wrong &= (problem.sample_weight[index] != 0)[..., None]
+        if problem.labels is not None:
+            labels = problem.labels[index][..., None]
+            wrong &= (labels >= 0) & (labels < problem.classes)
+            if problem.ignore_index is not None:
+                wrong &= labels != problem.ignore_index
+            if problem.infogain is None and not problem.smoothing:
+                wrong &= labels == np.arange(problem.classes)
+        if wrong.any():
+            *sample, k = (int(i) for i in np.argwhere(wrong)[0])
+            fixed = [i for i in index if not isinstance(i, slice)]
+            if len(fixed) < len(index):
+                sample[0] += index[-1].start
+            sample = fixed + sample
+            where = (*sample[: problem.axis], k, *sample[problem.axis :])
+            name = ", ".join(map(str, where))
+            raise ValueError(f"probs[{name}] = {problem.logits[where]}, but a probability is not negative")
+    raise ValueError("probs or target changed while they were read")

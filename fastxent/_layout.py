@@ -168,7 +168,8 @@ def staged_blocks(samples: Samples, choose: Callable[[Samples, Views], Way | Non
         for name, array in samples.write.items():
             if array is not None:
                 source = scratch[name][0, :n].reshape(shape + scratch[name].shape[2:])
-                np.copyto(array[index], source, casting="same_kind")
+                with np.errstate(all="ignore"):  # an output of less precision takes what it can hold
+                    np.copyto(array[index], source, casting="same_kind")
 
 
 def scratch_dtype(name: str, array: Array, samples: Samples) -> np.dtype[Any]:

@@ -126,6 +126,7 @@ class ClassProblem:
         self.reduction = _check.reduction_of(reduction)
         self.n_threads = _check.n_threads_of(n_threads)
         self.smoothing = _check.smoothing_of(label_smoothing)
+        self.ignore_index = ignore_index
         self.ignore = _check.ignore_of(ignore_index, self.labels)
         self.infogain = _check.infogain_of(infogain, classes, self.labels, class_weight, self.smoothing)
         self.class_weight = _check.class_weight_of(class_weight, classes)
@@ -134,11 +135,11 @@ class ClassProblem:
         if self.distribution is not None:
             _check.check_range(self.distribution, "target", 0.0, _check.LARGEST, "it must be finite and not negative")
         inputs = {
-            "target": target,
-            "sample_weight": sample_weight,
+            "target": self.distribution if self.labels is None else self.labels,
+            "sample_weight": self.sample_weight,
             "class_weight": class_weight,
-            "infogain": infogain,
-            "grad_output": grad_output,
+            "infogain": self.infogain,
+            "grad_output": self.grad_output,
         }
         self.outputs = outputs(self.logits, self.dtype, rows, axis, self.reduction, order, (out, hess_out), inputs)
         self.denominator = self.find_denominator()
@@ -164,6 +165,7 @@ class ClassProblem:
             total, bad = _layout.run(kernels.denominator, samples, bind, nowhere, self.n_threads)
             if bad:
                 self.raise_bad_label()
+                raise ValueError("target changed while it was read")
             return total if mean else None
         return float(np.prod(self.rows, dtype=np.float64)) if mean else None
 
@@ -204,8 +206,9 @@ class ClassProblem:
         return _layout.run(specialised(name, self.dtype), samples, bind, choose, self.n_threads)
 
     def raise_bad_label(self) -> None:
-        assert self.labels is not None
-        _check.raise_bad_label(self.labels, self.classes, self.ignore, self.name)
+        """Name the first label that is no class, if there is one."""
+        if self.labels is not None:
+            _check.raise_bad_label(self.labels, self.classes, self.ignore_index, self.name)
 
 
 def sum_of_others(weight: Array) -> Array:

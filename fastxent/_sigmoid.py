@@ -305,7 +305,7 @@ def solve(
     weight = _check.sample_weight_of(sample_weight, shape)
     positive = _check.pos_weight_of(pos_weight, shape)
     factor, per_element = _check.grad_output_of(grad_output, reduction, shape)
-    inputs = {"target": target, "sample_weight": sample_weight, "pos_weight": pos_weight, "grad_output": grad_output}
+    inputs = {"target": t, "sample_weight": weight, "pos_weight": positive, "grad_output": per_element}
     found = outputs(x, dtype, shape, None, reduction, order, (out, hess_out), inputs)
     rule = "a target is in [0, 1]"
     if found.given:

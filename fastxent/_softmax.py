@@ -391,4 +391,5 @@ def solve(
     total, bad = problem.run("softmax_cross_entropy", (z,), _layout.choose_way, found.views)
     if bad:
         problem.raise_bad_label()
+        raise ValueError("target changed while it was read")
     return reduced(total, problem.denominator, found.losses), found.grad, found.hess

@@ -19,7 +19,11 @@ cdef inline void exp_group(
     const floating* x, Py_ssize_t step, Py_ssize_t n, Py_ssize_t lanes, const floating* m,
     floating* e, Py_ssize_t e_step, floating* high, floating* low, floating* ties
 ) noexcept nogil:
-    """exp_lanes for n <= GROUP classes. Three passes: a loop that does one thing keeps its numbers in registers."""
+    """exp_lanes for n <= GROUP classes.
+
+    In several passes, since a loop that does one thing keeps its numbers in registers; and summed as a tree, which is
+    exact for equal terms where a running sum would drift the same way in every group.
+    """
     cdef floating value[GROUP * LANES]
     cdef floating part[LANES]
     cdef floating one
@@ -27,18 +31,25 @@ cdef inline void exp_group(
     for k in range(n):
         for j in range(lanes):
             value[k * LANES + j] = exp_difference(x[k * step + j], m[j])
-    for j in range(lanes):
-        part[j] = <floating>0.0
-    for k in range(n):
-        for j in range(lanes):
-            one = <floating>1.0 if value[k * LANES + j] == <floating>1.0 else <floating>0.0
-            part[j] += value[k * LANES + j] - one
-            ties[j] += one
-    two_sum(high, low, part, lanes)
     if e != NULL:
         for k in range(n):
             for j in range(lanes):
                 e[k * e_step + j] = value[k * LANES + j]
+    for k in range(n):
+        for j in range(lanes):
+            one = <floating>1.0 if value[k * LANES + j] == <floating>1.0 else <floating>0.0
+            value[k * LANES + j] -= one
+            ties[j] += one
+    for k in range(n, GROUP):
+        for j in range(lanes):
+            value[k * LANES + j] = <floating>0.0
+    for j in range(lanes):
+        part[j] = (
+            (value[j] + value[LANES + j]) + (value[2 * LANES + j] + value[3 * LANES + j])
+        ) + (
+            (value[4 * LANES + j] + value[5 * LANES + j]) + (value[6 * LANES + j] + value[7 * LANES + j])
+        )
+    two_sum(high, low, part, lanes)
 
 
 cdef inline void exp_lanes(

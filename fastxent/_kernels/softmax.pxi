@@ -69,12 +69,10 @@ cdef inline void row_dot(
 
 cdef inline void row_grad(
     floating* e, const TargetView* target, Py_ssize_t o, Py_ssize_t i, int64_t y,
-    double total, double slope, double spread, double s, double s_low, double scale
+    double total, double slope, double spread, double s, double scale, double factor, double factor_low
 ) noexcept nogil:
     """e becomes the gradient, for any target."""
     cdef double t[LANES]
-    cdef double factor = scale / s
-    cdef double factor_low = quotient_rest(factor, scale, s, s_low)
     cdef Py_ssize_t block, j, k
     for block in range((target.C + LANES - 1) // LANES):
         k = block * LANES
@@ -108,7 +106,7 @@ cdef inline double softmax_row(
 ) noexcept nogil:
     """The loss of one row."""
     cdef double own = 0.0, others = 0.0, total, dot, ties = 0.0, rest = 0.0, spread, s, s_low
-    cdef double log_s, lse, slope, own_e, factor
+    cdef double log_s, lse, slope, own_e, factor, factor_low
     cdef floating m = row_max(x, target.C)
     cdef bint index = target.distribution.data == NULL
     if index:
@@ -134,15 +132,14 @@ cdef inline double softmax_row(
         )
     if grad != NULL:
         own_e = grad[y]
+        factor = scale / s
+        factor_low = quotient_rest(factor, scale, s, s_low)
         if is_plain(target):
-            row_scale(grad, <floating>(scale * (total + slope) / s), target.C)
+            row_scale(grad, <floating>((total + slope) * factor + (total + slope) * factor_low), target.C)
         else:
-            row_grad(grad, target, o, i, y, total, slope, spread, s, s_low, scale)
+            row_grad(grad, target, o, i, y, total, slope, spread, s, scale, factor, factor_low)
         if index:
-            factor = scale / s
-            grad[y] = <floating>entry(
-                own_e, own, others, slope, spread, s, scale, factor, quotient_rest(factor, scale, s, s_low)
-            )
+            grad[y] = <floating>entry(own_e, own, others, slope, spread, s, scale, factor, factor_low)
     return dot + total * log_s + (z_loss * lse * lse if z_loss != 0.0 else 0.0)
 
 
@@ -279,7 +276,7 @@ cdef inline Py_ssize_t softmax_panel(
     for j in range(LANES):
         quotient_low[j] = quotient_rest(quotient[j], scale[j], s[j], s_low[j])
     for j in range(LANES):
-        factor[j] = <floating>((total[j] + slope[j]) * quotient[j])
+        factor[j] = <floating>((total[j] + slope[j]) * quotient[j] + (total[j] + slope[j]) * quotient_low[j])
         own_x[j] = scalar.exp_difference(own_x[j], m[j])
     for j in range(LANES):
         own_grad[j] = <floating>entry(

@@ -8,7 +8,7 @@ from cython cimport floating
 
 cdef enum:
     LANES = 32
-    GROUP = 8
+    GROUP = 8            # the tree in panel.pxd is written out for it
     WIDTH = 4 * LANES    # samples of one strip where nothing needs lanes
 
 
