@@ -126,16 +126,12 @@ def choose_way(samples: Samples, views: Views) -> Way | None:
     """Row, panel or transposed panel for softmax, by shape, layout and dtype only. None: gather into scratch."""
     floats = [a for name in ("logits", *samples.write) if (a := views[name]) is not None and name != "losses"]
     _, inner, classes = floats[0].shape
-    contiguous_samples = (
-        inner >= PANEL_SAMPLES
-        and classes < PANEL_LIMIT
-        and all(a.strides[1] == a.itemsize for a in floats if a.shape[2] > 0)
-    )
-    if contiguous_samples:
-        return PANEL
     if classes <= PANEL_CLASSES:
         return TRANSPOSED
-    return ROWS if all(a.strides[2] == a.itemsize or a.shape[2] == 1 for a in floats) else None
+    if all(a.strides[2] == a.itemsize or a.shape[2] == 1 for a in floats):
+        return ROWS
+    samples_lie_together = all(a.strides[1] == a.itemsize for a in floats)
+    return PANEL if samples_lie_together and inner >= PANEL_SAMPLES and classes < PANEL_LIMIT else None
 
 
 def choose_elementwise(samples: Samples, views: Views) -> Way:

@@ -2,11 +2,12 @@
 
 from cython cimport floating
 from libc.stdint cimport int64_t
+from libc.string cimport memset
 
 from fastxent._kernels.grid cimport Block, block_at
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.operand cimport Operand, View, at, load, times, view_of
-from fastxent._kernels.sums cimport WIDTH, total_of, two_sum
+from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 from fastxent._kernels.target cimport Scaling, Target, own_weight, read_samples
 
 
@@ -31,13 +32,6 @@ def count_outside(Operand values not None, Py_ssize_t n, double low, double high
     return bad
 
 
-cdef inline void add_weights(const double* weight, Py_ssize_t n, double* high, double* low) noexcept nogil:
-    """Compensated: a mean's denominator is as exact as its losses."""
-    cdef Py_ssize_t j
-    for j in range(n):
-        two_sum(high, low, weight + j, 1)
-
-
 def denominator(
     Py_ssize_t way,                      # not used: there are no classes to go along
     Target target not None,
@@ -52,7 +46,8 @@ def denominator(
     """The denominator of the mean over class indices, distributions and infogain rows."""
     cdef Scaling scaling
     cdef Block block
-    cdef double high, low
+    cdef double high[LANES]
+    cdef double low[LANES]
     cdef double weight[WIDTH]
     cdef int64_t y[WIDTH]
     cdef Py_ssize_t number, o, i, j, n, strip, bad
@@ -63,7 +58,8 @@ def denominator(
             if number < 0:
                 break
             block = block_at(number, outer, inner, block_outer, block_inner)
-            high = low = 0.0
+            memset(high, 0, sizeof(high))
+            memset(low, 0, sizeof(low))
             bad = 0
             for o in range(block.outer, block.outer_stop):
                 for strip in range((block.inner_stop - block.inner + WIDTH - 1) // WIDTH):
@@ -72,8 +68,8 @@ def denominator(
                     bad += read_samples(&target.view, &scaling, o, i, n, y, weight)
                     for j in range(n):
                         weight[j] *= own_weight(&target.view, y[j])
-                    add_weights(weight, n, &high, &low)
-            sums[number, 0] = total_of(high, low)
+                    add_losses(weight, n, <double*>NULL, 0, high, low)
+            sums[number, 0] = sum_lanes(high, low)
             sums[number, 1] = bad
             job.finish()
 
@@ -95,7 +91,8 @@ def element_denominator(
     cdef View weights = view_of(sample_weight)
     cdef double ignore = 0.0 if ignore_index is None else ignore_index
     cdef bint has_ignore = ignore_index is not None
-    cdef double high, low
+    cdef double high[LANES]
+    cdef double low[LANES]
     cdef double weight[WIDTH]
     cdef double value[WIDTH]
     cdef Py_ssize_t number, o, i, j, n, strip
@@ -105,7 +102,8 @@ def element_denominator(
             if number < 0:
                 break
             block = block_at(number, outer, inner, block_outer, block_inner)
-            high = low = 0.0
+            memset(high, 0, sizeof(high))
+            memset(low, 0, sizeof(low))
             for o in range(block.outer, block.outer_stop):
                 for strip in range((block.inner_stop - block.inner + WIDTH - 1) // WIDTH):
                     i = block.inner + strip * WIDTH
@@ -117,7 +115,7 @@ def element_denominator(
                         load(at(&target.view, o, i), target.view.kind, target.view.inner, n, value)
                         for j in range(n):
                             weight[j] = 0.0 if value[j] == ignore else weight[j]
-                    add_weights(weight, n, &high, &low)
-            sums[number, 0] = total_of(high, low)
+                    add_losses(weight, n, <double*>NULL, 0, high, low)
+            sums[number, 0] = sum_lanes(high, low)
             sums[number, 1] = 0.0
             job.finish()

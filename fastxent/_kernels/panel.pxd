@@ -192,6 +192,10 @@ cdef inline void transpose_in(
     elif class_step == 1 and C >= 2:
         columns_in(x, sample_step, n, 2, panel)
         columns_in(x + C - 2, sample_step, n, 2, panel + (C - 2) * LANES)
+    elif sample_step == 1 and n == LANES:
+        for k in range(C):
+            for j in range(LANES):
+                panel[k * LANES + j] = x[k * class_step + j]
     else:
         for k in range(C):
             for j in range(n):
@@ -220,6 +224,10 @@ cdef inline void transpose_out(
     elif class_step == 1 and C >= 2:
         columns_out(panel, sample_step, n, 2, x)
         columns_out(panel + (C - 2) * LANES, sample_step, n, 2, x + C - 2)
+    elif sample_step == 1 and n == LANES:
+        for k in range(C):
+            for j in range(LANES):
+                x[k * class_step + j] = panel[k * LANES + j]
     else:
         for j in range(n):
             for k in range(C):

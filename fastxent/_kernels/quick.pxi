@@ -21,7 +21,6 @@ cdef object empty_like = numpy.empty_like
 
 cdef enum:
     ELEMENTS = 32768    # BLOCK in _layout.py: a call of one block is summed in one piece on both ways
-    SAMPLES = 16        # PANEL_SAMPLES in _layout.py: from here on (n, 1) logits are a panel
 
 
 cdef bint opened(object array, Py_buffer* buffer, int flags) except -1:
@@ -46,7 +45,7 @@ cdef bint plain_logits(const Py_buffer* x) noexcept:
     cdef Py_ssize_t rows
     if (kind != FLOAT32 and kind != FLOAT64) or x.ndim != 2:
         return False
-    if x.len == 0 or (x.shape[1] == 1 and x.shape[0] >= SAMPLES):
+    if x.len == 0:
         return False
     rows = ELEMENTS // x.shape[1]
     if x.shape[0] > (rows // 128 * 128 if rows >= 128 else rows):
