@@ -17,18 +17,18 @@ def count_outside(Operand values not None, Py_ssize_t n, double low, double high
     cdef double ignored = 0.0 if ignore is None else ignore
     cdef bint has_ignore = ignore is not None
     cdef Py_ssize_t i, j, width, bad = 0
-    cdef double outside
+    cdef int outside
     with nogil:
         for i in range((n + 255) // 256):
             width = min(<Py_ssize_t>256, n - i * 256)
             load(at(&values.view, 0, i * 256), values.view.kind, values.view.inner, width, block)
-            outside = 0.0
+            outside = 0
             if has_ignore:
                 for j in range(width):
                     block[j] = low if block[j] == ignored else block[j]
             for j in range(width):
-                outside += 0.0 if block[j] >= low and block[j] <= high else 1.0
-            bad += <Py_ssize_t>outside
+                outside += (block[j] < low) | (block[j] > high) | (block[j] != block[j])
+            bad += outside
     return bad
 
 

@@ -36,8 +36,8 @@ cdef inline Py_ssize_t read_targets(
     """Returns how many targets are neither in [0, 1] nor ignored."""
     cdef Kind own = FLOAT32 if floating is float else FLOAT64
     cdef double t[WIDTH]
-    cdef double bad = 0.0
     cdef Py_ssize_t j
+    cdef int bad = 0
     for j in range(n):
         weight[j] = 1.0
     times(&binary.sample_weight, o, i, n, weight)
@@ -45,8 +45,9 @@ cdef inline Py_ssize_t read_targets(
         load(at(&binary.target, o, i), own, binary.target.inner, n, up)
         for j in range(n):
             down[j] = <floating>1.0 - up[j]
-            bad += 0.0 if up[j] >= 0 and up[j] <= 1 else 1.0
-        return <Py_ssize_t>bad
+        for j in range(n):
+            bad += (up[j] < 0) | (up[j] > 1) | (up[j] != up[j])  # an integer sum: the compiler may reorder it
+        return bad
     # in double, and rounded once
     load(at(&binary.target, o, i), binary.target.kind, binary.target.inner, n, t)
     if binary.has_ignore:
@@ -54,14 +55,15 @@ cdef inline Py_ssize_t read_targets(
             weight[j] = 0.0 if t[j] == binary.ignore else weight[j]
             t[j] = 0.0 if t[j] == binary.ignore else t[j]
     for j in range(n):
-        bad += 0.0 if t[j] >= 0 and t[j] <= 1 else 1.0
+        bad += (t[j] < 0) | (t[j] > 1) | (t[j] != t[j])
+    for j in range(n):
         # not 1 - the smoothed t, which would lose digits near t = 1
         down[j] = <floating>((1.0 - t[j]) * binary.keep + binary.share)
         t[j] = t[j] * binary.keep + binary.share
     times(&binary.pos_weight, o, i, n, t)
     for j in range(n):
         up[j] = <floating>t[j]
-    return <Py_ssize_t>bad
+    return bad
 
 
 cdef inline Py_ssize_t sigmoid_strip(
@@ -82,9 +84,10 @@ cdef inline Py_ssize_t sigmoid_strip(
     cdef floating up[WIDTH]
     cdef floating down[WIDTH]
     cdef floating z[WIDTH]
+    cdef floating result[WIDTH]
     cdef double weight[WIDTH]
     cdef double scale[WIDTH]
-    cdef floating log_z, plus, minus, loss, inverse, right, left, slope
+    cdef floating log_z, plus, minus, loss, inverse, right, left
     cdef Py_ssize_t j, bad = read_targets(binary, o, i, n, up, down, weight)
     load(<const char*>x, FLOAT32 if floating is float else FLOAT64, step * <Py_ssize_t>sizeof(floating), n, value)
     for j in range(n):
@@ -95,8 +98,9 @@ cdef inline Py_ssize_t sigmoid_strip(
         plus = <floating>0.0 if up[j] == 0 else plus
         minus = <floating>0.0 if down[j] == 0 else minus
         loss = plus + minus
-        loss = loss if value[j] == value[j] else value[j]
-        losses[j] = weight[j] * loss if weight[j] != 0 else 0.0
+        result[j] = loss if value[j] == value[j] else value[j]
+    for j in range(n):
+        losses[j] = weight[j] * result[j] if weight[j] != 0 else 0.0
     if grad == NULL:
         return bad
 
@@ -108,14 +112,20 @@ cdef inline Py_ssize_t sigmoid_strip(
         right = inverse if value[j] >= 0 else z[j] * inverse    # sigmoid(x)
         left = z[j] * inverse if value[j] >= 0 else inverse     # sigmoid(-x)
         z[j] = right * left
-        slope = <floating>(<double>(down[j] * right - up[j] * left) * scale[j])
-        value[j] = slope if weight[j] != 0 else <floating>0.0
+        result[j] = down[j] * right - up[j] * left
     for j in range(n):
-        grad[j * grad_step] = value[j]
+        result[j] = <floating>(result[j] * scale[j]) if weight[j] != 0 else <floating>0.0
+    if grad_step == 1:
+        for j in range(n):
+            grad[j] = result[j]
+    else:
+        for j in range(n):
+            grad[j * grad_step] = result[j]
     if hess != NULL:
         for j in range(n):
-            slope = <floating>(<double>((up[j] + down[j]) * z[j]) * scale[j])
-            hess[j * hess_step] = slope if weight[j] != 0 else <floating>0.0
+            result[j] = (up[j] + down[j]) * z[j]
+        for j in range(n):
+            hess[j * hess_step] = <floating>(result[j] * scale[j]) if weight[j] != 0 else <floating>0.0
     return bad
 
 
