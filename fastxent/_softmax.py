@@ -147,8 +147,8 @@ def softmax_cross_entropy(
     >>> print(f"{fx.softmax_cross_entropy(np.float32([[20, 0]]), [0]):.2e}")
     2.06e-09
     """
-    if is_plain(axis, reduction, label_smoothing, z_loss) and (
-        class_weight is sample_weight is ignore_index is infogain is n_threads is None
+    if is_plain(axis, reduction, label_smoothing, z_loss, n_threads) and (
+        class_weight is sample_weight is ignore_index is infogain is None
     ):
         result: tuple[float, None] | None = kernels.quick_softmax(logits, target, None, False)
         if result is not None:
@@ -257,8 +257,8 @@ def softmax_cross_entropy_grad(
     >>> grad is logits
     True
     """
-    if is_plain(axis, reduction, label_smoothing, z_loss) and (
-        class_weight is sample_weight is ignore_index is infogain is n_threads is grad_output is None
+    if is_plain(axis, reduction, label_smoothing, z_loss, n_threads) and (
+        class_weight is sample_weight is ignore_index is infogain is grad_output is None
     ):
         result: tuple[float, Array] | None = kernels.quick_softmax(logits, target, out, True)
         if result is not None:
@@ -366,7 +366,7 @@ def softmax_cross_entropy_grad_hess(
     )  # fmt: skip
 
 
-def is_plain(axis: Any, reduction: Any, label_smoothing: Any, z_loss: Any) -> bool:
+def is_plain(axis: Any, reduction: Any, label_smoothing: Any, z_loss: Any, n_threads: Any) -> bool:
     """Whether these options have their defaults; a small call that has no others goes straight into the kernel."""
     return (
         axis.__class__ is int
@@ -375,6 +375,7 @@ def is_plain(axis: Any, reduction: Any, label_smoothing: Any, z_loss: Any) -> bo
         and label_smoothing == z_loss == 0.0
         and reduction.__class__ is str
         and reduction == "mean"
+        and (n_threads is None or (n_threads.__class__ is int and n_threads >= 1))
     )
 
 
