@@ -28,19 +28,22 @@ cdef inline floating total_of(floating high, floating low) noexcept nogil:
     return high + low if low == low else high
 
 
-cdef inline double sum_lanes(const floating* high, const floating* low) noexcept nogil:
-    """The sum of LANES compensated accumulators."""
-    cdef double sums[LANES]
+cdef inline double sum_lanes(floating* high, floating* low) noexcept nogil:
+    """The sum of LANES compensated accumulators, which are used up: halved five times, compensated too."""
+    halve(high, low, 16)
+    halve(high, low, 8)
+    halve(high, low, 4)
+    halve(high, low, 2)
+    halve(high, low, 1)
+    return total_of(<double>high[0], <double>low[0])
+
+
+cdef inline void halve(floating* high, floating* low, Py_ssize_t lanes) noexcept nogil:
+    """Add the second half of 2 * lanes accumulators to the first."""
     cdef Py_ssize_t j
-    for j in range(LANES):
-        sums[j] = total_of(<double>high[j], <double>low[j])
-    for j in range(16):
-        sums[j] += sums[j + 16]
-    for j in range(8):
-        sums[j] += sums[j + 8]
-    for j in range(4):
-        sums[j] += sums[j + 4]
-    return (sums[0] + sums[2]) + (sums[1] + sums[3])
+    two_sum(high, low, high + lanes, lanes)
+    for j in range(lanes):
+        low[j] += low[lanes + j]
 
 
 cdef inline void add_losses(
