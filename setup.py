@@ -16,6 +16,7 @@ COMMON = [
     "-fno-math-errno",
     "-fno-trapping-math",
     "-ffp-contract=fast",
+    "-fno-tree-loop-distribute-patterns",  # a loop that copies a block is not to become a call or a slow "rep movs"
     "-fwrapv",
     "-g0",
     "-Wno-maybe-uninitialized",

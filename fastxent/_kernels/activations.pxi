@@ -7,9 +7,12 @@ from cython cimport floating
 from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport PANEL, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
-from fastxent._kernels.panel cimport CLASSES, panel_exp, panel_max, transpose_in, transpose_out
-from fastxent._kernels.row cimport row_exp, row_max, row_scale
-from fastxent._kernels.sums cimport LANES
+from fastxent._kernels.panel cimport (
+    CLASSES, MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, panel_exp, panel_max, shift_by, transpose_in,
+    transpose_out,
+)
+from fastxent._kernels.row cimport row_exp, row_scale, row_shift
+from fastxent._kernels.sums cimport LANES, count_lanes, sum_lanes
 
 cdef enum Activation:
     SOFTMAX, LOG_SOFTMAX, LOGSUMEXP
@@ -31,21 +34,27 @@ cdef inline floating with_infinities(
 cdef inline void activation_row(
     Activation name, const floating* x, Py_ssize_t C, floating* out
 ) noexcept nogil:
-    cdef double ties = 0.0, rest = 0.0, log_s
-    cdef floating shift
-    cdef floating m = row_max(x, C)
+    cdef floating shift[SHIFT]
+    cdef floating sums[SUMS]
+    cdef double top, ties, rest, log_s
+    cdef floating m, low
     cdef Py_ssize_t k
-    row_exp(x, m, C, out if name == SOFTMAX else <floating*>NULL, &ties, &rest)
+    row_shift(x, C, shift)
+    row_exp(x, C, shift, C, out if name == SOFTMAX else <floating*>NULL, C, sums)
+    m = shift[MAXIMUM]
+    top = shift[TOP]
+    ties = count_lanes(sums + TIES)
+    rest = sum_lanes(sums + REST, sums + REST_LOW)
     if name == SOFTMAX:
-        row_scale(out, <floating>(1.0 / (ties + rest)), C)
+        row_scale(out, <floating>(1.0 / (ties * top + rest)), C)
         return
-    log_s = scalar.log1p(ties - 1.0 + rest)
+    log_s = scalar.log1p(ties - 1.0 + rest / top)
     if name == LOGSUMEXP:
         out[0] = with_infinities(<floating>(m + log_s), m, x, 1, C)
     else:
-        shift = <floating>log_s
+        low = <floating>log_s
         for k in range(C):
-            out[k] = (x[k] - m) - shift
+            out[k] = (x[k] - m) - low
 
 
 cdef inline void activation_panel(
@@ -53,29 +62,31 @@ cdef inline void activation_panel(
     Py_ssize_t out_step
 ) noexcept nogil:
     cdef floating m[LANES]
-    cdef floating ties[LANES]
-    cdef floating rest[LANES]
-    cdef floating low[LANES]
+    cdef floating shift[SHIFT]
+    cdef floating sums[SUMS]
+    cdef floating result[LANES]
     cdef Py_ssize_t j, k
     panel_max(x, step, C, lanes, m)
+    shift_by(m, lanes, shift)
     if name == SOFTMAX:
-        panel_exp(x, step, C, lanes, m, out, out_step, ties, rest, low)
+        panel_exp(x, step, C, lanes, shift, out, out_step, sums)
         for j in range(lanes):
-            rest[j] = <floating>1.0 / (ties[j] + (rest[j] + low[j]))
+            result[j] = <floating>1.0 / (sums[TIES + j] * shift[TOP + j] + (sums[REST + j] + sums[REST_LOW + j]))
         for k in range(C):
             for j in range(lanes):
-                out[k * out_step + j] *= rest[j]
+                out[k * out_step + j] *= result[j]
         return
-    panel_exp(x, step, C, lanes, m, <floating*>NULL, 0, ties, rest, low)
+    panel_exp(x, step, C, lanes, shift, <floating*>NULL, 0, sums)
     for j in range(lanes):
-        rest[j] = scalar.log1p(ties[j] - <floating>1.0 + (rest[j] + low[j]))
+        result[j] = (sums[REST + j] + sums[REST_LOW + j]) / shift[TOP + j]
+        result[j] = scalar.log1p(sums[TIES + j] - <floating>1.0 + result[j])
     if name == LOGSUMEXP:
         for j in range(lanes):
-            out[j] = with_infinities(m[j] + rest[j], m[j], x + j, step, C)
+            out[j] = with_infinities(m[j] + result[j], m[j], x + j, step, C)
     else:
         for k in range(C):
             for j in range(lanes):
-                out[k * out_step + j] = (x[k * step + j] - m[j]) - rest[j]
+                out[k * out_step + j] = (x[k * step + j] - m[j]) - result[j]
 
 
 cdef inline void activation_strip(

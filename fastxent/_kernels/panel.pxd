@@ -8,77 +8,129 @@ contiguous. It lies either in the caller's array (class axis not last) or, trans
 from cython cimport floating
 from libc.math cimport INFINITY
 
-from fastxent._kernels.scalar cimport exp_difference
-from fastxent._kernels.sums cimport GROUP, LANES, two_sum
+from fastxent._kernels.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
+from fastxent._kernels.sums cimport GROUP, LANES
 
 cdef enum:
     CLASSES = 64             # the most classes of a transposed panel, which is LANES wide
+    # What the lanes' exponentials are relative to (see exp_scaled in scalar.pxd): an array of SHIFT numbers, in which
+    # each lane's origin, magic, bottom, top (the result at the maximum) and the maximum itself start at:
+    ORIGIN = 0
+    MAGIC = LANES
+    BOTTOM = 2 * LANES
+    TOP = 3 * LANES
+    MAXIMUM = 4 * LANES
+    SHIFT = 5 * LANES
+    # An array of SUMS numbers has for each lane, of the exponentials, the sum of those that are not a maximum's, what its
+    # rounding cut off, and the number of the others (any that rounds to a maximum's counts as a tie too) from:
+    REST = 0
+    REST_LOW = LANES
+    TIES = 2 * LANES
+    SUMS = 3 * LANES
 
 
-cdef inline void exp_group(
-    const floating* x, Py_ssize_t step, Py_ssize_t n, Py_ssize_t lanes, const floating* m,
-    floating* e, Py_ssize_t e_step, floating* high, floating* low, floating* ties
+cdef inline void shift_by(
+    const floating* m,       # in   (lanes,) the maxima
+    Py_ssize_t lanes,        # at most LANES
+    floating* shift,         # out  (SHIFT,)
 ) noexcept nogil:
-    """exp_lanes for n <= GROUP classes.
-
-    In several passes, since a loop that does one thing keeps its numbers in registers; and summed as a tree, which is
-    exact for equal terms where a running sum would drift the same way in every group.
-    """
-    cdef floating value[GROUP * LANES]
-    cdef floating part[LANES]
-    cdef floating one
-    cdef Py_ssize_t j, k
-    for k in range(n):
-        for j in range(lanes):
-            value[k * LANES + j] = exp_difference(x[k * step + j], m[j])
-    if e != NULL:
-        for k in range(n):
-            for j in range(lanes):
-                e[k * e_step + j] = value[k * LANES + j]
-    for k in range(n):
-        for j in range(lanes):
-            one = <floating>1.0 if value[k * LANES + j] == <floating>1.0 else <floating>0.0
-            value[k * LANES + j] -= one
-            ties[j] += one
-    for k in range(n, GROUP):
-        for j in range(lanes):
-            value[k * LANES + j] = <floating>0.0
+    cdef Py_ssize_t j
     for j in range(lanes):
-        part[j] = (
-            (value[j] + value[LANES + j]) + (value[2 * LANES + j] + value[3 * LANES + j])
+        shift[MAXIMUM + j] = m[j]
+        shift[ORIGIN + j] = origin_of(m[j])
+        shift[MAGIC + j] = magic_of(m[j], shift[ORIGIN + j])
+        shift[BOTTOM + j] = bottom_of(shift[MAGIC + j])
+        shift[TOP + j] = exp_scaled(m[j], shift[ORIGIN + j], shift[MAGIC + j], shift[BOTTOM + j])
+
+
+cdef inline floating unless_top(floating e, floating top) noexcept nogil:
+    """e, or 0 for a maximum."""
+    return <floating>0.0 if e == top else e
+
+
+cdef inline floating if_top(floating e, floating top) noexcept nogil:
+    """1 for a maximum, else 0."""
+    return <floating>1.0 if e == top else <floating>0.0
+
+
+cdef inline void exp_block(
+    const floating* x,       # in   (lanes,)
+    Py_ssize_t lanes,        # at most LANES
+    const floating* shift,   # in   (SHIFT,)
+    floating* v,             # out  (lanes,), not x
+) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(lanes):
+        v[j] = exp_scaled(x[j], shift[ORIGIN + j], shift[MAGIC + j], shift[BOTTOM + j])
+
+
+cdef inline void add_group(
+    const floating* v,       # in   GROUP x LANES
+    Py_ssize_t lanes,        # at most LANES
+    const floating* shift,   # in   (SHIFT,)
+    floating* sums,          # out  (SUMS,)
+) noexcept nogil:
+    """Add what exp_block made of GROUP blocks.
+
+    As a tree, which is exact for equal terms where a running sum would drift the same way in every group.
+    """
+    cdef floating part[LANES]
+    cdef floating count[LANES]
+    cdef floating total, shadow, top
+    cdef Py_ssize_t j
+    for j in range(lanes):
+        top = shift[TOP + j]
+        count[j] = (
+            (if_top(v[j], top) + if_top(v[LANES + j], top))
+            + (if_top(v[2 * LANES + j], top) + if_top(v[3 * LANES + j], top))
         ) + (
-            (value[4 * LANES + j] + value[5 * LANES + j]) + (value[6 * LANES + j] + value[7 * LANES + j])
+            (if_top(v[4 * LANES + j], top) + if_top(v[5 * LANES + j], top))
+            + (if_top(v[6 * LANES + j], top) + if_top(v[7 * LANES + j], top))
         )
-    two_sum(high, low, part, lanes)
+        part[j] = (
+            (unless_top(v[j], top) + unless_top(v[LANES + j], top))
+            + (unless_top(v[2 * LANES + j], top) + unless_top(v[3 * LANES + j], top))
+        ) + (
+            (unless_top(v[4 * LANES + j], top) + unless_top(v[5 * LANES + j], top))
+            + (unless_top(v[6 * LANES + j], top) + unless_top(v[7 * LANES + j], top))
+        )
+    for j in range(lanes):  # two_sum, in one array, so that the compiler sees what does not overlap
+        total = sums[REST + j] + part[j]
+        shadow = total - sums[REST + j]
+        sums[REST_LOW + j] += (sums[REST + j] - (total - shadow)) + (part[j] - shadow)
+        sums[REST + j] = total
+        sums[TIES + j] += count[j]
 
 
-cdef inline void exp_lanes(
+cdef inline void panel_exp(
     const floating* x,       # in   C x lanes
     Py_ssize_t step,
     Py_ssize_t C,
     Py_ssize_t lanes,        # at most LANES
-    const floating* m,       # in   (lanes,)
+    const floating* shift,   # in   (SHIFT,)
     floating* e,             # out  C x lanes, may be x, may be NULL
     Py_ssize_t e_step,
-    floating* high,          # out  (lanes,) += the e that are not 1, compensated by
-    floating* low,           # out  (lanes,)
-    floating* ties,          # out  (lanes,) += the number of e = 1
+    floating* sums,          # out  (SUMS,)
 ) noexcept nogil:
-    """e_k = exp(x_k - m). A maximum's e is 1; any other e that rounds to 1 counts as a tie too: the same number."""
-    cdef Py_ssize_t group
-    for group in range(C // GROUP):
+    """e_k = exp(x_k - m) in each lane, all of a lane times the same number."""
+    cdef floating v[GROUP * LANES]
+    cdef Py_ssize_t first, group, j, k, n
+    for j in range(SUMS):
+        sums[j] = <floating>0.0
+    for group in range((C + GROUP - 1) // GROUP):
+        first = group * GROUP
+        n = min(<Py_ssize_t>GROUP, C - first)
+        # in passes of one thing each, which keep their numbers in registers
+        for k in range(n):
+            exp_block(x + (first + k) * step, lanes, shift, v + k * LANES)
         if e != NULL:
-            exp_group(
-                x + group * GROUP * step, step, GROUP, lanes, m, e + group * GROUP * e_step, e_step, high, low, ties
-            )
-        else:
-            exp_group(x + group * GROUP * step, step, GROUP, lanes, m, <floating*>NULL, 0, high, low, ties)
-    group = C // GROUP * GROUP
-    if group < C:
-        if e != NULL:
-            exp_group(x + group * step, step, C - group, lanes, m, e + group * e_step, e_step, high, low, ties)
-        else:
-            exp_group(x + group * step, step, C - group, lanes, m, <floating*>NULL, 0, high, low, ties)
+            for k in range(n):
+                for j in range(lanes):
+                    e[(first + k) * e_step + j] = v[k * LANES + j]
+        for k in range(n, GROUP):
+            for j in range(lanes):
+                v[k * LANES + j] = <floating>0.0
+        add_group(v, lanes, shift, sums)
 
 
 cdef inline void panel_max(
@@ -118,28 +170,6 @@ cdef inline void panel_pick(
             found[j] = x[k * step + j] if y[j] == <floating>k else found[j]
     for j in range(lanes):
         picked[j] = found[j]
-
-
-cdef inline void panel_exp(
-    const floating* x,       # in   C x lanes
-    Py_ssize_t step,
-    Py_ssize_t C,
-    Py_ssize_t lanes,        # at most LANES
-    const floating* m,       # in   (lanes,)
-    floating* e,             # out  C x lanes, may be x, may be NULL
-    Py_ssize_t e_step,
-    floating* ties,          # out  (lanes,) number of e = 1
-    floating* rest,          # out  (lanes,) sum of the other e
-    floating* rest_low,      # out  (lanes,) what its rounding cut off
-) noexcept nogil:
-    """e_k = exp(x_k - m) in each lane."""
-    cdef Py_ssize_t j
-    for j in range(lanes):
-        rest[j] = rest_low[j] = ties[j] = <floating>0.0
-    if e != NULL:
-        exp_lanes(x, step, C, lanes, m, e, e_step, rest, rest_low, ties)
-    else:
-        exp_lanes(x, step, C, lanes, m, <floating*>NULL, 0, rest, rest_low, ties)
 
 
 cdef inline void columns_in(

@@ -3,70 +3,86 @@
 from cython cimport floating
 from libc.math cimport INFINITY
 
-from fastxent._kernels.panel cimport exp_group, exp_lanes
-from fastxent._kernels.sums cimport LANES, sum_lanes
+from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
+from fastxent._kernels.panel cimport SUMS, add_group, exp_block, shift_by
+from fastxent._kernels.sums cimport GROUP, LANES
 
 cdef inline floating row_max(const floating* x, Py_ssize_t n) noexcept nogil:
-    """The maximum; nan is passed over (exp brings it back)."""
+    """The maximum of n >= LANES numbers; nan is passed over (exp brings it back)."""
     cdef floating best[LANES]
     cdef Py_ssize_t j, k
     cdef floating m
     for j in range(LANES):
-        best[j] = -INFINITY
+        best[j] = x[n - LANES + j] if x[n - LANES + j] > -INFINITY else -INFINITY
     for k in range(n // LANES):
         for j in range(LANES):
             best[j] = x[k * LANES + j] if x[k * LANES + j] > best[j] else best[j]
-    if n >= LANES:  # a maximum does not mind that the last block overlaps the one before
-        for j in range(LANES):
-            best[j] = x[n - LANES + j] if x[n - LANES + j] > best[j] else best[j]
-    else:
-        for j in range(n):
-            best[j] = x[j] if x[j] > best[j] else best[j]
     for j in range(16):
         best[j] = best[j] if best[j] > best[j + 16] else best[j + 16]
     for j in range(8):
         best[j] = best[j] if best[j] > best[j + 8] else best[j + 8]
+    for j in range(4):
+        best[j] = best[j] if best[j] > best[j + 4] else best[j + 4]
     m = best[0]
-    for j in range(1, 8):
+    for j in range(1, 4):
         m = best[j] if best[j] > m else m
     return m
 
 
-cdef inline void row_exp(
-    const floating* x,       # in   (n,)
-    floating m,              # in   the row's maximum
+cdef inline void row_shift(
+    const floating* x,       # in   (n,), n >= LANES
     Py_ssize_t n,
-    floating* e,             # out  (n,), may be x, may be NULL
-    double* ties,            # out  number of e = 1
-    double* rest,            # out  sum of the other e
+    floating* shift,         # out  (SHIFT,)
 ) noexcept nogil:
-    """e_k = exp(x_k - m). Blocks of LANES classes are a panel whose lanes all have the same maximum."""
-    cdef floating top[LANES]
-    cdef floating high[LANES]
-    cdef floating low[LANES]
-    cdef floating count[LANES]
+    """What the row's exponentials are relative to: its maximum, the same for all lanes."""
+    cdef floating m[LANES]
+    cdef floating top = row_max(x, n)
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        m[j] = top
+    shift_by(m, LANES, shift)
+
+
+cdef inline void row_exp(
+    const floating* x,       # in   (n,), n >= LANES
+    Py_ssize_t n,
+    const floating* shift,   # in   (SHIFT,)
+    Py_ssize_t ahead,        # what will be needed soon lies so many elements behind x
+    floating* e,             # out  (n,), may be x, may be NULL
+    Py_ssize_t e_ahead,
+    floating* sums,          # out  (SUMS,)
+) noexcept nogil:
+    """e_k = exp(x_k - m), all times the same number. Blocks of LANES classes are a panel of lanes with one maximum.
+
+    What is left over behind the last whole block is in a block of its own that overlaps the one before.
+    """
     cdef floating last[LANES]
-    cdef Py_ssize_t j, n_full = n // LANES * LANES
-    for j in range(LANES):
-        top[j] = m
-        high[j] = low[j] = count[j] = <floating>0.0
-    if e != NULL:
-        exp_lanes(x, LANES, n // LANES, LANES, top, e, LANES, high, low, count)
-    else:
-        exp_lanes(x, LANES, n // LANES, LANES, top, <floating*>NULL, 0, high, low, count)
-    if n_full < n:
-        for j in range(LANES):
-            last[j] = -INFINITY
-        for j in range(n - n_full):
-            last[j] = x[n_full + j]
-        exp_group(last, LANES, 1, LANES, top, last, LANES, high, low, count)
+    cdef floating v[GROUP * LANES]
+    cdef Py_ssize_t first, group, j, k, width, n_blocks = n // LANES, overlap = (n_blocks + 1) * LANES - n
+    exp_block(x + n - LANES, LANES, shift, last)  # first, since e may be x
+    for j in range(SUMS):
+        sums[j] = <floating>0.0
+    for group in range(n_blocks // GROUP + 1):
+        first = group * GROUP
+        width = min(<Py_ssize_t>GROUP, n_blocks - first)
+        for k in range(width):
+            prefetch_block(x + (first + k) * LANES + ahead, LANES)
+            exp_block(x + (first + k) * LANES, LANES, shift, v + k * LANES)
         if e != NULL:
-            for j in range(n - n_full):
-                e[n_full + j] = last[j]
-    rest[0] = sum_lanes(high, low)
-    for j in range(LANES):
-        low[j] = <floating>0.0
-    ties[0] = sum_lanes(count, low)
+            for k in range(width):
+                prefetch_block_to_write(e + (first + k) * LANES + e_ahead, LANES)
+                for j in range(LANES):
+                    e[(first + k) * LANES + j] = v[k * LANES + j]
+        if width < GROUP:
+            for j in range(LANES):
+                v[width * LANES + j] = last[j] if j >= overlap else <floating>0.0
+            for k in range(width + 1, GROUP):
+                for j in range(LANES):
+                    v[k * LANES + j] = <floating>0.0
+        add_group(v, LANES, shift, sums)
+    if e != NULL:
+        for j in range(LANES):
+            e[n - LANES + j] = last[j]
 
 
 cdef inline void row_scale(floating* x, floating factor, Py_ssize_t n) noexcept nogil:

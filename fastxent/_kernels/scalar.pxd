@@ -35,63 +35,101 @@ cdef extern from *:
 
 cdef inline floating exp(floating x) noexcept nogil:
     """exp(x) for x <= 0, within 1 ulp; exactly 0 where the result would be subnormal; nan for nan."""
-    return exp_sum(x, <floating>0.0)
-
-
-cdef inline floating exp_difference(floating x, floating m) noexcept nogil:
-    """exp(x - m) for x <= m, within 1 ulp of the real number; an x - m that overflows counts as -inf.
-
-    The rounding of x - m alone would cost |x - m| / 2 ulp. What it cut off is exact (Knuth, TAOCP 2, section 4.2.2,
-    theorem B).
-    """
-    cdef floating difference = x - m
-    cdef floating shadow = difference - x
-    return exp_sum(difference, (x - (difference - shadow)) - (m + shadow))
-
-
-cdef inline floating exp_sum(floating x, floating rest) noexcept nogil:
-    """exp(x + rest) for x <= 0 and a rest far below it.
-
-    x = n log 2 + r with |r| <= log(2)/2, exp(x) = 2^n (1 + r + r^2 q(r)). Adding `magic` rounds x / log 2 to the
-    integer n and leaves n + bias in the low bits, which a shift moves into the exponent: no rounding instruction, no
-    conversion. x - n hi is exact, and n lo (with the rest) joins the small r^2 q(r), so that only the last two
-    additions round.
-    """
-    cdef floating t, n, high, low, r, q, power
+    cdef floating t, n, result
     if floating is float:
         t = x * <float>1.4426950408889634 + <float>12583039.0  # magic = 1.5 * 2^23 + 127
         n = t - <float>12583039.0
-        high = x - n * <float>0.69314575
-        low = n * <float>1.4286068e-06 - rest
-        r = high - low
-        q = <float>1.3814614e-03
-        q = q * r + <float>8.36871e-03
-        q = q * r + <float>4.166839e-02
-        q = q * r + <float>1.6666521e-01
-        q = q * r + <float>4.9999994e-01
-        power = as_float(to_exponent_f(bits_f(t)))
-        q = power + (high + (r * r * q - low)) * power
-        return <float>0.0 if x < <float>-87.33654 else q
+        result = exp_reduced(x, n, as_float(to_exponent_f(bits_f(t))))
+        return <float>0.0 if x < <float>-87.33654 else result
     else:
         t = x * 1.4426950408889634 + 6755399441056767.0  # magic = 1.5 * 2^52 + 1023
         n = t - 6755399441056767.0
-        high = x - n * 0.6931471805601177
-        low = n * -1.7239444525614835e-13 - rest
+        result = exp_reduced(x, n, as_double(to_exponent_d(bits_d(t))))
+        return 0.0 if x < -708.3964185322641 else result
+
+
+cdef inline floating exp_reduced(floating x, floating n, floating power) noexcept nogil:
+    """exp(x - n log 2) power, for n = x / log 2 rounded.
+
+    x - n log 2 = r with |r| <= log(2)/2, exp(r) = 1 + r + r^2 q(r). x - n hi is exact for |n| < 512 (float64: 2048),
+    and n lo joins the small r^2 q(r), so that only the last two additions round. q is summed in short chains, not in
+    Horner's one long chain: what limits a processor that has registers enough is how long it waits for a result.
+    """
+    cdef floating high, low, r, square, q, odd
+    if floating is float:
+        high = x - n * <float>0.69314575
+        low = n * <float>1.4286068e-06
         r = high - low
+        square = r * r
+        q = <float>8.36871e-03 * r + <float>4.166839e-02
+        q = q + <float>1.3814614e-03 * square
+        q = q * square + (<float>1.6666521e-01 * r + <float>4.9999994e-01)
+    else:
+        high = x - n * 0.6931471805601177
+        low = n * -1.7239444525614835e-13
+        r = high - low
+        square = r * r
         q = 2.0826636776916613e-09
-        q = q * r + 2.51120248276362e-08
-        q = q * r + 2.75575817439882e-07
-        q = q * r + 2.755723489573321e-06
-        q = q * r + 2.4801586926857513e-05
-        q = q * r + 1.9841269896350675e-04
-        q = q * r + 1.3888888889115446e-03
-        q = q * r + 8.333333333317048e-03
-        q = q * r + 4.1666666666666095e-02
-        q = q * r + 1.6666666666666682e-01
-        q = q * r + 0.5
+        q = q * square + 2.75575817439882e-07
+        q = q * square + 2.4801586926857513e-05
+        q = q * square + 1.3888888889115446e-03
+        q = q * square + 4.1666666666666095e-02
+        q = q * square + 0.5
+        odd = 2.51120248276362e-08
+        odd = odd * square + 2.755723489573321e-06
+        odd = odd * square + 1.9841269896350675e-04
+        odd = odd * square + 8.333333333317048e-03
+        odd = odd * square + 1.6666666666666682e-01
+        q = odd * r + q
+    return power + (high + (square * q - low)) * power
+
+
+# The exponentials of a row are taken relative to its maximum m, but not of x - m, whose rounding alone would cost
+# |x - m| / 2 ulp: they are exp(x - origin) / 2^(n + 1), where the integer n is (m - origin) / log 2 rounded and origin
+# is 0. Where |m| is large, from 256 (512) on, it is m, and x - m is exact wherever the result is not 0 (Sterbenz's lemma).
+
+
+cdef inline floating origin_of(floating m) noexcept nogil:
+    """0, or m where it is so large that the range reduction of exp_scaled would not be exact."""
+    if floating is float:
+        return <float>0.0 if <float>-256.0 < m < <float>256.0 else m
+    else:
+        return 0.0 if m * m < 262144.0 else m
+
+
+cdef inline floating magic_of(floating m, floating origin) noexcept nogil:
+    """1.5 * 2^23 + 126 - n (float64: 1.5 * 2^52 + 1022 - n); nan if m is infinite."""
+    if floating is float:
+        return <float>12583038.0 - (((m - origin) * <float>1.4426950408889634 + <float>12582912.0) - <float>12582912.0)
+    else:
+        return 6755399441056766.0 - (((m - origin) * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0)
+
+
+cdef inline floating bottom_of(floating magic) noexcept nogil:
+    """(n - 126) log 2 (float64: (n - 1022) log 2), at and below which exp_scaled is 0."""
+    if floating is float:
+        return (<float>12582912.0 - magic) * <float>0.6931472
+    else:
+        return (6755399441055744.0 - magic) * 0.6931471805599453
+
+
+cdef inline floating exp_scaled(floating x, floating origin, floating magic, floating bottom) noexcept nogil:
+    """exp(x - origin) / 2^(n + 1) for x <= m, within 1 ulp; exactly 0 below 2^-126 (float64: 2^-1022); nan for nan.
+
+    Adding `magic` rounds x / log 2 to an integer and leaves in the low bits what a shift moves into the exponent: no
+    rounding instruction, no conversion. That exponent field is 0, and so is the result, at `bottom`.
+    """
+    cdef floating d = x - origin
+    cdef floating t, power
+    d = bottom if d < bottom else d
+    if floating is float:
+        t = d * <float>1.4426950408889634 + magic
+        power = as_float(to_exponent_f(bits_f(t)))
+        return exp_reduced(d, t - magic, power)
+    else:
+        t = d * 1.4426950408889634 + magic
         power = as_double(to_exponent_d(bits_d(t)))
-        q = power + (high + (r * r * q - low)) * power
-        return 0.0 if x < -708.3964185322641 else q
+        return exp_reduced(d, t - magic, power)
 
 
 cdef inline floating log_reduced(floating f, floating k) noexcept nogil:

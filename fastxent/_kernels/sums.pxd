@@ -29,13 +29,41 @@ cdef inline floating total_of(floating high, floating low) noexcept nogil:
 
 
 cdef inline double sum_lanes(floating* high, floating* low) noexcept nogil:
-    """The sum of LANES compensated accumulators, which are used up: halved five times, compensated too."""
-    halve(high, low, 16)
-    halve(high, low, 8)
-    halve(high, low, 4)
-    halve(high, low, 2)
-    halve(high, low, 1)
-    return total_of(<double>high[0], <double>low[0])
+    """The sum of LANES compensated accumulators, which are used up."""
+    cdef double wide[LANES]
+    cdef Py_ssize_t j
+    if floating is float:  # in double nothing of them is lost that counts
+        for j in range(LANES):
+            wide[j] = <double>high[j] + <double>(low[j] if low[j] == low[j] else <float>0.0)
+        return plain_sum(wide)
+    else:  # halved five times, compensated too
+        halve(high, low, 16)
+        halve(high, low, 8)
+        halve(high, low, 4)
+        halve(high, low, 2)
+        halve(high, low, 1)
+        return total_of(<double>high[0], <double>low[0])
+
+
+cdef inline double count_lanes(const floating* count) noexcept nogil:
+    """The sum of LANES whole numbers."""
+    cdef double wide[LANES]
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        wide[j] = <double>count[j]
+    return plain_sum(wide)
+
+
+cdef inline double plain_sum(double* term) noexcept nogil:
+    """The sum of LANES numbers, which are used up, halved five times."""
+    cdef Py_ssize_t j
+    for j in range(16):
+        term[j] += term[16 + j]
+    for j in range(8):
+        term[j] += term[8 + j]
+    for j in range(4):
+        term[j] += term[4 + j]
+    return (term[0] + term[2]) + (term[1] + term[3])
 
 
 cdef inline void halve(floating* high, floating* low, Py_ssize_t lanes) noexcept nogil:

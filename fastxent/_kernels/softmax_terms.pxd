@@ -1,0 +1,35 @@
+"""What the gradient of softmax cross entropy is made of, whether by rows or by panels.
+
+    e_k = exp(x_k - m) times a number that is the same for the whole row; top = e of the maximum m
+    rest = sum of e_k over e_k != top    ties = number of e_k = top    s = ties top + rest    spread = s - top
+    loss = sum_k t_k (m - x_k) + T log1p(spread / top) + c lse^2       lse = m + log1p(spread / top)
+    grad = ((T - t_k + 2 c lse) e_k - t_k o_k) / s                     o_k = spread where e_k = top, else s - e_k
+    hess = (T + 2 c lse) e_k o_k / s^2 + 2 c e_k^2 / s^2
+"""
+
+from cython cimport floating
+from libc.math cimport fma
+
+
+cdef inline double quotient_rest(double quotient, double scale, double s, double s_low) noexcept nogil:
+    """What quotient = scale / s is short of scale / (s + s_low)."""
+    return (fma(-quotient, s, scale) - quotient * s_low) / s
+
+
+cdef inline double sum_rest(double s, double top, double ties, double rest) noexcept nogil:
+    """What s is short of ties top + rest (Knuth, TAOCP 2, section 4.2.2, theorem B)."""
+    cdef double product = ties * top
+    cdef double shadow = s - product
+    return (product - (s - shadow)) + (rest - shadow) + fma(ties, top, -product)
+
+
+cdef inline double entry(
+    double e, double top, double t, double others, double slope, double spread, double s, double scale, double factor,
+    double factor_low
+) noexcept nogil:
+    """One entry of the gradient: others = T - t_k, factor + factor_low = scale / s.
+
+    In double whatever the dtype, and with the quotient in two parts where that is the dtype, since it is a difference.
+    """
+    cdef double value = (others + slope) * e - t * (spread if e == top else s - e)
+    return -t * scale + (s - s) if e == 0.0 else value * factor + value * factor_low  # s - s: nan in a row that is nan
