@@ -67,16 +67,16 @@ cdef inline void activation_panel(
     cdef floating result[LANES]
     cdef Py_ssize_t j, k
     panel_max(x, step, C, lanes, m)
-    shift_by(m, lanes, shift)
+    shift_by(m, shift)
     if name == SOFTMAX:
-        panel_exp(x, step, C, lanes, shift, out, out_step, sums)
+        panel_exp(x, step, C, lanes, shift, <floating*>NULL, <floating*>NULL, out, out_step, sums)
         for j in range(lanes):
             result[j] = <floating>1.0 / (sums[TIES + j] * shift[TOP + j] + (sums[REST + j] + sums[REST_LOW + j]))
         for k in range(C):
             for j in range(lanes):
                 out[k * out_step + j] *= result[j]
         return
-    panel_exp(x, step, C, lanes, shift, <floating*>NULL, 0, sums)
+    panel_exp(x, step, C, lanes, shift, <floating*>NULL, <floating*>NULL, <floating*>NULL, 0, sums)
     for j in range(lanes):
         result[j] = (sums[REST + j] + sums[REST_LOW + j]) / shift[TOP + j]
         result[j] = scalar.log1p(sums[TIES + j] - <floating>1.0 + result[j])

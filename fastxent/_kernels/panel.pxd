@@ -8,11 +8,13 @@ contiguous. It lies either in the caller's array (class axis not last) or, trans
 from cython cimport floating
 from libc.math cimport INFINITY
 
+from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
 from fastxent._kernels.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
-from fastxent._kernels.sums cimport GROUP, LANES
+from fastxent._kernels.sums cimport GROUP, LANES, WIDTH
 
 cdef enum:
     CLASSES = 64             # the most classes of a transposed panel, which is LANES wide
+    PANELS = WIDTH // LANES  # the most panels that are worked on side by side
     # What the lanes' exponentials are relative to (see exp_scaled in scalar.pxd): an array of SHIFT numbers, in which
     # each lane's origin, magic, bottom, top (the result at the maximum) and the maximum itself start at:
     ORIGIN = 0
@@ -29,17 +31,40 @@ cdef enum:
     SUMS = 3 * LANES
 
 
+cdef inline const floating* whole_lanes(const floating* x, Py_ssize_t lanes, floating* room) noexcept nogil:
+    """LANES numbers, of which the first `lanes` are x: x itself, or a copy. Loops of a known length vectorise best."""
+    cdef Py_ssize_t j
+    if lanes == LANES:
+        return x
+    for j in range(LANES):
+        room[j] = <floating>0.0
+    for j in range(lanes):
+        room[j] = x[j]
+    return room
+
+
+cdef inline void store_lanes(const floating* v, Py_ssize_t lanes, floating* out) noexcept nogil:
+    """The first `lanes` of LANES numbers."""
+    cdef Py_ssize_t j
+    if lanes == LANES:
+        for j in range(LANES):
+            out[j] = v[j]
+    else:
+        for j in range(lanes):
+            out[j] = v[j]
+
+
 cdef inline void shift_by(
-    const floating* m,       # in   (lanes,) the maxima
-    Py_ssize_t lanes,        # at most LANES
+    const floating* m,       # in   (LANES,) the maxima
     floating* shift,         # out  (SHIFT,)
 ) noexcept nogil:
     cdef Py_ssize_t j
-    for j in range(lanes):
+    for j in range(LANES):
         shift[MAXIMUM + j] = m[j]
         shift[ORIGIN + j] = origin_of(m[j])
         shift[MAGIC + j] = magic_of(m[j], shift[ORIGIN + j])
         shift[BOTTOM + j] = bottom_of(shift[MAGIC + j])
+    for j in range(LANES):
         shift[TOP + j] = exp_scaled(m[j], shift[ORIGIN + j], shift[MAGIC + j], shift[BOTTOM + j])
 
 
@@ -54,19 +79,17 @@ cdef inline floating if_top(floating e, floating top) noexcept nogil:
 
 
 cdef inline void exp_block(
-    const floating* x,       # in   (lanes,)
-    Py_ssize_t lanes,        # at most LANES
+    const floating* x,       # in   (LANES,)
     const floating* shift,   # in   (SHIFT,)
-    floating* v,             # out  (lanes,), not x
+    floating* v,             # out  (LANES,), not x
 ) noexcept nogil:
     cdef Py_ssize_t j
-    for j in range(lanes):
+    for j in range(LANES):
         v[j] = exp_scaled(x[j], shift[ORIGIN + j], shift[MAGIC + j], shift[BOTTOM + j])
 
 
 cdef inline void add_group(
     const floating* v,       # in   GROUP x LANES
-    Py_ssize_t lanes,        # at most LANES
     const floating* shift,   # in   (SHIFT,)
     floating* sums,          # out  (SUMS,)
 ) noexcept nogil:
@@ -78,7 +101,7 @@ cdef inline void add_group(
     cdef floating count[LANES]
     cdef floating total, shadow, top
     cdef Py_ssize_t j
-    for j in range(lanes):
+    for j in range(LANES):
         top = shift[TOP + j]
         count[j] = (
             (if_top(v[j], top) + if_top(v[LANES + j], top))
@@ -94,7 +117,7 @@ cdef inline void add_group(
             (unless_top(v[4 * LANES + j], top) + unless_top(v[5 * LANES + j], top))
             + (unless_top(v[6 * LANES + j], top) + unless_top(v[7 * LANES + j], top))
         )
-    for j in range(lanes):  # two_sum, in one array, so that the compiler sees what does not overlap
+    for j in range(LANES):  # two_sum, in one array, so that the compiler sees what does not overlap
         total = sums[REST + j] + part[j]
         shadow = total - sums[REST + j]
         sums[REST_LOW + j] += (sums[REST + j] - (total - shadow)) + (part[j] - shadow)
@@ -108,29 +131,35 @@ cdef inline void panel_exp(
     Py_ssize_t C,
     Py_ssize_t lanes,        # at most LANES
     const floating* shift,   # in   (SHIFT,)
+    const floating* read_soon,     # C x LANES numbers from here on will be read soon; may be NULL
+    const floating* written_soon,  # and these will be written; may be NULL
     floating* e,             # out  C x lanes, may be x, may be NULL
     Py_ssize_t e_step,
     floating* sums,          # out  (SUMS,)
 ) noexcept nogil:
     """e_k = exp(x_k - m) in each lane, all of a lane times the same number."""
     cdef floating v[GROUP * LANES]
+    cdef floating room[LANES]
     cdef Py_ssize_t first, group, j, k, n
     for j in range(SUMS):
         sums[j] = <floating>0.0
     for group in range((C + GROUP - 1) // GROUP):
         first = group * GROUP
         n = min(<Py_ssize_t>GROUP, C - first)
+        if read_soon != NULL:
+            prefetch_block(read_soon + first * LANES, n * LANES)
+        if written_soon != NULL:
+            prefetch_block_to_write(written_soon + first * LANES, n * LANES)
         # in passes of one thing each, which keep their numbers in registers
         for k in range(n):
-            exp_block(x + (first + k) * step, lanes, shift, v + k * LANES)
+            exp_block(whole_lanes(x + (first + k) * step, lanes, room), shift, v + k * LANES)
         if e != NULL:
             for k in range(n):
-                for j in range(lanes):
-                    e[(first + k) * e_step + j] = v[k * LANES + j]
+                store_lanes(v + k * LANES, lanes, e + (first + k) * e_step)
         for k in range(n, GROUP):
-            for j in range(lanes):
+            for j in range(LANES):
                 v[k * LANES + j] = <floating>0.0
-        add_group(v, lanes, shift, sums)
+        add_group(v, shift, sums)
 
 
 cdef inline void panel_max(
@@ -138,17 +167,20 @@ cdef inline void panel_max(
     Py_ssize_t step,
     Py_ssize_t C,
     Py_ssize_t lanes,        # at most LANES
-    floating* m,             # out  (lanes,)
+    floating* m,             # out  (LANES,)
 ) noexcept nogil:
     """Each lane's maximum; nan is passed over (exp brings it back)."""
     cdef floating best[LANES]
+    cdef floating room[LANES]
+    cdef const floating* x_k
     cdef Py_ssize_t j, k
-    for j in range(lanes):
+    for j in range(LANES):
         best[j] = -INFINITY
     for k in range(C):
-        for j in range(lanes):
-            best[j] = x[k * step + j] if x[k * step + j] > best[j] else best[j]
-    for j in range(lanes):
+        x_k = whole_lanes(x + k * step, lanes, room)
+        for j in range(LANES):
+            best[j] = x_k[j] if x_k[j] > best[j] else best[j]
+    for j in range(LANES):
         m[j] = best[j]
 
 
@@ -157,18 +189,21 @@ cdef inline void panel_pick(
     Py_ssize_t step,
     Py_ssize_t C,
     Py_ssize_t lanes,        # at most LANES
-    const floating* y,       # in   (lanes,) a class for each lane
-    floating* picked,        # out  (lanes,)
+    const floating* y,       # in   (LANES,) a class for each lane
+    floating* picked,        # out  (LANES,)
 ) noexcept nogil:
     """picked = x at the lane's class. By comparison: vector processors gather no faster than they compare."""
     cdef floating found[LANES]
+    cdef floating room[LANES]
+    cdef const floating* x_k
     cdef Py_ssize_t j, k
-    for j in range(lanes):
+    for j in range(LANES):
         found[j] = <floating>0.0
     for k in range(C):
-        for j in range(lanes):
-            found[j] = x[k * step + j] if y[j] == <floating>k else found[j]
-    for j in range(lanes):
+        x_k = whole_lanes(x + k * step, lanes, room)
+        for j in range(LANES):
+            found[j] = x_k[j] if y[j] == <floating>k else found[j]
+    for j in range(LANES):
         picked[j] = found[j]
 
 

@@ -13,7 +13,7 @@ from libc.string cimport memset
 from fastxent._kernels.grid cimport ROWS, TRANSPOSED, Steps
 from fastxent._kernels.operand cimport FLOAT32, FLOAT64, INT8, Kind, kind_of
 from fastxent._kernels.panel cimport CLASSES
-from fastxent._kernels.sums cimport LANES, add_losses, sum_lanes
+from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 from fastxent._kernels.target cimport Scaling, TargetView
 
 cdef object ndarray = numpy.ndarray
@@ -89,10 +89,10 @@ cdef double quick_loss(
     """The sum of the losses; the gradient is of their mean."""
     cdef Scaling scaling
     cdef Steps steps
-    cdef double values[LANES]
+    cdef Py_ssize_t way = TRANSPOSED if C <= CLASSES else ROWS, width = strip_width(way, C), strip, i, count
+    cdef double values[WIDTH]
     cdef double high[LANES]
     cdef double low[LANES]
-    cdef Py_ssize_t strip, i, width
     memset(&scaling, 0, sizeof(scaling))
     memset(high, 0, sizeof(high))
     memset(low, 0, sizeof(low))
@@ -100,14 +100,14 @@ cdef double quick_loss(
     steps.outer = 0
     steps.inner = C
     steps.classes = 1
-    for strip in range((n + LANES - 1) // LANES):
-        i = strip * LANES
-        width = min(<Py_ssize_t>LANES, n - i)
+    for strip in range((n + width - 1) // width):
+        i = strip * width
+        count = min(width, n - i)
         softmax_strip(
-            TRANSPOSED if C <= CLASSES else ROWS, x + i * C, steps, target, &scaling, 0, i, width, 0.0,
+            way, x + i * C, steps, target, &scaling, 0, i, count, 0.0,
             grad + i * C if grad != NULL else <floating*>NULL, steps, <floating*>NULL, steps, values
         )
-        add_losses(values, width, <floating*>NULL, 0, high, low)
+        add_losses(values, count, <floating*>NULL, 0, high, low)
     return sum_lanes(high, low)
 
 

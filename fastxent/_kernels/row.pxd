@@ -4,7 +4,7 @@ from cython cimport floating
 from libc.math cimport INFINITY
 
 from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
-from fastxent._kernels.panel cimport SUMS, add_group, exp_block, shift_by
+from fastxent._kernels.panel cimport SUMS, add_group, exp_block, shift_by, store_lanes
 from fastxent._kernels.sums cimport GROUP, LANES
 
 cdef inline floating row_max(const floating* x, Py_ssize_t n) noexcept nogil:
@@ -40,7 +40,7 @@ cdef inline void row_shift(
     cdef Py_ssize_t j
     for j in range(LANES):
         m[j] = top
-    shift_by(m, LANES, shift)
+    shift_by(m, shift)
 
 
 cdef inline void row_exp(
@@ -59,7 +59,7 @@ cdef inline void row_exp(
     cdef floating last[LANES]
     cdef floating v[GROUP * LANES]
     cdef Py_ssize_t first, group, j, k, width, n_blocks = n // LANES, overlap = (n_blocks + 1) * LANES - n
-    exp_block(x + n - LANES, LANES, shift, last)  # first, since e may be x
+    exp_block(x + n - LANES, shift, last)  # first, since e may be x
     for j in range(SUMS):
         sums[j] = <floating>0.0
     for group in range(n_blocks // GROUP + 1):
@@ -67,19 +67,18 @@ cdef inline void row_exp(
         width = min(<Py_ssize_t>GROUP, n_blocks - first)
         for k in range(width):
             prefetch_block(x + (first + k) * LANES + ahead, LANES)
-            exp_block(x + (first + k) * LANES, LANES, shift, v + k * LANES)
+            exp_block(x + (first + k) * LANES, shift, v + k * LANES)
         if e != NULL:
             for k in range(width):
                 prefetch_block_to_write(e + (first + k) * LANES + e_ahead, LANES)
-                for j in range(LANES):
-                    e[(first + k) * LANES + j] = v[k * LANES + j]
+                store_lanes(v + k * LANES, LANES, e + (first + k) * LANES)
         if width < GROUP:
             for j in range(LANES):
                 v[width * LANES + j] = last[j] if j >= overlap else <floating>0.0
             for k in range(width + 1, GROUP):
                 for j in range(LANES):
                     v[k * LANES + j] = <floating>0.0
-        add_group(v, LANES, shift, sums)
+        add_group(v, shift, sums)
     if e != NULL:
         for j in range(LANES):
             e[n - LANES + j] = last[j]

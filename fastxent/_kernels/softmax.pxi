@@ -3,19 +3,26 @@
 from cython cimport floating
 from libc.string cimport memset
 
-from fastxent._kernels.grid cimport PANEL, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
+from fastxent._kernels.grid cimport PANEL, ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.operand cimport Operand, view_of
 from fastxent._kernels.panel cimport CLASSES, transpose_in, transpose_out
-from fastxent._kernels.softmax_panel cimport softmax_panel
+from fastxent._kernels.softmax_panel cimport softmax_panels
 from fastxent._kernels.softmax_row cimport softmax_rows
-from fastxent._kernels.sums cimport LANES, add_losses, sum_lanes
+from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 from fastxent._kernels.target cimport Scaling, Target, TargetView
+
+
+cdef inline Py_ssize_t strip_width(Py_ssize_t way, Py_ssize_t C) noexcept nogil:
+    """Samples of one strip: so many panels of few classes as fill the buffer of one panel of CLASSES."""
+    if way == TRANSPOSED and C > 0:
+        return min(<Py_ssize_t>WIDTH, CLASSES // C * LANES)
+    return LANES
 
 
 cdef inline Py_ssize_t softmax_strip(
     Py_ssize_t way,              # ROWS, PANEL or TRANSPOSED
-    const floating* x,           # in   n <= LANES samples of C classes
+    const floating* x,           # in   n <= strip_width samples of C classes
     Steps x_step,
     const TargetView* target,
     const Scaling* scaling,
@@ -27,39 +34,54 @@ cdef inline Py_ssize_t softmax_strip(
     Steps grad_step,
     floating* hess,              # out  like x, may be x, may be NULL
     Steps hess_step,
-    double* losses,              # out  (LANES,)
+    double* losses,              # out  (strip_width,)
 ) noexcept nogil:
     """Samples (o, i) ... (o, i + n - 1); returns how many labels are no class."""
     cdef floating buffer[CLASSES * LANES]
     cdef floating second[CLASSES * LANES]
+    cdef Py_ssize_t bad, c, C = target.C, panel = C * LANES, n_panels = (n + LANES - 1) // LANES
+    cdef const floating* read_soon = NULL
+    cdef const floating* written_soon = NULL
     cdef floating* g = NULL
     cdef floating* h = NULL
-    cdef Py_ssize_t bad, C = target.C
-    if way == PANEL:
-        if n == LANES:
-            return softmax_panel(
-                x, x_step.classes, LANES, target, scaling, o, i, LANES, z_loss, grad, grad_step.classes, hess,
-                hess_step.classes, losses
-            )
-        return softmax_panel(
-            x, x_step.classes, n, target, scaling, o, i, n, z_loss, grad, grad_step.classes, hess, hess_step.classes,
-            losses
+    if way == ROWS:
+        return softmax_rows(
+            x, x_step.inner, target, scaling, o, i, n, z_loss, grad, grad_step.inner, hess, hess_step.inner, losses
         )
-    if way == TRANSPOSED:
-        if grad != NULL:
-            g = buffer
-        if hess != NULL:
-            h = second
-        transpose_in(x, x_step.inner, x_step.classes, C, n, buffer)
-        bad = softmax_panel(buffer, LANES, LANES, target, scaling, o, i, n, z_loss, g, LANES, h, LANES, losses)
-        if grad != NULL:
-            transpose_out(buffer, grad_step.inner, grad_step.classes, C, n, grad)
-        if hess != NULL:
-            transpose_out(second, hess_step.inner, hess_step.classes, C, n, hess)
-        return bad
-    return softmax_rows(
-        x, x_step.inner, target, scaling, o, i, n, z_loss, grad, grad_step.inner, hess, hess_step.inner, losses
+    if way == PANEL:
+        return softmax_panels(
+            x, 0, x_step.classes, 1, n, target, scaling, o, i, n, z_loss, read_soon, written_soon, grad, 0, grad_step.classes, hess, 0,
+            hess_step.classes, losses
+        )
+    for c in range(n_panels):
+        transpose_in(
+            x + c * LANES * x_step.inner, x_step.inner, x_step.classes, C, min(<Py_ssize_t>LANES, n - c * LANES),
+            buffer + c * panel
+        )
+    if x_step.inner == C:
+        read_soon = x + n * C
+    if grad_step.inner == C:
+        written_soon = grad
+    if grad != NULL:
+        g = buffer
+    if hess != NULL:
+        h = second
+    bad = softmax_panels(
+        buffer, panel, LANES, n_panels, LANES, target, scaling, o, i, n, z_loss, read_soon, written_soon, g, panel, LANES, h, panel,
+        LANES, losses
     )
+    for c in range(n_panels):
+        if grad != NULL:
+            transpose_out(
+                buffer + c * panel, grad_step.inner, grad_step.classes, C, min(<Py_ssize_t>LANES, n - c * LANES),
+                grad + c * LANES * grad_step.inner
+            )
+        if hess != NULL:
+            transpose_out(
+                second + c * panel, hess_step.inner, hess_step.classes, C, min(<Py_ssize_t>LANES, n - c * LANES),
+                hess + c * LANES * hess_step.inner
+            )
+    return bad
 
 
 def softmax_cross_entropy(
@@ -87,7 +109,8 @@ def softmax_cross_entropy(
     cdef floating* h = start_of(hess)
     cdef floating* loss = start_of(losses)
     cdef Py_ssize_t outer = logits.shape[0], inner = logits.shape[1], number, o, i, n, bad, strip
-    cdef double values[LANES]
+    cdef Py_ssize_t width = strip_width(way, target.view.C)
+    cdef double values[WIDTH]
     cdef double high[LANES]
     cdef double low[LANES]
     scaling.sample_weight = view_of(sample_weight)
@@ -103,9 +126,9 @@ def softmax_cross_entropy(
             memset(low, 0, sizeof(low))
             bad = 0
             for o in range(block.outer, block.outer_stop):
-                for strip in range((block.inner_stop - block.inner + LANES - 1) // LANES):
-                    i = block.inner + strip * LANES
-                    n = min(<Py_ssize_t>LANES, block.inner_stop - i)
+                for strip in range((block.inner_stop - block.inner + width - 1) // width):
+                    i = block.inner + strip * width
+                    n = min(width, block.inner_stop - i)
                     bad += softmax_strip(
                         way, moved(x, x_step, o, i), x_step, &target.view, &scaling, o, i, n, z_loss,
                         moved(g, g_step, o, i), g_step, moved(h, h_step, o, i), h_step, values

@@ -4,7 +4,7 @@
 """
 
 cimport cython
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t
 
 from fastxent._kernels.operand cimport View, at, load, load_labels, times
 from fastxent._kernels.sums cimport LANES
@@ -59,16 +59,19 @@ cdef inline double others_share(const TargetView* target, int64_t y) noexcept no
 
 
 cdef inline void own_shares(
-    const TargetView* target, const int64_t* y, double* own, double* others
+    const TargetView* target, const int64_t* y, Py_ssize_t n, double* own, double* others
 ) noexcept nogil:
-    """own_share and others_share of LANES class indices."""
+    """own_share and others_share of n class indices."""
     cdef Py_ssize_t j
+    cdef double one, all_others
     if target.class_weight == NULL:
-        for j in range(LANES):
-            own[j] = own_share(target, 0)
-            others[j] = others_share(target, 0)
+        one = own_share(target, 0)
+        all_others = others_share(target, 0)
+        for j in range(n):
+            own[j] = one
+            others[j] = all_others
     else:
-        for j in range(LANES):
+        for j in range(n):
             own[j] = own_share(target, y[j])
             others[j] = others_share(target, y[j])
 
@@ -83,10 +86,8 @@ cdef inline Py_ssize_t read_samples(
     double* weight,              # out  (n,) v_i; 0 for the same samples
 ) noexcept nogil:
     """Labels and weights of the samples (o, i) ... (o, i + n - 1); returns how many labels are no class."""
-    cdef Py_ssize_t j, bad = 0
-    cdef uint64_t C = target.C
-    cdef int64_t label
-    cdef bint ignored, outside
+    cdef Py_ssize_t j
+    cdef int64_t bad = 0, C = target.C
     for j in range(n):
         weight[j] = 1.0
     times(&scaling.sample_weight, o, i, n, weight)
@@ -95,13 +96,16 @@ cdef inline Py_ssize_t read_samples(
             y[j] = 0
         return 0
     load_labels(at(&target.labels, o, i), target.labels.kind, target.labels.inner, n, y)
+    if target.has_ignore:
+        for j in range(n):
+            weight[j] = 0.0 if y[j] == target.ignore else weight[j]
+            y[j] = 0 if y[j] == target.ignore else y[j]
     for j in range(n):
-        label = y[j]
-        outside = <uint64_t>label >= C
-        ignored = target.has_ignore & (label == target.ignore)
-        bad += outside & (not ignored)
-        y[j] = 0 if outside | ignored else label
-        weight[j] = 0.0 if outside | ignored else weight[j]
+        bad += (y[j] < 0) | (y[j] >= C)
+    if bad > 0:
+        for j in range(n):
+            weight[j] = 0.0 if (y[j] < 0) | (y[j] >= C) else weight[j]
+            y[j] = 0 if (y[j] < 0) | (y[j] >= C) else y[j]
     return bad
 
 
