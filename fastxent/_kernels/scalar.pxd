@@ -51,7 +51,7 @@ cdef inline floating exp(floating x) noexcept nogil:
 cdef inline floating exp_reduced(floating x, floating n, floating power) noexcept nogil:
     """exp(x - n log 2) power, for n = x / log 2 rounded.
 
-    x - n log 2 = r with |r| <= log(2)/2, exp(r) = 1 + r + r^2 q(r). x - n hi is exact for |n| < 512 (float64: 2048),
+    x - n log 2 = r with |r| <= log(2)/2, exp(r) = 1 + r + r^2 q(r). x - n hi is exact for |n| < 512 (float64: 4096),
     and n lo joins the small r^2 q(r), so that only the last two additions round. q is summed in short chains, not in
     Horner's one long chain: what limits a processor that has registers enough is how long it waits for a result.
     """
@@ -85,8 +85,9 @@ cdef inline floating exp_reduced(floating x, floating n, floating power) noexcep
 
 
 # The exponentials of a row are taken relative to its maximum m, but not of x - m, whose rounding alone would cost
-# |x - m| / 2 ulp: they are exp(x - origin) / 2^(n + 1), where the integer n is (m - origin) / log 2 rounded and origin
-# is 0. Where |m| is large, from 256 (512) on, it is m, and x - m is exact wherever the result is not 0 (Sterbenz's lemma).
+# |x - m| / 2 ulp: they are exp(x - origin) / 2^n, where the integer n is (m - origin) / log 2 rounded and origin is 0.
+# Where |m| is large, from 256 (float64: 1500) on, origin is m: x - m is exact wherever the result is not 0, since there
+# m - x < |m| / 2 (Sterbenz's lemma).
 
 
 cdef inline floating origin_of(floating m) noexcept nogil:
@@ -94,19 +95,19 @@ cdef inline floating origin_of(floating m) noexcept nogil:
     if floating is float:
         return <float>0.0 if <float>-256.0 < m < <float>256.0 else m
     else:
-        return 0.0 if m * m < 262144.0 else m
+        return 0.0 if m * m < 2250000.0 else m
 
 
 cdef inline floating magic_of(floating m, floating origin) noexcept nogil:
-    """1.5 * 2^23 + 126 - n (float64: 1.5 * 2^52 + 1022 - n); nan if m is infinite."""
+    """1.5 * 2^23 + 127 - n (float64: 1.5 * 2^52 + 1023 - n); nan if m is infinite."""
     if floating is float:
-        return <float>12583038.0 - (((m - origin) * <float>1.4426950408889634 + <float>12582912.0) - <float>12582912.0)
+        return <float>12583039.0 - (((m - origin) * <float>1.4426950408889634 + <float>12582912.0) - <float>12582912.0)
     else:
-        return 6755399441056766.0 - (((m - origin) * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0)
+        return 6755399441056767.0 - (((m - origin) * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0)
 
 
 cdef inline floating bottom_of(floating magic) noexcept nogil:
-    """(n - 126) log 2 (float64: (n - 1022) log 2), at and below which exp_scaled is 0."""
+    """(n - 127) log 2 (float64: (n - 1023) log 2), at and below which exp_scaled is 0."""
     if floating is float:
         return (<float>12582912.0 - magic) * <float>0.6931472
     else:
@@ -114,7 +115,9 @@ cdef inline floating bottom_of(floating magic) noexcept nogil:
 
 
 cdef inline floating exp_scaled(floating x, floating origin, floating magic, floating bottom) noexcept nogil:
-    """exp(x - origin) / 2^(n + 1) for x <= m, within 1 ulp; exactly 0 below 2^-126 (float64: 2^-1022); nan for nan.
+    """exp(x - origin) / 2^n for x <= m, within 1 ulp; exactly 0 below 2^-126.5 (float64: 2^-1022.5); nan for nan.
+
+    At the maximum it is 0.7 to 1.4, so that no quotient by it or by a sum that holds it misses a normal number.
 
     Adding `magic` rounds x / log 2 to an integer and leaves in the low bits what a shift moves into the exponent: no
     rounding instruction, no conversion. That exponent field is 0, and so is the result, at `bottom`.
