@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent import _check, _layout
+from fastxent import _check, _layout, _threads
 from fastxent._isa import kernels
+from fastxent._kernels.operand import Operand
+from fastxent._kernels.target import Target
 from fastxent._layout import Array
-from fastxent._problem import ClassProblem, clear, reduced
+from fastxent._problem import ClassProblem, clear, reduced, specialised
 
 
 def softmax_cross_entropy(
@@ -150,7 +152,9 @@ def softmax_cross_entropy(
     if is_plain(axis, reduction, label_smoothing, z_loss, n_threads) and (
         class_weight is sample_weight is ignore_index is infogain is None
     ):
-        result: tuple[float, None] | None = kernels.quick_softmax(logits, target, None, False)
+        result: tuple[float, None] | None = kernels.quick_softmax(
+            logits, target, None, False, n_threads, plain_sum
+        )
         if result is not None:
             return result[0]
     return solve(
@@ -260,7 +264,9 @@ def softmax_cross_entropy_grad(
     if is_plain(axis, reduction, label_smoothing, z_loss, n_threads) and (
         class_weight is sample_weight is ignore_index is infogain is grad_output is None
     ):
-        result: tuple[float, Array] | None = kernels.quick_softmax(logits, target, out, True)
+        result: tuple[float, Array] | None = kernels.quick_softmax(
+            logits, target, out, True, n_threads, plain_sum
+        )
         if result is not None:
             return result
     return solve(
@@ -377,6 +383,21 @@ def is_plain(axis: Any, reduction: Any, label_smoothing: Any, z_loss: Any, n_thr
         and reduction == "mean"
         and (n_threads is None or (n_threads.__class__ is int and n_threads >= 1))
     )
+
+
+def plain_sum(logits: Array, target: Array, out: Array | None, rows: int, n_threads: int | None) -> float:
+    """The sum of the losses of a large plain call, whose arguments are known to be right, in blocks of ``rows``."""
+    n, classes = logits.shape
+    sums = np.zeros((-(-n // rows), 2))
+    grad = None if out is None else out.reshape(1, n, classes)
+    bound = Target(classes, Operand(target.reshape(1, n)), None, None, None, 0.0, None)
+    way = _layout.TRANSPOSED if classes <= _layout.PANEL_CLASSES else _layout.ROWS
+    kernel = specialised("softmax_cross_entropy", logits.dtype)
+    args = (way, logits.reshape(1, n, classes), bound, None, None, 1.0 / n, 0.0, None, grad, None, sums, 1, rows)
+    _threads.run(kernel, args, len(sums), n_threads)
+    if sums[:, 1].any():
+        raise ValueError("target changed while it was read")
+    return _layout.total(sums[:, 0])
 
 
 def solve(

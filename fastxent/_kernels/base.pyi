@@ -5,7 +5,7 @@ writes its outputs, and leaves in ``sums``, (n_blocks, 2), each block's sum of l
 """
 
 from collections.abc import Callable
-from typing import Generic, Literal, ParamSpec
+from typing import Any, Generic, Literal, ParamSpec
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,5 +107,10 @@ def count_outside(values: Operand, n: int, low: float, high: float, ignore: floa
 @_fused
 def elementwise(name: Literal["exp", "log", "log1p"], x: _Floats, out: _Floats) -> None: ...
 def quick_softmax(
-    logits: object, target: object, out: object, with_grad: bool
+    logits: object,
+    target: object,
+    out: object,
+    with_grad: bool,
+    n_threads: int | None,
+    large: Callable[[Any, Any, Any, int, int | None], float],
 ) -> tuple[float, NDArray[np.float32] | NDArray[np.float64] | None] | None: ...

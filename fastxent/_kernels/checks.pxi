@@ -8,7 +8,7 @@ from fastxent._kernels.grid cimport Block, block_at
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.operand cimport Operand, View, at, load, times, view_of
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
-from fastxent._kernels.target cimport Scaling, Target, own_weight, read_samples
+from fastxent._kernels.target cimport Scaling, Target, bad_labels, own_weight, read_samples
 
 
 def count_outside(Operand values not None, Py_ssize_t n, double low, double high, object ignore):
@@ -51,6 +51,10 @@ def denominator(
     cdef double weight[WIDTH]
     cdef int64_t y[WIDTH]
     cdef Py_ssize_t number, o, i, j, n, strip, bad
+    cdef bint counted = (
+        sample_weight is None and target.view.class_weight == NULL and not target.view.has_ignore
+        and target.view.labels.data != NULL
+    )
     scaling.sample_weight = view_of(sample_weight)
     with nogil:
         while True:
@@ -65,6 +69,10 @@ def denominator(
                 for strip in range((block.inner_stop - block.inner + WIDTH - 1) // WIDTH):
                     i = block.inner + strip * WIDTH
                     n = min(<Py_ssize_t>WIDTH, block.inner_stop - i)
+                    if counted:
+                        bad += bad_labels(&target.view, o, i, n, y)
+                        high[0] += n
+                        continue
                     bad += read_samples(&target.view, &scaling, o, i, n, y, weight)
                     for j in range(n):
                         weight[j] *= own_weight(&target.view, y[j])

@@ -1,6 +1,8 @@
-# The plainest call without the Python layer: small, two-dimensional, C-contiguous, class indices, mean, no options.
+# The plainest call without the Python layer: two-dimensional, C-contiguous, class indices, mean, no options.
 #
 # It only decides whether a call is that plain; any other, and any that must raise, goes the long way to the same bits.
+
+import math
 
 import numpy
 
@@ -8,19 +10,37 @@ from cpython.buffer cimport (
     PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
 )
 from cython cimport floating
+from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from fastxent._kernels.grid cimport ROWS, TRANSPOSED, Steps
 from fastxent._kernels.operand cimport FLOAT32, FLOAT64, INT8, Kind, kind_of
 from fastxent._kernels.panel cimport CLASSES
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
-from fastxent._kernels.target cimport Scaling, TargetView
+from fastxent._kernels.target cimport Scaling, TargetView, bad_labels
 
 cdef object ndarray = numpy.ndarray
 cdef object empty_like = numpy.empty_like
 
+cdef object fsum = math.fsum
+
 cdef enum:
-    ELEMENTS = 32768    # BLOCK in _layout.py: a call of one block is summed in one piece on both ways
+    ELEMENTS = 32768       # BLOCK in _layout.py: both ways add up the same blocks
+    QUICK_BLOCKS = 11      # with more of them, threads may help (BLOCKS_EACH in _threads.py)
+
+
+cdef Py_ssize_t rows_of_block(Py_ssize_t C) noexcept:
+    """As many rows as _layout.call puts into a block."""
+    cdef Py_ssize_t rows = max(<Py_ssize_t>1, ELEMENTS // C)
+    return rows // 128 * 128 if rows >= 128 else rows
+
+
+cdef object block_total(list sums):
+    """The blocks' sums, added as _layout.total adds them."""
+    try:
+        return fsum(sums)
+    except (OverflowError, ValueError):  # inf - inf, or finite sums that overflow
+        return sum(sums)
 
 
 cdef bint opened(object array, Py_buffer* buffer, int flags) except -1:
@@ -40,15 +60,11 @@ cdef bint apart(const Py_buffer* a, const Py_buffer* b) noexcept:
 
 
 cdef bint plain_logits(const Py_buffer* x) noexcept:
-    """A matrix of native float32 or float64, C-contiguous, of one block and not empty."""
+    """A matrix of native float32 or float64, C-contiguous and not empty."""
     cdef int kind = kind_of(x.format, x.itemsize)
-    cdef Py_ssize_t rows
     if (kind != FLOAT32 and kind != FLOAT64) or x.ndim != 2:
         return False
     if x.len == 0:
-        return False
-    rows = ELEMENTS // x.shape[1]
-    if x.shape[0] > (rows // 128 * 128 if rows >= 128 else rows):
         return False
     return <size_t>x.buf % <size_t>x.itemsize == 0 and PyBuffer_IsContiguous(x, b"C")
 
@@ -73,36 +89,35 @@ cdef bint plain_output(const Py_buffer* x, const Py_buffer* t, const Py_buffer* 
 
 cdef bint in_range(const TargetView* target, Py_ssize_t n) noexcept nogil:
     """Whether every label is a class."""
-    cdef Scaling scaling
-    cdef int64_t y[LANES]
-    cdef double weight[LANES]
-    cdef Py_ssize_t strip, bad = 0
-    memset(&scaling, 0, sizeof(scaling))
-    for strip in range((n + LANES - 1) // LANES):
-        bad += read_samples(target, &scaling, 0, strip * LANES, min(<Py_ssize_t>LANES, n - strip * LANES), y, weight)
-    return bad == 0
+    cdef int64_t y[WIDTH]
+    cdef Py_ssize_t strip
+    for strip in range((n + WIDTH - 1) // WIDTH):
+        if bad_labels(target, 0, strip * WIDTH, min(<Py_ssize_t>WIDTH, n - strip * WIDTH), y) > 0:
+            return False
+    return True
 
 
 cdef double quick_loss(
-    const floating* x, floating* grad, Py_ssize_t n, Py_ssize_t C, const TargetView* target
+    const floating* x, floating* grad, Py_ssize_t n, double scale, const TargetView* target, Py_ssize_t start
 ) noexcept nogil:
-    """The sum of the losses; the gradient is of their mean."""
+    """The sum of the losses of n rows from `start` on; their gradient times `scale`."""
     cdef Scaling scaling
     cdef Steps steps
-    cdef Py_ssize_t way = TRANSPOSED if C <= CLASSES else ROWS, width = strip_width(way, C), strip, i, count
+    cdef Py_ssize_t C = target.C, way = TRANSPOSED if C <= CLASSES else ROWS, width = strip_width(way, C)
+    cdef Py_ssize_t strip, i, count
     cdef double values[WIDTH]
     cdef double high[LANES]
     cdef double low[LANES]
     memset(&scaling, 0, sizeof(scaling))
     memset(high, 0, sizeof(high))
     memset(low, 0, sizeof(low))
-    scaling.grad_scale = 1.0 / n
+    scaling.grad_scale = scale
     steps.outer = 0
     steps.inner = C
     steps.classes = 1
     for strip in range((n + width - 1) // width):
-        i = strip * width
-        count = min(width, n - i)
+        i = start + strip * width
+        count = min(width, start + n - i)
         softmax_strip(
             way, x + i * C, steps, target, &scaling, 0, i, count, 0.0,
             grad + i * C if grad != NULL else <floating*>NULL, steps, <floating*>NULL, steps, values
@@ -111,12 +126,34 @@ cdef double quick_loss(
     return sum_lanes(high, low)
 
 
-def quick_softmax(object logits, object target, object out, bint with_grad):
-    """(mean loss, gradient or None) of a plain call; None where the call is not plain."""
+cdef double quick_mean(const Py_buffer* x, const Py_buffer* g, const TargetView* target, Py_ssize_t rows) except? -1.0:
+    """The mean loss, block by block of `rows` rows like the long way, and its gradient unless g is NULL."""
+    cdef double sums[QUICK_BLOCKS]
+    cdef Py_ssize_t number, n = x.shape[0], n_blocks = (n + rows - 1) // rows, count
+    cdef void* grad = NULL
+    if g != NULL:
+        grad = g.buf
+    with nogil:
+        for number in range(n_blocks):
+            count = min(rows, n - number * rows)
+            if x.itemsize == 4:
+                sums[number] = quick_loss(<const float*>x.buf, <float*>grad, count, 1.0 / n, target, number * rows)
+            else:
+                sums[number] = quick_loss(<const double*>x.buf, <double*>grad, count, 1.0 / n, target, number * rows)
+    if n_blocks == 1:
+        return sums[0] / n
+    return block_total([sums[number] for number in range(n_blocks)]) / n
+
+
+def quick_softmax(object logits, object target, object out, bint with_grad, object n_threads, object large):
+    """(mean loss, gradient or None) of a plain call; None where the call is not plain.
+
+    A call of so many blocks that threads may help is left to ``large(logits, target, out, rows, n_threads)``: the sum
+    of the losses, from blocks of so many rows.
+    """
     cdef Py_buffer x, t, g
     cdef TargetView view
-    cdef double total
-    cdef Py_ssize_t n
+    cdef Py_ssize_t rows
     if not opened(logits, &x, 0):
         return None
     try:
@@ -125,19 +162,19 @@ def quick_softmax(object logits, object target, object out, bint with_grad):
         try:
             if not plain_labels(&x, &t):
                 return None
-            n = x.shape[0]
             memset(&view, 0, sizeof(view))
             view.labels.data = <const char*>t.buf
             view.labels.inner = t.itemsize
             view.labels.kind = <Kind>kind_of(t.format, t.itemsize)
             view.keep = 1.0
             view.C = x.shape[1]
-            if not in_range(&view, n):
+            if not in_range(&view, x.shape[0]):
                 return None
+            rows = rows_of_block(x.shape[1])
             if not with_grad:
-                if x.itemsize == 4:
-                    return quick_loss(<const float*>x.buf, <float*>NULL, n, view.C, &view) / n, None
-                return quick_loss(<const double*>x.buf, <double*>NULL, n, view.C, &view) / n, None
+                if x.shape[0] > rows * QUICK_BLOCKS:
+                    return large(logits, target, None, rows, n_threads) / x.shape[0], None
+                return quick_mean(&x, NULL, &view, rows), None
             if out is None:
                 out = empty_like(logits)
             if not opened(out, &g, PyBUF_WRITABLE):
@@ -145,11 +182,9 @@ def quick_softmax(object logits, object target, object out, bint with_grad):
             try:
                 if not plain_output(&x, &t, &g):
                     return None
-                if x.itemsize == 4:
-                    total = quick_loss(<const float*>x.buf, <float*>g.buf, n, view.C, &view)
-                else:
-                    total = quick_loss(<const double*>x.buf, <double*>g.buf, n, view.C, &view)
-                return total / n, out
+                if x.shape[0] > rows * QUICK_BLOCKS:
+                    return large(logits, target, out, rows, n_threads) / x.shape[0], out
+                return quick_mean(&x, &g, &view, rows), out
             finally:
                 PyBuffer_Release(&g)
         finally:

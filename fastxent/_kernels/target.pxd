@@ -76,6 +76,18 @@ cdef inline void own_shares(
             others[j] = others_share(target, y[j])
 
 
+cdef inline Py_ssize_t bad_labels(
+    const TargetView* target, Py_ssize_t o, Py_ssize_t i, Py_ssize_t n, int64_t* y
+) noexcept nogil:
+    """y = the labels of the samples (o, i) ... (o, i + n - 1); returns how many are no class."""
+    cdef int64_t bad = 0, C = target.C
+    cdef Py_ssize_t j
+    load_labels(at(&target.labels, o, i), target.labels.kind, target.labels.inner, n, y)
+    for j in range(n):
+        bad += (y[j] < 0) | (y[j] >= C)
+    return bad
+
+
 cdef inline Py_ssize_t read_samples(
     const TargetView* target,
     const Scaling* scaling,
@@ -85,9 +97,9 @@ cdef inline Py_ssize_t read_samples(
     int64_t* y,                  # out  (n,) the class; 0 for an ignored sample and for a label that is no class
     double* weight,              # out  (n,) v_i; 0 for the same samples
 ) noexcept nogil:
-    """Labels and weights of the samples (o, i) ... (o, i + n - 1); returns how many labels are no class."""
-    cdef Py_ssize_t j
-    cdef int64_t bad = 0, C = target.C
+    """Labels and weights of the samples (o, i) ... (o, i + n - 1); returns how many labels are neither class nor ignored."""
+    cdef Py_ssize_t j, outside, bad = 0
+    cdef int64_t C = target.C
     for j in range(n):
         weight[j] = 1.0
     times(&scaling.sample_weight, o, i, n, weight)
@@ -95,14 +107,15 @@ cdef inline Py_ssize_t read_samples(
         for j in range(n):
             y[j] = 0
         return 0
-    load_labels(at(&target.labels, o, i), target.labels.kind, target.labels.inner, n, y)
+    outside = bad_labels(target, o, i, n, y)
     if target.has_ignore:
+        outside = 1
         for j in range(n):
             weight[j] = 0.0 if y[j] == target.ignore else weight[j]
             y[j] = 0 if y[j] == target.ignore else y[j]
-    for j in range(n):
-        bad += (y[j] < 0) | (y[j] >= C)
-    if bad > 0:
+    if outside > 0:
+        for j in range(n):
+            bad += (y[j] < 0) | (y[j] >= C)
         for j in range(n):
             weight[j] = 0.0 if (y[j] < 0) | (y[j] >= C) else weight[j]
             y[j] = 0 if (y[j] < 0) | (y[j] >= C) else y[j]
