@@ -213,6 +213,11 @@ cdef inline void columns_in(
     """Some columns of n rows. A small buffer with constant strides between: the compiler turns it into shuffles."""
     cdef floating rows[8 * LANES]
     cdef Py_ssize_t j, k
+    if step == columns and n == LANES:  # they lie as they would in the buffer
+        for j in range(LANES):
+            for k in range(columns):
+                panel[k * LANES + j] = x[j * columns + k]
+        return
     for j in range(n):
         for k in range(columns):
             rows[j * columns + k] = x[j * step + k]
@@ -229,6 +234,11 @@ cdef inline void columns_out(
     """The way back of columns_in."""
     cdef floating rows[8 * LANES]
     cdef Py_ssize_t j, k
+    if step == columns and n == LANES:
+        for j in range(LANES):
+            for k in range(columns):
+                x[j * columns + k] = panel[k * LANES + j]
+        return
     for j in range(LANES):
         for k in range(columns):
             rows[j * columns + k] = panel[k * LANES + j]

@@ -142,6 +142,48 @@ cdef inline void general_panel(
             grad[k * step + j] = own_grad[j] if label[j] == <floating>k else value
 
 
+cdef inline void simple_losses(
+    const floating* m,           # in   (LANES,)
+    const floating* own_x,       # in   (LANES,)
+    const floating* log_s,       # in   (LANES,)
+    const double* own,           # in   (LANES,)
+    const double* weight,        # in   (LANES,)
+    double* losses,              # out  (LANES,)
+) noexcept nogil:
+    """The losses where t has one entry, and there is no z-loss."""
+    cdef floating loss[LANES]
+    cdef double v
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        loss[j] = (m[j] - own_x[j]) + log_s[j]
+    for j in range(LANES):
+        v = weight[j] * own[j]
+        losses[j] = v * loss[j] if v != 0 else 0.0
+
+
+cdef inline void simple_factors(
+    const floating* shift,       # in   (SHIFT,)
+    const floating* sums,        # in   (SUMS,)
+    const double* own,           # in   (LANES,)
+    const double* scale,         # in   (LANES,)
+    const floating* own_x,       # in   (LANES,)
+    floating* factor,            # out  (LANES,)
+    floating* own_grad,          # out  (LANES,)
+) noexcept nogil:
+    """What the exponentials are multiplied by, and the gradient at the label's class, where t has one entry."""
+    cdef floating e, spread, s
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        factor[j] = <floating>(
+            own[j] * scale[j] / (<double>(sums[TIES + j] * shift[TOP + j]) + <double>(sums[REST + j] + sums[REST_LOW + j]))
+        )
+    for j in range(LANES):
+        e = scalar.exp_scaled(own_x[j], shift[ORIGIN + j], shift[MAGIC + j], shift[BOTTOM + j])
+        spread = (sums[TIES + j] - <floating>1.0) * shift[TOP + j] + (sums[REST + j] + sums[REST_LOW + j])
+        s = sums[TIES + j] * shift[TOP + j] + (sums[REST + j] + sums[REST_LOW + j])
+        own_grad[j] = -factor[j] * (spread if e == shift[TOP + j] else s - e)
+
+
 cdef inline Py_ssize_t softmax_panels(
     const floating* x,           # in   panels of C x LANES
     Py_ssize_t x_panel,          # from one panel to the next
@@ -195,6 +237,7 @@ cdef inline Py_ssize_t softmax_panels(
     cdef double lse, rest
     cdef bint index = target.distribution.data == NULL
     cdef bint plain = is_plain(target)
+    cdef bint simple = plain and z_loss == 0.0 and hess == NULL
 
     bad = read_samples(target, scaling, o, i, n, y, weight)
     for j in range(n, width):
@@ -218,7 +261,9 @@ cdef inline Py_ssize_t softmax_panels(
         else:
             for j in range(LANES):
                 own_x[l + j] = m[j]
-        if plain:
+        if simple:
+            pass
+        elif plain:
             for j in range(LANES):
                 total[l + j] = own[l + j]
                 losses[l + j] = own[l + j] * <double>(m[j] - own_x[l + j]) if own[l + j] > 0 else 0.0
@@ -244,8 +289,26 @@ cdef inline Py_ssize_t softmax_panels(
         for j in range(LANES):
             value = (sums_[REST + j] + sums_[REST_LOW + j]) / shift_[TOP + j]
             log_s[l + j] = scalar.log1p((sums_[TIES + j] - <floating>1.0) + value)
-        for j in range(LANES):
-            losses[l + j] += total[l + j] * log_s[l + j]
+    if simple:
+        for c in range(n_panels):
+            l = c * LANES
+            simple_losses(shift + c * SHIFT + MAXIMUM, own_x + l, log_s + l, own + l, weight + l, losses + l)
+        if grad == NULL:
+            return bad
+        read_scales(scaling, o, i, n, weight, scale)
+        for j in range(n, width):
+            scale[j] = 0.0
+        for c in range(n_panels):
+            l = c * LANES
+            simple_factors(shift + c * SHIFT, sums + c * SUMS, own + l, scale + l, own_x + l, factor + l, own_grad + l)
+        for c in range(n_panels):
+            l = c * LANES
+            scaled_panel(label + l, factor + l, own_grad + l, C, lanes, grad + c * grad_panel, grad_step)
+            clear_dead(weight + l, C, lanes, grad + c * grad_panel, grad_step)
+        return bad
+
+    for j in range(width):
+        losses[j] += total[j] * log_s[j]
     if z_loss != 0.0:
         for j in range(width):
             lse = <double>shift[j // LANES * SHIFT + MAXIMUM + j % LANES] + log_s[j]
