@@ -4,7 +4,10 @@ from cython cimport floating
 from libc.math cimport INFINITY
 
 from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
-from fastxent._kernels.panel cimport SUMS, add_group, exp_block, shift_by, store_lanes
+from fastxent._kernels.panel cimport (
+    BOTTOM, MAGIC, MAXIMUM, ORIGIN, SUMS, TOP, add_group, exp_block, store_lanes,
+)
+from fastxent._kernels.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
 from fastxent._kernels.sums cimport GROUP, LANES
 
 cdef inline floating row_max(const floating* x, Py_ssize_t n) noexcept nogil:
@@ -35,12 +38,22 @@ cdef inline void row_shift(
     floating* shift,         # out  (SHIFT,)
 ) noexcept nogil:
     """What the row's exponentials are relative to: its maximum, the same for all lanes."""
-    cdef floating m[LANES]
-    cdef floating top = row_max(x, n)
+    cdef floating m = row_max(x, n)
+    cdef floating origin = origin_of(m)
+    cdef floating magic = magic_of(m, origin)
+    cdef floating bottom = bottom_of(magic)
+    cdef floating top = exp_scaled(m, origin, magic, bottom)
     cdef Py_ssize_t j
     for j in range(LANES):
-        m[j] = top
-    shift_by(m, shift)
+        shift[ORIGIN + j] = origin
+    for j in range(LANES):
+        shift[MAGIC + j] = magic
+    for j in range(LANES):
+        shift[BOTTOM + j] = bottom
+    for j in range(LANES):
+        shift[TOP + j] = top
+    for j in range(LANES):
+        shift[MAXIMUM + j] = m
 
 
 cdef inline void row_exp(

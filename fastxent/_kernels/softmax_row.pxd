@@ -145,7 +145,7 @@ cdef inline Py_ssize_t softmax_rows(
     cdef double dot, total
     cdef Py_ssize_t j, C = target.C, bad = read_samples(target, scaling, o, i, n, y, weight)
     cdef bint short_rows = C * <Py_ssize_t>sizeof(floating) <= SHORT
-    cdef Py_ssize_t ahead = step if short_rows else AHEAD, e_ahead = grad_step if short_rows else AHEAD
+    cdef Py_ssize_t ahead = 2 * step if short_rows else AHEAD, e_ahead = grad_step if short_rows else AHEAD
     read_scales(scaling, o, i, n, weight, scale)
     if short_rows:
         row_shift(x, C, shift[0])

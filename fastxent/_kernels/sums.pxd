@@ -32,7 +32,7 @@ cdef inline double sum_lanes(floating* high, floating* low) noexcept nogil:
     """The sum of LANES compensated accumulators, which are used up."""
     cdef double wide[LANES]
     cdef Py_ssize_t j
-    if floating is float:  # in double nothing of them is lost that counts
+    if floating is float:  # in double nothing of them is lost that counts; beside an infinite sum low is nan
         for j in range(LANES):
             wide[j] = <double>high[j] + <double>(low[j] if low[j] == low[j] else <float>0.0)
         return plain_sum(wide)
