@@ -11,8 +11,13 @@ from libc.string cimport memset
 from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
+from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
 from fastxent._kernels.operand cimport FLOAT32, FLOAT64, Kind, Operand, View, at, load, times, view_of
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
+
+
+cdef enum:
+    AHEAD = 2 * WIDTH    # elements that are asked for before they are needed
 
 
 cdef struct Binary:
@@ -29,41 +34,99 @@ cdef struct Binary:
 
 cdef inline Py_ssize_t read_targets(
     const Binary* binary, Py_ssize_t o, Py_ssize_t i, Py_ssize_t n,
-    floating* up,                # out  (n,) weight of softplus(-x): v t
-    floating* down,              # out  (n,) weight of softplus(x): 1 - t
-    double* weight,              # out  (n,) sample weight, 0 where ignored
+    floating* up,                # out  (WIDTH,) weight of softplus(-x): v t; 0 from n on
+    floating* down,              # out  (WIDTH,) weight of softplus(x): 1 - t
+    double* weight,              # out  (WIDTH,) sample weight, 0 where ignored; untouched if `is_even`
 ) noexcept nogil:
     """Returns how many targets are neither in [0, 1] nor ignored."""
     cdef Kind own = FLOAT32 if floating is float else FLOAT64
     cdef double t[WIDTH]
     cdef Py_ssize_t j
     cdef int bad = 0
-    for j in range(n):
-        weight[j] = 1.0
-    times(&binary.sample_weight, o, i, n, weight)
+    if not is_even(binary):
+        for j in range(WIDTH):
+            weight[j] = 1.0
+        times(&binary.sample_weight, o, i, n, weight)
     if binary.target.kind == own and binary.share == 0.0 and binary.pos_weight.data == NULL and not binary.has_ignore:
-        load(at(&binary.target, o, i), own, binary.target.inner, n, up)
-        for j in range(n):
+        load_whole(at(&binary.target, o, i), own, binary.target.inner, n, up)
+        for j in range(WIDTH):
             down[j] = <floating>1.0 - up[j]
-        for j in range(n):
+        for j in range(WIDTH):
             bad += (up[j] < 0) | (up[j] > 1) | (up[j] != up[j])  # an integer sum: the compiler may reorder it
         return bad
     # in double, and rounded once
-    load(at(&binary.target, o, i), binary.target.kind, binary.target.inner, n, t)
+    load_whole(at(&binary.target, o, i), binary.target.kind, binary.target.inner, n, t)
     if binary.has_ignore:
         for j in range(n):
             weight[j] = 0.0 if t[j] == binary.ignore else weight[j]
             t[j] = 0.0 if t[j] == binary.ignore else t[j]
-    for j in range(n):
+    for j in range(WIDTH):
         bad += (t[j] < 0) | (t[j] > 1) | (t[j] != t[j])
-    for j in range(n):
+    for j in range(WIDTH):
         # not 1 - the smoothed t, which would lose digits near t = 1
         down[j] = <floating>((1.0 - t[j]) * binary.keep + binary.share)
         t[j] = t[j] * binary.keep + binary.share
     times(&binary.pos_weight, o, i, n, t)
-    for j in range(n):
+    for j in range(WIDTH):
         up[j] = <floating>t[j]
     return bad
+
+
+cdef inline bint is_even(const Binary* binary) noexcept nogil:
+    """Whether every element has the weight 1."""
+    return binary.sample_weight.data == NULL and not binary.has_ignore
+
+
+cdef inline void load_whole(
+    const char* p, Kind kind, Py_ssize_t stride, Py_ssize_t n, floating* out
+) noexcept nogil:
+    """WIDTH elements, 0 from n on."""
+    cdef Py_ssize_t j
+    if n == WIDTH:
+        load(p, kind, stride, WIDTH, out)
+        return
+    for j in range(WIDTH):
+        out[j] = <floating>0.0
+    load(p, kind, stride, n, out)
+
+
+cdef inline void weighted(
+    const Binary* binary, Py_ssize_t o, Py_ssize_t i, Py_ssize_t n, const double* weight, floating* values
+) noexcept nogil:
+    """values *= v grad_output / D, and exactly 0 without weight."""
+    cdef double scale[WIDTH]
+    cdef floating factor = <floating>binary.grad_scale
+    cdef Py_ssize_t j
+    if is_even(binary) and binary.grad_output.data == NULL:
+        for j in range(WIDTH):
+            values[j] *= factor
+        return
+    if is_even(binary):
+        for j in range(WIDTH):
+            scale[j] = binary.grad_scale
+    else:
+        for j in range(WIDTH):
+            scale[j] = weight[j] * binary.grad_scale
+    times(&binary.grad_output, o, i, n, scale)
+    for j in range(n, WIDTH):
+        scale[j] = 0.0
+    if is_even(binary):
+        for j in range(WIDTH):
+            values[j] = <floating>(values[j] * scale[j])
+    else:
+        for j in range(WIDTH):
+            values[j] = <floating>(values[j] * scale[j]) if weight[j] != 0 else <floating>0.0
+
+
+cdef inline void store(const floating* values, Py_ssize_t n, Py_ssize_t step, floating* out) noexcept nogil:
+    """The first n of WIDTH values."""
+    cdef Py_ssize_t j
+    if step == 1 and n == WIDTH:
+        for j in range(WIDTH):
+            out[j] = values[j]
+    else:
+        for j in range(n):
+            out[j * step] = values[j]
 
 
 cdef inline Py_ssize_t sigmoid_strip(
@@ -77,7 +140,7 @@ cdef inline Py_ssize_t sigmoid_strip(
     Py_ssize_t grad_step,
     floating* hess,              # out  like x, may be x, may be NULL
     Py_ssize_t hess_step,
-    double* losses,              # out  (n,)
+    double* losses,              # out  (WIDTH,)
 ) noexcept nogil:
     """Elements (o, i) ... (o, i + n - 1); returns how many targets are neither in [0, 1] nor ignored."""
     cdef floating value[WIDTH]
@@ -86,46 +149,46 @@ cdef inline Py_ssize_t sigmoid_strip(
     cdef floating z[WIDTH]
     cdef floating result[WIDTH]
     cdef double weight[WIDTH]
-    cdef double scale[WIDTH]
-    cdef floating log_z, plus, minus, loss, inverse, right, left
-    cdef Py_ssize_t j, bad = read_targets(binary, o, i, n, up, down, weight)
-    load(<const char*>x, FLOAT32 if floating is float else FLOAT64, step * <Py_ssize_t>sizeof(floating), n, value)
-    for j in range(n):
+    cdef floating size, far, inverse, right, left
+    cdef Py_ssize_t j, bad
+    if step == 1:
+        prefetch_block(x + AHEAD, WIDTH)
+    if grad_step == 1 and grad != NULL:
+        prefetch_block_to_write(grad + AHEAD, WIDTH)
+    bad = read_targets(binary, o, i, n, up, down, weight)
+    load_whole(<const char*>x, FLOAT32 if floating is float else FLOAT64, step * <Py_ssize_t>sizeof(floating), n, value)
+    for j in range(WIDTH):
         z[j] = scalar.exp(-value[j] if value[j] > 0 else value[j])
-        log_z = scalar.log1p(z[j])
-        plus = up[j] * (log_z - value[j] if value[j] < 0 else log_z)
-        minus = down[j] * (log_z + value[j] if value[j] > 0 else log_z)
-        plus = <floating>0.0 if up[j] == 0 else plus
-        minus = <floating>0.0 if down[j] == 0 else minus
-        loss = plus + minus
-        result[j] = loss if value[j] == value[j] else value[j]
-    for j in range(n):
-        losses[j] = weight[j] * result[j] if weight[j] != 0 else 0.0
+    for j in range(WIDTH):
+        result[j] = scalar.log1p(z[j])
+    for j in range(WIDTH):
+        size = value[j] if value[j] > 0 else -value[j]
+        far = down[j] if value[j] > 0 else up[j]
+        size = far * size if far != 0 else <floating>0.0
+        result[j] = (up[j] + down[j]) * result[j] + size
+    if is_even(binary):
+        for j in range(WIDTH):
+            losses[j] = result[j]
+    else:
+        for j in range(WIDTH):
+            losses[j] = weight[j] * result[j] if weight[j] != 0 else 0.0
     if grad == NULL:
         return bad
 
-    for j in range(n):
-        scale[j] = weight[j] * binary.grad_scale
-    times(&binary.grad_output, o, i, n, scale)
-    for j in range(n):
+    for j in range(WIDTH):
         inverse = <floating>1.0 / (<floating>1.0 + z[j])
-        right = inverse if value[j] >= 0 else z[j] * inverse    # sigmoid(x)
-        left = z[j] * inverse if value[j] >= 0 else inverse     # sigmoid(-x)
+        size = z[j] * inverse
+        right = inverse if value[j] >= 0 else size    # sigmoid(x)
+        left = size if value[j] >= 0 else inverse     # sigmoid(-x)
         z[j] = right * left
         result[j] = down[j] * right - up[j] * left
-    for j in range(n):
-        result[j] = <floating>(result[j] * scale[j]) if weight[j] != 0 else <floating>0.0
-    if grad_step == 1:
-        for j in range(n):
-            grad[j] = result[j]
-    else:
-        for j in range(n):
-            grad[j * grad_step] = result[j]
+    weighted(binary, o, i, n, weight, result)
+    store(result, n, grad_step, grad)
     if hess != NULL:
-        for j in range(n):
+        for j in range(WIDTH):
             result[j] = (up[j] + down[j]) * z[j]
-        for j in range(n):
-            hess[j * hess_step] = <floating>(result[j] * scale[j]) if weight[j] != 0 else <floating>0.0
+        weighted(binary, o, i, n, weight, result)
+        store(result, n, hess_step, hess)
     return bad
 
 
