@@ -269,6 +269,7 @@ cdef inline void transpose_in(
         columns_in(x + C - 2, sample_step, n, 2, panel + (C - 2) * LANES)
     elif sample_step == 1 and n == LANES:
         for k in range(C):
+            prefetch_block(x + k * class_step + WIDTH, LANES)
             for j in range(LANES):
                 panel[k * LANES + j] = x[k * class_step + j]
     else:
@@ -301,6 +302,7 @@ cdef inline void transpose_out(
         columns_out(panel + (C - 2) * LANES, sample_step, n, 2, x + C - 2)
     elif sample_step == 1 and n == LANES:
         for k in range(C):
+            prefetch_block_to_write(x + k * class_step + WIDTH, LANES)
             for j in range(LANES):
                 x[k * class_step + j] = panel[k * LANES + j]
     else:
