@@ -91,11 +91,19 @@ def direct_views(samples: Samples) -> Views | None:
     """Every operand as (outer, inner) or (outer, inner, classes), without a copy; None where that cannot be."""
     operands = {**samples.read, **samples.write}
     arrays = [array for array in operands.values() if array is not None]
-    if not all(array.dtype in READABLE and array.flags.aligned for array in arrays):
-        return None
-    computed = [samples.read.get("logits"), *samples.write.values()]
-    if any(array is not None and array.dtype != samples.dtype for array in computed):
-        return None
+    for array in arrays:
+        if array.dtype not in READABLE or not array.flags.aligned:
+            return None
+    for array in (samples.read.get("logits"), *samples.write.values()):
+        if array is not None and array.dtype != samples.dtype:
+            return None
+    ndim = len(samples.shape)
+    if all([array.flags.c_contiguous for array in arrays]):  # the usual case, without a search
+        merged = (1, math.prod(samples.shape))
+        return {
+            name: None if array is None else array.reshape(merged + array.shape[ndim:])
+            for name, array in operands.items()
+        }
     split = two_axes(samples.shape, [array.strides for array in arrays])
     if split is None:
         return None
