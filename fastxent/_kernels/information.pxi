@@ -1,0 +1,272 @@
+# Entropy, cross entropy and Kullback-Leibler divergence of one row or one panel, and the loop over a job's blocks.
+#
+#     H(p) = -sum_k p_k log p_k        H(p, q) = -sum_k p_k log q_k
+#     KL(p || q) = sum_k p_k log(p_k / q_k) = sum_k [p_k log(p_k / q_k) - (p_k - q_k)] + sum_k (p_k - q_k)
+#
+# A term with p_k = 0 is 0. What no probability is makes its row nan, so that only rows that are not finite have to be
+# looked at once more. The terms are summed in double. The differences p_k - q_k, which may cancel to far below their
+# own rounding, have a compensated sum of their own.
+
+from cython cimport floating
+from libc.float cimport DBL_MAX
+from libc.math cimport INFINITY, NAN
+
+from fastxent._kernels cimport scalar
+from fastxent._kernels.grid cimport ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
+from fastxent._kernels.job cimport Job
+from fastxent._kernels.operand cimport FLOAT32, FLOAT64, Operand, View, at, load, view_of
+from fastxent._kernels.panel cimport transpose_in
+from fastxent._kernels.sums cimport GROUP, LANES, sum_lanes, total_of, two_sum
+
+cdef enum Information:
+    ENTROPY, CROSS_ENTROPY, DIVERGENCE
+
+
+cdef struct Sums:            # of each lane, compensated
+    double high[LANES]
+    double low[LANES]
+    double difference[LANES]         # sum of p - q
+    double difference_low[LANES]
+
+
+cdef inline void clear_sums(Sums* sums) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        sums.high[j] = sums.low[j] = sums.difference[j] = sums.difference_low[j] = 0.0
+
+
+cdef inline void join_sums(Sums* sums) noexcept nogil:
+    """Add the differences to the other sum."""
+    cdef Py_ssize_t j
+    two_sum(sums.high, sums.low, sums.difference, LANES)
+    for j in range(LANES):
+        sums.low[j] += sums.difference_low[j]
+
+
+cdef inline bint is_share(double p) noexcept nogil:
+    """Neither negative nor infinite nor nan."""
+    return (p >= 0.0) & (p <= DBL_MAX)
+
+
+cdef inline void log_terms(
+    const floating* p, const floating* q, floating* log_q, double* term
+) noexcept nogil:
+    """-p log q of LANES classes."""
+    cdef floating value, other
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        value = scalar.log(q[j])
+        other = <floating>0.0 if is_share(p[j]) & is_share(q[j]) else <floating>NAN
+        log_q[j] = value if (p[j] > 0) & is_share(p[j]) & is_share(q[j]) else other
+    for j in range(LANES):
+        term[j] = -<double>p[j] * <double>log_q[j]
+
+
+cdef inline void divergence_terms(
+    const floating* p, const floating* q, double* term, double* difference
+) noexcept nogil:
+    """p log(p / q) of LANES classes, in two numbers each; nan where p > 0 = q."""
+    cdef double value, other, gap
+    cdef bint both
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        gap = 0.0
+        value = scalar.divergence(p[j], q[j], &gap)
+        other = 0.0 if (p[j] == 0) & is_share(q[j]) else NAN
+        both = (p[j] > 0) & (p[j] <= DBL_MAX) & (q[j] > 0) & (q[j] <= DBL_MAX)
+        term[j] = value if both else other
+        difference[j] = gap if both else 0.0
+
+
+cdef inline void add_group(
+    Information name,
+    const floating* p,           # in   n x LANES
+    const floating* q,           # in   n x LANES, not read for the entropy
+    Py_ssize_t n,                # at most GROUP
+    Sums* sums,                  # out
+) noexcept nogil:
+    """The terms of n classes in every lane; GROUP of them are added as a tree, which is exact for equal terms."""
+    cdef double term[GROUP * LANES]
+    cdef double difference[GROUP * LANES]
+    cdef floating log_q[LANES]
+    cdef Py_ssize_t i, j, k
+    if name == DIVERGENCE:
+        for k in range(n):
+            divergence_terms(p + k * LANES, q + k * LANES, term + k * LANES, difference + k * LANES)
+        for k in range(n):
+            two_sum(sums.difference, sums.difference_low, difference + k * LANES, LANES)
+    elif name == CROSS_ENTROPY:
+        for k in range(n):
+            log_terms(p + k * LANES, q + k * LANES, log_q, term + k * LANES)
+    else:
+        for k in range(n):
+            log_terms(p + k * LANES, p + k * LANES, log_q, term + k * LANES)
+    if n == GROUP:
+        for i in range(4 * LANES):
+            term[i] += term[4 * LANES + i]
+        for i in range(2 * LANES):
+            term[i] += term[2 * LANES + i]
+        for j in range(LANES):
+            term[j] += term[LANES + j]
+    else:
+        for k in range(1, n):
+            for j in range(LANES):
+                term[j] += term[k * LANES + j]
+    two_sum(sums.high, sums.low, term, LANES)
+
+
+cdef inline void load_classes(
+    const View* p, Py_ssize_t o, Py_ssize_t i, Py_ssize_t k, Py_ssize_t n, floating* out
+) noexcept nogil:
+    """Classes k ... k + n - 1 of one sample, and zeros up to a multiple of LANES."""
+    cdef Py_ssize_t j
+    load(at(p, o, i) + k * p.classes, p.kind, p.classes, n, out)
+    for j in range(n, (n + LANES - 1) // LANES * LANES):
+        out[j] = <floating>0.0
+
+
+cdef inline void load_samples(
+    Py_ssize_t way, const View* p, Py_ssize_t o, Py_ssize_t i, Py_ssize_t k, Py_ssize_t classes, Py_ssize_t n,
+    floating* panel
+) noexcept nogil:
+    """Some classes of the samples (o, i) ... (o, i + n - 1), a lane for each sample; missing samples are 0."""
+    cdef const char* first = at(p, o, i) + k * p.classes
+    cdef Py_ssize_t c, j
+    if way == TRANSPOSED and p.kind == (FLOAT32 if sizeof(floating) == sizeof(float) else FLOAT64):
+        transpose_in(
+            <const floating*>first, p.inner // <Py_ssize_t>sizeof(floating), p.classes // <Py_ssize_t>sizeof(floating),
+            classes, n, panel
+        )
+    else:
+        for c in range(classes):
+            load(first + c * p.classes, p.kind, p.inner, n, panel + c * LANES)
+            for j in range(n, LANES):
+                panel[c * LANES + j] = <floating>0.0
+
+
+cdef inline double information_row(
+    Information name, const View* p, const View* q, Py_ssize_t o, Py_ssize_t i, Py_ssize_t C, floating* p_block,
+    floating* q_block
+) noexcept nogil:
+    """One sample, its classes in all lanes."""
+    cdef Sums sums
+    cdef Py_ssize_t group, k, n
+    clear_sums(&sums)
+    for group in range((C + GROUP * LANES - 1) // (GROUP * LANES)):
+        k = group * GROUP * LANES
+        n = min(<Py_ssize_t>(GROUP * LANES), C - k)
+        load_classes(p, o, i, k, n, p_block)
+        if name != ENTROPY:
+            load_classes(q, o, i, k, n, q_block)
+        add_group(name, p_block, q_block, (n + LANES - 1) // LANES, &sums)
+    if name == DIVERGENCE:
+        join_sums(&sums)
+    return sum_lanes(sums.high, sums.low)
+
+
+cdef inline void information_panel(
+    Information name, Py_ssize_t way, const View* p, const View* q, Py_ssize_t o, Py_ssize_t i, Py_ssize_t C,
+    Py_ssize_t n, floating* p_block, floating* q_block, double* value
+) noexcept nogil:
+    """n samples, a lane for each."""
+    cdef Sums sums
+    cdef Py_ssize_t group, j, k, classes
+    clear_sums(&sums)
+    for group in range((C + GROUP - 1) // GROUP):
+        k = group * GROUP
+        classes = min(<Py_ssize_t>GROUP, C - k)
+        load_samples(way, p, o, i, k, classes, n, p_block)
+        if name != ENTROPY:
+            load_samples(way, q, o, i, k, classes, n, q_block)
+        add_group(name, p_block, q_block, classes, &sums)
+    if name == DIVERGENCE:
+        join_sums(&sums)
+    for j in range(LANES):
+        value[j] = total_of(sums.high[j], sums.low[j])
+
+
+cdef inline double looked_at_again(
+    Information name, const View* p, const View* q, Py_ssize_t o, Py_ssize_t i, Py_ssize_t C, Py_ssize_t* bad
+) noexcept nogil:
+    """A sample whose sum is not finite: inf where p > 0 = q; else, if it has no bad element, an intermediate overflow.
+
+    Terms that overflow are computed at 2^-20 of their size.
+    """
+    cdef double x[LANES]
+    cdef double y[LANES]
+    cdef double total = 0.0, ratio
+    cdef Py_ssize_t block, j, k, n, wrong = 0, impossible = 0
+    for block in range((C + LANES - 1) // LANES):
+        k = block * LANES
+        n = min(<Py_ssize_t>LANES, C - k)
+        load(at(p, o, i) + k * p.classes, p.kind, p.classes, n, x)
+        load(at(q, o, i) + k * q.classes, q.kind, q.classes, n, y)
+        for j in range(n):
+            wrong += (not is_share(x[j])) + (not is_share(y[j]))
+            impossible += (x[j] > 0) & (y[j] == 0)
+    bad[0] += wrong
+    if wrong or impossible:
+        return INFINITY
+    for block in range((C + LANES - 1) // LANES):
+        k = block * LANES
+        n = min(<Py_ssize_t>LANES, C - k)
+        load(at(p, o, i) + k * p.classes, p.kind, p.classes, n, x)
+        load(at(q, o, i) + k * q.classes, q.kind, q.classes, n, y)
+        for j in range(n):
+            ratio = (scalar.log(x[j]) if name == DIVERGENCE else 0.0) - scalar.log(y[j])
+            total += x[j] * 9.5367431640625e-07 * ratio if x[j] > 0 else 0.0
+    return total * 1048576.0
+
+
+cdef inline double in_base(double value, double per_nat, double per_nat_low) noexcept nogil:
+    """value / log(base), whose reciprocal is per_nat + per_nat_low."""
+    return value * per_nat + value * per_nat_low if value - value == 0 else value * per_nat
+
+
+def information(
+    Py_ssize_t way,                      # ROWS, PANEL or TRANSPOSED
+    Information name,
+    Operand p not None,                  # in   (outer, inner, C)
+    Operand q not None,                  # in   (outer, inner, C); for the entropy p
+    Py_ssize_t C,
+    double per_nat,                      # 1 / log(base), rounded
+    double per_nat_low,                  # what the rounding cut off
+    floating[:, :, :] out,               # out  (outer, inner, 1)
+    double[:, ::1] sums,                 # out  (n_blocks, 2): 0, elements that are no probability
+    Py_ssize_t block_outer,
+    Py_ssize_t block_inner,
+    Job job not None,
+):
+    """Entropy, cross entropy or divergence of the blocks that `job` hands out."""
+    cdef Block block
+    cdef Steps out_step = steps_of(out)
+    cdef floating* to = start_of(out)
+    cdef floating* first
+    cdef Py_ssize_t outer = out.shape[0], inner = out.shape[1], number, o, i, j, n, strip, bad
+    cdef floating p_block[GROUP * LANES]
+    cdef floating q_block[GROUP * LANES]
+    cdef double value[LANES]
+    with nogil:
+        while True:
+            number = job.draw()
+            if number < 0:
+                break
+            block = block_at(number, outer, inner, block_outer, block_inner)
+            bad = 0
+            for o in range(block.outer, block.outer_stop):
+                for strip in range((block.inner_stop - block.inner + LANES - 1) // LANES):
+                    i = block.inner + strip * LANES
+                    n = min(<Py_ssize_t>LANES, block.inner_stop - i)
+                    first = moved(to, out_step, o, i)
+                    if way == ROWS:
+                        for j in range(n):
+                            value[j] = information_row(name, &p.view, &q.view, o, i + j, C, p_block, q_block)
+                    else:
+                        information_panel(name, way, &p.view, &q.view, o, i, C, n, p_block, q_block, value)
+                    for j in range(n):
+                        if value[j] - value[j] != 0:
+                            value[j] = looked_at_again(name, &p.view, &q.view, o, i + j, C, &bad)
+                        first[j * out_step.inner] = <floating>in_base(value[j], per_nat, per_nat_low)
+            sums[number, 0] = 0.0
+            sums[number, 1] = bad
+            job.finish()
