@@ -8,8 +8,9 @@
 # own rounding, have a compensated sum of their own.
 
 from cython cimport floating
-from libc.float cimport DBL_MAX
+from libc.float cimport DBL_MAX, DBL_MIN, FLT_MAX, FLT_MIN
 from libc.math cimport INFINITY, NAN
+from libc.stdint cimport int32_t, int64_t
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
@@ -43,39 +44,74 @@ cdef inline void join_sums(Sums* sums) noexcept nogil:
         sums.low[j] += sums.difference_low[j]
 
 
-cdef inline bint is_share(double p) noexcept nogil:
+cdef inline bint is_share(floating p) noexcept nogil:
     """Neither negative nor infinite nor nan."""
-    return (p >= 0.0) & (p <= DBL_MAX)
+    if floating is float:
+        return (p >= 0) & (p <= FLT_MAX)
+    else:
+        return (p >= 0) & (p <= DBL_MAX)
 
 
-cdef inline void log_terms(
-    const floating* p, const floating* q, floating* log_q, double* term
-) noexcept nogil:
-    """-p log q of LANES classes."""
-    cdef floating value, other
-    cdef Py_ssize_t j
-    for j in range(LANES):
-        value = scalar.log(q[j])
-        other = <floating>0.0 if is_share(p[j]) & is_share(q[j]) else <floating>NAN
-        log_q[j] = value if (p[j] > 0) & is_share(p[j]) & is_share(q[j]) else other
-    for j in range(LANES):
-        term[j] = -<double>p[j] * <double>log_q[j]
+cdef inline bint all_between(const floating* x, Py_ssize_t n, floating low, floating high) noexcept nogil:
+    """Whether low <= x <= high for all n. Counted in integers of the width of x, which needs no change of lanes."""
+    cdef Py_ssize_t i
+    cdef int32_t count32 = 0
+    cdef int64_t count64 = 0
+    if floating is float:
+        for i in range(n):
+            count32 += (x[i] >= low) & (x[i] <= high)
+        return count32 == n
+    else:
+        for i in range(n):
+            count64 += (x[i] >= low) & (x[i] <= high)
+        return count64 == n
+
+
+cdef inline bint all_normal(const floating* x, Py_ssize_t n) noexcept nogil:
+    if floating is float:
+        return all_between(x, n, FLT_MIN, FLT_MAX)
+    else:
+        return all_between(x, n, DBL_MIN, DBL_MAX)
+
+
+cdef inline bint all_shares(const floating* x, Py_ssize_t n) noexcept nogil:
+    if floating is float:
+        return all_between(x, n, <float>0.0, FLT_MAX)
+    else:
+        return all_between(x, n, 0.0, DBL_MAX)
+
+
+cdef inline void log_terms(const floating* p, const floating* q, Py_ssize_t n, double* term) noexcept nogil:
+    """-p log q for shares p and normal q."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        term[i] = -<double>p[i] * <double>scalar.log_of_normal(q[i])
+
+
+cdef inline void any_log_terms(const floating* p, const floating* q, Py_ssize_t n, double* term) noexcept nogil:
+    """-p log q for any p and q."""
+    cdef double value
+    cdef Py_ssize_t i
+    for i in range(n):
+        value = -<double>p[i] * <double>scalar.log(q[i])
+        value = 0.0 if p[i] == 0 else value
+        term[i] = value if is_share(p[i]) & is_share(q[i]) else NAN
 
 
 cdef inline void divergence_terms(
-    const floating* p, const floating* q, double* term, double* difference
+    const floating* p, const floating* q, Py_ssize_t n, double* term, double* difference
 ) noexcept nogil:
-    """p log(p / q) of LANES classes, in two numbers each; nan where p > 0 = q."""
+    """p log(p / q) in two numbers each; nan where p > 0 = q."""
     cdef double value, other, gap
     cdef bint both
-    cdef Py_ssize_t j
-    for j in range(LANES):
+    cdef Py_ssize_t i
+    for i in range(n):
         gap = 0.0
-        value = scalar.divergence(p[j], q[j], &gap)
-        other = 0.0 if (p[j] == 0) & is_share(q[j]) else NAN
-        both = (p[j] > 0) & (p[j] <= DBL_MAX) & (q[j] > 0) & (q[j] <= DBL_MAX)
-        term[j] = value if both else other
-        difference[j] = gap if both else 0.0
+        value = scalar.divergence(p[i], q[i], &gap)
+        other = 0.0 if (p[i] == 0) & is_share(q[i]) else NAN
+        both = (p[i] > 0) & is_share(p[i]) & (q[i] > 0) & is_share(q[i])
+        term[i] = value if both else other
+        difference[i] = gap if both else 0.0
 
 
 cdef inline void add_group(
@@ -88,19 +124,20 @@ cdef inline void add_group(
     """The terms of n classes in every lane; GROUP of them are added as a tree, which is exact for equal terms."""
     cdef double term[GROUP * LANES]
     cdef double difference[GROUP * LANES]
-    cdef floating log_q[LANES]
     cdef Py_ssize_t i, j, k
     if name == DIVERGENCE:
-        for k in range(n):
-            divergence_terms(p + k * LANES, q + k * LANES, term + k * LANES, difference + k * LANES)
+        divergence_terms(p, q, n * LANES, term, difference)
         for k in range(n):
             two_sum(sums.difference, sums.difference_low, difference + k * LANES, LANES)
     elif name == CROSS_ENTROPY:
-        for k in range(n):
-            log_terms(p + k * LANES, q + k * LANES, log_q, term + k * LANES)
+        if all_normal(q, n * LANES) and all_shares(p, n * LANES):
+            log_terms(p, q, n * LANES, term)
+        else:
+            any_log_terms(p, q, n * LANES, term)
+    elif all_normal(p, n * LANES):
+        log_terms(p, p, n * LANES, term)
     else:
-        for k in range(n):
-            log_terms(p + k * LANES, p + k * LANES, log_q, term + k * LANES)
+        any_log_terms(p, p, n * LANES, term)
     if n == GROUP:
         for i in range(4 * LANES):
             term[i] += term[4 * LANES + i]
@@ -118,11 +155,11 @@ cdef inline void add_group(
 cdef inline void load_classes(
     const View* p, Py_ssize_t o, Py_ssize_t i, Py_ssize_t k, Py_ssize_t n, floating* out
 ) noexcept nogil:
-    """Classes k ... k + n - 1 of one sample, and zeros up to a multiple of LANES."""
+    """Classes k ... k + n - 1 of one sample, and ones, which change no sum, up to a multiple of LANES."""
     cdef Py_ssize_t j
     load(at(p, o, i) + k * p.classes, p.kind, p.classes, n, out)
     for j in range(n, (n + LANES - 1) // LANES * LANES):
-        out[j] = <floating>0.0
+        out[j] = <floating>1.0
 
 
 cdef inline void load_samples(

@@ -172,6 +172,20 @@ cdef inline floating log1p(floating x) noexcept nogil:
     return log_reduced(f, k)
 
 
+cdef inline floating log_of_normal(floating x) noexcept nogil:
+    """log(x) for a normal number x > 0, as exact as log and without its selections; finite at 0."""
+    cdef int32_t n32
+    cdef int64_t n64
+    if floating is float:
+        n32 = from_exponent_f(bits_f(x) - 0x3F400000 + 0x3F800000) - 127
+        return log_reduced(as_float(bits_f(x) - to_exponent_f(n32)) - <float>1.0, <float>n32)
+    else:
+        n64 = from_exponent_d(bits_d(x) - 0x3FE8000000000000LL + 0x3FF0000000000000LL) - 1023
+        return log_reduced(
+            as_double(bits_d(x) - to_exponent_d(n64)) - 1.0, as_double(n64 + 0x4338000000000000LL) - 6755399441055744.0
+        )
+
+
 cdef inline double rest_of_difference(double a, double b, double difference) noexcept nogil:
     """a - b - difference, where that is the rounded a - b (Knuth, TAOCP 2, section 4.2.2, theorem B)."""
     cdef double shadow = difference - a
