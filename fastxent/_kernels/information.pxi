@@ -82,32 +82,49 @@ cdef inline bint all_shares(const floating* x, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline void log_terms(const floating* p, const floating* q, Py_ssize_t n, double* term) noexcept nogil:
-    """-p log q for shares p and normal q."""
+    """p log q for shares p and normal q."""
     cdef Py_ssize_t i
     for i in range(n):
-        term[i] = -<double>p[i] * <double>scalar.log_of_normal(q[i])
+        term[i] = <double>p[i] * <double>scalar.log_of_normal(q[i])
 
 
 cdef inline void any_log_terms(const floating* p, const floating* q, Py_ssize_t n, double* term) noexcept nogil:
-    """-p log q for any p and q."""
+    """p log q for any p and q."""
     cdef double value
     cdef Py_ssize_t i
     for i in range(n):
-        value = -<double>p[i] * <double>scalar.log(q[i])
+        value = <double>p[i] * <double>scalar.log(q[i])
         value = 0.0 if p[i] == 0 else value
         term[i] = value if is_share(p[i]) & is_share(q[i]) else NAN
+
+
+cdef inline bint all_middling(const floating* x, Py_ssize_t n) noexcept nogil:
+    """Whether all n are from 2^-900 to 2^900; for float32, positive and finite."""
+    if floating is float:
+        return all_between(x, n, <float>1.401298464324817e-45, FLT_MAX)
+    else:
+        return all_between(x, n, 1.1830521861667747e-271, 8.452712498170644e+270)
 
 
 cdef inline void divergence_terms(
     const floating* p, const floating* q, Py_ssize_t n, double* term, double* difference
 ) noexcept nogil:
-    """p log(p / q) in two numbers each; nan where p > 0 = q."""
+    """p log(p / q), in two numbers each, for middling p and q."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        term[i] = scalar.divergence(p[i], q[i], False, &difference[i])
+
+
+cdef inline void any_divergence_terms(
+    const floating* p, const floating* q, Py_ssize_t n, double* term, double* difference
+) noexcept nogil:
+    """p log(p / q), in two numbers each, for any p and q; nan where p > 0 = q."""
     cdef double value, other, gap
     cdef bint both
     cdef Py_ssize_t i
     for i in range(n):
         gap = 0.0
-        value = scalar.divergence(p[i], q[i], &gap)
+        value = scalar.divergence(p[i], q[i], True, &gap)
         other = 0.0 if (p[i] == 0) & is_share(q[i]) else NAN
         both = (p[i] > 0) & is_share(p[i]) & (q[i] > 0) & is_share(q[i])
         term[i] = value if both else other
@@ -126,7 +143,10 @@ cdef inline void add_group(
     cdef double difference[GROUP * LANES]
     cdef Py_ssize_t i, j, k
     if name == DIVERGENCE:
-        divergence_terms(p, q, n * LANES, term, difference)
+        if all_middling(p, n * LANES) and all_middling(q, n * LANES):
+            divergence_terms(p, q, n * LANES, term, difference)
+        else:
+            any_divergence_terms(p, q, n * LANES, term, difference)
         for k in range(n):
             two_sum(sums.difference, sums.difference_low, difference + k * LANES, LANES)
     elif name == CROSS_ENTROPY:
@@ -152,14 +172,26 @@ cdef inline void add_group(
     two_sum(sums.high, sums.low, term, LANES)
 
 
-cdef inline void load_classes(
-    const View* p, Py_ssize_t o, Py_ssize_t i, Py_ssize_t k, Py_ssize_t n, floating* out
+cdef inline bint is_own(const View* p, const floating* _) noexcept nogil:
+    """Whether p has the dtype that is computed in."""
+    return p.kind == (FLOAT32 if sizeof(floating) == sizeof(float) else FLOAT64)
+
+
+cdef inline const floating* classes_of(
+    const View* p, Py_ssize_t o, Py_ssize_t i, Py_ssize_t k, Py_ssize_t n, floating* block
 ) noexcept nogil:
-    """Classes k ... k + n - 1 of one sample, and ones, which change no sum, up to a multiple of LANES."""
+    """Classes k ... k + n - 1 of one sample: where they lie, or copied into `block`.
+
+    A last group is copied, and filled up with ones, which change no sum.
+    """
+    cdef const char* first = at(p, o, i) + k * p.classes
     cdef Py_ssize_t j
-    load(at(p, o, i) + k * p.classes, p.kind, p.classes, n, out)
+    if n == GROUP * LANES and is_own(p, block) and p.classes == <Py_ssize_t>sizeof(floating):
+        return <const floating*>first
+    load(first, p.kind, p.classes, n, block)
     for j in range(n, (n + LANES - 1) // LANES * LANES):
-        out[j] = <floating>1.0
+        block[j] = <floating>1.0
+    return block
 
 
 cdef inline void load_samples(
@@ -169,7 +201,7 @@ cdef inline void load_samples(
     """Some classes of the samples (o, i) ... (o, i + n - 1), a lane for each sample; missing samples are 0."""
     cdef const char* first = at(p, o, i) + k * p.classes
     cdef Py_ssize_t c, j
-    if way == TRANSPOSED and p.kind == (FLOAT32 if sizeof(floating) == sizeof(float) else FLOAT64):
+    if way == TRANSPOSED and is_own(p, panel):
         transpose_in(
             <const floating*>first, p.inner // <Py_ssize_t>sizeof(floating), p.classes // <Py_ssize_t>sizeof(floating),
             classes, n, panel
@@ -187,18 +219,21 @@ cdef inline double information_row(
 ) noexcept nogil:
     """One sample, its classes in all lanes."""
     cdef Sums sums
+    cdef const floating* p_group
+    cdef const floating* q_group
     cdef Py_ssize_t group, k, n
     clear_sums(&sums)
     for group in range((C + GROUP * LANES - 1) // (GROUP * LANES)):
         k = group * GROUP * LANES
         n = min(<Py_ssize_t>(GROUP * LANES), C - k)
-        load_classes(p, o, i, k, n, p_block)
+        p_group = q_group = classes_of(p, o, i, k, n, p_block)
         if name != ENTROPY:
-            load_classes(q, o, i, k, n, q_block)
-        add_group(name, p_block, q_block, (n + LANES - 1) // LANES, &sums)
+            q_group = classes_of(q, o, i, k, n, q_block)
+        add_group(name, p_group, q_group, (n + LANES - 1) // LANES, &sums)
     if name == DIVERGENCE:
         join_sums(&sums)
-    return sum_lanes(sums.high, sums.low)
+        return sum_lanes(sums.high, sums.low)
+    return 0.0 - sum_lanes(sums.high, sums.low)
 
 
 cdef inline void information_panel(
@@ -220,6 +255,7 @@ cdef inline void information_panel(
         join_sums(&sums)
     for j in range(LANES):
         value[j] = total_of(sums.high[j], sums.low[j])
+        value[j] = value[j] if name == DIVERGENCE else 0.0 - value[j]
 
 
 cdef inline double looked_at_again(
@@ -257,7 +293,7 @@ cdef inline double looked_at_again(
 
 cdef inline double in_base(double value, double per_nat, double per_nat_low) noexcept nogil:
     """value / log(base), whose reciprocal is per_nat + per_nat_low."""
-    return value * per_nat + value * per_nat_low if value - value == 0 else value * per_nat
+    return 0.0 + (value * per_nat + value * per_nat_low) if value - value == 0 else value * per_nat
 
 
 def information(

@@ -192,16 +192,16 @@ cdef inline double rest_of_difference(double a, double b, double difference) noe
     return (a - (difference - shadow)) - (b + shadow)
 
 
-cdef inline double divergence(floating p, floating q, double* difference) noexcept nogil:
+cdef inline double divergence(floating p, floating q, bint any_size, double* difference) noexcept nogil:
     """p log(p / q) without `difference`, which is p - q, rounded, or 0 where p and q are more than a factor 11 apart.
 
-    For finite p, q > 0, subnormals included. With h = 2^k q, 2/3 <= p / h <= 3/2, d = p - h (exact: Sterbenz) and
-    s = d / (p + h), so that log(p / h) = 2 atanh(s) = 2 (s + s^3 T(s^2)),
+    For finite p, q > 0; unless they are of `any_size`, from 2^-900 to 2^900. With h = 2^k q, 2/3 <= p / h <= 3/2,
+    d = p - h (exact: Sterbenz) and s = d / (p + h), so that log(p / h) = 2 atanh(s) = 2 (s + s^3 T(s^2)),
 
         p log(p / q) = k p log 2 + d + bend      bend = d s (1 + s (1 + s) T(s^2))
 
-    and bend is of the size of d^2 without a cancellation. Without p - q that is k p log 2 + (q - h) + bend, which cancels
-    for small k: so log 2 and p are cut in two parts whose product is exact there.
+    and bend is of the size of d^2 without a cancellation. Without p - q that is k p log 2 + (q - h) + bend, which
+    cancels for small k: so log 2 and p are cut in two parts whose product is exact there.
     """
     cdef double a, b, h, s, d, k, T, z, bend, part, near_rest, gap, top
     cdef double x = p, y = q
@@ -223,21 +223,22 @@ cdef inline double divergence(floating p, floating q, double* difference) noexce
         difference[0] = x - y if near else 0.0
         return k * x * 0.6931471805599453 + (y - h if near else d) + bend
     else:
-        # in the middle of the range, so that neither has few digits and that no h overflows
-        small_x = x < 1.1830521861667747e-271                                   # 2^-900
-        small_y = y < 1.1830521861667747e-271
-        a = x * (2.5822498780869086e+120 if small_x else 7.888609052210118e-31)  # 2^400, 2^-100
-        b = y * (2.5822498780869086e+120 if small_y else 7.888609052210118e-31)
+        a, b, top = x, y, 1.0
+        if any_size:  # moved to the middle of the range, where both have all their digits and no h overflows
+            small_x = x < 1.1830521861667747e-271  # 2^-900
+            small_y = y < 1.1830521861667747e-271
+            a = x * (2.5822498780869086e+120 if small_x else 7.888609052210118e-31)  # 2^400, 2^-100
+            b = y * (2.5822498780869086e+120 if small_y else 7.888609052210118e-31)
+            top = 3.8725919148493183e-121 if small_x else 1.2676506002282294e+30
         n = from_exponent_d(bits_d(a) - bits_d(b) - 0x7FF8000000000000LL) - 2048
         h = as_double(bits_d(b) + to_exponent_d(n))
         k = as_double(n + 0x4338000000000000LL) - 6755399441055744.0
-        k = k - (500.0 if small_x else 0.0) + (500.0 if small_y else 0.0)
         d = a - h
         s = d / (a + h)
-        # back to the size of p; h and d remain exact
-        top = 3.8725919148493183e-121 if small_x else 1.2676506002282294e+30
-        d = d * top
-        h = h * top
+        if any_size:
+            k = k - (500.0 if small_x else 0.0) + (500.0 if small_y else 0.0)
+            d = d * top
+            h = h * top
         z = s * s
         T = 7.684095733306102e-02  # half of what log has
         T = T * z + 7.625094257206565e-02
@@ -248,7 +249,7 @@ cdef inline double divergence(floating p, floating q, double* difference) noexce
         T = T * z + 3.3333333333336357e-01
         bend = d * s
         bend = bend + bend * (s * (1.0 + s) * T)
-        part = as_double(bits_d(x) & -0x8000000LL)                              # 26 bits of p
+        part = as_double(bits_d(x) & -0x8000000LL)  # 26 bits of p
         near = (k >= -3.0) & (k <= 3.0)
         z = x - y
         gap = y - h if near else d
