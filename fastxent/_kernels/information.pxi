@@ -11,6 +11,7 @@ from cython cimport floating
 from libc.float cimport DBL_MAX, DBL_MIN, FLT_MAX, FLT_MIN
 from libc.math cimport INFINITY, NAN
 from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memset
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
@@ -31,9 +32,7 @@ cdef struct Sums:            # of each lane, compensated
 
 
 cdef inline void clear_sums(Sums* sums) noexcept nogil:
-    cdef Py_ssize_t j
-    for j in range(LANES):
-        sums.high[j] = sums.low[j] = sums.difference[j] = sums.difference_low[j] = 0.0
+    memset(sums, 0, sizeof(Sums))
 
 
 cdef inline void join_sums(Sums* sums) noexcept nogil:
@@ -296,6 +295,27 @@ cdef inline double in_base(double value, double per_nat, double per_nat_low) noe
     return 0.0 + (value * per_nat + value * per_nat_low) if value - value == 0 else value * per_nat
 
 
+cdef inline bint all_finite(const double* value, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t j
+    cdef int64_t other = 0
+    for j in range(n):
+        other += value[j] - value[j] != 0
+    return other == 0
+
+
+cdef inline void store(
+    const double* value, Py_ssize_t n, double per_nat, double per_nat_low, floating* out, Py_ssize_t step
+) noexcept nogil:
+    """out = value in the unit asked for; n elements, `step` apart."""
+    cdef Py_ssize_t j
+    if step == 1:
+        for j in range(n):
+            out[j] = <floating>in_base(value[j], per_nat, per_nat_low)
+    else:
+        for j in range(n):
+            out[j * step] = <floating>in_base(value[j], per_nat, per_nat_low)
+
+
 def information(
     Py_ssize_t way,                      # ROWS, PANEL or TRANSPOSED
     Information name,
@@ -336,10 +356,11 @@ def information(
                             value[j] = information_row(name, &p.view, &q.view, o, i + j, C, p_block, q_block)
                     else:
                         information_panel(name, way, &p.view, &q.view, o, i, C, n, p_block, q_block, value)
-                    for j in range(n):
-                        if value[j] - value[j] != 0:
-                            value[j] = looked_at_again(name, &p.view, &q.view, o, i + j, C, &bad)
-                        first[j * out_step.inner] = <floating>in_base(value[j], per_nat, per_nat_low)
+                    if not all_finite(value, n):
+                        for j in range(n):
+                            if value[j] - value[j] != 0:
+                                value[j] = looked_at_again(name, &p.view, &q.view, o, i + j, C, &bad)
+                    store(value, n, per_nat, per_nat_low, first, out_step.inner)
             sums[number, 0] = 0.0
             sums[number, 1] = bad
             job.finish()
