@@ -67,6 +67,7 @@ cdef inline bint all_between(const floating* x, Py_ssize_t n, floating low, floa
 
 
 cdef inline bint all_normal(const floating* x, Py_ssize_t n) noexcept nogil:
+    """Whether log_of_normal takes all n."""
     if floating is float:
         return all_between(x, n, FLT_MIN, FLT_MAX)
     else:
@@ -74,10 +75,19 @@ cdef inline bint all_normal(const floating* x, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline bint all_shares(const floating* x, Py_ssize_t n) noexcept nogil:
+    """is_share of all n."""
     if floating is float:
         return all_between(x, n, <float>0.0, FLT_MAX)
     else:
         return all_between(x, n, 0.0, DBL_MAX)
+
+
+cdef inline bint all_middling(const floating* x, Py_ssize_t n) noexcept nogil:
+    """Whether divergence takes all n without any_size: from 2^-900 to 2^900; for float32, positive and finite."""
+    if floating is float:
+        return all_between(x, n, <float>1.401298464324817e-45, FLT_MAX)
+    else:
+        return all_between(x, n, 1.1830521861667747e-271, 8.452712498170644e+270)
 
 
 cdef inline void log_terms(const floating* p, const floating* q, Py_ssize_t n, double* term) noexcept nogil:
@@ -95,14 +105,6 @@ cdef inline void any_log_terms(const floating* p, const floating* q, Py_ssize_t 
         value = <double>p[i] * <double>scalar.log(q[i])
         value = 0.0 if p[i] == 0 else value
         term[i] = value if is_share(p[i]) & is_share(q[i]) else NAN
-
-
-cdef inline bint all_middling(const floating* x, Py_ssize_t n) noexcept nogil:
-    """Whether all n are from 2^-900 to 2^900; for float32, positive and finite."""
-    if floating is float:
-        return all_between(x, n, <float>1.401298464324817e-45, FLT_MAX)
-    else:
-        return all_between(x, n, 1.1830521861667747e-271, 8.452712498170644e+270)
 
 
 cdef inline void divergence_terms(
