@@ -2,6 +2,7 @@
 
 from fastxent._activations import log_softmax, logsumexp, softmax
 from fastxent._clamped import clamped_cross_entropy, clamped_cross_entropy_grad
+from fastxent._information import cross_entropy, entropy, kl_divergence
 from fastxent._isa import show_config
 from fastxent._sigmoid import sigmoid_cross_entropy, sigmoid_cross_entropy_grad, sigmoid_cross_entropy_grad_hess
 from fastxent._softmax import softmax_cross_entropy, softmax_cross_entropy_grad, softmax_cross_entropy_grad_hess
@@ -13,7 +14,10 @@ __all__ = [
     "__version__",
     "clamped_cross_entropy",
     "clamped_cross_entropy_grad",
+    "cross_entropy",
+    "entropy",
     "get_num_threads",
+    "kl_divergence",
     "log_softmax",
     "logsumexp",
     "set_num_threads",

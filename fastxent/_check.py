@@ -17,6 +17,7 @@ from fastxent._threads import thread_count
 Array = np.ndarray[Any, Any]
 REDUCTIONS = ("none", "sum", "mean")
 LARGEST = float(np.finfo(np.float64).max)
+SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
 
 
 def real_array(value: ArrayLike, name: str) -> Array:
@@ -93,6 +94,26 @@ def eps_of(value: Any, dtype: np.dtype[Any]) -> float:
         if eps > 0.0 and not np.isfinite(dtype.type(1.0) / dtype.type(eps)):
             raise ValueError(f"eps = {eps}, but 1 / eps is not finite in {dtype}; use 0 for no clamp")
     return eps
+
+
+def base_of(value: Any) -> float | None:
+    """The base of a logarithm; None for nats."""
+    if value is None:
+        return None
+    what = "positive, finite and not 1"
+    base = number_of(value, "base", SMALLEST, LARGEST, what)
+    if base == 1.0:
+        raise ValueError(f"base = {base}, but it must be {what}")
+    return base
+
+
+def broadcast_of(arrays: dict[str, Array]) -> tuple[int, ...]:
+    """The shape that arrays have together by NumPy's rules."""
+    try:
+        return np.broadcast_shapes(*(array.shape for array in arrays.values()))
+    except ValueError:
+        shapes = " and ".join(f"{name} has shape {array.shape}" for name, array in arrays.items())
+        raise ValueError(f"{shapes}, which do not broadcast against each other") from None
 
 
 def n_threads_of(value: Any) -> int | None:

@@ -12,7 +12,7 @@ import numpy as np
 import fastxent
 from fastxent import _isa
 from tests import elementwise, oracle, peers
-from tests.exact_cases import CASES, DTYPES, activations, truth
+from tests.exact_cases import CASES, DTYPES, activations, information, truth
 from tests.table import FUNCTIONS
 
 LAYOUTS = ("classes last", "classes first")
@@ -30,6 +30,9 @@ def measure(f, call, case, dtype, layout=LAYOUTS[0]):
     if f.kind == "activation":
         (found,) = run(call, x, None, {}, layout)
         return {f.name: largest_error(f.name, found, activations(case, dtype), case, dtype)}
+    if f.kind == "information":
+        (found,) = run(call, x, target if f.operands == 2 else None, {}, layout)
+        return {f.name: largest_error(f.name, found, information(case, dtype), case, dtype)}
     real = truth(case, dtype)
     found = run(call, x, target, options | {"reduction": "none"}, layout)
     errors = {name: largest_error(name, got, real, case, dtype) for name, got in zip(f.gives, found, strict=True)}
@@ -63,6 +66,8 @@ def largest_error(name, got, real, case, dtype):
     scale = None
     if name == "logsumexp":
         scale = real.lse_terms.high
+    elif case.kind == "information":
+        scale = getattr(real, f"{name}_terms").high
     elif name == "grad" and not case.one_product:
         scale = real.grad_terms.high
     elif name == "hess" and case.kind == "softmax":
@@ -95,7 +100,7 @@ def largest_errors():
             for f in functions(case):
                 for library, call, layout in calls(f, case):
                     for name, error in measure(f, call, case, dtype, layout).items():
-                        result = f.name if f.kind == "activation" else f"{case.kind}_cross_entropy: {name}"
+                        result = name if name == f.name else f"{case.kind}_cross_entropy: {name}"
                         row = errors.setdefault(result + (" with options" if case.options else ""), {})
                         row[dtype, library] = max(error, row.get((dtype, library), 0.0))
     for name in elementwise.NAMES:

@@ -2,6 +2,7 @@
 
 Margins from 0 (equal logits) to 80 above the other classes, on offsets up to 1e6, with the target right or wrong;
 random logits with all their digits; 2 to 128256 classes; every kind of target. Likewise probabilities and the sigmoid.
+Pairs of distributions, from unrelated ones to those that agree in all but the last digits.
 """
 
 import functools
@@ -17,6 +18,8 @@ MARGINS = (0, 1, 5, 15, 17, 20, 40, 80)
 OFFSETS = (0.0, 1e3, 1e5, 1e6)
 CLASSES = (2, 10, 64, 65, 1000, 32000, 128256)
 SPREADS = (1.0, 3.0, 10.0, 30.0)
+CHANGES = (1e-1, 1e-3, 1e-5, 1e-6, 1e-7, 1e-9, 1e-12, 0.0)
+RATIOS = (1.1, 1.35, 1.5, 2.5, 3.0, 5.5, 9.0, 11.5, 100.0, 1e20)
 DTYPES = (np.float32, np.float64)
 
 
@@ -24,7 +27,7 @@ DTYPES = (np.float32, np.float64)
 class Case:
     """Rows of one shape; `make` draws (x, target, options) from a generator."""
 
-    kind: str  # softmax, clamped or sigmoid, as in the table of functions
+    kind: str  # softmax, clamped, sigmoid or information, as in the table of functions
     name: str
     make: Callable = field(repr=False)
     options: str = ""  # which, if any
@@ -53,6 +56,13 @@ def truth(case, dtype):
     label = "y" if target.ndim < x.ndim else "distribution"
     rows = zip(x, target, strict=True)
     return oracle.stack([function(a, oracle.target_of(len(a), **{label: t}, **of_target), **formula) for a, t in rows])
+
+
+@functools.lru_cache(maxsize=4)
+def information(case, dtype):
+    """The real entropies and divergences of a pair of distributions for each row."""
+    p, q, _ = case.inputs(dtype)
+    return oracle.stack([oracle.information(*row) for row in zip(p, q, strict=True)])
 
 
 @functools.lru_cache(maxsize=4)
@@ -96,6 +106,22 @@ def probabilities(rng, classes, low=1e-6):
     x *= ((1 - own) / (1 - np.take_along_axis(x, y[:, None], 1)[:, 0]))[:, None]
     np.put_along_axis(x, y[:, None], own[:, None], 1)
     return x, y
+
+
+def pairs(rng, classes, change):
+    """Distributions p, few of their shares alike where there are few, and q at a relative distance `change` from p.
+
+    Up to about 1 the sums agree but for rounding; `change` above 1 is the ratio of neighbours, as of 1 / change.
+    """
+    values = rng.gamma(rng.choice([0.1, 1.0, 10.0], (6, 1)), size=(6, min(classes, 60))) + 1e-9
+    p = np.take_along_axis(values, rng.integers(values.shape[1], size=(6, classes)), 1)
+    p /= p.sum(axis=1, keepdims=True)
+    if change is None:
+        return p, p[:, ::-1] * 0.5 + 0.5 / classes
+    if change > 1:
+        return p, p * np.where(p > np.median(p, axis=1, keepdims=True), change, 1 / change)
+    step = np.where(p > np.median(p, axis=1, keepdims=True), 1.0, -1.0)
+    return p, p * (1 + change * (step - (step * p).sum(axis=1, keepdims=True)))
 
 
 def with_options(draw, name, rng, classes):
@@ -172,6 +198,10 @@ def cases():
                 if (kind, option) != ("clamped", "z_loss") and (C, option) != (1000, "infogain"):
                     make = functools.partial(with_options, draw, option, classes=C)
                     yield Case(kind, f"C = {C}, {option}", make, option, kind == "clamped" or option == "class_weight")
+    for C in (1, *CLASSES):
+        for change in (None, *RATIOS, *CHANGES) if C <= 1000 else (None, 2.5, 1e-6):
+            make = functools.partial(lambda rng, **which: (*pairs(rng, **which), {}), classes=C, change=change)
+            yield Case("information", f"C = {C}, {'unrelated' if change is None else f'q off by {change:g}'}", make)
     for option in SIGMOID_OPTIONS:
         name = option or "targets 0 and 1"
         make = functools.partial(elements, option)

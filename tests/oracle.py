@@ -197,6 +197,40 @@ def activations(x):
         )
 
 
+class Information(NamedTuple):
+    """Results for one row of probabilities, and what their bounds are relative to."""
+
+    entropy: Exact
+    cross_entropy: Exact
+    kl_divergence: Exact
+    entropy_terms: Exact
+    cross_entropy_terms: Exact
+    kl_divergence_terms: Exact
+
+
+def information(p, q):
+    """-sum p log p, -sum p log q and sum p log(p / q) over p > 0.
+
+    The terms are the sums of |p log p|, of |p log q|, and, d = p - q, sum (p log(p / q) - d) + |sum d|.
+    """
+    kinds = Kinds(p, np.asarray(q, np.float64))
+    with mp.workdps(DIGITS):
+
+        def over_support(term):
+            return kinds.sum(lambda p, q: term(p, q) if p else mpf(0))
+
+        divergence = over_support(lambda p, q: p * mp.log(p / q) if q else mp.inf)
+        difference = over_support(lambda p, q: p - q)
+        return Information(
+            exact(over_support(lambda p, q: -p * mp.log(p))),
+            exact(over_support(lambda p, q: -p * mp.log(q))),
+            exact(divergence),
+            exact(over_support(lambda p, q: abs(p * mp.log(p)))),
+            exact(over_support(lambda p, q: abs(p * mp.log(q)))),
+            exact(divergence - difference + abs(difference)),
+        )
+
+
 def elementwise(name, x):
     """exp, log or log1p of each number of an array."""
     function = {"exp": mp.exp, "log": mp.log, "log1p": mpmath.log1p}[name]

@@ -1,6 +1,7 @@
 """The functions as others write them: NumPy's textbook formulas, SciPy and scikit-learn where they are installed.
 
-Each takes (x, target, reduction) with the classes last and returns what the fastxent function of the same name does.
+Each takes (x, target, reduction), (x) or (p, q) with the classes last and returns what the fastxent function of the
+same name does.
 """
 
 import importlib.util
@@ -69,6 +70,9 @@ def textbook():
         "softmax": softmax,
         "log_softmax": log_softmax,
         "logsumexp": logsumexp,
+        "entropy": lambda p: -(p * np.log(p)).sum(axis=1),
+        "cross_entropy": lambda p, q: -(p * np.log(q)).sum(axis=1),
+        "kl_divergence": lambda p, q: (p * np.log(p / q)).sum(axis=1),
     }
 
 
@@ -89,6 +93,8 @@ def scipy():
         "softmax": lambda x: special.softmax(x, axis=1),
         "log_softmax": lambda x: special.log_softmax(x, axis=1),
         "logsumexp": lambda x: special.logsumexp(x, axis=1),
+        "entropy": lambda p: special.entr(p).sum(axis=1),
+        "kl_divergence": lambda p, q: special.rel_entr(p, q).sum(axis=1),
     }
 
 

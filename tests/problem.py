@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from tests.table import OPTION_SETS, Function
 from tests.terms import terms
@@ -90,10 +91,17 @@ def named(function, result):
 def problem(function, rng, shape, axis=-1, dtype=np.float64, options="", reduction="mean", spread=3.0):
     """Random valid arguments of `shape`. `options` names one of the function's option sets; "" takes the first.
 
-    `spread` is the standard deviation of the logits.
+    `spread` is the standard deviation of the logits, or of those whose softmax the probabilities are.
     """
     sets = OPTION_SETS[function.kind]
     drawn = {"axis": axis, "reduction": reduction}
+    if function.kind == "information":
+        p, q = (softmax(rng.normal(0, spread, shape), axis) for _ in range(2))
+        if options and "base" in sets[options]:
+            drawn["base"] = 3.0
+        return Problem(
+            function, p.astype(dtype), q.astype(dtype) if function.operands == 2 else None, accepted(function, drawn)
+        )
     x = rng.normal(0, spread, shape) if function.kind != "clamped" else rng.uniform(0.01, 1, shape)
     if function.kind == "activation":
         return Problem(function, x.astype(dtype), None, accepted(function, drawn))

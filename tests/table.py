@@ -17,6 +17,7 @@ CLAMPED = ("eps", "axis", "class_weight", "sample_weight", "ignore_index", "labe
 SIGMOID = ("sample_weight", "pos_weight", "ignore_index", "label_smoothing", "reduction", "n_threads")
 GRAD = ("grad_output", "out")
 HESS = ("out", "hess_out")
+INFORMATION = ("axis", "base", "n_threads")
 # fmt: on
 
 # What may be combined: every option alone, then together. "index" (class indices) and "distribution" say what the
@@ -56,14 +57,15 @@ OPTION_SETS = {
         ),
     },
     "activation": {"plain": ()},
+    "information": {"nats": (), "base": ("base",)},
 }
 
 
 @dataclass(frozen=True)
 class Function:
     name: str
-    kind: str  # softmax, clamped, sigmoid or activation: which formula of docs/design.md
-    gives: tuple[str, ...]  # what it returns, in this order: loss, grad, hess, or the value of an activation
+    kind: str  # softmax, clamped, sigmoid, activation or information: which formula of docs/design.md
+    gives: tuple[str, ...]  # what it returns, in this order: loss, grad, hess; or a value
     options: tuple[str, ...]  # its keyword-only arguments
 
     def __str__(self):
@@ -89,7 +91,16 @@ class Function:
         return {argument: result for argument, result in results.items() if argument in self.options}
 
     def takes(self, option):
-        return option in self.options or (option == "distribution" and self.kind != "activation")
+        return option in self.options or (option == "distribution" and "loss" in self.gives)
+
+    @property
+    def operands(self):
+        """How many arrays it takes: logits or probabilities alone, or a target or other probabilities beside them."""
+        return 1 if self.kind == "activation" or self.name == "entropy" else 2
+
+    def gives_one_per_row(self, result):
+        """Whether the result has the shape of the rows, and not that of the input."""
+        return result == "loss" or self.name == "logsumexp" or self.kind == "information"
 
     @property
     def option_sets(self):
@@ -112,10 +123,13 @@ FUNCTIONS = (
     Function("softmax", "activation", ("value",), ("axis", "out", "n_threads")),
     Function("log_softmax", "activation", ("value",), ("axis", "out", "n_threads")),
     Function("logsumexp", "activation", ("value",), ("axis", "keepdims", "n_threads")),
+    Function("entropy", "information", ("value",), INFORMATION),
+    Function("cross_entropy", "information", ("value",), INFORMATION),
+    Function("kl_divergence", "information", ("value",), INFORMATION),
 )
 # fmt: on
 NAMED = {f.name: f for f in FUNCTIONS}
-LOSSES = [f for f in FUNCTIONS if f.kind != "activation"]
+LOSSES = [f for f in FUNCTIONS if "loss" in f.gives]
 CLASS_LOSSES = [f for f in LOSSES if f.kind != "sigmoid"]
 WITH_GRAD = [f for f in LOSSES if "grad" in f.gives]
 WITH_OUT = [f for f in FUNCTIONS if "out" in f.options]

@@ -6,7 +6,7 @@ clamped gradient) the scale is the result itself and nothing is returned here.
 """
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, rel_entr, xlogy
 
 
 def terms(problem):
@@ -14,9 +14,22 @@ def terms(problem):
     if problem.function.name == "logsumexp":
         x, keepdims = np.asarray(problem.x, np.float64), problem.options.get("keepdims", False)
         return {"value": abs(x.max(problem.axis, keepdims=keepdims, initial=-np.inf)) + np.log1p(x.shape[problem.axis])}
+    if problem.function.kind == "information":
+        return {"value": information_terms(problem)}
     if problem.function.kind == "softmax":
         return softmax_terms(problem)
     return sigmoid_terms(problem) if problem.function.kind == "sigmoid" else {}
+
+
+def information_terms(problem):
+    """sum |p log q|; for the divergence sum (p log(p / q) - d) + |sum d|, d = p - q, where p is not 0."""
+    p, q = np.broadcast_arrays(*(np.asarray(array, np.float64) for array in (problem.x, problem.args[-1])))
+    if problem.function.name == "kl_divergence":
+        d = np.where(p > 0, p - q, 0)
+        size = (rel_entr(p, q) - d).sum(axis=problem.axis) + abs(d.sum(axis=problem.axis))
+    else:
+        size = abs(xlogy(p, q)).sum(axis=problem.axis)
+    return size / abs(np.log(problem.options.get("base", np.e)))
 
 
 def softmax_terms(problem):

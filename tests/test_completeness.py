@@ -67,7 +67,7 @@ def test_signatures_are_those_of_the_reference_and_of_the_table(f):
     public, reference = inspect.signature(f.call), inspect.signature(f.reference)
     for one, other in zip(public.parameters.values(), reference.parameters.values(), strict=True):
         assert (one.name, one.kind, one.default) == (other.name, other.kind, other.default)
-    positional = 1 if f.kind == "activation" else 2
+    positional = f.operands
     kinds = [parameter.kind for parameter in public.parameters.values()]
     assert kinds == [inspect.Parameter.POSITIONAL_OR_KEYWORD] * positional + [inspect.Parameter.KEYWORD_ONLY] * (
         len(kinds) - positional

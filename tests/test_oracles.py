@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.special
+import scipy.stats
 import sklearn.metrics
 
 from tests.problem import Problem, problem
@@ -27,6 +28,31 @@ def test_activations_against_scipy(name, kernel, dtype, rng):
     else:  # and so are lse and x - max - log(sum)
         size = np.max(abs(double(p)), axis=p.axis, keepdims=name == "log_softmax") + abs(want)
     assert_ulp(p.run()["value"], want, 16, dtype, size)
+
+
+@each_kernel
+@pytest.mark.parametrize("name", ["entropy", "cross_entropy", "kl_divergence"])
+def test_information_against_scipy(name, kernel, dtype, rng):
+    p = problem(NAMED[name], rng, *KERNELS[kernel], dtype)
+    x, q = double(p), p.args[-1].astype(np.float64)
+    want, size = {
+        "entropy": (scipy.special.entr(x), abs(scipy.special.entr(x))),
+        "cross_entropy": (-scipy.special.xlogy(x, q), abs(scipy.special.xlogy(x, q))),
+        # SciPy rounds p / q, which is relative to p, and each term
+        "kl_divergence": (scipy.special.rel_entr(x, q), x + abs(scipy.special.rel_entr(x, q))),
+    }[name]
+    assert_ulp(p.run()["value"], want.sum(axis=p.axis), 16, dtype, size.sum(axis=p.axis))
+
+
+@each_kernel
+@pytest.mark.parametrize("base", [None, 2])
+def test_distributions_against_scipy_stats_entropy(kernel, base, dtype, rng):
+    """SciPy's normalises, so that a distribution is needed."""
+    p = problem(NAMED["kl_divergence"], rng, *KERNELS[kernel], np.float64)
+    want = scipy.stats.entropy(p.x, p.target, axis=p.axis, base=base)
+    got = p.change(x=p.x.astype(dtype), target=p.target.astype(dtype)).run(base=base)["value"]
+    size = (p.x * (1 + abs(np.log(p.x / p.target)))).sum(axis=p.axis)
+    assert_ulp(got, want, 16, dtype, 2 * size)
 
 
 @each_kernel

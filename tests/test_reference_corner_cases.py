@@ -56,6 +56,12 @@ CORNER_CASES = [
     ("infinities", "logsumexp", ([[-INF, -INF], [INF, -INF], [NAN, INF], [-INF, 3]],), {}, [-INF, INF, NAN, 3]),
     ("no classes", "logsumexp", (np.empty((2, 0)),), {}, [-INF, -INF]),
     ("keepdims", "logsumexp", (np.zeros((2, 3)),), {"keepdims": True, "axis": 0}, np.full((1, 3), np.log(2))),
+    ("0 log 0 = 0", "entropy", ([[0, 1], [0.5, 0.5]],), {}, [0, np.log(2)]),
+    ("no classes", "entropy", (np.empty((2, 0)),), {}, [0, 0]),
+    ("p = 0 against 0, p > 0 against 0", "cross_entropy", ([[0, 1], [1, 0]], [0, 0.5]), {}, [np.log(2), INF]),
+    ("p = 0 against 0, p > 0 against 0", "kl_divergence", ([[0, 1], [1, 0]], [0, 0.5]), {}, [np.log(2), INF]),
+    ("no classes", "kl_divergence", (np.empty((2, 0)), np.empty((2, 0))), {}, [0, 0]),
+    ("in a base below 1", "kl_divergence", ([1.0], [0.5]), {"base": 0.5}, -1),
     ("the axis goes", "logsumexp", (np.zeros((2, 3)),), {"axis": 0}, np.full(3, np.log(2))),
 ]  # fmt: skip
 

@@ -62,6 +62,21 @@ CLOSED_FORMS = [
     ("softmax of (0, log 3)", "softmax", [[0, LN3]], None, {}, [[0.25, 0.75]]),
     ("log_softmax of (0, log 3)", "log_softmax", [[0, LN3]], None, {}, [[-LN4, -log(4 / 3)]]),
     ("n equal numbers: a + log n", "logsumexp", [[5.0] * 32], None, {}, [5 + log(32)]),
+    ("n equal shares, certainty, and shares that sum to 2", "entropy",
+     [[0.125] * 8, [1.0] + [0.0] * 7, [1.0, 1.0] + [0.0] * 6], None, {}, [log(8), 0.0, 0.0]),
+    ("in bits: (1/2, 1/4, 1/8, 1/8)", "entropy", [[0.5, 0.25, 0.125, 0.125]], None, {"base": 2}, [1.75]),
+    ("a share above 1: -4 log 4", "entropy", [[4.0]], None, {}, [-4 * LN4]),
+    ("the code for one source used for another: 1.5 + KL = 1.75 bits", "cross_entropy",
+     [[0.5, 0.25, 0.25]], [[0.25, 0.25, 0.5]], {"base": 2}, [1.75]),
+    ("one-hot: -log q", "cross_entropy", [[0.0, 1.0, 0.0]], [[0.0, 0.25, 0.75]], {}, [LN4]),
+    ("(1/2, 1/2) from (1/4, 3/4): log(2) - log(3)/2", "kl_divergence",
+     [[0.5, 0.5]], [[0.25, 0.75]], {}, [0.5 * log(4 / 3)]),
+    ("(1/4, 3/4) from (1/2, 1/2): the other way round, 3/4 log 3 - log 2", "kl_divergence",
+     [[0.25, 0.75]], [[0.5, 0.5]], {}, [0.75 * LN3 - LN2]),
+    ("2 from 1: 2 log 2, and 1 from 2: -log 2, where the sums differ", "kl_divergence",
+     [[2.0], [1.0]], [[1.0], [2.0]], {}, [2 * LN2, -LN2]),
+    ("a millionth apart: 2^-41 (1 + 2^-40 / 6 + ...)", "kl_divergence",
+     [[0.5, 0.5]], [[0.5 + 2.0**-21, 0.5 - 2.0**-21]], {}, [-0.5 * log1p(-(2.0**-40))]),
 ]
 # fmt: on
 

@@ -116,6 +116,16 @@ def main() -> None:
     )
     # log(1+f) = 2s + s R(s^2), s = f/(2+f), on s^2 in [0, 1/25]; the error of R counts as a part of 2
     show("log", atanh_tail, range(1, 8), lambda z: mpf(0.5), mpf(0), mpf(0.04), np.float64)
+    # the tail of atanh for a divergence in float32, which is computed in double: T = R / (2 s^2), in fewer terms
+    show(
+        "divergence",
+        lambda z: atanh_tail(z) / (2 * z),
+        range(4),
+        lambda z: mpf(1),
+        mpf(10) ** -6,
+        mpf(0.04),
+        np.float64,
+    )
     # log(2) in two parts: the first with so few bits that n times it is exact for every exponent n
     for dtype, bits in ((np.float32, 24 - 9), (np.float64, 53 - 12)):
         with mp.workprec(bits):

@@ -28,6 +28,16 @@ def logits_and_shares(rng, shape, dtype):
     return rng.standard_normal(shape, dtype), rng.random(shape, dtype)
 
 
+def shares(rng, shape, dtype):
+    """Positive numbers, whose entropy there is, whatever they sum to."""
+    return (rng.random(shape, dtype),)
+
+
+def pairs_of_shares(rng, shape, dtype):
+    """Two sets of positive numbers."""
+    return rng.random(shape, dtype), rng.random(shape, dtype)
+
+
 # name: (its arguments, its outputs of the input's shape)
 CASES = {
     "softmax_cross_entropy": (logits_and_classes, ()),
@@ -41,6 +51,9 @@ CASES = {
     "softmax": (values, ("out",)),
     "log_softmax": (values, ("out",)),
     "logsumexp": (values, ()),
+    "entropy": (shares, ()),
+    "cross_entropy": (pairs_of_shares, ()),
+    "kl_divergence": (pairs_of_shares, ()),
 }
 FUNCTIONS = list(CASES)
 

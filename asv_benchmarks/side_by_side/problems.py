@@ -46,12 +46,17 @@ SHAPES = [
     Shape("clamped", (4096, 1000)),
     Shape("log_softmax", (1_000_000, 10)),
     Shape("log_softmax", (4096, 1000)),
+    Shape("information", (1_000_000, 10)),
+    Shape("information", (4096, 1000)),
 ]
 
 
 @dataclass
 class Problem:
-    """The arrays of one line in one dtype. `logits` are probabilities where the operation is clamped."""
+    """The arrays of one line in one dtype.
+
+    `logits` are probabilities where the operation is clamped or information, and there `target` is another set of them.
+    """
 
     logits: np.ndarray
     target: np.ndarray
@@ -69,15 +74,17 @@ class Problem:
 
 
 def make(shape: Shape, dtype: str) -> Problem:
-    """Normal logits of scale 2; class indices as int64, or float targets where there is no class axis."""
+    """Normal logits of scale 2, or their softmax; class indices as int64, or float targets without a class axis."""
     rng = np.random.default_rng(20)
     logits = rng.standard_normal(shape.shape, dtype=dtype)
     logits *= 2
     if shape.operation == "sigmoid":
         return Problem(logits, rng.random(shape.shape, dtype=dtype), shape.axis)
-    if shape.operation == "clamped":
+    if shape.operation in ("clamped", "information"):
         np.exp(logits, out=logits)
         logits /= logits.sum(axis=shape.axis, keepdims=True)
+    if shape.operation == "information":
+        return Problem(logits, logits[::-1].copy(), shape.axis)
     rows = shape.shape[: shape.axis % len(shape.shape)] + shape.shape[shape.axis % len(shape.shape) + 1 :]
     target = rng.integers(0, shape.shape[shape.axis], rows)
     return Problem(np.asarray(logits, order=shape.order), target, shape.axis)

@@ -80,6 +80,21 @@ def sigmoid_cross_entropy(
 def activation(
     way: int, name: int, logits: _Floats, out: _Floats, block_outer: int, block_inner: int, job: Job
 ) -> None: ...
+@_fused
+def information(
+    way: int,
+    name: int,
+    p: Operand,
+    q: Operand,
+    C: int,
+    per_nat: float,
+    per_nat_low: float,
+    out: _Floats,
+    sums: NDArray[np.float64],
+    block_outer: int,
+    block_inner: int,
+    job: Job,
+) -> None: ...
 def denominator(
     way: int,
     target: Target,

@@ -211,3 +211,92 @@ cdef inline floating log1p(floating x) noexcept nogil:
         k = as_double(n64 + 0x4338000000000000LL) - 6755399441055744.0
     f = x * power + (power - <floating>1.0)
     return log_reduced(f, k)
+
+
+cdef inline floating log_of_normal(floating x) noexcept nogil:
+    """log(x) for a normal number x > 0, as exact as log and without its selections; finite at 0."""
+    cdef int32_t n32
+    cdef int64_t n64
+    if floating is float:
+        n32 = from_exponent_f(bits_f(x) - 0x3F400000 + 0x3F800000) - 127
+        return log_reduced(as_float(bits_f(x) - to_exponent_f(n32)) - <float>1.0, <float>n32)
+    else:
+        n64 = from_exponent_d(bits_d(x) - 0x3FE8000000000000LL + 0x3FF0000000000000LL) - 1023
+        return log_reduced(
+            as_double(bits_d(x) - to_exponent_d(n64)) - 1.0, as_double(n64 + 0x4338000000000000LL) - 6755399441055744.0
+        )
+
+
+cdef inline double rest_of_difference(double a, double b, double difference) noexcept nogil:
+    """a - b - difference, where that is the rounded a - b (Knuth, TAOCP 2, section 4.2.2, theorem B)."""
+    cdef double shadow = difference - a
+    return (a - (difference - shadow)) - (b + shadow)
+
+
+cdef inline double divergence(floating p, floating q, bint any_size, double* difference) noexcept nogil:
+    """p log(p / q) without `difference`, which is p - q, rounded, or 0 where p and q are more than a factor 11 apart.
+
+    For finite p, q > 0; unless they are of `any_size`, from 2^-900 to 2^900. With h = 2^k q, 2/3 <= p / h <= 3/2,
+    d = p - h (exact: Sterbenz) and s = d / (p + h), so that log(p / h) = 2 atanh(s) = 2 (s + s^3 T(s^2)),
+
+        p log(p / q) = k p log 2 + d + bend      bend = d s (1 + s (1 + s) T(s^2))
+
+    and bend is of the size of d^2 without a cancellation. Without p - q that is k p log 2 + (q - h) + bend, which
+    cancels for small k: so log 2 and p are cut in two parts whose product is exact there.
+    """
+    cdef double a, b, h, s, d, k, T, z, bend, part, near_rest, gap, top
+    cdef double x = p, y = q
+    cdef int64_t n
+    cdef bint near, small_x, small_y
+    if floating is float:
+        n = from_exponent_d(bits_d(x) - bits_d(y) - 0x7FF8000000000000LL) - 2048
+        h = as_double(bits_d(y) + to_exponent_d(n))
+        k = as_double(n + 0x4338000000000000LL) - 6755399441055744.0
+        d = x - h
+        s = d / (x + h)
+        z = s * s
+        T = 1.1875401727575706e-01
+        T = T * z + 1.4266268496960446e-01
+        T = T * z + 2.000015718863804e-01
+        T = T * z + 3.333333313505324e-01
+        bend = d * s * (1.0 + s * (1.0 + s) * T)
+        near = (k >= -3.0) & (k <= 3.0)
+        difference[0] = x - y if near else 0.0
+        return k * x * 0.6931471805599453 + (y - h if near else d) + bend
+    else:
+        a, b, top = x, y, 1.0
+        if any_size:  # moved to the middle of the range, where both have all their digits and no h overflows
+            small_x = x < 1.1830521861667747e-271  # 2^-900
+            small_y = y < 1.1830521861667747e-271
+            a = x * (2.5822498780869086e+120 if small_x else 7.888609052210118e-31)  # 2^400, 2^-100
+            b = y * (2.5822498780869086e+120 if small_y else 7.888609052210118e-31)
+            top = 3.8725919148493183e-121 if small_x else 1.2676506002282294e+30
+        n = from_exponent_d(bits_d(a) - bits_d(b) - 0x7FF8000000000000LL) - 2048
+        h = as_double(bits_d(b) + to_exponent_d(n))
+        k = as_double(n + 0x4338000000000000LL) - 6755399441055744.0
+        d = a - h
+        s = d / (a + h)
+        if any_size:
+            k = k - (500.0 if small_x else 0.0) + (500.0 if small_y else 0.0)
+            d = d * top
+            h = h * top
+        z = s * s
+        T = 7.684095733306102e-02  # half of what log has
+        T = T * z + 7.625094257206565e-02
+        T = T * z + 9.093178036726386e-02
+        T = T * z + 1.1111069250710515e-01
+        T = T * z + 1.4285714697646165e-01
+        T = T * z + 1.9999999998080828e-01
+        T = T * z + 3.3333333333336357e-01
+        bend = d * s
+        bend = bend + bend * (s * (1.0 + s) * T)
+        part = as_double(bits_d(x) & -0x8000000LL)  # 26 bits of p
+        near = (k >= -3.0) & (k <= 3.0)
+        z = x - y
+        gap = y - h if near else d
+        near_rest = rest_of_difference(y, h, gap) + rest_of_difference(x, y, z)
+        difference[0] = z if near else 0.0
+        return (part * (k * 0.6931471824645996) + gap) + (
+            ((x - part) * (k * 0.6931471824645996) + x * (k * -1.904654299957768e-09))
+            + (bend + (near_rest if near else 0.0))
+        )

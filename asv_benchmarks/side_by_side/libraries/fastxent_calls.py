@@ -50,3 +50,12 @@ def log_softmax(problem, n_threads):
             fx.log_softmax(problem.logits, axis=problem.axis, n_threads=n_threads),
         ),
     }
+
+
+def information(problem, n_threads):
+    p, q, options = problem.logits, problem.target, {"axis": problem.axis, "n_threads": n_threads}
+    return {
+        "entropy": lambda: (None, fx.entropy(p, **options)),
+        "cross entropy": lambda: (None, fx.cross_entropy(p, q, **options)),
+        "divergence": lambda: (None, fx.kl_divergence(p, q, **options)),
+    }

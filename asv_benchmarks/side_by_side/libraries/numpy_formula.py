@@ -77,3 +77,12 @@ def log_softmax(problem, n_threads):
         return None, z
 
     return {"log_softmax": values}
+
+
+def information(problem, n_threads):
+    p, q, axis = problem.logits, problem.target, problem.axis
+    return {
+        "entropy": lambda: (None, -(p * np.log(p)).sum(axis=axis)),
+        "cross entropy": lambda: (None, -(p * np.log(q)).sum(axis=axis)),
+        "divergence": lambda: (None, (p * np.log(p / q)).sum(axis=axis)),
+    }

@@ -1,7 +1,7 @@
-"""SciPy's special functions; it has no cross entropy, so the loss is logsumexp and a gather."""
+"""SciPy's special functions and stats; it has no cross entropy, so the loss is logsumexp and a gather."""
 
 import numpy as np
-from scipy import special
+from scipy import special, stats
 
 
 def softmax(problem, n_threads):
@@ -17,3 +17,14 @@ def softmax(problem, n_threads):
 
 def log_softmax(problem, n_threads):
     return {"log_softmax": lambda: (None, special.log_softmax(problem.logits, axis=problem.axis))}
+
+
+def information(problem, n_threads):
+    p, q, axis = problem.logits, problem.target, problem.axis
+    return {
+        "entropy, entr": lambda: (None, special.entr(p).sum(axis=axis)),
+        "entropy, stats": lambda: (None, stats.entropy(p, axis=axis)),  # also divides by the sum
+        "cross entropy": lambda: (None, -special.xlogy(p, q).sum(axis=axis)),
+        "divergence, rel_entr": lambda: (None, special.rel_entr(p, q).sum(axis=axis)),
+        "divergence, stats": lambda: (None, stats.entropy(p, q, axis=axis)),
+    }

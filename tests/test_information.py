@@ -1,0 +1,368 @@
+"""What entropy, cross_entropy and kl_divergence promise beyond the laws that hold for every function of the table."""
+
+import re
+
+import hypothesis.strategies as st
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from mpmath import mp, mpf
+
+import fastxent as fx
+from fastxent import reference
+from tests import oracle
+from tests.layouts import LAYOUTS
+from tests.problem import problem, unmodified
+from tests.rows import KERNELS
+from tests.strategies import problems
+from tests.table import FUNCTIONS, NAMED
+from tests.terms import terms
+from tests.ulp import BOUND, assert_ulp
+
+INFORMATION = [f for f in FUNCTIONS if f.kind == "information"]
+PAIRS = [f for f in INFORMATION if f.operands == 2]
+DIVERGENCE = NAMED["kl_divergence"]
+each_kernel = pytest.mark.parametrize("kernel", KERNELS)
+
+
+def functions(functions):
+    return pytest.mark.parametrize("f", functions, ids=str)
+
+
+def assert_exact(p, q, dtype, name="kl_divergence", bound=BOUND["value"]):
+    """Each row's result is within the bound, at the size of the terms, of the real one; in either kernel."""
+    real = oracle.stack([oracle.information(*row) for row in zip(p, q, strict=True)])
+    scale = getattr(real, f"{name}_terms").high
+    for axis, arrays in ((1, (p, q)), (0, [np.tile(array, (16, 1)).T.copy() for array in (p, q)])):
+        got = getattr(fx, name)(*arrays[: NAMED[name].operands], axis=axis)[: len(p)]
+        assert got.dtype == dtype
+        off = oracle.ulps_off(got, getattr(real, name), dtype, scale)
+        assert off.max() <= bound, f"{off.max():.3g} ulp off: {got[off.argmax()]!r}"
+    return got
+
+
+# q = p (1 + delta d)
+
+
+def balanced(rng, classes, dtype):
+    """p on a grid, and d = 1 or -1, so that sum p d = 0 and that q = p (1 + delta d) is exact for delta = 2^-n."""
+    half = (rng.integers(1, 32, (5, classes // 2)) / 1024).astype(dtype)
+    return np.concatenate([half, half], axis=1), np.repeat([1.0, -1.0], classes // 2)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 64, 500])
+@pytest.mark.parametrize("exponent", [1, 5, 10, 15, 18, 20, 25, 30, 40, 47])
+def test_divergence_of_nearly_equal_distributions_is_right_relative_to_itself(classes, exponent, dtype, rng):
+    if exponent > 18 and dtype == np.float32:
+        pytest.skip("the difference is below the last place of float32")
+    p, d = balanced(rng, classes, dtype)
+    q = (p * (1 + dtype(2.0**-exponent) * d)).astype(dtype)
+    assert (p.astype(float).sum(axis=1) == q.astype(float).sum(axis=1)).all()
+    got = assert_exact(p, q, dtype)
+    # log(1 + x) + log(1 - x) = log(1 - x^2)
+    want = -p.sum(axis=1, dtype=float) / 2 * np.log1p(-(4.0**-exponent))
+    assert_ulp(got, want, BOUND["value"] + 1, dtype)
+
+
+@pytest.mark.parametrize("delta", [0.3, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-12, 1e-15])
+@pytest.mark.parametrize("classes", [3, 10, 200])
+def test_divergence_where_the_sums_differ_by_roundings(delta, classes, dtype, rng):
+    p = rng.dirichlet(np.ones(classes), 6)
+    d = rng.uniform(-1, 1, p.shape)
+    d -= (p * d).sum(axis=1, keepdims=True)
+    assert_exact(p.astype(dtype), (p * (1 + delta / 2 * d)).astype(dtype), dtype)
+
+
+@pytest.mark.parametrize("delta", [1e-9, -1e-9, 2.0**-20, 1e-4])
+@pytest.mark.parametrize("classes", [1, 10, 1000])
+def test_divergence_from_the_same_a_little_larger_is_minus_the_difference(delta, classes, dtype, rng):
+    if abs(delta) < 1e-7 and dtype == np.float32:
+        pytest.skip("the difference is below the last place of float32")
+    p = rng.dirichlet(np.ones(classes), 6).astype(dtype)
+    q = (p * (1 + dtype(delta))).astype(dtype)
+    got = assert_exact(p, q, dtype)
+    # -sum p log(1 + delta), as far as q has the digits of delta
+    np.testing.assert_allclose(got, -delta, rtol=2 * abs(delta) + 4 * np.finfo(dtype).eps / abs(delta))
+
+
+def test_divergence_from_itself_is_0(dtype, rng):
+    p = rng.dirichlet(np.ones(300), 50).astype(dtype)
+    assert not fx.kl_divergence(p, p).any()
+
+
+@given(problems(INFORMATION, shapes=st.tuples(st.integers(1, 40), st.integers(1, 200))))
+def test_cross_entropy_is_entropy_plus_divergence(p):
+    q = p.args[-1][..., ::-1]
+    options = {name: value for name, value in p.options.items() if name != "n_threads"}
+    arguments = {f.name: (p.x, q)[: f.operands] for f in INFORMATION}
+    got = {name: getattr(fx, name)(*args, **options).astype(float) for name, args in arguments.items()}
+    size = sum(terms(p.change(function=f, target=(None, q)[f.operands - 1]))["value"] for f in INFORMATION)
+    with np.errstate(invalid="ignore"):
+        total = got["entropy"] + got["kl_divergence"]
+    assert_ulp(got["cross_entropy"], total, 2 * BOUND["value"], p.dtype, size)
+
+
+# Sizes
+
+
+@pytest.mark.parametrize("ratio", [2.0**-1000, 1e-30, 1e-3, 0.05, 0.09, 0.1, 0.3, 0.35, 0.5, 0.6, 0.66, 0.67, 0.75])
+@pytest.mark.parametrize("name", [f.name for f in INFORMATION])
+def test_every_ratio(name, ratio, dtype, rng):
+    small = max(ratio, 2.0 ** (-100 if dtype == np.float32 else -1000))
+    p = rng.uniform(0.5, 1, (20, 7))
+    q = p * rng.uniform(0.97, 1.03, p.shape) * small ** rng.choice([-1, 0, 1], p.shape)
+    assert_exact(p.astype(dtype), q.astype(dtype), dtype, name)
+
+
+@pytest.mark.parametrize("name", [f.name for f in INFORMATION])
+def test_numbers_of_every_size(name, dtype, rng):
+    """From the smallest subnormal number to where a term overflows, so that p / q does; and one class at a time."""
+    info = np.finfo(dtype)
+    low, high = np.log2(float(info.smallest_subnormal)), np.log2(float(info.max)) - 12
+    p, q = (2.0 ** rng.uniform(low, high, (200, 1)) for _ in range(2))
+    near = p * 2.0 ** rng.uniform(-4, 4, p.shape)
+    for other in (q, near):
+        assert_exact(np.maximum(p, 2.0**low).astype(dtype), np.maximum(other, 2.0**low).astype(dtype), dtype, name)
+
+
+@pytest.mark.parametrize("name", [f.name for f in INFORMATION])
+def test_an_overflow_within_does_not_show(name, dtype):
+    largest = np.finfo(dtype).max
+    p, q = np.array([largest, largest / 3], dtype), np.array([largest / 2, largest], dtype)
+    with mp.workdps(oracle.DIGITS):
+        a, b = ([mpf(float(value)) for value in array] for array in (p, q))
+        want = {
+            "entropy": -mp.fsum(x * mp.log(x) for x in a),
+            "cross_entropy": -mp.fsum(x * mp.log(y) for x, y in zip(a, b, strict=True)),
+            "kl_divergence": mp.fsum(x * mp.log(x / y) for x, y in zip(a, b, strict=True)),
+        }[name]
+    got = getattr(fx, name)(*(p, q)[: NAMED[name].operands])
+    if abs(want) > float(largest):
+        assert got == float(mpmath.sign(want)) * np.inf
+    else:
+        np.testing.assert_allclose(float(got), float(want), rtol=1e-6)
+
+
+@pytest.mark.parametrize("base", [2, 10, 0.5, 1e-300, 1 + 2.0**-52, 1 - 2.0**-53, 1.7e308, np.float32(3), 10**300])
+@functions(INFORMATION)
+def test_another_base_costs_one_rounding(f, base, dtype, rng):
+    p = problem(f, rng, (40, 10), -1, dtype)
+    got, nats = p.run(base=base)["value"], p.run()["value"]
+    with mp.workdps(oracle.DIGITS), np.errstate(over="ignore"):
+        want = np.array(
+            [mpf(float(value)) / mp.log(mpf(int(base) if base == 10**300 else float(base))) for value in nats]
+        )
+        assert_ulp(got, want.astype(float).astype(dtype), 2, dtype)
+
+
+def test_powers_of_two_in_bits_are_exact(dtype):
+    for classes in 2 ** np.arange(1, 12):
+        p = np.full(classes, 1 / classes, dtype)
+        assert_ulp(fx.entropy(p, base=2), np.log2(classes), 1, dtype)
+
+
+# What a class contributes
+
+
+@functions(PAIRS)
+@each_kernel
+def test_share_0_contributes_0_whatever_the_other(f, kernel, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype)
+    last = (slice(None),) * (p.axis % p.x.ndim) + (-1,)
+    smaller = p.change(x=np.delete(p.x, -1, p.axis), target=np.delete(p.target, -1, p.axis))
+    p.x[last] = 0
+    for value in (0, 1, np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max):
+        p.target[last] = value
+        smaller.assert_close(p.run(), smaller.run(), 2)
+
+
+@functions(PAIRS)
+@each_kernel
+def test_share_above_0_against_0_is_infinite(f, kernel, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype)
+    clean = p.run()["value"]
+    row = tuple(n // 2 for n in clean.shape)
+    at = (*row[: p.axis], 3, *row[p.axis :])
+    p.target[at] = 0
+    for value in (0.25, np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max):
+        p.x[at] = value
+        got = p.run()["value"]
+        assert got[row] == np.inf
+        assert p.run(base=0.5)["value"][row] == -np.inf
+        assert p.run(base=2)["value"][row] == np.inf
+        clean[row] = np.inf
+        np.testing.assert_array_equal(got, clean)
+
+
+@functions(INFORMATION)
+@pytest.mark.parametrize("shape, axis", [((3, 0), -1), ((0, 4), 0), ((0,), 0), ((2, 0, 3), 1)], ids=str)
+def test_no_classes_give_0(f, shape, axis, dtype):
+    got = f.call(*[np.empty(shape, dtype)] * f.operands, axis=axis)
+    assert np.shape(got) == tuple(np.delete(shape, axis))
+    assert got.dtype == dtype
+    assert not np.any(got)
+
+
+@functions(INFORMATION)
+def test_one_row_gives_a_numpy_scalar(f, dtype):
+    assert type(f.call(*[np.full(3, 0.25, dtype)] * f.operands)) is dtype
+
+
+def test_a_certain_outcome_has_entropy_plus_0(dtype):
+    for base in (None, 2, 0.5):
+        assert not np.signbit(fx.entropy(np.array([[1, 0], [0, 1]], dtype), base=base)).any()
+
+
+# p and q together
+
+
+@functions(PAIRS)
+@pytest.mark.parametrize(
+    "p_shape, q_shape, axis",
+    [
+        ((50, 6), (6,), -1),
+        ((6,), (50, 6), -1),
+        ((50, 6), (50, 1), 1),
+        ((50, 1), (50, 6), -1),
+        ((50, 200), (1, 200), -1),
+        ((200,), (50, 200), 1),
+        ((5, 1, 6), (1, 7, 6), -1),
+        ((3, 5, 40), (5, 1), 1),
+        ((3, 5, 40), (3, 1, 40), 1),
+        ((4, 6, 2, 3), (6, 1, 1), -3),
+        ((2, 1), (1, 70), 0),
+    ],
+    ids=str,
+)
+def test_p_and_q_broadcast(f, p_shape, q_shape, axis, dtype, rng):
+    p, q = (rng.uniform(0.01, 1, shape).astype(dtype) for shape in (p_shape, q_shape))
+    whole = [array.copy() for array in np.broadcast_arrays(p, q)]
+    want = f.call(*whole, axis=axis)
+    got = f.call(p, q, axis=axis)
+    assert got.shape == want.shape
+    size = terms(problem(f, rng, (2, 2)).change(x=whole[0], target=whole[1], axis=axis))["value"]
+    assert_ulp(got, want, 2 * BOUND["value"], dtype, size)
+
+
+@functions(PAIRS)
+def test_shapes_that_do_not_broadcast_are_named(f):
+    with pytest.raises(ValueError, match=r"p has shape \(4, 3\) and q has shape \(4, 2\)"):
+        f.call(np.ones((4, 3)), np.ones((4, 2)))
+
+
+@functions(PAIRS)
+@each_kernel
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layout_of_q(f, kernel, layout, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype)
+    changed = p.change(target=LAYOUTS[layout](p.target))
+    with unmodified(changed.args):
+        p.assert_close(changed.run(), p.run(), 2)
+
+
+DTYPES = ["float16", "float32", "float64", ">f4", ">f8"]
+
+
+@functions(PAIRS)
+@each_kernel
+@pytest.mark.parametrize("of_p", [*DTYPES, "bool", "int8", "uint64", ">i4"])
+@pytest.mark.parametrize("of_q", DTYPES)
+def test_two_dtypes(f, kernel, of_p, of_q, rng):
+    """float32 only where both are float16 or float32. Small binary fractions are the same numbers in each."""
+    shape, axis = KERNELS[kernel]
+    p, q = rng.integers(0, 2, shape).astype(of_p), (rng.integers(1, 16, shape) / 16).astype(of_q)
+    got = f.call(p, q, axis=axis)
+    computed = np.float32 if {of_p[-2:], of_q[-2:]} <= {"16", "32", "f4"} else np.float64
+    assert got.dtype == computed
+    want = f.call(p.astype(computed), q.astype(computed), axis=axis)
+    size = terms(problem(f, rng, (2, 2)).change(x=p, target=q, axis=axis))["value"]
+    assert_ulp(got, want, 2 * BOUND["value"], computed, size)
+
+
+@pytest.mark.parametrize("of_q", ["int64", "int8", "uint8", "bool", ">i4"])
+def test_cross_entropy_with_class_indices_names_the_loss_that_takes_them(of_q):
+    with pytest.raises(TypeError, match=r"did you mean softmax_cross_entropy\(logits, target\)\?"):
+        fx.cross_entropy(np.ones((4, 3)), np.ones(4, of_q))
+
+
+def test_divergence_takes_integers():
+    assert fx.kl_divergence([1, 0], [1, 1]) == 0
+    assert fx.kl_divergence([1, 0], [2, 5]) == -np.log(2)
+
+
+# Errors
+
+
+BAD = pytest.mark.parametrize("value", [-0.5, -1e-30, np.nan, np.inf, -np.inf])
+LARGE = {
+    "panel": ((5000, 5), -1),
+    "row": ((300, 330), -1),
+    "inner 2000": ((2, 5, 2000), 1),
+    "inner 3": ((900, 5, 3), 1),
+}
+
+
+@pytest.mark.parametrize("f, which", [(f, which) for f in INFORMATION for which in "pq"[: f.operands]], ids=str)
+@pytest.mark.parametrize("kernel", LARGE)
+@pytest.mark.parametrize("other", [None, 0.0, 0.5])
+@BAD
+def test_what_is_no_probability_is_named_with_its_place(f, kernel, which, other, value, dtype, rng):
+    p = problem(f, rng, *LARGE[kernel], dtype)
+    arrays = dict(zip("pq", p.args, strict=False))
+    at = tuple(n - 1 for n in p.x.shape)
+    arrays[which][at] = value
+    if other is not None and len(arrays) == 2:
+        arrays["pq".replace(which, "")][at] = other
+    pattern = rf"{which}\[{', '.join(map(str, at))}\] = {re.escape(f'{arrays[which][at]}')}, but"
+    p.assert_rejected(ValueError, pattern)
+
+
+@functions(PAIRS)
+def test_the_place_is_that_in_the_array_given(f, rng):
+    q = np.array([0.5, -0.25, 0.5])
+    with pytest.raises(ValueError, match=r"q\[1\] = -0\.25"):
+        f.call(rng.random((40, 3)), q)
+    with pytest.raises(ValueError, match=r"q\[2, 0\] = nan"):
+        f.call(rng.random((4, 3)), np.array([[1.0], [1.0], [np.nan], [1.0]]))
+
+
+@functions(INFORMATION)
+def test_negative_integers_are_no_probabilities(f):
+    with pytest.raises(ValueError, match=r"p\[1, 0\] = -1, but"):
+        f.call(np.array([[1, 0], [-1, 2]]), *[np.ones((2, 2))] * (f.operands - 1))
+
+
+@functions(INFORMATION)
+def test_minus_0_is_0(f, dtype):
+    zero = np.array([[-0.0, 1.0]] * 40, dtype)
+    assert not f.call(*[zero] * f.operands).any()
+
+
+@functions(INFORMATION)
+@pytest.mark.parametrize("base", [0, -2, 1, 1.0, np.inf, np.nan, 10**400])
+def test_base_out_of_range(f, base):
+    with pytest.raises(ValueError, match="base"):
+        f.call(*[[0.5, 0.5]] * f.operands, base=base)
+
+
+@functions(INFORMATION)
+@pytest.mark.parametrize("base", ["2", [2, 3], 2j])
+def test_base_that_is_no_number(f, base):
+    with pytest.raises(TypeError, match="base"):
+        f.call(*[[0.5, 0.5]] * f.operands, base=base)
+
+
+@functions(PAIRS)
+def test_q_without_dimension_or_of_a_refused_dtype(f):
+    with pytest.raises(ValueError, match="q is a scalar"):
+        f.call([0.5, 0.5], 0.5)
+    for refused in (np.longdouble, complex, object):
+        with pytest.raises(TypeError, match="q has dtype"):
+            f.call([0.5, 0.5], np.array([0.5, 0.5], refused))
+
+
+@functions(INFORMATION)
+def test_the_reference_knows_the_same_bases(f, rng):
+    args = [rng.dirichlet(np.ones(4), 5)] * f.operands
+    np.testing.assert_allclose(f.call(*args, base=7), getattr(reference, f.name)(*args, base=7), rtol=1e-14, atol=1e-16)
