@@ -19,7 +19,7 @@ from fastxent._quadrature import Array, DivergentError, Grid, Value, integral
 __all__ = ["cross_entropy", "entropy", "kl_divergence"]
 
 COARSE, FINE = 32, 1024  # quantiles to cut at: enough nearly always; for peaks of small mass
-TOLERANCE = 1e-9
+ROUNDING, TOLERANCE = 1e-13, 1e-9  # errors to aim at, and to warn of
 MISSED, IMPROPER = 1e-6, 1e-3  # deviations from 1 of the integral of p that call for a second look, or for an error
 NEARLY_EQUAL = 1e-2  # nats
 
@@ -235,7 +235,9 @@ def kl_divergence(p: Any, q: Any, *, points: Sequence[float] = ()) -> float:
     first, second = density_of(p, "p", points), density_of(q, "q", ())
     found, error = mean(first, second, lambda x, logp: logp - second.logpdf(x))
     if found < NEARLY_EQUAL and first.lower <= second.lower and second.upper <= first.upper:
-        other, bound = mean(first, second, lambda x, logp: excess(logp - second.logpdf(x)))
+        # d is of the size of the root of the divergence, and only known to about 1e-15.
+        rounding = 1e-14 * math.sqrt(max(found, 1e-30))
+        other, bound = mean(first, second, lambda x, logp: excess(logp - second.logpdf(x)), rounding)
         if abs(other - found) <= error + bound + 1e-12:
             return settled(other, bound)
     return settled(found, error)
@@ -278,7 +280,7 @@ def density_of(value: Any, name: str, points: Sequence[float]) -> Density:
 
 
 @np.errstate(all="ignore")
-def mean(p: Density, q: Density, value: Value) -> tuple[float, float]:
+def mean(p: Density, q: Density, value: Value, tolerance: float = ROUNDING) -> tuple[float, float]:
     """The mean of value under p, and a bound of its error."""
     for n in (COARSE, FINE) if p.tails else (COARSE,):
         grid = Grid(p.lower, p.upper, p.cuts(n) + q.cuts(COARSE))
@@ -293,7 +295,7 @@ def mean(p: Density, q: Density, value: Value) -> tuple[float, float]:
     if vanishes(p, q):
         return math.inf, 0.0
     try:
-        total, size, error = integral(p.logpdf, value, grid)
+        total, size, error = integral(p.logpdf, value, grid, tolerance)
     except DivergentError:
         return math.inf, 0.0
     return total, error + abs(mass - 1.0) * size
@@ -302,7 +304,7 @@ def mean(p: Density, q: Density, value: Value) -> tuple[float, float]:
 def mass_of(p: Density, grid: Grid) -> float:
     """The integral of p, which should be 1."""
     try:
-        return integral(p.logpdf, lambda x, _: np.ones_like(x), grid)[0]
+        return integral(p.logpdf, lambda x, _: np.ones_like(x), grid, ROUNDING)[0]
     except DivergentError:
         return math.inf
 
