@@ -1,4 +1,4 @@
-"""Caffe's layers against their definitions, evaluated in plain loops; test_caffe_properties.py has Caffe's own tests."""
+"""Caffe's layers against their definitions, evaluated in plain loops. Caffe's own tests: test_caffe_properties.py."""
 
 import doctest
 import math
