@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 import fastxent as fx
 
-MARGINS = np.arange(0.0, 40.25, 0.25)
+MARGINS = np.arange(8.0, 30.01, 0.05)
 COLOURS = {"light": ("#24292f", "#b42318", "#1f6feb"), "dark": ("#d0d7de", "#ff8a7a", "#79b8ff")}
 
 
@@ -43,8 +43,8 @@ def draw(folder: Path) -> None:
                 )
                 axes.semilogy(MARGINS, ours, color=right, linestyle="--", label="fastxent, float32")
                 axes.axvline(last, color=wrong, linestyle=":", linewidth=1)
-                axes.text(last + 0.7, 0.05, "0 from here on", color=wrong)
-                axes.set(title=title, xlabel="margin of the right logit", ylim=(1e-18, 3))
+                axes.text(last - 0.4, 1e-12, "0 from here on", color=wrong, rotation=90, ha="right")
+                axes.set(title=title, xlabel="margin of the right logit", ylim=(1e-13, 1e-3))
                 axes.set_facecolor("none")
-            figure.axes[0].legend(loc="lower left", frameon=False)
+            figure.axes[0].legend(loc="upper right", frameon=False)
             figure.savefig(folder / f"confident-{name}.svg", transparent=True, metadata={"Date": None})

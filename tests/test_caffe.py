@@ -2,6 +2,7 @@
 
 import doctest
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -205,3 +206,9 @@ def test_the_examples_run(name):
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     assert examples
     assert all(runner.run(test).failed == 0 for test in examples)
+
+
+def test_the_documentation_has_every_name():
+    listed = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
+    section = listed.partition(".. module:: fastxent.caffe")[2].partition("## ")[0]
+    assert all(f"\n   {name}\n" in section for name in caffe.__all__)

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from math import inf, isinf, log
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -205,3 +206,9 @@ def test_without_scipy_the_error_names_the_extra():
 def test_the_examples_run(name):
     examples = doctest.DocTestFinder(recurse=False).find(getattr(continuous, name), name)
     assert all(test.examples and doctest.DocTestRunner().run(test).failed == 0 for test in examples)
+
+
+def test_the_documentation_has_every_name():
+    listed = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
+    section = listed.partition(".. module:: fastxent.continuous")[2].partition("## ")[0]
+    assert all(f"\n   {name}\n" in section for name in continuous.__all__)
