@@ -113,16 +113,19 @@ def farthest(logp: Function, value: Value, grid: Grid, side: int) -> tuple[float
     """The log distance up to which an open side is integrated, and the integral beyond it."""
     edges = grid.edges[side][:-1]
     mass, found = raw(logp, value, grid.x(side, edges), np.log(edges))
-    good = np.flatnonzero((mass > DEAD) & np.isfinite(found))
-    if good.size < 4:
+    good = (mass > DEAD) & np.isfinite(found)
+    first = int(np.argmax(good))
+    # Where the mass dies the side ends; formulas of densities may overflow into something far beyond.
+    count = int(np.argmin(np.append(good[first:], False)))
+    last = first + count - 1
+    if count < 4:
         return np.inf, np.zeros(3)
-    last = good[-1]
     if edges[last] > HEAVY:
         four = last - np.arange(4)
         return float(np.log(edges[last])), beyond(mass[four, None], found[four, None])
-    if last + 1 < edges.size and mass[last + 1] > DEAD:
+    if mass[last + 1] > DEAD:
         raise DivergentError
-    return np.inf, np.zeros(3)
+    return float(np.log(edges[last + 1])), np.zeros(3)
 
 
 def straighten(logp: Function, value: Value, knot: Array, x: Array, y: Array, mass: Array, values: Array) -> None:

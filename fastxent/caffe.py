@@ -176,7 +176,8 @@ class SoftmaxWithLoss(OfLogits):
     array([[-0.0596,  0.0596],
            [-0.5   ,  0.5   ],
            [ 0.    ,  0.    ]])
-    >>> loss, prob = caffe.SoftmaxWithLoss(ignore_label=255, exact=True).forward(logits, np.array([0, 0, 255]))
+    >>> exact = caffe.SoftmaxWithLoss(ignore_label=255, exact=True)
+    >>> loss, prob = exact.forward(logits, np.array([0, 0, 255]))
     >>> round(loss, 4)
     100.0635
     """

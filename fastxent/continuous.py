@@ -274,7 +274,8 @@ def density_of(value: Any, name: str, points: Sequence[float]) -> Density:
         raise ValueError(f"the support of {name} is ({lower}, {upper}), but it must be an interval")
 
     def inside(x: Array) -> Array:
-        return np.where((x >= lower) & (x <= upper), np.asarray(logpdf(x), dtype=np.float64), -np.inf)
+        found = np.asarray(logpdf(x.ravel()), dtype=np.float64)  # one axis, as gaussian_kde wants it
+        return np.where((x >= lower) & (x <= upper), np.broadcast_to(found, x.size).reshape(x.shape), -np.inf)
 
     return Density(inside, lower, upper, points, tails)
 

@@ -127,6 +127,21 @@ def test_pairs_of_all_kinds_of_support():
     assert close(continuous.entropy((lambda x: x, (-inf, 0))), 1.0)
 
 
+def test_a_kernel_density_estimate_goes_in_as_a_pair():
+    estimate = stats.gaussian_kde([1.0, 2.0, 10.0])
+    width = float(estimate.covariance[0, 0]) ** 0.5
+    same = stats.Mixture([stats.Normal(mu=m, sigma=width) for m in (1.0, 2.0, 10.0)], weights=[1 / 3] * 3)
+    got = continuous.entropy((estimate.logpdf, LINE), points=[1, 2, 10])
+    assert close(got, continuous.entropy(same))
+
+
+def test_a_density_whose_formula_overflows_far_out_is_cut_off_there():
+    p = stats.jf_skew_t(8, 4)
+    with np.errstate(over="ignore"):
+        assert p.pdf(1e200) > 1e-3
+    assert close(continuous.entropy(p), p.entropy())
+
+
 def test_points_add_kinks_and_jumps_to_a_distribution(rng):
     heights, edges = rng.uniform(0.1, 1, 50), np.linspace(0, 1, 51)
     masses = heights / heights.sum()
