@@ -1,6 +1,14 @@
 """How Sphinx builds the documentation: MyST pages, and the API reference from the numpydoc docstrings."""
 
+import sys
+from pathlib import Path
+
 import fastxent
+
+sys.path.insert(0, str(Path(__file__).parent))
+import confident
+
+confident.draw(Path(__file__).parent / "generated")
 
 project = "fastxent"
 author = "fastxent developers"

@@ -1,0 +1,214 @@
+"""Caffe's layers against their definitions, evaluated in plain loops. Caffe's own tests: test_caffe_properties.py."""
+
+import doctest
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastxent as fx
+from fastxent import caffe
+
+FLT_MIN = 1.1754943508222875e-38
+SHAPES = {
+    "rows": ((10, 5), 1),
+    "images": ((4, 5, 2, 3), 1),
+    "inner axis": ((4, 2, 5, 2), 2),
+    "last axis": ((3, 4, 5), -1),
+}
+shapes = pytest.mark.parametrize("shape, axis", SHAPES.values(), ids=SHAPES)
+modes = pytest.mark.parametrize("mode", ["FULL", "VALID", "BATCH_SIZE", "NONE"])
+ignored = pytest.mark.parametrize("ignore", [None, 0, 255, -1])
+
+
+def bottoms(rng, shape, axis, ignore):
+    """Logits of standard deviation 10, as Caffe's tests draw them, and float labels, some to be ignored."""
+    rows = np.delete(shape, axis)
+    labels = rng.integers(shape[axis], size=rows).astype(float)
+    labels[rng.random(rows) < 0.3] = 0 if ignore is None else ignore
+    return rng.normal(0, 10, shape), labels
+
+
+def by_hand(x, labels, axis, ignore, mode, eps, infogain):
+    """Loss, gradient and softmax by the layer's definition, one label at a time."""
+    x = np.moveaxis(x, axis, -1)
+    grad, prob = np.zeros_like(x), np.zeros_like(x)
+    loss, valid = 0.0, 0
+    for at in np.ndindex(labels.shape):
+        e = np.exp(x[at] - x[at].max())
+        prob[at] = p = e / e.sum()
+        label = math.trunc(labels[at])
+        if label != ignore:
+            gains = infogain[label]
+            loss -= sum(h * math.log(max(q, eps)) for h, q in zip(gains, p, strict=True) if h)
+            grad[at] = gains.sum() * p - gains
+            valid += 1
+    outer = math.prod(np.moveaxis(x, -1, axis).shape[: axis % x.ndim])
+    n = max(1, {"FULL": labels.size, "VALID": valid, "BATCH_SIZE": outer, "NONE": 1}[mode])
+    return loss / n, np.moveaxis(grad, -1, axis) / n, np.moveaxis(prob, -1, axis)
+
+
+@shapes
+@modes
+@ignored
+def test_softmax_with_loss_is_its_definition(shape, axis, mode, ignore, rng):
+    x, labels = bottoms(rng, shape, axis, ignore)
+    layer = caffe.SoftmaxWithLoss(ignore_label=ignore, axis=axis, normalization=mode)
+    loss, prob = layer.forward(x, labels)
+    want, grad, p = by_hand(x, labels, axis, ignore, mode, FLT_MIN, np.eye(5))
+    assert loss == pytest.approx(want, rel=1e-14)
+    np.testing.assert_allclose(prob, p, rtol=1e-13)
+    np.testing.assert_allclose(layer.backward(3.0), 3 * grad, rtol=1e-12, atol=1e-15)
+
+
+@shapes
+@modes
+@ignored
+def test_infogain_loss_is_its_definition(shape, axis, mode, ignore, rng):
+    x, labels = bottoms(rng, shape, axis, ignore)
+    infogain = rng.uniform(0.1, 2, (5, 5))
+    want, grad, p = by_hand(x, labels, axis, ignore, mode, 1e-20, infogain)
+    options = {"ignore_label": ignore, "axis": axis, "normalization": mode}
+    for layer, matrix in (
+        (caffe.InfogainLoss(infogain, **options), None),
+        (caffe.InfogainLoss(**options), infogain[None, None]),
+    ):
+        loss, prob = layer.forward(x, labels, matrix)
+        assert loss == pytest.approx(want, rel=1e-14)
+        np.testing.assert_allclose(prob, p, rtol=1e-13)
+        np.testing.assert_allclose(layer.backward(3.0), 3 * grad, rtol=1e-12, atol=1e-14)
+
+
+@modes
+@ignored
+@pytest.mark.parametrize("shape", [(10, 5), (4, 5, 2, 3), (6,)])
+def test_sigmoid_cross_entropy_loss_is_its_definition(shape, mode, ignore, rng):
+    x, target = rng.normal(0, 3, shape), rng.uniform(0, 1, shape).round(1)
+    if ignore not in (None, 0):
+        target[rng.random(shape) < 0.3] = ignore + math.copysign(0.5, ignore)  # truncated to the ignored label
+    kept = np.ones(shape, dtype=bool) if ignore is None else np.trunc(target) != ignore
+    n = max(1, {"FULL": x.size, "VALID": kept.sum(), "BATCH_SIZE": shape[0], "NONE": 1}[mode])
+    p = 1 / (1 + np.exp(-x))
+    layer = caffe.SigmoidCrossEntropyLoss(ignore_label=ignore, normalization=mode)
+    with np.errstate(invalid="ignore"):
+        want = -(target * np.log(p) + (1 - target) * np.log(1 - p))[kept].sum() / n
+    assert layer.forward(x, target) == pytest.approx(want, rel=1e-13)
+    np.testing.assert_allclose(layer.backward(3.0), np.where(kept, 3 * (p - target) / n, 0), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("label_shape", [(10,), (10, 1), (10, 1, 1, 1)])
+@pytest.mark.parametrize("shape", [(10, 6), (10, 6, 1, 1), (10, 3, 1, 2)])
+def test_multinomial_logistic_loss_is_its_definition(shape, label_shape, rng):
+    q = rng.dirichlet(np.ones(6), 10)
+    labels = rng.integers(6, size=10)
+    q[3, labels[3]] = 0.0
+    layer = caffe.MultinomialLogisticLoss()
+    picked = np.maximum(q[np.arange(10), labels], 1e-20)
+    assert layer.forward(q.reshape(shape), labels.reshape(label_shape) + 0.0) == pytest.approx(
+        -np.log(picked).sum() / 10, rel=1e-14
+    )
+    want = np.zeros_like(q)
+    want[np.arange(10), labels] = -2 / 10 / picked
+    np.testing.assert_allclose(layer.backward(2.0), want.reshape(shape), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "layer, want",
+    [
+        (caffe.SoftmaxWithLoss, "VALID"),
+        (lambda: caffe.InfogainLoss(np.eye(5)), "VALID"),
+        (lambda: caffe.SoftmaxWithLoss(normalize=True), "VALID"),
+        (lambda: caffe.SoftmaxWithLoss(normalize=False), "BATCH_SIZE"),
+        (lambda: caffe.SoftmaxWithLoss(normalize=False, normalization="FULL"), "FULL"),
+    ],
+)
+def test_each_layer_has_its_own_default_normalization(layer, want, rng):
+    x, labels = bottoms(rng, (4, 5, 2, 3), 1, None)
+    assert layer().forward(x, labels)[0] == caffe.SoftmaxWithLoss(normalization=want).forward(x, labels)[0]
+
+
+@pytest.mark.parametrize("normalize, want", [(None, "BATCH_SIZE"), (True, "VALID"), (False, "BATCH_SIZE")])
+def test_the_sigmoid_layer_divides_by_the_batch_size_by_default(normalize, want, rng):
+    x, target = rng.normal(0, 1, (4, 5)), rng.integers(2, size=(4, 5))
+    got = caffe.SigmoidCrossEntropyLoss(normalize=normalize).forward(x, target)
+    assert got == caffe.SigmoidCrossEntropyLoss(normalization=want).forward(x, target)
+
+
+def test_the_exact_switch_gives_the_loss_of_the_package(rng):
+    x, labels = bottoms(rng, (4, 5, 2, 3), 1, 255)
+    x[0, :, 0, 0] = [0, 0, 0, 0, 500]
+    labels[0, 0, 0] = 0
+    infogain = rng.uniform(0.1, 2, (5, 5))
+    for layer, options in (
+        (caffe.SoftmaxWithLoss(ignore_label=255, exact=True), {}),
+        (caffe.InfogainLoss(infogain, ignore_label=255, exact=True), {"infogain": infogain}),
+    ):
+        want = fx.softmax_cross_entropy(x, labels.astype(int), axis=1, ignore_index=255, **options)
+        assert layer.forward(x, labels)[0] == pytest.approx(want, rel=1e-14)
+        assert layer.forward(x, labels)[0] > 20
+
+
+def test_float32_in_float32_out(rng):
+    x, labels = bottoms(rng, (4, 5), 1, None)
+    layer = caffe.SoftmaxWithLoss()
+    assert layer.forward(x.astype(np.float32), labels)[1].dtype == layer.backward().dtype == np.float32
+
+
+def test_a_nan_logit_makes_the_loss_nan_as_in_caffe(rng):
+    x, labels = bottoms(rng, (4, 5), 1, None)
+    x[2, 1] = np.nan
+    assert math.isnan(caffe.SoftmaxWithLoss().forward(x, labels)[0])
+
+
+def test_labels_are_truncated_as_a_cast_to_int_does(rng):
+    x = rng.normal(size=(3, 5))
+    layer = caffe.SoftmaxWithLoss()
+    assert layer.forward(x, [-0.9, 1.9, 4.5])[0] == layer.forward(x, np.array([0, 1, 4], dtype=np.uint8))[0]
+
+
+@pytest.mark.parametrize("bad", [5.0, -1.0, np.nan, np.inf, 254.0])
+@pytest.mark.parametrize(
+    "layer", [caffe.SoftmaxWithLoss(ignore_label=255), caffe.InfogainLoss(np.eye(5), ignore_label=255)]
+)
+def test_a_label_that_is_no_class_is_named_with_its_place(layer, bad, rng):
+    labels = np.zeros((4, 1, 2, 3))
+    labels[2, 0, 1, 2] = bad
+    with pytest.raises(ValueError, match=rf"label\[2, 0, 1, 2\] = {bad}, but there are 5 classes"):
+        layer.forward(rng.normal(size=(4, 5, 2, 3)), labels)
+
+
+@pytest.mark.parametrize("label_shape", [(4, 2), (4, 3, 2, 3), (24,), (1, 4, 2, 3), ()])
+def test_labels_must_be_as_many_as_there_are_logits_per_class(label_shape, rng):
+    with pytest.raises(ValueError, match="label has shape"):
+        caffe.SoftmaxWithLoss().forward(rng.normal(size=(4, 5, 2, 3)), np.zeros(label_shape))
+
+
+def test_what_caffe_would_not_check_or_would_crash_on_is_a_value_error(rng):
+    x = rng.normal(size=(3, 5))
+    with pytest.raises(ValueError, match=r"target\[1, 0\] = 1\.5"):
+        caffe.SigmoidCrossEntropyLoss().forward(x, np.where(np.arange(15).reshape(3, 5) == 5, 1.5, 0.5))
+    with pytest.raises(ValueError, match="target has shape"):
+        caffe.SigmoidCrossEntropyLoss().forward(x, np.zeros((5, 3)))
+    with pytest.raises(ValueError, match="normalization = 'MEAN'"):
+        caffe.SoftmaxWithLoss(normalization="MEAN")
+    with pytest.raises(ValueError, match="infogain"):
+        caffe.InfogainLoss(np.ones((5, 4))).forward(x, [0, 1, 2])
+    with pytest.raises(ValueError, match="infogain"):
+        caffe.InfogainLoss().forward(x, [0, 1, 2])
+    with pytest.raises(RuntimeError, match="forward"):
+        caffe.SoftmaxWithLoss().backward()
+
+
+@pytest.mark.parametrize("name", caffe.__all__)
+def test_the_examples_run(name):
+    examples = [test for test in doctest.DocTestFinder().find(getattr(caffe, name), name) if test.examples]
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert examples
+    assert all(runner.run(test).failed == 0 for test in examples)
+
+
+def test_the_documentation_has_every_name():
+    listed = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
+    section = listed.partition(".. module:: fastxent.caffe")[2].partition("## ")[0]
+    assert all(f"\n   {name}\n" in section for name in caffe.__all__)

@@ -1,0 +1,229 @@
+"""Entropy, cross entropy and divergence of densities against closed forms and mpmath."""
+
+import doctest
+import re
+import subprocess
+import sys
+from math import inf, isinf, log
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.integrate import IntegrationWarning
+
+from fastxent import continuous
+from tests.densities import CROSS_ENTROPIES
+
+ACCURACY = 1e-9
+cases = pytest.mark.parametrize(
+    "p, q, want", [case[1:] for case in CROSS_ENTROPIES], ids=[c[0] for c in CROSS_ENTROPIES]
+)
+finite = pytest.mark.parametrize("p, q", [case[1:3] for case in CROSS_ENTROPIES if not isinf(case[3])])
+LINE = (-inf, inf)
+
+
+def close(got, want):
+    return got == want if isinf(want) else abs(got - want) <= ACCURACY * max(1.0, abs(want))
+
+
+@cases
+def test_cross_entropy_has_its_closed_form(p, q, want):
+    assert close(continuous.cross_entropy(p, q), want)
+
+
+@finite
+def test_cross_entropy_is_entropy_plus_divergence(p, q):
+    assert close(continuous.cross_entropy(p, q), continuous.entropy(p) + continuous.kl_divergence(p, q))
+
+
+@cases
+def test_the_divergence_is_infinite_where_the_cross_entropy_is(p, q, want):
+    assert isinf(continuous.kl_divergence(p, q)) == isinf(want)
+
+
+@finite
+def test_the_divergence_of_a_density_from_itself_is_0(p, q):
+    assert continuous.kl_divergence(p, p) == 0.0
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("family", [stats.norm, stats.gumbel_l, stats.t(3).dist, stats.gamma(0.5).dist], ids=str)
+def test_entropy_grows_by_the_logarithm_of_the_scale_and_ignores_the_location(family, scale):
+    shapes = (3,) if family.numargs else ()
+    got = continuous.entropy(family(*shapes, loc=7 * scale, scale=scale))
+    assert close(got - log(scale), continuous.entropy(family(*shapes)))
+
+
+@pytest.mark.parametrize("shift", [10.0**-k for k in range(1, 9)])
+def test_the_divergence_of_nearly_equal_densities_is_not_noise(shift):
+    # The log-densities are rounded to about 1e-16 each, and d = log(p / q) is of the size of the shift.
+    assert continuous.kl_divergence(stats.norm(), stats.norm(shift)) == pytest.approx(shift**2 / 2, rel=1e-15 / shift)
+    with mpmath.workdps(40):
+        want = float(mpmath.log(1 + mpmath.mpf(shift)) - mpmath.mpf(shift) / (1 + mpmath.mpf(shift)))
+    assert continuous.kl_divergence(stats.expon(), stats.expon(scale=1 + shift)) == pytest.approx(
+        want, rel=2e-15 / shift
+    )
+
+
+def test_the_divergence_of_a_truncated_density_is_what_it_lacks():
+    assert continuous.kl_divergence(stats.truncnorm(-6, 6), stats.norm()) == pytest.approx(1.973e-9, rel=1e-3)
+
+
+NARROW, WIDE, WEIGHTS = (30.0, 0.01), (0.0, 1.0), (0.7, 0.3)
+
+
+def mixture():
+    components = [stats.Normal(mu=m, sigma=s) for m, s in (NARROW, WIDE)]
+    return stats.Mixture(components, weights=list(WEIGHTS))
+
+
+def log_mixture(x):
+    return np.logaddexp(
+        *(log(w) + stats.norm.logpdf(x, m, s) for w, (m, s) in zip(WEIGHTS, (NARROW, WIDE), strict=True))
+    )
+
+
+def mixture_by_mpmath(value):
+    """The mean of a function of x and the density under the mixture, by mpmath's quadrature."""
+
+    def density(x):
+        return sum(w * mpmath.npdf(x, m, s) for w, (m, s) in zip(WEIGHTS, (NARROW, WIDE), strict=True))
+
+    near = [NARROW[0] + NARROW[1] * k for k in (-9, -6, -3, 0, 3, 6, 9)]
+    cuts = [-40, -12, -6, -3, 0, 3, 6, 12, 25, *near, 36, 60]
+    return float(mpmath.quad(lambda x: density(x) * value(x, density(x)), cuts))
+
+
+@pytest.mark.parametrize("p", [mixture(), (log_mixture, LINE)], ids=["distribution", "pair"])
+def test_a_mixture_agrees_with_mpmath(p):
+    points = [0, 30]
+    assert close(continuous.entropy(p, points=points), mixture_by_mpmath(lambda x, p: -mpmath.log(p)))
+    q = stats.norm(10, 20)
+    want = mixture_by_mpmath(lambda x, p: -mpmath.log(mpmath.npdf(x, 10, 20)))
+    assert close(continuous.cross_entropy(p, q, points=points), want)
+    want = mixture_by_mpmath(lambda x, p: mpmath.log(p / mpmath.npdf(x, 10, 20)))
+    assert close(continuous.kl_divergence(p, q, points=points), want)
+
+
+def test_a_narrow_peak_of_small_mass_between_two_others_is_found():
+    parts = [(0.4, 0.0, 1.0), (0.001, 5e3, 1e-3), (0.599, 1e4, 1.0)]
+    p = stats.Mixture([stats.Normal(mu=m, sigma=s) for _, m, s in parts], weights=[w for w, _, _ in parts])
+    assert close(continuous.entropy(p), sum(w * (stats.norm(m, s).entropy() - log(w)) for w, m, s in parts))
+
+
+def test_newer_distributions_are_as_good_as_frozen_ones():
+    p, q = stats.Normal(mu=1.0, sigma=2.0), stats.Normal(mu=-1.0, sigma=0.5)
+    assert close(continuous.cross_entropy(p, q), continuous.cross_entropy(stats.norm(1, 2), stats.norm(-1, 0.5)))
+    assert close(continuous.entropy(stats.Uniform(a=2.0, b=5.0)), log(3))
+
+
+def test_pairs_of_all_kinds_of_support():
+    exponential, normal = (lambda x: -x, (0, inf)), (lambda x: -x * x / 2 - log(2 * np.pi) / 2, LINE)
+    assert close(continuous.cross_entropy(exponential, normal), 1 + log(2 * np.pi) / 2)
+    assert continuous.cross_entropy(normal, exponential) == inf
+    assert close(continuous.entropy((lambda x: -log(3), [0, 3])), log(3))
+    assert close(continuous.entropy((lambda x: x, (-inf, 0))), 1.0)
+
+
+def test_a_kernel_density_estimate_goes_in_as_a_pair():
+    estimate = stats.gaussian_kde([1.0, 2.0, 10.0])
+    width = float(estimate.covariance[0, 0]) ** 0.5
+    same = stats.Mixture([stats.Normal(mu=m, sigma=width) for m in (1.0, 2.0, 10.0)], weights=[1 / 3] * 3)
+    got = continuous.entropy((estimate.logpdf, LINE), points=[1, 2, 10])
+    assert close(got, continuous.entropy(same))
+
+
+def test_a_density_whose_formula_overflows_far_out_is_cut_off_there():
+    p = stats.jf_skew_t(8, 4)
+    with np.errstate(over="ignore"):
+        assert p.pdf(1e200) > 1e-3
+    assert close(continuous.entropy(p), p.entropy())
+
+
+def test_points_add_kinks_and_jumps_to_a_distribution(rng):
+    heights, edges = rng.uniform(0.1, 1, 50), np.linspace(0, 1, 51)
+    masses = heights / heights.sum()
+    got = continuous.entropy(stats.rv_histogram((heights, edges)), points=edges)
+    assert close(got, -(masses * np.log(50 * masses)).sum())
+
+
+def test_what_did_not_converge_comes_with_a_warning_that_bounds_the_error():
+    with pytest.warns(IntegrationWarning, match=r"did not converge: -26\.2.* estimated error of \d\.\de-\d+") as found:
+        got = continuous.entropy(stats.norm(1, 1e-12))
+    bound = float(re.search(r"error of (\S+)", str(found[0].message)).group(1))
+    assert abs(got - stats.norm(1, 1e-12).entropy()) <= bound < 1e-3
+
+
+@pytest.mark.parametrize(
+    "p",
+    [
+        stats.poisson(3),
+        stats.Binomial(n=3, p=0.4),
+        stats.multivariate_normal([0, 0]),
+        stats.norm([0, 1]),
+        3.0,
+        np.ones(3),
+    ],
+)
+def test_what_is_no_density_of_one_variable_is_a_type_error(p):
+    for call in (lambda: continuous.entropy(p), lambda: continuous.cross_entropy(stats.norm(), p)):
+        with pytest.raises(TypeError, match=r"^[pq] is "):
+            call()
+
+
+@pytest.mark.parametrize(
+    "p, mass",
+    [((lambda x: 0 * x, (0, 3)), "3"), ((lambda x: -np.log(x), (1, inf)), "inf"), ((lambda x: 0 * x, LINE), "inf")],
+)
+def test_what_does_not_integrate_to_1_is_a_value_error(p, mass):
+    with pytest.raises(ValueError, match=f"p integrates to {mass}"):
+        continuous.entropy(p)
+
+
+def test_a_missed_peak_is_a_value_error_that_asks_for_points():
+    with pytest.raises(ValueError, match=r"p integrates to 0\.3.*points="):
+        continuous.entropy((log_mixture, LINE))
+
+
+def test_a_log_density_that_is_nan_is_a_value_error():
+    with pytest.raises(ValueError, match="nan"):
+        continuous.cross_entropy(stats.norm(), (lambda x: np.where(x > 1, np.nan, -x), LINE))
+
+
+@pytest.mark.parametrize("support", [(1, 0), (0, 0), (np.nan, 1)])
+def test_a_support_must_be_an_interval(support):
+    with pytest.raises(ValueError, match="support of p"):
+        continuous.entropy((lambda x: 0 * x, support))
+
+
+@pytest.mark.parametrize("points", [[np.nan], [0.0, inf]])
+def test_points_must_be_finite(points):
+    with pytest.raises(ValueError, match="points"):
+        continuous.entropy(stats.norm(), points=points)
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_importing_the_package_does_not_import_scipy():
+    assert run("import sys, fastxent; assert not any(m.startswith('scipy') for m in sys.modules)").returncode == 0
+
+
+def test_without_scipy_the_error_names_the_extra():
+    result = run("import sys; sys.modules['scipy'] = None; import fastxent.continuous")
+    assert "ImportError: fastxent.continuous needs SciPy: pip install fastxent[continuous]" in result.stderr
+
+
+@pytest.mark.parametrize("name", continuous.__all__)
+def test_the_examples_run(name):
+    examples = doctest.DocTestFinder(recurse=False).find(getattr(continuous, name), name)
+    assert all(test.examples and doctest.DocTestRunner().run(test).failed == 0 for test in examples)
+
+
+def test_the_documentation_has_every_name():
+    listed = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
+    section = listed.partition(".. module:: fastxent.continuous")[2].partition("## ")[0]
+    assert all(f"\n   {name}\n" in section for name in continuous.__all__)
