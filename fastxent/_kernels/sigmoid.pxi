@@ -90,7 +90,7 @@ cdef inline void load_whole(
     load(p, kind, stride, n, out)
 
 
-cdef inline void weighted(
+cdef inline void times_weight(
     const Binary* binary, Py_ssize_t o, Py_ssize_t i, Py_ssize_t n, const double* weight, floating* values
 ) noexcept nogil:
     """values *= v grad_output / D, and exactly 0 without weight."""
@@ -118,7 +118,7 @@ cdef inline void weighted(
             values[j] = <floating>(values[j] * scale[j]) if weight[j] != 0 else <floating>0.0
 
 
-cdef inline void store(const floating* values, Py_ssize_t n, Py_ssize_t step, floating* out) noexcept nogil:
+cdef inline void store_strip(const floating* values, Py_ssize_t n, Py_ssize_t step, floating* out) noexcept nogil:
     """The first n of WIDTH values."""
     cdef Py_ssize_t j
     if step == 1 and n == WIDTH:
@@ -182,13 +182,13 @@ cdef inline Py_ssize_t sigmoid_strip(
         left = size if value[j] >= 0 else inverse     # sigmoid(-x)
         z[j] = right * left
         result[j] = down[j] * right - up[j] * left
-    weighted(binary, o, i, n, weight, result)
-    store(result, n, grad_step, grad)
+    times_weight(binary, o, i, n, weight, result)
+    store_strip(result, n, grad_step, grad)
     if hess != NULL:
         for j in range(WIDTH):
             result[j] = (up[j] + down[j]) * z[j]
-        weighted(binary, o, i, n, weight, result)
-        store(result, n, hess_step, hess)
+        times_weight(binary, o, i, n, weight, result)
+        store_strip(result, n, hess_step, hess)
     return bad
 
 
