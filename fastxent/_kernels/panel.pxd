@@ -173,13 +173,16 @@ cdef inline void panel_max(
     cdef floating best[LANES]
     cdef floating room[LANES]
     cdef const floating* x_k
+    cdef floating here, before
     cdef Py_ssize_t j, k
     for j in range(LANES):
         best[j] = -INFINITY
     for k in range(C):
         x_k = whole_lanes(x + k * step, lanes, room)
         for j in range(LANES):
-            best[j] = x_k[j] if x_k[j] > best[j] else best[j]
+            here = x_k[j]
+            before = best[j]
+            best[j] = here if here > before else before
     for j in range(LANES):
         m[j] = best[j]
 
@@ -196,13 +199,17 @@ cdef inline void panel_pick(
     cdef floating found[LANES]
     cdef floating room[LANES]
     cdef const floating* x_k
+    cdef floating here, before, number
     cdef Py_ssize_t j, k
     for j in range(LANES):
         found[j] = <floating>0.0
     for k in range(C):
         x_k = whole_lanes(x + k * step, lanes, room)
+        number = <floating>k
         for j in range(LANES):
-            found[j] = x_k[j] if y[j] == <floating>k else found[j]
+            here = x_k[j]  # read in any case: a choice between numbers vectorises everywhere, one between loads does not
+            before = found[j]
+            found[j] = here if y[j] == number else before
     for j in range(LANES):
         picked[j] = found[j]
 

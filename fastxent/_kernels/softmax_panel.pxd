@@ -67,11 +67,15 @@ cdef inline void scaled_panel(
     cdef floating scaled[LANES]
     cdef floating room[LANES]
     cdef const floating* e
+    cdef floating own, other, number
     cdef Py_ssize_t j, k
     for k in range(C):
         e = whole_lanes(grad + k * step, lanes, room)
+        number = <floating>k
         for j in range(LANES):
-            scaled[j] = own_grad[j] if label[j] == <floating>k else e[j] * factor[j]
+            own = own_grad[j]
+            other = e[j] * factor[j]
+            scaled[j] = own if label[j] == number else other
         store_lanes(scaled, lanes, grad + k * step)
 
 
@@ -96,6 +100,7 @@ cdef inline void panel_hess(
     cdef floating result[LANES]
     cdef floating room[LANES]
     cdef const floating* e_k
+    cdef floating value, o, most
     cdef Py_ssize_t j, k
     for j in range(LANES):
         p[j] = <floating>a[j]
@@ -105,7 +110,11 @@ cdef inline void panel_hess(
     for k in range(C):
         e_k = whole_lanes(e + k * step, lanes, room)
         for j in range(LANES):
-            result[j] = e_k[j] * (p[j] * (others[j] if e_k[j] == top[j] else whole[j] - e_k[j]) + q[j] * e_k[j])
+            value = e_k[j]
+            most = others[j]
+            o = whole[j] - value
+            o = most if value == top[j] else o
+            result[j] = value * (p[j] * o + q[j] * value)
         store_lanes(result, lanes, hess + k * hess_step)
 
 
@@ -152,13 +161,14 @@ cdef inline void simple_losses(
 ) noexcept nogil:
     """The losses where t has one entry, and there is no z-loss."""
     cdef floating loss[LANES]
-    cdef double v
+    cdef double v, product
     cdef Py_ssize_t j
     for j in range(LANES):
         loss[j] = (m[j] - own_x[j]) + log_s[j]
     for j in range(LANES):
         v = weight[j] * own[j]
-        losses[j] = v * loss[j] if v != 0 else 0.0
+        product = v * loss[j]
+        losses[j] = product if v != 0 else 0.0
 
 
 cdef inline void simple_factors(
@@ -171,7 +181,7 @@ cdef inline void simple_factors(
     floating* own_grad,          # out  (LANES,)
 ) noexcept nogil:
     """What the exponentials are multiplied by, and the gradient at the label's class, where t has one entry."""
-    cdef floating e, spread, s
+    cdef floating e, rest, spread, others
     cdef Py_ssize_t j
     for j in range(LANES):
         factor[j] = <floating>(
@@ -179,9 +189,11 @@ cdef inline void simple_factors(
         )
     for j in range(LANES):
         e = scalar.exp_scaled(own_x[j], shift[ORIGIN + j], shift[MAGIC + j], shift[BOTTOM + j])
-        spread = (sums[TIES + j] - <floating>1.0) * shift[TOP + j] + (sums[REST + j] + sums[REST_LOW + j])
-        s = sums[TIES + j] * shift[TOP + j] + (sums[REST + j] + sums[REST_LOW + j])
-        own_grad[j] = -factor[j] * (spread if e == shift[TOP + j] else s - e)
+        rest = sums[REST + j] + sums[REST_LOW + j]
+        spread = (sums[TIES + j] - <floating>1.0) * shift[TOP + j] + rest
+        others = sums[TIES + j] * shift[TOP + j] + rest - e
+        others = spread if e == shift[TOP + j] else others
+        own_grad[j] = -factor[j] * others
 
 
 cdef inline Py_ssize_t softmax_panels(
