@@ -8,8 +8,8 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport PANEL, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.panel cimport (
-    CLASSES, MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, panel_exp, panel_max, shift_by, transpose_in,
-    transpose_out,
+    LINE, MAXIMUM, REST, REST_LOW, SCRATCH, SHIFT, SUMS, TIES, TOP, aligned, panel_exp, panel_max, shift_by,
+    transpose_in, transpose_out,
 )
 from fastxent._kernels.row cimport row_exp, row_scale, row_shift
 from fastxent._kernels.sums cimport LANES, count_lanes, sum_lanes
@@ -99,7 +99,8 @@ cdef inline void activation_strip(
     floating* out,               # out  like x, may be x; for logsumexp (n, 1)
     Steps out_step,
 ) noexcept nogil:
-    cdef floating buffer[CLASSES * LANES]
+    cdef char scratch[SCRATCH + LINE]
+    cdef floating* buffer = <floating*>aligned(scratch)
     cdef floating lse[LANES]
     cdef Py_ssize_t j
     if way == PANEL or way == TRANSPOSED:

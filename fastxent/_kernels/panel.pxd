@@ -13,7 +13,9 @@ from fastxent._kernels.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
 from fastxent._kernels.sums cimport GROUP, LANES, WIDTH
 
 cdef enum:
-    CLASSES = 64             # the most classes of a transposed panel, which is LANES wide
+    PANEL_BYTES = 1024       # the most bytes of a sample in transposed panels, whose LANES fill SCRATCH
+    SCRATCH = PANEL_BYTES * LANES
+    LINE = 64                # bytes; where vectors start there, none is cut by the end of a cache line
     PANELS = WIDTH // LANES  # the most panels that are worked on side by side
     # What the lanes' exponentials are relative to (see exp_scaled in scalar.pxd): an array of SHIFT numbers, in which
     # each lane's origin, magic, bottom, top (the result at the maximum) and the maximum itself start at:
@@ -212,6 +214,11 @@ cdef inline void panel_pick(
             found[j] = here if y[j] == number else before
     for j in range(LANES):
         picked[j] = found[j]
+
+
+cdef inline char* aligned(char* scratch) noexcept nogil:
+    """The first address from `scratch` on that is a multiple of LINE."""
+    return scratch + (LINE - <size_t>scratch % LINE) % LINE
 
 
 cdef inline void columns_in(

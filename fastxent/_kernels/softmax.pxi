@@ -6,7 +6,7 @@ from libc.string cimport memset
 from fastxent._kernels.grid cimport PANEL, ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.operand cimport Operand, view_of
-from fastxent._kernels.panel cimport CLASSES, transpose_in, transpose_out
+from fastxent._kernels.panel cimport LINE, SCRATCH, aligned, transpose_in, transpose_out
 from fastxent._kernels.softmax_panel cimport softmax_panels
 from fastxent._kernels.softmax_row cimport softmax_rows
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
@@ -14,9 +14,9 @@ from fastxent._kernels.target cimport Scaling, Target, TargetView
 
 
 cdef inline Py_ssize_t strip_width(Py_ssize_t way, Py_ssize_t C) noexcept nogil:
-    """Samples of one strip: so many panels of few classes as fill the buffer of one panel of CLASSES."""
-    if way == TRANSPOSED and C > 0:
-        return min(<Py_ssize_t>WIDTH, CLASSES // C * LANES)
+    """Samples of one strip: several panels where there are few classes."""
+    if way == TRANSPOSED and 0 < C < 64:
+        return min(<Py_ssize_t>WIDTH, 64 // C * LANES)
     return LANES
 
 
@@ -37,8 +37,9 @@ cdef inline Py_ssize_t softmax_strip(
     double* losses,              # out  (strip_width,)
 ) noexcept nogil:
     """Samples (o, i) ... (o, i + n - 1); returns how many labels are no class."""
-    cdef floating buffer[CLASSES * LANES]
-    cdef floating second[CLASSES * LANES]
+    cdef char scratch[SCRATCH + LINE]
+    cdef floating* buffer = <floating*>aligned(scratch)
+    cdef floating* second = buffer + SCRATCH // <Py_ssize_t>sizeof(floating) // 2    # where there is a Hessian
     cdef Py_ssize_t bad, c, C = target.C, panel = C * LANES, n_panels = (n + LANES - 1) // LANES
     cdef const floating* read_soon = NULL
     cdef const floating* written_soon = NULL
