@@ -18,7 +18,7 @@ from fastxent import _threads
 
 ROWS, PANEL, TRANSPOSED = range(3)  # the ways of _kernels/grid.pxd
 
-# The most bytes of a sample in transposed panels (PANEL_BYTES in _kernels/panel.pxd), half of it with a Hessian.
+# The most bytes of a sample in transposed panels (PANEL_BYTES in _kernels/transpose.pxd), half of it with a Hessian.
 PANEL_BYTES = 1024
 # So few bytes that even one sample is fast in a panel; above them, the lanes are to be filled.
 SMALL_BYTES = 256
@@ -97,11 +97,11 @@ def direct_views(samples: Samples) -> Views | None:
     for array in arrays:
         if array.dtype not in READABLE or not array.flags.aligned:
             return None
-    for array in (samples.read.get("logits"), *samples.write.values()):
-        if array is not None and array.dtype != samples.dtype:
-            return None
+    computed = [samples.read.get("logits"), *samples.write.values()]
+    if any(array is not None and array.dtype != samples.dtype for array in computed):
+        return None
     ndim = len(samples.shape)
-    if all([array.flags.c_contiguous for array in arrays]):  # the usual case, without a search
+    if all(array.flags.c_contiguous for array in arrays):  # the usual case, without a search
         merged = (1, math.prod(samples.shape))
         return {
             name: None if array is None else array.reshape(merged + array.shape[ndim:])

@@ -152,9 +152,7 @@ def softmax_cross_entropy(
     if is_plain(axis, reduction, label_smoothing, z_loss, n_threads) and (
         class_weight is sample_weight is ignore_index is infogain is None
     ):
-        result: tuple[float, None] | None = kernels.quick_softmax(
-            logits, target, None, False, n_threads, plain_sum
-        )
+        result: tuple[float, None] | None = kernels.quick_softmax(logits, target, None, False, n_threads, plain_sum)
         if result is not None:
             return result[0]
     return solve(
@@ -264,9 +262,7 @@ def softmax_cross_entropy_grad(
     if is_plain(axis, reduction, label_smoothing, z_loss, n_threads) and (
         class_weight is sample_weight is ignore_index is infogain is grad_output is None
     ):
-        result: tuple[float, Array] | None = kernels.quick_softmax(
-            logits, target, out, True, n_threads, plain_sum
-        )
+        result: tuple[float, Array] | None = kernels.quick_softmax(logits, target, out, True, n_threads, plain_sum)
         if result is not None:
             return result
     return solve(

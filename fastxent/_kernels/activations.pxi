@@ -7,12 +7,13 @@ from cython cimport floating
 from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
+from fastxent._kernels.memory cimport LINE
 from fastxent._kernels.panel cimport (
-    LINE, MAXIMUM, REST, REST_LOW, SCRATCH, SHIFT, SUMS, TIES, TOP, aligned, panel_exp, panel_max, shift_by,
-    store_lanes, transpose_in, transpose_out, whole_lanes,
+    MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, panel_exp, panel_max, shift_by, store_lanes, whole_lanes,
 )
 from fastxent._kernels.row cimport row_exp, row_scale, row_shift
 from fastxent._kernels.sums cimport LANES, count_lanes, sum_lanes
+from fastxent._kernels.transpose cimport SCRATCH, aligned, transpose_in, transpose_out
 
 cdef enum Activation:
     SOFTMAX, LOG_SOFTMAX, LOGSUMEXP

@@ -15,9 +15,9 @@ from libc.string cimport memset
 
 from fastxent._kernels.grid cimport ROWS, TRANSPOSED, Steps
 from fastxent._kernels.operand cimport FLOAT32, FLOAT64, INT8, Kind, kind_of
-from fastxent._kernels.panel cimport PANEL_BYTES
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 from fastxent._kernels.target cimport Scaling, TargetView, bad_labels
+from fastxent._kernels.transpose cimport PANEL_BYTES
 
 cdef object ndarray = numpy.ndarray
 cdef object empty_like = numpy.empty_like

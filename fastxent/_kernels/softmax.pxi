@@ -5,12 +5,13 @@ from libc.string cimport memset
 
 from fastxent._kernels.grid cimport PANEL, ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
+from fastxent._kernels.memory cimport LINE
 from fastxent._kernels.operand cimport Operand, view_of
-from fastxent._kernels.panel cimport LINE, SCRATCH, aligned, transpose_in, transpose_out
 from fastxent._kernels.softmax_panel cimport softmax_panels
 from fastxent._kernels.softmax_row cimport softmax_rows
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 from fastxent._kernels.target cimport Scaling, Target, TargetView
+from fastxent._kernels.transpose cimport SCRATCH, aligned, transpose_in, transpose_out
 
 
 cdef inline Py_ssize_t strip_width(Py_ssize_t way, Py_ssize_t C) noexcept nogil:
@@ -51,8 +52,8 @@ cdef inline Py_ssize_t softmax_strip(
         )
     if way == PANEL:
         return softmax_panels(
-            x, 0, x_step.classes, 1, n, target, scaling, o, i, n, z_loss, read_soon, written_soon, grad, 0, grad_step.classes, hess, 0,
-            hess_step.classes, losses
+            x, 0, x_step.classes, 1, n, target, scaling, o, i, n, z_loss, read_soon, written_soon, grad, 0,
+            grad_step.classes, hess, 0, hess_step.classes, losses
         )
     for c in range(n_panels):
         transpose_in(
@@ -68,8 +69,8 @@ cdef inline Py_ssize_t softmax_strip(
     if hess != NULL:
         h = second
     bad = softmax_panels(
-        buffer, panel, LANES, n_panels, LANES, target, scaling, o, i, n, z_loss, read_soon, written_soon, g, panel, LANES, h, panel,
-        LANES, losses
+        buffer, panel, LANES, n_panels, LANES, target, scaling, o, i, n, z_loss, read_soon, written_soon, g, panel,
+        LANES, h, panel, LANES, losses
     )
     for c in range(n_panels):
         if grad != NULL:
