@@ -295,12 +295,18 @@ def apply(
     return bad
 
 
-def choose_way(samples: Samples, views: Views) -> int:
-    """Rows for many classes, unless they lie apart and the samples together; any strides will do."""
+def choose_way(samples: Samples, views: Views) -> int | None:
+    """Rows for many classes, unless they lie apart and the samples together; any strides will do.
+
+    None, to gather into scratch: so few samples lie side by side that most lanes would be empty.
+    """
     inputs = [array for name in samples.read if (array := views[name]) is not None]
     together = [array for array in inputs if array.strides[2] in (0, array.itemsize)]
     if samples.classes >= ROW_CLASSES and len(together) == len(inputs):
         return _layout.ROWS
+    outer, inner = inputs[0].shape[:2]
+    if outer > 1 and inner < _layout.PANEL_SAMPLES:
+        return None
     return _layout.TRANSPOSED if together else _layout.PANEL
 
 
