@@ -246,7 +246,7 @@ def along(name: int, p: Any, q: Any, axis: Any, base: Any, n_threads: Any) -> np
     """One number for each row of p, or of p and q broadcast against each other."""
     arrays, dtype = shares(name, p, q)
     shape = _check.broadcast_of({"p": arrays[0], "q": arrays[-1]})
-    axis = _check.axis_of(axis, len(shape), "p" if q is None else "p and q")
+    axis = _check.axis_of(axis, len(shape), "p" if name == ENTROPY else "p and q")
     per_nat = units_per_nat(_check.base_of(base))
     threads = _check.n_threads_of(n_threads)
     rows, classes = shape[:axis] + shape[axis + 1 :], shape[axis]
@@ -259,9 +259,9 @@ def along(name: int, p: Any, q: Any, axis: Any, base: Any, n_threads: Any) -> np
 
 
 def shares(name: int, p: Any, q: Any) -> tuple[list[Array], np.dtype[Any]]:
-    """p, and q unless it is None, as arrays; and the dtype to compute in."""
+    """p, and q unless it is an entropy, as arrays; and the dtype to compute in."""
     array, dtype = _check.float_array(p, "p")
-    if q is None:
+    if name == ENTROPY:
         return [array], dtype
     other, other_dtype = _check.float_array(q, "q")
     if name == CROSS_ENTROPY and other.dtype.kind != "f":
