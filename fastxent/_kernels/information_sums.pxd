@@ -8,8 +8,8 @@ from fastxent._kernels.information_terms cimport (
 )
 from fastxent._kernels.memory cimport prefetch_block
 from fastxent._kernels.operand cimport FLOAT32, FLOAT64, View, at, load
-from fastxent._kernels.panel cimport transpose_in
 from fastxent._kernels.sums cimport GROUP, LANES, WIDTH, plain_sum, sum_lanes, total_of
+from fastxent._kernels.transpose cimport transpose_in
 
 cdef enum:
     FLAT = 128           # the most classes of a panel whose terms are transposed instead of its samples
