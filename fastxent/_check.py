@@ -24,7 +24,9 @@ def real_array(value: ArrayLike, name: str) -> Array:
     """``value`` as an array of numbers, without a copy where it is one."""
     if type(value) is not np.ndarray:
         if isinstance(value, np.ma.MaskedArray):
-            raise TypeError(f"{name} is a masked array; fill it first and give its masked rows sample_weight 0")
+            raise TypeError(
+                f"{name} is a masked array, and its mask would be ignored; fill it first: {name}.filled(...)"
+            )
         if type(value).__module__.startswith("scipy.sparse"):
             raise TypeError(f"{name} is a sparse {type(value).__name__}; make it dense first: {name}.toarray()")
         value = np.asarray(value)

@@ -246,7 +246,7 @@ def along(name: int, p: Any, q: Any, axis: Any, base: Any, n_threads: Any) -> np
     """One number for each row of p, or of p and q broadcast against each other."""
     arrays, dtype = shares(name, p, q)
     shape = _check.broadcast_of({"p": arrays[0], "q": arrays[-1]})
-    axis = _check.axis_of(axis, len(shape), "p" if q is None else "p and q")
+    axis = _check.axis_of(axis, len(shape), "p" if name == ENTROPY else "p and q")
     per_nat = units_per_nat(_check.base_of(base))
     threads = _check.n_threads_of(n_threads)
     rows, classes = shape[:axis] + shape[axis + 1 :], shape[axis]
@@ -259,9 +259,9 @@ def along(name: int, p: Any, q: Any, axis: Any, base: Any, n_threads: Any) -> np
 
 
 def shares(name: int, p: Any, q: Any) -> tuple[list[Array], np.dtype[Any]]:
-    """p, and q unless it is None, as arrays; and the dtype to compute in."""
+    """p, and q unless it is an entropy, as arrays; and the dtype to compute in."""
     array, dtype = _check.float_array(p, "p")
-    if q is None:
+    if name == ENTROPY:
         return [array], dtype
     other, other_dtype = _check.float_array(q, "q")
     if name == CROSS_ENTROPY and other.dtype.kind != "f":
@@ -295,12 +295,18 @@ def apply(
     return bad
 
 
-def choose_way(samples: Samples, views: Views) -> int:
-    """Rows for many classes, unless they lie apart and the samples together; any strides will do."""
+def choose_way(samples: Samples, views: Views) -> int | None:
+    """Rows for many classes, unless they lie apart and the samples together; any strides will do.
+
+    None, to gather into scratch: so few samples lie side by side that most lanes would be empty.
+    """
     inputs = [array for name in samples.read if (array := views[name]) is not None]
     together = [array for array in inputs if array.strides[2] in (0, array.itemsize)]
     if samples.classes >= ROW_CLASSES and len(together) == len(inputs):
         return _layout.ROWS
+    outer, inner = inputs[0].shape[:2]
+    if outer > 1 and inner < _layout.PANEL_SAMPLES:
+        return None
     return _layout.TRANSPOSED if together else _layout.PANEL
 
 

@@ -1,8 +1,9 @@
 """Caffe's four cross entropy layers with Caffe's own rules, for those who reproduce its results.
 
 Each layer has Caffe's name, parameters and defaults. ``forward`` takes what Caffe calls the bottoms; ``backward`` gives
-what Caffe would write into the difference of the first of them. Arrays of float32 and float64 take the place of
-``Net<float>`` and ``Net<double>``; losses are added up in double.
+what Caffe would write into the difference of the first of them. It reads the array that ``forward`` was given once
+more, so nothing may be written into that in between. Arrays of float32 and float64 take the place of ``Net<float>`` and
+``Net<double>``; losses are added up in double.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class MultinomialLogisticLoss:
             If a label is no class, a probability at a label is negative or NaN, or a shape does not fit.
         """
         array, _ = _check.float_array(probs, "probs")
-        flat = array.reshape(len(array), -1)
+        flat = flattened(array)
         labels = labels_of(label, flat.shape, 1, None)
         self._given = array, labels
         return float(fx.clamped_cross_entropy(flat, labels, eps=LOG_THRESHOLD))
@@ -87,7 +88,7 @@ class MultinomialLogisticLoss:
     def backward(self, loss_weight: float = 1.0) -> Array:
         """The gradient of `loss_weight` times the loss with respect to the probabilities, in their shape."""
         array, labels = given(self._given)
-        flat = array.reshape(len(array), -1)
+        flat = flattened(array)
         _, grad = fx.clamped_cross_entropy_grad(flat, labels, eps=LOG_THRESHOLD, grad_output=loss_weight)
         return grad.reshape(array.shape)
 
@@ -99,7 +100,7 @@ class OfLogits:
     _given: tuple[Array, Array, float, Array | None] | None = None
 
     def __init__(self, ignore_label: int | None, axis: int, normalization: str, exact: bool) -> None:
-        self._ignore_label = None if ignore_label is None else operator.index(ignore_label)
+        self._ignore_label = ignored_of(ignore_label)
         self._axis = axis
         self._normalization = mode_of(normalization)
         self._exact = exact
@@ -346,7 +347,7 @@ class SigmoidCrossEntropyLoss:
     def __init__(
         self, *, ignore_label: int | None = None, normalization: str | None = None, normalize: bool | None = None
     ) -> None:
-        self._ignore_label = None if ignore_label is None else operator.index(ignore_label)
+        self._ignore_label = ignored_of(ignore_label)
         self._normalization = mode_of(either(normalization, normalize, "BATCH_SIZE"))
 
     def forward(self, logits: ArrayLike, target: ArrayLike) -> float:
@@ -389,6 +390,21 @@ class SigmoidCrossEntropyLoss:
             array, targets, ignore_index=self._ignore_label, reduction="sum", grad_output=scale
         )
         return grad
+
+
+def flattened(array: Array) -> Array:
+    """All axes but the first as one."""
+    return array.reshape(len(array), math.prod(array.shape[1:]))
+
+
+def ignored_of(label: int | None) -> int | None:
+    """The ignored label, an int32 in Caffe."""
+    if label is None:
+        return None
+    number = operator.index(label)
+    if not -(2**31) <= number < 2**31:
+        raise ValueError(f"ignore_label = {number}, but it must be a number of 32 bits")
+    return number
 
 
 def mode_of(normalization: str) -> str:

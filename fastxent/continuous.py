@@ -68,7 +68,8 @@ def entropy(p: Any, *, points: Sequence[float] = ()) -> float:
     ImportError
         On import of the module, without SciPy.
     TypeError
-        If `p` is discrete, or neither a distribution of one variable nor a pair.
+        If `p` is discrete (for its probabilities there is `fastxent.entropy`), or neither a distribution of one
+        variable nor a pair.
     ValueError
         If `p` does not integrate to 1, or `points` or the support are no such numbers.
 
@@ -131,7 +132,8 @@ def cross_entropy(p: Any, q: Any, *, points: Sequence[float] = ()) -> float:
     ImportError
         On import of the module, without SciPy.
     TypeError
-        If `p` or `q` is discrete, or neither a distribution of one variable nor a pair.
+        If `p` or `q` is discrete (for their probabilities there is `fastxent.cross_entropy`), or neither a distribution
+        of one variable nor a pair.
     ValueError
         If `p` does not integrate to 1, if `q` is nan or infinite where `p` has mass, or if `points` or a support are
         no such numbers.
@@ -193,7 +195,8 @@ def kl_divergence(p: Any, q: Any, *, points: Sequence[float] = ()) -> float:
     ImportError
         On import of the module, without SciPy.
     TypeError
-        If `p` or `q` is discrete, or neither a distribution of one variable nor a pair.
+        If `p` or `q` is discrete (for their probabilities there is `fastxent.kl_divergence`), or neither a distribution
+        of one variable nor a pair.
     ValueError
         If `p` does not integrate to 1, if `q` is nan or infinite where `p` has mass, or if `points` or a support are
         no such numbers.
@@ -257,19 +260,22 @@ def density_of(value: Any, name: str, points: Sequence[float]) -> Density:
     if not np.isfinite(points).all():
         raise ValueError(f"points = {points}, but they must be finite")
     if isinstance(value, tuple | list) and len(value) == 2 and callable(value[0]):
-        logpdf, (lower, upper) = value
+        logpdf, support = value
+        if np.shape(support) != (2,):
+            raise ValueError(f"the support of {name} is {support!r}, but it must be two numbers")
         tails: tuple[Callable[[Array], Array], ...] = ()
-    elif not all(hasattr(value, method) for method in ("logpdf", "support", "median")):
-        what = "is discrete" if hasattr(value, "logpmf") else f"is of type {type(value).__name__}"
-        raise TypeError(f"{name} {what}; expected a continuous distribution of scipy.stats, or (logpdf, support)")
     else:
-        logpdf, (lower, upper) = value.logpdf, value.support()
-        if np.ndim(lower) or np.ndim(upper):
+        refuse_discrete(value, name)
+        if isinstance(value, type) or not all(hasattr(value, method) for method in ("logpdf", "support", "median")):
+            what = f"the class {value.__name__}" if isinstance(value, type) else f"of type {type(value).__name__}"
+            raise TypeError(
+                f"{name} is {what}; expected a continuous distribution of scipy.stats, or (logpdf, support)"
+            )
+        logpdf, support = value.logpdf, value.support()
+        if np.ndim(support[0]) or np.ndim(support[1]):
             raise TypeError(f"{name} is an array of distributions; expected one of them")
-        if hasattr(value, "pmf") and value.pmf(value.median()) > 0:
-            raise TypeError(f"{name} is discrete; expected a continuous distribution of scipy.stats")
         tails = (value.ppf, value.isf) if hasattr(value, "ppf") else (value.icdf, value.iccdf)
-    lower, upper = float(lower), float(upper)
+    lower, upper = map(float, support)
     if not lower < upper:
         raise ValueError(f"the support of {name} is ({lower}, {upper}), but it must be an interval")
 
@@ -278,6 +284,22 @@ def density_of(value: Any, name: str, points: Sequence[float]) -> Density:
         return np.where((x >= lower) & (x <= upper), np.broadcast_to(found, x.size).reshape(x.shape), -np.inf)
 
     return Density(inside, lower, upper, points, tails)
+
+
+@np.errstate(all="ignore")
+def refuse_discrete(value: Any, name: str) -> None:
+    """Raise for probabilities of single points: an array, numbers, or a discrete distribution of either kind."""
+    what = None
+    if isinstance(value, np.ndarray) or (isinstance(value, tuple | list) and not any(map(callable, value))):
+        what = "is an array of probabilities"
+    elif hasattr(value, "logpmf") and not hasattr(value, "logpdf"):
+        what = "is discrete"
+    elif hasattr(value, "icdf") and not isinstance(value, type) and np.ndim(median := value.median()) == 0:
+        # SciPy's newer distributions have all methods; where there is probability, the density of a discrete one is inf
+        what = "is discrete" if np.isposinf(value.logpdf(median)) and value.pmf(median) > 0 else None
+    if what:
+        call = "entropy(pmf), cross_entropy(p, q) or kl_divergence(p, q)"
+        raise TypeError(f"{name} {what}, but here densities are integrated; for probabilities there is fastxent.{call}")
 
 
 @np.errstate(all="ignore")

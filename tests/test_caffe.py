@@ -196,8 +196,24 @@ def test_what_caffe_would_not_check_or_would_crash_on_is_a_value_error(rng):
         caffe.InfogainLoss(np.ones((5, 4))).forward(x, [0, 1, 2])
     with pytest.raises(ValueError, match="infogain"):
         caffe.InfogainLoss().forward(x, [0, 1, 2])
+    for layer in (caffe.SoftmaxWithLoss, caffe.InfogainLoss, caffe.SigmoidCrossEntropyLoss):
+        with pytest.raises(ValueError, match="ignore_label = 2147483648"):
+            layer(ignore_label=2**31)
     with pytest.raises(RuntimeError, match="forward"):
         caffe.SoftmaxWithLoss().backward()
+
+
+def test_an_empty_batch():
+    x = np.empty((0, 3))
+    layer = caffe.MultinomialLogisticLoss()
+    assert math.isnan(layer.forward(x, []))  # 0 / 0, as in Caffe
+    assert layer.backward().shape == x.shape
+    for layer in (caffe.SoftmaxWithLoss(), caffe.InfogainLoss(np.eye(3))):
+        assert layer.forward(x, [])[0] == 0.0
+        assert layer.backward().shape == x.shape
+    layer = caffe.SigmoidCrossEntropyLoss()
+    assert layer.forward(x, x) == 0.0
+    assert layer.backward().shape == x.shape
 
 
 @pytest.mark.parametrize("name", caffe.__all__)

@@ -11,6 +11,7 @@ import pytest
 
 import fastxent
 import fastxent.reference
+from fastxent import caffe, continuous
 from tests.table import FUNCTIONS, OPTION_SETS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,12 +50,30 @@ def test_the_reference_has_every_numeric_public_function():
     assert sorted(functions) == NAMES
 
 
-def test_the_benchmarks_have_every_numeric_public_function():
+def benchmark_cases():
     path = ROOT / "asv_benchmarks" / "benchmarks" / "cases.py"
     spec = importlib.util.spec_from_file_location("asv_cases", path)
     cases = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(cases)
-    assert sorted(map(str, cases.FUNCTIONS)) == NAMES
+    return cases
+
+
+def test_the_benchmarks_have_every_numeric_public_function():
+    assert sorted(map(str, benchmark_cases().FUNCTIONS)) == NAMES
+
+
+def test_the_benchmarks_have_every_function_of_densities_and_every_layer():
+    cases = benchmark_cases()
+    assert sorted(cases.DENSITIES) == sorted(continuous.__all__)
+    assert sorted(cases.LAYERS) == sorted(caffe.__all__)
+
+
+@pytest.mark.parametrize("name", caffe.__all__)
+def test_the_benchmark_of_a_layer_runs(name, rng):
+    layer = getattr(caffe, name)()
+    bottoms = benchmark_cases().LAYERS[name](rng, (2, 5, 3, 4), "float32")
+    layer.forward(*bottoms)
+    assert layer.backward().shape == bottoms[0].shape
 
 
 @each_public_function

@@ -160,21 +160,39 @@ def test_what_did_not_converge_comes_with_a_warning_that_bounds_the_error():
     assert abs(got - stats.norm(1, 1e-12).entropy()) <= bound < 1e-3
 
 
-@pytest.mark.parametrize(
-    "p",
-    [
-        stats.poisson(3),
-        stats.Binomial(n=3, p=0.4),
-        stats.multivariate_normal([0, 0]),
-        stats.norm([0, 1]),
-        3.0,
-        np.ones(3),
-    ],
-)
+@pytest.mark.parametrize("p", [stats.norm([0, 1]), stats.multivariate_normal([0, 0]), stats.Normal, 3.0, {}])
 def test_what_is_no_density_of_one_variable_is_a_type_error(p):
     for call in (lambda: continuous.entropy(p), lambda: continuous.cross_entropy(stats.norm(), p)):
         with pytest.raises(TypeError, match=r"^[pq] is "):
             call()
+
+
+@pytest.mark.parametrize(
+    "p",
+    [
+        stats.poisson(3),
+        stats.rv_discrete(values=([0, 1], [0.5, 0.5])),
+        stats.Binomial(n=3, p=0.4),
+        np.ones(3) / 3,
+        [0.5, 0.5],
+        (0.2, 0.3, 0.5),
+    ],
+)
+def test_discrete_distributions_are_sent_to_the_functions_of_probabilities(p):
+    for call in (lambda: continuous.entropy(p), lambda: continuous.kl_divergence(stats.norm(), p)):
+        with pytest.raises(TypeError, match=r"^[pq] is .*fastxent\.entropy\(pmf\), cross_entropy"):
+            call()
+
+
+def test_transformed_distributions():
+    """SciPy's transformed distributions have methods of discrete ones that do not return."""
+    normal = stats.Normal()
+    assert close(continuous.entropy(abs(normal)), stats.halfnorm().entropy())
+    assert close(continuous.entropy(stats.exp(normal)), stats.lognorm(1).entropy())
+    assert close(continuous.entropy(stats.truncate(normal, lb=-1.0, ub=2.0)), stats.truncnorm(-1, 2).entropy())
+    assert close(continuous.entropy(normal * 3 + 2), stats.norm(2, 3).entropy())
+    middle = stats.order_statistic(stats.Uniform(a=0.0, b=1.0), r=2, n=5)
+    assert close(continuous.cross_entropy(middle, stats.beta(2, 4)), stats.beta(2, 4).entropy())
 
 
 @pytest.mark.parametrize(
@@ -196,7 +214,7 @@ def test_a_log_density_that_is_nan_is_a_value_error():
         continuous.cross_entropy(stats.norm(), (lambda x: np.where(x > 1, np.nan, -x), LINE))
 
 
-@pytest.mark.parametrize("support", [(1, 0), (0, 0), (np.nan, 1)])
+@pytest.mark.parametrize("support", [(1, 0), (0, 0), (np.nan, 1), (0, 1, 2), None, 3.0])
 def test_a_support_must_be_an_interval(support):
     with pytest.raises(ValueError, match="support of p"):
         continuous.entropy((lambda x: 0 * x, support))

@@ -41,3 +41,9 @@ def test_targets_and_weights_of_a_refused_dtype(f, what, rng):
         arguments = {name: value for name, value in p.options.items() if isinstance(value, np.ndarray)}
         for name, value in (arguments | {"target": p.target}).items():
             p.change(**{name: REFUSED[what](value)}).assert_rejected(TypeError, None)
+
+
+@pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+def test_the_advice_for_a_masked_array_holds_for_every_function(f, rng):
+    p = problem(f, rng, (6, 5))
+    p.change(x=np.ma.array(p.x)).assert_rejected(TypeError, r"is a masked array.*fill it first: \w+\.filled")

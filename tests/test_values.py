@@ -4,7 +4,9 @@ from math import exp, log, log1p
 
 import numpy as np
 import pytest
+import scipy.special
 
+import fastxent as fx
 from tests.table import NAMED
 from tests.ulp import assert_ulp
 
@@ -131,13 +133,40 @@ PUBLISHED = [
                    [2.11942e-01, 2.26030e-06, 2.47262e-03, 3.33333e-01],
                    [5.76117e-01, 9.99988e-01, 9.97525e-01, 3.33333e-01]], 1e-6),
     ("scipy.special.log_softmax", "log_softmax", [1000.0, 1.0], None, {}, [0.0, -999.0], 1e-5),
+    ("scipy.stats.entropy, a fair coin in bits", "entropy", [1 / 2, 1 / 2], None, {"base": 2}, 1.0, 1e-6),
+    ("scipy.stats.entropy, a biased coin in bits", "entropy", [9 / 10, 1 / 10], None, {"base": 2}, 0.46899559, 1e-6),
+    ("scipy.stats.entropy, relative", "kl_divergence", [1 / 2, 1 / 2], [9 / 10, 1 / 10], {}, 0.51082562, 1e-6),
+    ("scipy.stats.entropy, entropy plus relative entropy in bits", "cross_entropy", [1 / 2, 1 / 2], [9 / 10, 1 / 10],
+     {"base": 2}, 1.73696559, 1e-6),
+    ("scipy.stats.entropy's test, along the columns", "kl_divergence", [[0.1, 0.2], [0.6, 0.3], [0.3, 0.5]],
+     [[0.2, 0.1], [0.3, 0.6], [0.5, 0.3]], {"axis": 0}, [0.1933259, 0.18609809], 1e-6),
+    ("scipy.stats.entropy's test, 16 equal shares", "entropy", [1 / 16] * 16, None, {"base": 2}, 4.0, 1e-6),
     ("scipy.special.logsumexp of arange(10)", "logsumexp", np.arange(10.0), None, {}, 9.4586297444267107, 1e-6),
 ]
 # fmt: on
 
 
+SIZES = [0.0, 5e-324, 1e-310, 1e-100, 0.1, 0.5, 1.0, 1.5, 1e100, 1e300]
+
+
+@pytest.mark.parametrize("y", SIZES)
+@pytest.mark.parametrize("x", SIZES)
+def test_one_class_is_scipys_elementwise_function(x, y):
+    tiny = 4 * np.finfo(float).smallest_subnormal
+    for got, want in (
+        (fx.entropy([x]), scipy.special.entr(x)),
+        (fx.kl_divergence([x], [y]), scipy.special.rel_entr(x, y)),
+        (fx.cross_entropy([x], [y]), -scipy.special.xlogy(x, y)),
+    ):
+        np.testing.assert_allclose(got, want, rtol=1e-15, atol=tiny)
+    if 0 in (x, y) or 1e-300 < x / y < 1e300:  # elsewhere kl_div overflows within
+        rounding = 4 * np.spacing(max(x, y))
+        np.testing.assert_allclose(fx.kl_divergence([x], [y]) - x + y, scipy.special.kl_div(x, y), 1e-15, rounding)
+
+
 @pytest.mark.parametrize("source, name, x, target, options, printed, unit", PUBLISHED, ids=[r[0] for r in PUBLISHED])
 def test_published_value(source, name, x, target, options, printed, unit, dtype):
     x = np.array(x, dtype)
+    target = np.array(target, dtype) if name in ("cross_entropy", "kl_divergence") else target
     f, got = call(name, (x,) if target is None else (x, target), options)
     np.testing.assert_array_less(np.abs((got if len(f.gives) == 1 else got[-1]) - np.array(printed)), unit)

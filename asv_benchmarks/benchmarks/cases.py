@@ -57,6 +57,36 @@ CASES = {
 }
 FUNCTIONS = list(CASES)
 
+# fastxent.continuous: how many densities a function takes
+DENSITIES = {"entropy": 1, "cross_entropy": 2, "kl_divergence": 2}
+
+
+def images(rng, shape, dtype):
+    """Logits of a class for each pixel, and a label for each, as a network that segments images gives them."""
+    n, classes, *size = shape
+    return rng.standard_normal(shape, dtype), rng.integers(0, classes, (n, 1, *size)).astype(dtype)
+
+
+def rows(rng, shape, dtype):
+    """The same number of probabilities in rows."""
+    probs = np.moveaxis(rng.random(shape, dtype), 1, -1).reshape(-1, shape[1])
+    return probs, rng.integers(0, shape[1], len(probs)).astype(dtype)
+
+
+def images_and_gains(rng, shape, dtype):
+    """Logits, labels, and a matrix of gains."""
+    return *images(rng, shape, dtype), rng.random((shape[1], shape[1]), dtype)
+
+
+# fastxent.caffe: the bottoms of a layer
+LAYERS = {
+    "MultinomialLogisticLoss": rows,
+    "SoftmaxWithLoss": images,
+    "InfogainLoss": images_and_gains,
+    "SigmoidCrossEntropyLoss": logits_and_shares,
+}
+LAYER_SHAPE = (4, 21, 128, 128)
+
 SHAPES = [(1_000_000, 2), (4096, 1000), (64, 128_256)]
 DTYPES = ["float32", "float64"]
 

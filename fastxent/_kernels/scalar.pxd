@@ -142,14 +142,10 @@ cdef inline floating log_reduced(floating f, floating k) noexcept nogil:
     half_square = square * <floating>0.5
     if floating is float:
         # log(1 + f) = f - f^2/2 + f^3 q(f)
-        q = <float>-4.6167433e-02
-        q = q * f + <float>1.05827734e-01
-        q = q * f + <float>-1.3186891e-01
-        q = q * f + <float>1.4467704e-01
-        q = q * f + <float>-1.6643743e-01
-        q = q * f + <float>1.9991091e-01
-        q = q * f + <float>-2.5000194e-01
-        q = q * f + <float>3.3333448e-01
+        q = <float>-4.6167433e-02 * f + <float>1.05827734e-01
+        q = q * square + (<float>-1.3186891e-01 * f + <float>1.4467704e-01)
+        q = q * square + (<float>-1.6643743e-01 * f + <float>1.9991091e-01)
+        q = q * square + (<float>-2.5000194e-01 * f + <float>3.3333448e-01)
         return k * <float>0.69314575 + (f - (half_square - (square * f * q + k * <float>1.4286068e-06)))
     else:
         # log(1 + f) = 2 s + s R(s^2) with s = f / (2 + f), written as f - (f^2/2 - s (f^2/2 + R))

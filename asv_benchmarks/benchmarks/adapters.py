@@ -1,0 +1,45 @@
+"""Time and memory of the modules beside the package: densities of SciPy, and Caffe's layers."""
+
+import importlib
+
+import numpy as np
+
+from .cases import DENSITIES, DTYPES, LAYER_SHAPE, LAYERS
+
+
+class Continuous:
+    """One call for a pair of normal, heavy-tailed or singular densities."""
+
+    params = (list(DENSITIES), ["norm", "cauchy", "gamma"])
+    param_names = ("function", "family")
+
+    def setup(self, function, family):
+        self.call = getattr(importlib.import_module("fastxent.continuous"), function)
+        distribution = getattr(importlib.import_module("scipy.stats"), family)
+        shape = (0.5,) if family == "gamma" else ()
+        self.args = [distribution(*shape, scale=scale) for scale in (1.0, 3.0)][: DENSITIES[function]]
+
+    def time_call(self, function, family):
+        self.call(*self.args)
+
+
+class Caffe:
+    """One layer, for 4 images of 128 x 128 pixels and 21 classes."""
+
+    params = (list(LAYERS), DTYPES)
+    param_names = ("layer", "dtype")
+
+    def setup(self, layer, dtype):
+        self.layer = getattr(importlib.import_module("fastxent.caffe"), layer)()
+        self.bottoms = LAYERS[layer](np.random.default_rng(20), LAYER_SHAPE, dtype)
+        self.layer.forward(*self.bottoms)
+
+    def time_forward(self, layer, dtype):
+        self.layer.forward(*self.bottoms)
+
+    def time_backward(self, layer, dtype):
+        self.layer.backward()
+
+    def peakmem_both(self, layer, dtype):
+        self.layer.forward(*self.bottoms)
+        self.layer.backward()

@@ -1,0 +1,190 @@
+"""Terms of entropy, cross entropy and divergence, LANES side by side, and their sums in each lane.
+
+    H(p) = -sum_k p_k log p_k        H(p, q) = -sum_k p_k log q_k
+    KL(p || q) = sum_k p_k log(p_k / q_k) = sum_k [p_k log(p_k / q_k) - (p_k - q_k)] + sum_k (p_k - q_k)
+
+A term with p_k = 0 is 0. What no probability is makes its sum nan, so that only sums that are not finite have to be
+looked at once more. The terms are summed in double. The differences p_k - q_k, which may cancel to far below their own
+rounding, have a compensated sum of their own.
+"""
+
+from cython cimport floating
+from libc.float cimport DBL_MAX, DBL_MIN, FLT_MAX, FLT_MIN
+from libc.math cimport NAN
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memset
+
+from fastxent._kernels cimport scalar
+from fastxent._kernels.sums cimport GROUP, LANES, two_sum
+
+cdef enum Information:
+    ENTROPY, CROSS_ENTROPY, DIVERGENCE
+
+
+cdef struct Sums:            # of each lane, compensated
+    double high[LANES]
+    double low[LANES]
+    double difference[LANES]         # sum of p - q
+    double difference_low[LANES]
+
+
+cdef inline void clear_sums(Sums* sums) noexcept nogil:
+    memset(sums, 0, sizeof(Sums))
+
+
+cdef inline void join_sums(Sums* sums) noexcept nogil:
+    """Add the differences to the other sum."""
+    cdef Py_ssize_t j
+    two_sum(sums.high, sums.low, sums.difference, LANES)
+    for j in range(LANES):
+        sums.low[j] += sums.difference_low[j]
+
+
+cdef inline bint is_share(floating p) noexcept nogil:
+    """Neither negative nor infinite nor nan."""
+    if floating is float:
+        return (p >= 0) & (p <= FLT_MAX)
+    else:
+        return (p >= 0) & (p <= DBL_MAX)
+
+
+# Whether all numbers lie between two others that are not negative is asked of their bits, which are in the same order:
+# a difference of them is negative for a number outside (-0 counts as such), and so is the "or" of any with it.
+
+
+cdef inline bint log_terms(const floating* p, const floating* q, Py_ssize_t n, double* term) noexcept nogil:
+    """p log q. False if there is a p that is no share or a q that is not normal; then the terms are not to be used."""
+    cdef int32_t odd32 = 0
+    cdef int64_t odd64 = 0
+    cdef Py_ssize_t i
+    if floating is float:
+        for i in range(n):
+            odd32 |= (scalar.bits_f(q[i]) - scalar.bits_f(FLT_MIN)) | (scalar.bits_f(FLT_MAX) - scalar.bits_f(q[i]))
+            odd32 |= scalar.bits_f(p[i])
+            term[i] = <double>p[i] * <double>scalar.log_of_normal(q[i])
+        return odd32 >= 0
+    else:
+        for i in range(n):
+            odd64 |= (scalar.bits_d(q[i]) - scalar.bits_d(DBL_MIN)) | (scalar.bits_d(DBL_MAX) - scalar.bits_d(q[i]))
+            odd64 |= scalar.bits_d(p[i])
+            term[i] = p[i] * scalar.log_of_normal(q[i])
+        return odd64 >= 0
+
+
+cdef inline void any_log_terms(const floating* p, const floating* q, Py_ssize_t n, double* term) noexcept nogil:
+    """p log q for any p and q."""
+    cdef double value
+    cdef Py_ssize_t i
+    for i in range(n):
+        value = <double>p[i] * <double>scalar.log(q[i])
+        value = 0.0 if p[i] == 0 else value
+        term[i] = value if is_share(p[i]) & is_share(q[i]) else NAN
+
+
+cdef inline bint all_between(const floating* x, Py_ssize_t n, floating low, floating high) noexcept nogil:
+    """Whether low <= x <= high for all n, 0 < low."""
+    cdef int32_t odd32 = 0
+    cdef int64_t odd64 = 0
+    cdef Py_ssize_t i
+    if floating is float:
+        for i in range(n):
+            odd32 |= (scalar.bits_f(x[i]) - scalar.bits_f(low)) | (scalar.bits_f(high) - scalar.bits_f(x[i]))
+        return odd32 >= 0
+    else:
+        for i in range(n):
+            odd64 |= (scalar.bits_d(x[i]) - scalar.bits_d(low)) | (scalar.bits_d(high) - scalar.bits_d(x[i]))
+        return odd64 >= 0
+
+
+cdef inline bint all_middling(const floating* x, Py_ssize_t n) noexcept nogil:
+    """Whether divergence takes all n without any_size: from 2^-900 to 2^900; for float32, positive and finite."""
+    if floating is float:
+        return all_between(x, n, <float>1.401298464324817e-45, FLT_MAX)
+    else:
+        return all_between(x, n, 1.1830521861667747e-271, 8.452712498170644e+270)
+
+
+cdef inline void divergence_terms(
+    const floating* p, const floating* q, Py_ssize_t n, double* term, double* difference
+) noexcept nogil:
+    """p log(p / q), in two numbers each, for middling p and q."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        term[i] = scalar.divergence(p[i], q[i], False, &difference[i])
+
+
+cdef inline void any_divergence_terms(
+    const floating* p, const floating* q, Py_ssize_t n, double* term, double* difference
+) noexcept nogil:
+    """p log(p / q), in two numbers each, for any p and q; nan where p > 0 = q."""
+    cdef double value, other, gap
+    cdef bint both
+    cdef Py_ssize_t i
+    for i in range(n):
+        gap = 0.0
+        value = scalar.divergence(p[i], q[i], True, &gap)
+        other = 0.0 if (p[i] == 0) & is_share(q[i]) else NAN
+        both = (p[i] > 0) & is_share(p[i]) & (q[i] > 0) & is_share(q[i])
+        term[i] = value if both else other
+        difference[i] = gap if both else 0.0
+
+
+cdef inline void sum_group(double* term, Py_ssize_t n, Sums* sums) noexcept nogil:
+    """Add n x LANES terms, which are used up; GROUP of them as a tree, which is exact for equal terms."""
+    cdef Py_ssize_t i, j, k
+    if n == GROUP:
+        for i in range(4 * LANES):
+            term[i] += term[4 * LANES + i]
+        for i in range(2 * LANES):
+            term[i] += term[2 * LANES + i]
+        for j in range(LANES):
+            term[j] += term[LANES + j]
+    else:
+        for k in range(1, n):
+            for j in range(LANES):
+                term[j] += term[k * LANES + j]
+    two_sum(sums.high, sums.low, term, LANES)
+
+
+cdef inline void log_block(const floating* p, const floating* q, Py_ssize_t n, double* term) noexcept nogil:
+    """n terms p log q."""
+    if not log_terms(p, q, n, term):
+        any_log_terms(p, q, n, term)
+
+
+cdef inline void divergence_block(
+    const floating* p, const floating* q, Py_ssize_t n, double* term, double* difference
+) noexcept nogil:
+    """n terms p log(p / q), in two numbers each."""
+    if all_middling(p, n) and all_middling(q, n):
+        divergence_terms(p, q, n, term, difference)
+    else:
+        any_divergence_terms(p, q, n, term, difference)
+
+
+cdef inline void add_group(
+    Information name,
+    const floating* p,           # in   n x LANES
+    Py_ssize_t p_step,           # from one class to the next
+    const floating* q,           # in   n x LANES, p for the entropy
+    Py_ssize_t q_step,
+    Py_ssize_t n,                # at most GROUP
+    Sums* sums,                  # out
+) noexcept nogil:
+    """The terms of n classes in every lane, in one loop where they all lie together."""
+    cdef double term[GROUP * LANES]
+    cdef double difference[GROUP * LANES]
+    cdef bint together = p_step == LANES and q_step == LANES
+    cdef Py_ssize_t k, length
+    if name == DIVERGENCE:
+        length = n * LANES if together else LANES  # GCC vectorises this loop only if it does not know the length
+        for k in range(n * LANES // length):
+            divergence_block(p + k * p_step, q + k * q_step, length, term + k * LANES, difference + k * LANES)
+        for k in range(n):
+            two_sum(sums.difference, sums.difference_low, difference + k * LANES, LANES)
+    elif together and n == GROUP:
+        log_block(p, q, GROUP * LANES, term)
+    else:
+        for k in range(n):
+            log_block(p + k * p_step, q + k * q_step, LANES, term + k * LANES)
+    sum_group(term, n, sums)
