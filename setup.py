@@ -62,10 +62,15 @@ class BuildKernels(build_ext):
                 self.extensions.remove(ext)
         super().build_extensions()
 
-    def knows(self, *flags: str) -> bool:
-        """Whether the compiler takes these flags without a word."""
-        command = [*self.compiler.compiler_so, "-Werror", *flags, "-fsyntax-only", "-x", "c", "-"]
-        return subprocess.run(command, input=b"", capture_output=True).returncode == 0
+    def knows(self, flag: str) -> bool:
+        """Whether the compiler takes this flag without a word more than it says anyway."""
+        return self.answer(flag) == self.answer()
+
+    def answer(self, *flags: str) -> tuple[int, bytes]:
+        """What the compiler makes of an empty file: whether it fails, and its messages."""
+        command = [*self.compiler.compiler_so, *flags, "-fsyntax-only", "-x", "c", "-"]
+        done = subprocess.run(command, input=b"", capture_output=True)
+        return done.returncode, done.stderr
 
 
 def extensions() -> list[Extension]:
