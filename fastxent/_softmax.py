@@ -152,9 +152,7 @@ def softmax_cross_entropy(
     if is_plain(axis, reduction, label_smoothing, z_loss, n_threads) and (
         class_weight is sample_weight is ignore_index is infogain is None
     ):
-        result: tuple[float, None] | None = kernels.quick_softmax(
-            logits, target, None, False, n_threads, plain_sum
-        )
+        result: tuple[float, None] | None = kernels.quick_softmax(logits, target, None, False, n_threads, plain_sum)
         if result is not None:
             return result[0]
     return solve(
@@ -264,9 +262,7 @@ def softmax_cross_entropy_grad(
     if is_plain(axis, reduction, label_smoothing, z_loss, n_threads) and (
         class_weight is sample_weight is ignore_index is infogain is grad_output is None
     ):
-        result: tuple[float, Array] | None = kernels.quick_softmax(
-            logits, target, out, True, n_threads, plain_sum
-        )
+        result: tuple[float, Array] | None = kernels.quick_softmax(logits, target, out, True, n_threads, plain_sum)
         if result is not None:
             return result
     return solve(
@@ -391,7 +387,7 @@ def plain_sum(logits: Array, target: Array, out: Array | None, rows: int, n_thre
     sums = np.zeros((-(-n // rows), 2))
     grad = None if out is None else out.reshape(1, n, classes)
     bound = Target(classes, Operand(target.reshape(1, n)), None, None, None, 0.0, None)
-    way = _layout.TRANSPOSED if classes <= _layout.PANEL_CLASSES else _layout.ROWS
+    way = _layout.TRANSPOSED if _layout.transposes(n, classes, logits.dtype) else _layout.ROWS
     kernel = specialised("softmax_cross_entropy", logits.dtype)
     args = (way, logits.reshape(1, n, classes), bound, None, None, 1.0 / n, 0.0, None, grad, None, sums, 1, rows)
     _threads.run(kernel, args, len(sums), n_threads)

@@ -16,6 +16,7 @@ from tests import oracle
 
 MARGINS = (0, 1, 5, 15, 17, 20, 40, 80)
 OFFSETS = (0.0, 1e3, 1e5, 1e6)
+TURNS = (-260.1, 200.3, -1530.1, 1450.3)  # on both sides of where a kernel changes what it takes exponentials of
 CLASSES = (2, 10, 64, 65, 1000, 32000, 128256)
 SPREADS = (1.0, 3.0, 10.0, 30.0)
 CHANGES = (1e-1, 1e-3, 1e-5, 1e-6, 1e-7, 1e-9, 1e-12, 0.0)
@@ -185,6 +186,10 @@ def cases():
         for offset in OFFSETS:
             name = f"C = {C}, margins, offset {offset:g}"
             yield Case("softmax", name, lambda rng, C=C, offset=offset: (*margins(rng, C, offset), {}))
+        if C in (10, 1000):
+            for offset in TURNS:
+                name = f"C = {C}, margins, offset {offset:g}"
+                yield Case("softmax", name, lambda rng, C=C, offset=offset: (*margins(rng, C, offset), {}))
         for spread in SPREADS:
             name = f"C = {C}, random logits of spread {spread:g}"
             yield Case("softmax", name, lambda rng, C=C, spread=spread: (*random_logits(rng, C, spread), {}))

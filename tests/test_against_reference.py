@@ -7,12 +7,14 @@ from tests.problem import problem
 from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES, NAMED
 
 # (shape, class axis). Small C and a class axis before others go to the panel kernel, long contiguous rows to the row
-# kernel; N around the 32 lanes of a panel, C around its groups of columns and around the 64 accumulators of a row.
+# kernel; N around the 32 lanes of a panel and the 128 of four, C around a panel's groups of columns, around the most
+# classes of a panel, and around the blocks of a row.
 # fmt: off
 BATCHES = [((n, c), -1) for n, c in [
     (0, 5), (1, 1), (1, 2), (1, 10), (1, 65), (1, 1000), (31, 3), (31, 65), (32, 2), (32, 10), (32, 16), (33, 5),
     (33, 17), (33, 31), (33, 33), (33, 100), (1000, 1), (1000, 2), (1000, 4), (1000, 7), (1000, 8), (1000, 10),
-    (200, 32), (200, 47), (200, 48), (200, 49), (200, 63), (200, 64), (200, 65), (40, 127), (40, 129), (32, 1000),
+    (200, 32), (200, 47), (200, 48), (200, 49), (200, 63), (200, 64), (200, 65), (40, 127), (40, 128),
+    (40, 129), (32, 1000), (33, 255), (33, 256), (33, 257), (31, 256), (127, 16), (129, 16), (131, 21),
     (5, 1024), (3, 1025), (3, 4097), (0, 4097)]]
 CLASSES_FIRST = [((c, n), 0) for c, n in [
     (10, 0), (2, 1), (10, 1), (1, 40), (3, 15), (3, 16), (10, 17), (7, 33), (10, 128), (65, 129), (4, 1000),

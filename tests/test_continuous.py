@@ -49,7 +49,11 @@ def test_the_divergence_of_a_density_from_itself_is_0(p, q):
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
-@pytest.mark.parametrize("family", [stats.norm, stats.gumbel_l, stats.t(3).dist, stats.gamma(0.5).dist], ids=["normal", "gumbel", "t", "gamma"])
+@pytest.mark.parametrize(
+    "family",
+    [stats.norm, stats.gumbel_l, stats.t(3).dist, stats.gamma(0.5).dist],
+    ids=["normal", "gumbel", "t", "gamma"],
+)
 def test_entropy_grows_by_the_logarithm_of_the_scale_and_ignores_the_location(family, scale):
     shapes = (3,) if family.numargs else ()
     got = continuous.entropy(family(*shapes, loc=7 * scale, scale=scale))

@@ -5,14 +5,15 @@
 from cython cimport floating
 
 from fastxent._kernels cimport scalar
-from fastxent._kernels.grid cimport PANEL, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
+from fastxent._kernels.grid cimport ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
+from fastxent._kernels.memory cimport LINE
 from fastxent._kernels.panel cimport (
-    CLASSES, MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, panel_exp, panel_max, shift_by, transpose_in,
-    transpose_out,
+    MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, panel_exp, panel_max, shift_by, store_lanes, whole_lanes,
 )
 from fastxent._kernels.row cimport row_exp, row_scale, row_shift
 from fastxent._kernels.sums cimport LANES, count_lanes, sum_lanes
+from fastxent._kernels.transpose cimport SCRATCH, aligned, transpose_in, transpose_out
 
 cdef enum Activation:
     SOFTMAX, LOG_SOFTMAX, LOGSUMEXP
@@ -58,35 +59,51 @@ cdef inline void activation_row(
 
 
 cdef inline void activation_panel(
-    Activation name, const floating* x, Py_ssize_t step, Py_ssize_t C, Py_ssize_t lanes, floating* out,
-    Py_ssize_t out_step
+    Activation name,
+    const floating* x,             # in   C x lanes
+    Py_ssize_t step,
+    Py_ssize_t C,
+    Py_ssize_t lanes,              # at most LANES
+    const floating* read_soon,     # C x LANES numbers from here on will be read soon; may be NULL
+    const floating* written_soon,  # and these will be written; may be NULL
+    floating* out,                 # out  C x lanes, may be x; for logsumexp (LANES,)
+    Py_ssize_t out_step,
 ) noexcept nogil:
     cdef floating m[LANES]
     cdef floating shift[SHIFT]
     cdef floating sums[SUMS]
-    cdef floating result[LANES]
+    cdef floating of_lane[LANES]
+    cdef floating value[LANES]
+    cdef floating room[LANES]
+    cdef const floating* x_k
+    cdef floating* e = NULL
     cdef Py_ssize_t j, k
+    if name == SOFTMAX:
+        e = out
     panel_max(x, step, C, lanes, m)
     shift_by(m, shift)
+    panel_exp(x, step, C, lanes, shift, read_soon, written_soon, e, out_step, sums)
     if name == SOFTMAX:
-        panel_exp(x, step, C, lanes, shift, <floating*>NULL, <floating*>NULL, out, out_step, sums)
-        for j in range(lanes):
-            result[j] = <floating>1.0 / (sums[TIES + j] * shift[TOP + j] + (sums[REST + j] + sums[REST_LOW + j]))
+        for j in range(LANES):
+            of_lane[j] = <floating>1.0 / (sums[TIES + j] * shift[TOP + j] + (sums[REST + j] + sums[REST_LOW + j]))
         for k in range(C):
-            for j in range(lanes):
-                out[k * out_step + j] *= result[j]
+            x_k = whole_lanes(out + k * out_step, lanes, room)
+            for j in range(LANES):
+                value[j] = x_k[j] * of_lane[j]
+            store_lanes(value, lanes, out + k * out_step)
         return
-    panel_exp(x, step, C, lanes, shift, <floating*>NULL, <floating*>NULL, <floating*>NULL, 0, sums)
-    for j in range(lanes):
-        result[j] = (sums[REST + j] + sums[REST_LOW + j]) / shift[TOP + j]
-        result[j] = scalar.log1p(sums[TIES + j] - <floating>1.0 + result[j])
+    for j in range(LANES):
+        of_lane[j] = (sums[REST + j] + sums[REST_LOW + j]) / shift[TOP + j]
+        of_lane[j] = scalar.log1p(sums[TIES + j] - <floating>1.0 + of_lane[j])
     if name == LOGSUMEXP:
         for j in range(lanes):
-            out[j] = with_infinities(m[j] + result[j], m[j], x + j, step, C)
-    else:
-        for k in range(C):
-            for j in range(lanes):
-                out[k * out_step + j] = (x[k * step + j] - m[j]) - result[j]
+            out[j] = with_infinities(m[j] + of_lane[j], m[j], x + j, step, C)
+        return
+    for k in range(C):
+        x_k = whole_lanes(x + k * step, lanes, room)
+        for j in range(LANES):
+            value[j] = (x_k[j] - m[j]) - of_lane[j]
+        store_lanes(value, lanes, out + k * out_step)
 
 
 cdef inline void activation_strip(
@@ -99,31 +116,34 @@ cdef inline void activation_strip(
     floating* out,               # out  like x, may be x; for logsumexp (n, 1)
     Steps out_step,
 ) noexcept nogil:
-    cdef floating buffer[CLASSES * LANES]
+    cdef char scratch[SCRATCH + LINE]
+    cdef floating* buffer = <floating*>aligned(scratch)
     cdef floating lse[LANES]
-    cdef Py_ssize_t j
-    if way == PANEL or way == TRANSPOSED:
-        if name == LOGSUMEXP:
-            if way == TRANSPOSED:
-                transpose_in(x, x_step.inner, x_step.classes, C, n, buffer)
-                activation_panel(name, buffer, LANES, C, LANES, lse, 0)
-            elif n == LANES:
-                activation_panel(name, x, x_step.classes, C, LANES, lse, 0)
-            else:
-                activation_panel(name, x, x_step.classes, C, n, lse, 0)
-            for j in range(n):
-                out[j * out_step.inner] = lse[j]
-        elif way == TRANSPOSED:
-            transpose_in(x, x_step.inner, x_step.classes, C, n, buffer)
-            activation_panel(name, buffer, LANES, C, LANES, buffer, LANES)
-            transpose_out(buffer, out_step.inner, out_step.classes, C, n, out)
-        elif n == LANES:
-            activation_panel(name, x, x_step.classes, C, LANES, out, out_step.classes)
-        else:
-            activation_panel(name, x, x_step.classes, C, n, out, out_step.classes)
-    else:
+    cdef const floating* panel = x
+    cdef const floating* read_soon = NULL
+    cdef const floating* written_soon = NULL
+    cdef floating* result = out
+    cdef Py_ssize_t j, step = x_step.classes, result_step = out_step.classes, lanes = n
+    if way == ROWS:
         for j in range(n):
             activation_row(name, x + j * x_step.inner, C, out + j * out_step.inner)
+        return
+    if way == TRANSPOSED:
+        transpose_in(x, x_step.inner, x_step.classes, C, n, buffer)
+        panel = result = buffer
+        step = result_step = lanes = LANES
+        if x_step.inner == C:
+            read_soon = x + n * C
+        if out_step.inner == C and name != LOGSUMEXP:
+            written_soon = out
+    if name == LOGSUMEXP:
+        activation_panel(name, panel, step, C, lanes, read_soon, written_soon, lse, 0)
+        for j in range(n):
+            out[j * out_step.inner] = lse[j]
+        return
+    activation_panel(name, panel, step, C, lanes, read_soon, written_soon, result, result_step)
+    if way == TRANSPOSED:
+        transpose_out(buffer, out_step.inner, out_step.classes, C, n, out)
 
 
 def activation(

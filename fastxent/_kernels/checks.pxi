@@ -36,7 +36,8 @@ def count_outside(
     cdef double ignored = 0.0 if ignore is None else ignore
     cdef bint has_ignore = ignore is not None
     # float32 as it is, where the limits are float32 numbers
-    cdef bint direct = values.view.kind == FLOAT32 and values.view.inner == 4 and <float>low == low and <float>high == high
+    cdef bint exact_limits = <float>low == low and <float>high == high
+    cdef bint direct = values.view.kind == FLOAT32 and values.view.inner == 4 and exact_limits
     cdef Py_ssize_t number, strip, i, j, width, bad
     with nogil:
         while True:

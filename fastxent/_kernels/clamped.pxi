@@ -39,7 +39,9 @@ cdef inline bint is_probability(floating q) noexcept nogil:
 cdef inline void clear(floating* out, Steps step, Py_ssize_t C, Py_ssize_t n) noexcept nogil:
     """n samples of C zeros."""
     cdef Py_ssize_t j, k
-    if step.classes == 1:
+    if step.classes == 1 and step.inner == C:
+        memset(out, 0, n * C * sizeof(floating))
+    elif step.classes == 1:
         for j in range(n):
             memset(out + j * step.inner, 0, C * sizeof(floating))
     else:

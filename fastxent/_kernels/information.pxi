@@ -17,7 +17,7 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.operand cimport FLOAT32, FLOAT64, Operand, View, at, load, view_of
-from fastxent._kernels.panel cimport transpose_in
+from fastxent._kernels.transpose cimport transpose_in
 from fastxent._kernels.sums cimport GROUP, LANES, sum_lanes, total_of, two_sum
 
 cdef enum Information:

@@ -2,7 +2,7 @@
 
 A panel is given by its first element and the distance `step` (in elements) from one class to the next; its lanes are
 contiguous. It lies either in the caller's array (class axis not last) or, transposed, in a small buffer on the stack
-(few classes, axis last).
+(transpose.pxd).
 """
 
 from cython cimport floating
@@ -13,7 +13,6 @@ from fastxent._kernels.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
 from fastxent._kernels.sums cimport GROUP, LANES, WIDTH
 
 cdef enum:
-    CLASSES = 64             # the most classes of a transposed panel, which is LANES wide
     PANELS = WIDTH // LANES  # the most panels that are worked on side by side
     # What the lanes' exponentials are relative to (see exp_scaled in scalar.pxd): an array of SHIFT numbers, in which
     # each lane's origin, magic, bottom, top (the result at the maximum) and the maximum itself start at:
@@ -23,8 +22,8 @@ cdef enum:
     TOP = 3 * LANES
     MAXIMUM = 4 * LANES
     SHIFT = 5 * LANES
-    # An array of SUMS numbers has for each lane, of the exponentials, the sum of those that are not a maximum's, what its
-    # rounding cut off, and the number of the others (any that rounds to a maximum's counts as a tie too) from:
+    # An array of SUMS numbers has for each lane, of the exponentials, the sum of those that are not a maximum's, what
+    # its rounding cut off, and the number of the others (any that rounds to a maximum's counts as a tie too) from:
     REST = 0
     REST_LOW = LANES
     TIES = 2 * LANES
@@ -173,13 +172,16 @@ cdef inline void panel_max(
     cdef floating best[LANES]
     cdef floating room[LANES]
     cdef const floating* x_k
+    cdef floating here, before
     cdef Py_ssize_t j, k
     for j in range(LANES):
         best[j] = -INFINITY
     for k in range(C):
         x_k = whole_lanes(x + k * step, lanes, room)
         for j in range(LANES):
-            best[j] = x_k[j] if x_k[j] > best[j] else best[j]
+            here = x_k[j]
+            before = best[j]
+            best[j] = here if here > before else before
     for j in range(LANES):
         m[j] = best[j]
 
@@ -196,116 +198,33 @@ cdef inline void panel_pick(
     cdef floating found[LANES]
     cdef floating room[LANES]
     cdef const floating* x_k
+    cdef floating here, before, number
     cdef Py_ssize_t j, k
     for j in range(LANES):
         found[j] = <floating>0.0
     for k in range(C):
         x_k = whole_lanes(x + k * step, lanes, room)
+        number = <floating>k
         for j in range(LANES):
-            found[j] = x_k[j] if y[j] == <floating>k else found[j]
+            here = x_k[j]  # in any case: a choice between numbers vectorises everywhere, one between loads does not
+            before = found[j]
+            found[j] = here if y[j] == number else before
     for j in range(LANES):
         picked[j] = found[j]
 
 
-cdef inline void columns_in(
-    const floating* x, Py_ssize_t step, Py_ssize_t n, Py_ssize_t columns, floating* panel
+cdef inline void clear_dead(
+    const double* weight, Py_ssize_t C, Py_ssize_t lanes, floating* out, Py_ssize_t step
 ) noexcept nogil:
-    """Some columns of n rows. A small buffer with constant strides between: the compiler turns it into shuffles."""
-    cdef floating rows[8 * LANES]
-    cdef Py_ssize_t j, k
-    if step == columns and n == LANES:  # they lie as they would in the buffer
-        for j in range(LANES):
-            for k in range(columns):
-                panel[k * LANES + j] = x[j * columns + k]
+    """0 in the lanes without weight, whatever came out for them: selected, never multiplied."""
+    cdef floating live[LANES]
+    cdef Py_ssize_t j, k, dead = 0
+    for j in range(lanes):
+        live[j] = <floating>(weight[j] != 0)
+    for j in range(lanes):
+        dead += weight[j] == 0
+    if dead == 0:
         return
-    for j in range(n):
-        for k in range(columns):
-            rows[j * columns + k] = x[j * step + k]
-    for j in range(n * columns, LANES * columns):
-        rows[j] = <floating>0.0
-    for j in range(LANES):
-        for k in range(columns):
-            panel[k * LANES + j] = rows[j * columns + k]
-
-
-cdef inline void columns_out(
-    const floating* panel, Py_ssize_t step, Py_ssize_t n, Py_ssize_t columns, floating* x
-) noexcept nogil:
-    """The way back of columns_in."""
-    cdef floating rows[8 * LANES]
-    cdef Py_ssize_t j, k
-    if step == columns and n == LANES:
-        for j in range(LANES):
-            for k in range(columns):
-                x[j * columns + k] = panel[k * LANES + j]
-        return
-    for j in range(LANES):
-        for k in range(columns):
-            rows[j * columns + k] = panel[k * LANES + j]
-    for j in range(n):
-        for k in range(columns):
-            x[j * step + k] = rows[j * columns + k]
-
-
-cdef inline void transpose_in(
-    const floating* x,       # in   n samples of C classes
-    Py_ssize_t sample_step,
-    Py_ssize_t class_step,
-    Py_ssize_t C,
-    Py_ssize_t n,
-    floating* panel,         # out  C x LANES, missing samples 0
-) noexcept nogil:
-    """By groups of columns; the last group overlaps the one before."""
-    cdef Py_ssize_t first, j, k
-    if class_step == 1 and C >= 8:
-        for k in range((C + 7) // 8):
-            first = min(k * 8, C - 8)
-            columns_in(x + first, sample_step, n, 8, panel + first * LANES)
-    elif class_step == 1 and C >= 4:
-        columns_in(x, sample_step, n, 4, panel)
-        columns_in(x + C - 4, sample_step, n, 4, panel + (C - 4) * LANES)
-    elif class_step == 1 and C >= 2:
-        columns_in(x, sample_step, n, 2, panel)
-        columns_in(x + C - 2, sample_step, n, 2, panel + (C - 2) * LANES)
-    elif sample_step == 1 and n == LANES:
-        for k in range(C):
-            prefetch_block(x + k * class_step + WIDTH, LANES)
-            for j in range(LANES):
-                panel[k * LANES + j] = x[k * class_step + j]
-    else:
-        for k in range(C):
-            for j in range(n):
-                panel[k * LANES + j] = x[j * sample_step + k * class_step]
-            for j in range(n, LANES):
-                panel[k * LANES + j] = <floating>0.0
-
-
-cdef inline void transpose_out(
-    const floating* panel,   # in   C x LANES
-    Py_ssize_t sample_step,
-    Py_ssize_t class_step,
-    Py_ssize_t C,
-    Py_ssize_t n,
-    floating* x,             # out  n samples of C classes
-) noexcept nogil:
-    """The way back of transpose_in."""
-    cdef Py_ssize_t first, j, k
-    if class_step == 1 and C >= 8:
-        for k in range((C + 7) // 8):
-            first = min(k * 8, C - 8)
-            columns_out(panel + first * LANES, sample_step, n, 8, x + first)
-    elif class_step == 1 and C >= 4:
-        columns_out(panel, sample_step, n, 4, x)
-        columns_out(panel + (C - 4) * LANES, sample_step, n, 4, x + C - 4)
-    elif class_step == 1 and C >= 2:
-        columns_out(panel, sample_step, n, 2, x)
-        columns_out(panel + (C - 2) * LANES, sample_step, n, 2, x + C - 2)
-    elif sample_step == 1 and n == LANES:
-        for k in range(C):
-            prefetch_block_to_write(x + k * class_step + WIDTH, LANES)
-            for j in range(LANES):
-                x[k * class_step + j] = panel[k * LANES + j]
-    else:
-        for j in range(n):
-            for k in range(C):
-                x[j * sample_step + k * class_step] = panel[k * LANES + j]
+    for k in range(C):
+        for j in range(lanes):
+            out[k * step + j] = out[k * step + j] if live[j] != 0 else <floating>0.0

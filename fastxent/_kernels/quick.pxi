@@ -15,9 +15,9 @@ from libc.string cimport memset
 
 from fastxent._kernels.grid cimport ROWS, TRANSPOSED, Steps
 from fastxent._kernels.operand cimport FLOAT32, FLOAT64, INT8, Kind, kind_of
-from fastxent._kernels.panel cimport CLASSES
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 from fastxent._kernels.target cimport Scaling, TargetView, bad_labels
+from fastxent._kernels.transpose cimport PANEL_BYTES
 
 cdef object ndarray = numpy.ndarray
 cdef object empty_like = numpy.empty_like
@@ -26,6 +26,7 @@ cdef object fsum = math.fsum
 
 cdef enum:
     ELEMENTS = 32768       # BLOCK in _layout.py: both ways add up the same blocks
+    SMALL_BYTES = 256      # as there
     QUICK_BLOCKS = 11      # with more of them, threads may help (BLOCKS_EACH in _threads.py)
 
 
@@ -33,6 +34,11 @@ cdef Py_ssize_t rows_of_block(Py_ssize_t C) noexcept:
     """As many rows as _layout.call puts into a block."""
     cdef Py_ssize_t rows = max(<Py_ssize_t>1, ELEMENTS // C)
     return rows // 128 * 128 if rows >= 128 else rows
+
+
+cdef Py_ssize_t way_of(Py_ssize_t n, Py_ssize_t size) noexcept:
+    """The way of n samples of so many bytes: _layout.transposes."""
+    return TRANSPOSED if size <= PANEL_BYTES and (size <= SMALL_BYTES or n >= LANES) else ROWS
 
 
 cdef object block_total(list sums):
@@ -98,13 +104,13 @@ cdef bint in_range(const TargetView* target, Py_ssize_t n) noexcept nogil:
 
 
 cdef double quick_loss(
-    const floating* x, floating* grad, Py_ssize_t n, double scale, const TargetView* target, Py_ssize_t start
+    Py_ssize_t way, const floating* x, floating* grad, Py_ssize_t n, double scale, const TargetView* target,
+    Py_ssize_t start
 ) noexcept nogil:
     """The sum of the losses of n rows from `start` on; their gradient times `scale`."""
     cdef Scaling scaling
     cdef Steps steps
-    cdef Py_ssize_t C = target.C, way = TRANSPOSED if C <= CLASSES else ROWS, width = strip_width(way, C)
-    cdef Py_ssize_t strip, i, count
+    cdef Py_ssize_t C = target.C, width = strip_width(way, C), strip, i, count
     cdef double values[WIDTH]
     cdef double high[LANES]
     cdef double low[LANES]
@@ -130,6 +136,7 @@ cdef double quick_mean(const Py_buffer* x, const Py_buffer* g, const TargetView*
     """The mean loss, block by block of `rows` rows like the long way, and its gradient unless g is NULL."""
     cdef double sums[QUICK_BLOCKS]
     cdef Py_ssize_t number, n = x.shape[0], n_blocks = (n + rows - 1) // rows, count
+    cdef Py_ssize_t way = way_of(n, x.shape[1] * x.itemsize)
     cdef void* grad = NULL
     if g != NULL:
         grad = g.buf
@@ -137,9 +144,13 @@ cdef double quick_mean(const Py_buffer* x, const Py_buffer* g, const TargetView*
         for number in range(n_blocks):
             count = min(rows, n - number * rows)
             if x.itemsize == 4:
-                sums[number] = quick_loss(<const float*>x.buf, <float*>grad, count, 1.0 / n, target, number * rows)
+                sums[number] = quick_loss(
+                    way, <const float*>x.buf, <float*>grad, count, 1.0 / n, target, number * rows
+                )
             else:
-                sums[number] = quick_loss(<const double*>x.buf, <double*>grad, count, 1.0 / n, target, number * rows)
+                sums[number] = quick_loss(
+                    way, <const double*>x.buf, <double*>grad, count, 1.0 / n, target, number * rows
+                )
     if n_blocks == 1:
         return sums[0] / n
     return block_total([sums[number] for number in range(n_blocks)]) / n

@@ -5,18 +5,19 @@ from libc.string cimport memset
 
 from fastxent._kernels.grid cimport PANEL, ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
+from fastxent._kernels.memory cimport LINE
 from fastxent._kernels.operand cimport Operand, view_of
-from fastxent._kernels.panel cimport CLASSES, transpose_in, transpose_out
 from fastxent._kernels.softmax_panel cimport softmax_panels
 from fastxent._kernels.softmax_row cimport softmax_rows
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 from fastxent._kernels.target cimport Scaling, Target, TargetView
+from fastxent._kernels.transpose cimport SCRATCH, aligned, transpose_in, transpose_out
 
 
 cdef inline Py_ssize_t strip_width(Py_ssize_t way, Py_ssize_t C) noexcept nogil:
-    """Samples of one strip: so many panels of few classes as fill the buffer of one panel of CLASSES."""
-    if way == TRANSPOSED and C > 0:
-        return min(<Py_ssize_t>WIDTH, CLASSES // C * LANES)
+    """Samples of one strip: several panels where there are few classes."""
+    if way == TRANSPOSED and 0 < C < 64:
+        return min(<Py_ssize_t>WIDTH, 64 // C * LANES)
     return LANES
 
 
@@ -37,8 +38,9 @@ cdef inline Py_ssize_t softmax_strip(
     double* losses,              # out  (strip_width,)
 ) noexcept nogil:
     """Samples (o, i) ... (o, i + n - 1); returns how many labels are no class."""
-    cdef floating buffer[CLASSES * LANES]
-    cdef floating second[CLASSES * LANES]
+    cdef char scratch[SCRATCH + LINE]
+    cdef floating* buffer = <floating*>aligned(scratch)
+    cdef floating* second = buffer + SCRATCH // <Py_ssize_t>sizeof(floating) // 2    # where there is a Hessian
     cdef Py_ssize_t bad, c, C = target.C, panel = C * LANES, n_panels = (n + LANES - 1) // LANES
     cdef const floating* read_soon = NULL
     cdef const floating* written_soon = NULL
@@ -50,8 +52,8 @@ cdef inline Py_ssize_t softmax_strip(
         )
     if way == PANEL:
         return softmax_panels(
-            x, 0, x_step.classes, 1, n, target, scaling, o, i, n, z_loss, read_soon, written_soon, grad, 0, grad_step.classes, hess, 0,
-            hess_step.classes, losses
+            x, 0, x_step.classes, 1, n, target, scaling, o, i, n, z_loss, read_soon, written_soon, grad, 0,
+            grad_step.classes, hess, 0, hess_step.classes, losses
         )
     for c in range(n_panels):
         transpose_in(
@@ -67,8 +69,8 @@ cdef inline Py_ssize_t softmax_strip(
     if hess != NULL:
         h = second
     bad = softmax_panels(
-        buffer, panel, LANES, n_panels, LANES, target, scaling, o, i, n, z_loss, read_soon, written_soon, g, panel, LANES, h, panel,
-        LANES, losses
+        buffer, panel, LANES, n_panels, LANES, target, scaling, o, i, n, z_loss, read_soon, written_soon, g, panel,
+        LANES, h, panel, LANES, losses
     )
     for c in range(n_panels):
         if grad != NULL:

@@ -130,8 +130,8 @@ cdef inline Py_ssize_t softmax_rows(
 ) noexcept nogil:
     """Returns how many labels are no class.
 
-    Where rows are short, the next row's maximum is looked for before this row's sums are added up: a processor does both
-    at once.
+    Where rows are short, the next row's maximum is looked for before this row's sums are added up: a processor does
+    both at once.
     """
     cdef int64_t y[LANES]
     cdef double weight[LANES]

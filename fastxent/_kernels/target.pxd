@@ -97,7 +97,7 @@ cdef inline Py_ssize_t read_samples(
     int64_t* y,                  # out  (n,) the class; 0 for an ignored sample and for a label that is no class
     double* weight,              # out  (n,) v_i; 0 for the same samples
 ) noexcept nogil:
-    """Labels and weights of the samples (o, i) ... (o, i + n - 1); returns how many labels are neither class nor ignored."""
+    """Labels and weights of the samples (o, i) ... (o, i + n - 1); how many labels are neither class nor ignored."""
     cdef Py_ssize_t j, outside, bad = 0
     cdef int64_t C = target.C
     for j in range(n):
