@@ -1,11 +1,11 @@
 # Everything is installed into .venv; files there (.venv/built, .venv/test-group, ...) record what is done already.
 #   PYTHON=python3.12   the Python to create .venv with
-#   ARGS="-k smoothing" more arguments for pytest, tests.accuracy, peers.py or asv
+#   ARGS="-k smoothing" more arguments for pytest, tests.accuracy, peers.py, busy.py or asv
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test accuracy lint docs bench peers dashboard clean
+.PHONY: help demo test accuracy lint docs bench peers busy dashboard clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -44,6 +44,9 @@ bench: .venv/bench-group .asv-machine  ## run every benchmark once, on the worki
 
 peers: .venv/built .venv-peers/installed  ## time fastxent beside NumPy, scikit-learn, SciPy, torch, JAX and TensorFlow
 	PYTHONPATH=$(CURDIR) .venv-peers/bin/python asv_benchmarks/peers.py $(ARGS)
+
+busy: .venv/built  ## time one thread beside several, alone and with another core or the GIL taken
+	$(PY) asv_benchmarks/busy.py $(ARGS)
 
 # asv returns 2 when a benchmark failed on some commit: an old commit may lack a function, and the others still make a page.
 dashboard: .venv/bench-group .asv-machine  ## benchmark the last COMMITS=5 commits and serve the graphs

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 import sys
 
 from Cython.Build import cythonize
@@ -10,6 +11,7 @@ from setuptools.command.build_ext import build_ext
 
 X86_64 = platform.machine().lower() in {"x86_64", "amd64"} and "ARCHFLAGS" not in os.environ
 
+# What of these a compiler does not know is left out: GCC, clang and Apple's clang each know a few of their own.
 # Never -ffast-math or -fassociative-math: they rewrite (x - n*hi) - n*lo and ruin the range reduction of exp.
 COMMON = [
     "-O3",
@@ -44,17 +46,35 @@ class BuildKernels(build_ext):
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
 
-    def build_extension(self, ext: Extension) -> None:
-        """Compile one module with its flags."""
+    def build_extensions(self) -> None:
+        """Compile what this compiler can: a flag that it does not know is left out, and so is a level's whole build."""
         if self.compiler.compiler_type == "msvc":
-            ext.extra_compile_args = ["/O2", "/fp:precise"]
+            common, builds = ["/O2", "/fp:precise"], {"base": []}
         else:
-            ext.extra_compile_args = COMMON + BUILDS.get(ext.name.rpartition(".")[2], [])
-        super().build_extension(ext)
+            common = [flag for flag in COMMON if self.knows(flag)]
+            builds = {name: flags for name, flags in BUILDS.items() if all(map(self.knows, flags))}
+            builds.setdefault("base", [])
+        for ext in list(self.extensions):
+            name = ext.name.rpartition(".")[2]
+            ext.extra_compile_args = common + builds.get(name, [])
+            if name in BUILDS and name not in builds:
+                self.warn(f"the compiler does not know {' '.join(BUILDS[name])}: fastxent has no build {name} here")
+                self.extensions.remove(ext)
+        super().build_extensions()
+
+    def knows(self, flag: str) -> bool:
+        """Whether the compiler takes this flag without a word more than it says anyway."""
+        return self.answer(flag) == self.answer()
+
+    def answer(self, *flags: str) -> tuple[int, bytes]:
+        """What the compiler makes of an empty file: whether it fails, and its messages."""
+        command = [*self.compiler.compiler_so, *flags, "-fsyntax-only", "-x", "c", "-"]
+        done = subprocess.run(command, input=b"", capture_output=True)
+        return done.returncode, done.stderr
 
 
 def extensions() -> list[Extension]:
-    """The helpers at the compiler's baseline; the kernels once per level where the compiler knows GCC's flags."""
+    """The helpers at the compiler's baseline; the kernels once, and on x86-64 once more for each further level."""
     names = ["cpu", "job", "operand", "target", "base"]
     if X86_64 and sys.platform != "win32":
         names += ["v3", "v4"]

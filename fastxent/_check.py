@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastxent import _threads
 from fastxent._isa import kernels
 from fastxent._kernels.operand import Operand
-from fastxent._layout import READABLE
+from fastxent._layout import BLOCK, READABLE
 from fastxent._threads import thread_count
 
 Array = np.ndarray[Any, Any]
@@ -170,38 +171,38 @@ def per_sample(value: Any, name: str, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(array, shape)
 
 
-def sample_weight_of(value: Any, shape: tuple[int, ...]) -> Array | None:
+def sample_weight_of(value: Any, shape: tuple[int, ...], n_threads: int | None) -> Array | None:
     if value is None:
         return None
-    check_range(
-        real_array(value, "sample_weight"), "sample_weight", 0.0, LARGEST, "weights are finite and not negative"
-    )
+    check_weight(real_array(value, "sample_weight"), "sample_weight", n_threads)
     return per_sample(value, "sample_weight", shape)
 
 
-def class_weight_of(value: Any, classes: int) -> Array | None:
+def class_weight_of(value: Any, classes: int, n_threads: int | None) -> Array | None:
     """(C,) float64."""
     if value is None:
         return None
     array = real_array(value, "class_weight")
     if array.shape != (classes,):
         raise ValueError(f"class_weight has shape {array.shape}, but there are {classes} classes")
-    check_range(array, "class_weight", 0.0, LARGEST, "weights are finite and not negative")
+    check_weight(array, "class_weight", n_threads)
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
-def pos_weight_of(value: Any, shape: tuple[int, ...]) -> Array | None:
+def pos_weight_of(value: Any, shape: tuple[int, ...], n_threads: int | None) -> Array | None:
     """A scalar, (K,) on the last axis, or full rank, broadcast to the logits."""
     if value is None:
         return None
     array = real_array(value, "pos_weight")
-    check_range(array, "pos_weight", 0.0, LARGEST, "weights are finite and not negative")
+    check_weight(array, "pos_weight", n_threads)
     if array.ndim == 1 and array.shape == shape[-1:]:
         return np.broadcast_to(array, shape)
     return per_sample(array, "pos_weight", shape)
 
 
-def infogain_of(value: Any, classes: int, labels: Array | None, class_weight: Any, smoothing: float) -> Array | None:
+def infogain_of(
+    value: Any, classes: int, labels: Array | None, class_weight: Any, smoothing: float, n_threads: int | None
+) -> Array | None:
     """(C, C), read by rows."""
     if value is None:
         return None
@@ -212,7 +213,7 @@ def infogain_of(value: Any, classes: int, labels: Array | None, class_weight: An
     array = real_array(value, "infogain")
     if array.shape != (classes, classes):
         raise ValueError(f"infogain has shape {array.shape}, but there are {classes} classes")
-    check_range(array, "infogain", 0.0, LARGEST, "its entries are finite and not negative")
+    check_range(array, "infogain", 0.0, LARGEST, "its entries are finite and not negative", n_threads)
     return array if array.dtype in READABLE and array.flags.aligned else array.astype(np.float64)
 
 
@@ -271,11 +272,22 @@ def overlap(a: Array, b: Array) -> bool:
         return True
 
 
-def check_range(array: Array, name: str, low: float, high: float, rule: str, ignore: float | None = None) -> None:
+def check_weight(array: Array, name: str, n_threads: int | None) -> None:
+    """Raise for the first weight that cannot be one."""
+    check_range(array, name, 0.0, LARGEST, "weights are finite and not negative", n_threads)
+
+
+def check_range(
+    array: Array, name: str, low: float, high: float, rule: str, n_threads: int | None, ignore: float | None = None
+) -> None:
     """Raise for the first element outside [low, high]; nan is outside."""
     flat = array.ravel(order="K") if array.flags.forc else None
     if flat is not None and array.dtype in READABLE and array.flags.aligned:
-        if not flat.size or not kernels.count_outside(Operand(flat[None]), flat.size, low, high, ignore):
+        counts = np.zeros(-(-flat.size // BLOCK), np.intp)
+        if flat.size:
+            args = (Operand(flat[None]), flat.size, low, high, ignore, counts, BLOCK)
+            _threads.run(kernels.count_outside, args, len(counts), n_threads)
+        if not counts.any():
             return
     elif first_outside(array, low, high, ignore) is None:
         return

@@ -324,5 +324,5 @@ def units_per_nat(base: float | None) -> tuple[float, float]:
 def raise_bad(arrays: list[Array]) -> None:
     """Name the first element that is no probability."""
     for name, array in zip(("p", "q"), arrays, strict=False):
-        _check.check_range(array, name, 0.0, _check.LARGEST, "a probability is finite and not negative")
+        _check.check_range(array, name, 0.0, _check.LARGEST, "a probability is finite and not negative", 1)
     raise ValueError("p or q changed while they were read")

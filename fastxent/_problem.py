@@ -128,12 +128,14 @@ class ClassProblem:
         self.smoothing = _check.smoothing_of(label_smoothing)
         self.ignore_index = ignore_index
         self.ignore = _check.ignore_of(ignore_index, self.labels)
-        self.infogain = _check.infogain_of(infogain, classes, self.labels, class_weight, self.smoothing)
-        self.class_weight = _check.class_weight_of(class_weight, classes)
-        self.sample_weight = _check.sample_weight_of(sample_weight, rows)
+        self.infogain = _check.infogain_of(infogain, classes, self.labels, class_weight, self.smoothing, self.n_threads)
+        self.class_weight = _check.class_weight_of(class_weight, classes, self.n_threads)
+        self.sample_weight = _check.sample_weight_of(sample_weight, rows, self.n_threads)
         self.factor, self.grad_output = _check.grad_output_of(grad_output, self.reduction, rows)
         if self.distribution is not None:
-            _check.check_range(self.distribution, "target", 0.0, _check.LARGEST, "it must be finite and not negative")
+            _check.check_range(
+                self.distribution, "target", 0.0, _check.LARGEST, "it must be finite and not negative", self.n_threads
+            )
         inputs = {
             "target": self.distribution if self.labels is None else self.labels,
             "sample_weight": self.sample_weight,

@@ -302,18 +302,18 @@ def solve(
     ignore = ignore_index
     if ignore is not None:
         ignore = _check.number_of(ignore, "ignore_index", -_check.LARGEST, _check.LARGEST, "a finite number")
-    weight = _check.sample_weight_of(sample_weight, shape)
-    positive = _check.pos_weight_of(pos_weight, shape)
+    weight = _check.sample_weight_of(sample_weight, shape, threads)
+    positive = _check.pos_weight_of(pos_weight, shape, threads)
     factor, per_element = _check.grad_output_of(grad_output, reduction, shape)
     inputs = {"target": t, "sample_weight": weight, "pos_weight": positive, "grad_output": per_element}
     found = outputs(x, dtype, shape, None, reduction, order, (out, hess_out), inputs)
     rule = "a target is in [0, 1]"
     if found.given:
-        _check.check_range(t, "target", 0.0, 1.0, rule, ignore)
+        _check.check_range(t, "target", 0.0, 1.0, rule, threads, ignore)
 
     denominator = total_weight(t, weight, ignore, dtype, threads) if reduction == "mean" else None
     if denominator == 0.0:
-        _check.check_range(t, "target", 0.0, 1.0, rule, ignore)
+        _check.check_range(t, "target", 0.0, 1.0, rule, threads, ignore)
         clear(found)
         return float("nan"), found.grad, found.hess
     scale = factor if denominator is None else factor / denominator
@@ -332,7 +332,7 @@ def solve(
     samples = Samples(shape, 1, dtype, read, found.views)
     total, bad = _layout.run(specialised("sigmoid_cross_entropy", dtype), samples, bind, nowhere, threads)
     if bad:
-        _check.check_range(t, "target", 0.0, 1.0, rule, ignore)
+        _check.check_range(t, "target", 0.0, 1.0, rule, threads, ignore)
     return reduced(total, denominator, found.losses), found.grad, found.hess
 
 

@@ -24,21 +24,16 @@ class Pool:
     def __init__(self) -> None:
         self.jobs: SimpleQueue[Job] = SimpleQueue()
         self.size = 0
-        self.growing = _thread.allocate_lock()
 
     def grow(self, size: int) -> None:
         """Start threads until there are ``size``. Where none can be started (at exit), callers work alone."""
-        # If another thread is at it, or this one under a signal handler, there will be threads enough without us.
-        if not self.growing.acquire(blocking=False):
-            return
+        # Without a lock, which Ctrl-C could leave locked: callers who grow it at once may start a thread too many.
         try:
             while self.size < size:
                 _thread.start_new_thread(self.serve, ())
                 self.size += 1
         except RuntimeError:
             pass
-        finally:
-            self.growing.release()
 
     def serve(self) -> None:
         """What each thread does."""
@@ -168,7 +163,7 @@ def default_num_threads() -> int:
 
 
 def start_anew() -> None:
-    """After a fork: the child has one thread, and the locks may be held by others that it does not have."""
+    """After a fork: the child has one thread, and the queue's lock may be held by one that it does not have."""
     global pool
     pool = Pool()
     default_num_threads.cache_clear()

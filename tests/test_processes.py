@@ -2,12 +2,13 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
-import joblib
 import numpy as np
 import pytest
 
@@ -63,22 +64,52 @@ def run_script(script):
     return done.stdout
 
 
+def right_in_a_child(check):
+    """Whether a forked child finds this right; one that hangs is ended by a signal."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            signal.alarm(60)
+            status = 0 if check() else 2
+        finally:
+            os._exit(status)
+    return os.waitpid(child, 0)[1] == 0
+
+
 @FORKS
 @FORK_WARNING
 def test_a_fork_after_a_threaded_call_has_a_pool_of_its_own(arguments):
     expected = call(*arguments)
     parent = _threads.pool
-    with parent.growing:  # what a thread that the child does not have may hold
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                right = call(*arguments) == expected and _threads.pool is not parent and _threads.pool.size == 2
-                status = 0 if right else 2
-            finally:
-                os._exit(status)
-    assert os.waitpid(child, 0)[1] == 0
+    assert right_in_a_child(lambda: call(*arguments) == expected and _threads.pool.size == 2)
+    assert _threads.pool is parent
     assert call(*arguments) == expected
+
+
+@FORKS
+@FORK_WARNING
+def test_a_fork_while_other_threads_are_inside_a_call_leaves_both_sides_whole(arguments):
+    expected = call(*arguments)
+    over = threading.Event()
+    wrong = []
+
+    def work():
+        while not over.is_set():
+            if call(*arguments) != expected:
+                wrong.append(threading.get_ident())
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        results = [right_in_a_child(lambda: call(*arguments) == expected) for _ in range(20)]
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert all(results)
+    assert not wrong
 
 
 @pytest.mark.parametrize("method", START)
@@ -86,19 +117,6 @@ def test_processes_of_every_kind_compute_the_same(method, arguments):
     expected = call(*arguments)
     with ProcessPoolExecutor(2, multiprocessing.get_context(method)) as executor:
         assert set(executor.map(call, *zip(*[arguments] * 4, strict=True))) == {expected}
-
-
-@pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_joblib_workers_compute_the_same(backend, arguments):
-    expected = fastxent.softmax_cross_entropy(*arguments)
-    task = joblib.delayed(fastxent.softmax_cross_entropy)
-    results = joblib.Parallel(n_jobs=2, backend=backend)(task(*arguments) for _ in range(4))
-    assert set(results) == {expected}
-
-
-def test_a_joblib_worker_uses_its_share_of_the_processors():
-    with joblib.parallel_config("loky", inner_max_num_threads=3):
-        assert joblib.Parallel(n_jobs=2)([joblib.delayed(fastxent.get_num_threads)()]) == [3]
 
 
 def test_many_threads_compute_the_same(arguments):

@@ -35,6 +35,24 @@ def test_the_result_has_the_same_bits_for_any_number_of_threads(f, which, layout
         assert all(np.asarray(result[name]).tobytes() == np.asarray(value).tobytes() for result in results), name
 
 
+@pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+@pytest.mark.parametrize(
+    ("shape", "n_threads"),
+    [((64, 10), 8), ((BLOCK // 1000 * 10, 1000), 8), ((MANY * BLOCK // 1000, 1000), 1)],
+    ids=["small", "below the threshold", "one thread"],
+)
+def test_small_calls_and_one_thread_never_touch_the_pool(shape, n_threads, f, rng, monkeypatch):
+    monkeypatch.setattr(_threads, "pool", None)
+    problem(f, rng, shape, dtype=np.float32).run(n_threads=n_threads)
+
+
+@pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+def test_large_calls_do_touch_it(f, rng, monkeypatch):
+    monkeypatch.setattr(_threads, "pool", _threads.Pool())
+    problem(f, rng, (MANY * BLOCK // 1000, 1000), dtype=np.float32).run(n_threads=3)
+    assert _threads.pool.size == 2
+
+
 def test_results_are_right_beside_a_busy_python_thread_and_many_callers(rng):
     f = FUNCTIONS[1]
     p = problem(f, rng, (MANY * BLOCK // 1000, 1000), dtype=np.float32)

@@ -4,8 +4,13 @@ cdef extern from *:
     """
     #if defined(_MSC_VER)
     #include <windows.h>
-    #define fastxent_add(counter, n) (Py_ssize_t)InterlockedExchangeAdd64((LONG64 volatile *)(counter), n)
-    #define fastxent_exchange(counter, n) (Py_ssize_t)InterlockedExchange64((LONG64 volatile *)(counter), n)
+    #if defined(_WIN64)
+    #define fastxent_add(counter, n) InterlockedExchangeAdd64((LONG64 volatile *)(counter), n)
+    #define fastxent_exchange(counter, n) InterlockedExchange64((LONG64 volatile *)(counter), n)
+    #else
+    #define fastxent_add(counter, n) InterlockedExchangeAdd((LONG volatile *)(counter), n)
+    #define fastxent_exchange(counter, n) InterlockedExchange((LONG volatile *)(counter), n)
+    #endif
     #define fastxent_pause() YieldProcessor()
     #define fastxent_milliseconds() (long long)GetTickCount64()
     #else

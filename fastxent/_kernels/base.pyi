@@ -118,7 +118,16 @@ def element_denominator(
     block_inner: int,
     job: Job,
 ) -> None: ...
-def count_outside(values: Operand, n: int, low: float, high: float, ignore: float | None) -> int: ...
+def count_outside(
+    values: Operand,
+    n: int,
+    low: float,
+    high: float,
+    ignore: float | None,
+    counts: NDArray[np.intp],
+    block_size: int,
+    job: Job,
+) -> None: ...
 @_fused
 def elementwise(name: Literal["exp", "log", "log1p"], x: _Floats, out: _Floats) -> None: ...
 def quick_softmax(

@@ -21,27 +21,43 @@ cdef inline Py_ssize_t outside_of(const floating* x, Py_ssize_t n, double low, d
     return outside
 
 
-def count_outside(Operand values not None, Py_ssize_t n, double low, double high, object ignore):
-    """How many of the n values at (0, 0), (0, 1), ... are outside [low, high] (nan always is) and not `ignore`."""
+def count_outside(
+    Operand values not None,             # in   (1, n)
+    Py_ssize_t n,
+    double low,
+    double high,
+    object ignore,                       # a number or None
+    Py_ssize_t[::1] counts,              # out  (n_blocks,)
+    Py_ssize_t block_size,               # a multiple of 256
+    Job job not None,
+):
+    """How many values of each block are outside [low, high] (nan always is) and not `ignore`."""
     cdef double block[256]
     cdef double ignored = 0.0 if ignore is None else ignore
     cdef bint has_ignore = ignore is not None
     # float32 as it is, where the limits are float32 numbers
     cdef bint exact_limits = <float>low == low and <float>high == high
     cdef bint direct = values.view.kind == FLOAT32 and values.view.inner == 4 and exact_limits
-    cdef Py_ssize_t i, j, width, bad = 0
+    cdef Py_ssize_t number, strip, i, j, width, bad
     with nogil:
-        for i in range((n + 255) // 256):
-            width = min(<Py_ssize_t>256, n - i * 256)
-            if direct and not has_ignore:
-                bad += outside_of(<const float*>at(&values.view, 0, i * 256), width, low, high)
-                continue
-            load(at(&values.view, 0, i * 256), values.view.kind, values.view.inner, width, block)
-            if has_ignore:
-                for j in range(width):
-                    block[j] = low if block[j] == ignored else block[j]
-            bad += outside_of(block, width, low, high)
-    return bad
+        while True:
+            number = job.draw()
+            if number < 0:
+                break
+            bad = 0
+            for strip in range((min(block_size, n - number * block_size) + 255) // 256):
+                i = number * block_size + strip * 256
+                width = min(<Py_ssize_t>256, n - i)
+                if direct and not has_ignore:
+                    bad += outside_of(<const float*>at(&values.view, 0, i), width, low, high)
+                    continue
+                load(at(&values.view, 0, i), values.view.kind, values.view.inner, width, block)
+                if has_ignore:
+                    for j in range(width):
+                        block[j] = low if block[j] == ignored else block[j]
+                bad += outside_of(block, width, low, high)
+            counts[number] = bad
+            job.finish()
 
 
 def denominator(

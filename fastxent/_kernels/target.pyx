@@ -25,8 +25,10 @@ cdef class Target:
         self.operands = (labels, distribution, class_weight, others)
         self.view.labels = view_of(labels)
         self.view.distribution = view_of(distribution)
-        self.view.class_weight = NULL if class_weight is None else <const double*>&class_weight[0]
-        self.view.others = NULL if others is None else <const double*>&others[0]
+        if class_weight is not None:
+            self.view.class_weight = &class_weight[0]
+        if others is not None:
+            self.view.others = &others[0]
         self.view.keep = 1.0 - smoothing
         self.view.share = smoothing / classes if classes else 0.0
         self.view.has_ignore = ignore_index is not None
