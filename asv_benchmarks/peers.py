@@ -15,7 +15,7 @@ from side_by_side import libraries, report
 from side_by_side.measure import Effort, Row, measure, thread_limits
 from side_by_side.problems import SHAPES, Shape
 
-FULL = Effort(least_rounds=7, most_rounds=50, seconds=5)
+FULL = Effort(least_rounds=7, most_rounds=50, seconds=3)
 QUICK = Effort(least_rounds=3, most_rounds=3, seconds=0)
 
 

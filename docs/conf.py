@@ -22,7 +22,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx-mathjax-offline",  # the pages carry MathJax with them and are readable without a network
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "benchmarks/table.md"]  # the table is part of the page benchmarks
 templates_path = ["_templates"]
 myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
