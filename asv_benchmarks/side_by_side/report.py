@@ -53,7 +53,7 @@ def markdown(rows: list[Row]) -> str:
     parts = [machine(libraries)]
     for threads, dtype in dict.fromkeys((row.threads, row.dtype) for row in rows):
         chosen = [row for row in rows if (row.threads, row.dtype) == (threads, dtype)]
-        parts.append(f"\n### {dtype}, {threads} thread{'s' * (threads > 1)}\n")
+        parts.append(f"\n## {dtype}, {threads} thread{'s' * (threads > 1)}\n")
         parts.append("| shape | work | " + " | ".join(libraries) + " |")
         parts.append("|---" * (2 + len(libraries)) + "|")
         for (shape, _, _, kind), block in blocks(chosen).items():
