@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test accuracy lint docs bench peers busy dashboard clean
+.PHONY: help demo examples test accuracy lint docs bench peers busy dashboard clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -21,6 +21,9 @@ help:  ## print this list
 
 demo: .venv/demo-group  ## train a classifier of handwritten digits with the compiled losses, and draw it
 	$(PY) examples/digits.py
+
+examples: .venv/examples-group  ## run every example, one after the other
+	@for example in examples/*.py; do echo "== $$example"; $(PY) $$example; done
 
 test: .venv/test-group  ## run the tests, once for each build of the kernels that this processor can execute
 	@builds=$$($(PY) -c "from fastxent import _isa; print(*_isa.available)"); \

@@ -1,0 +1,8 @@
+"""Losses, a classifier and a calibrator in scikit-learn's own terms; needs scikit-learn."""
+
+try:
+    import sklearn  # noqa: F401 - here, so that what is missing is said once and by name
+except ImportError as error:
+    raise ImportError("fastxent.sklearn needs scikit-learn: pip install fastxent[sklearn]") from error
+
+__all__: list[str] = []
