@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test accuracy lint docs bench peers busy dashboard clean
+.PHONY: help demo examples test accuracy lint docs bench peers busy dashboard wheel clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -37,6 +37,8 @@ lint: .venv/lint-group  ## check style, format and types
 	$(PY) -m ruff format --check
 	PATH=.venv/bin:$$PATH cython-lint fastxent/_kernels
 	$(PY) -m mypy
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.venv/bin/zizmor --offline --no-progress --quiet .github/workflows
 
 docs: .venv/docs-group  ## build the documentation into docs/_build/html
 	$(PY) -m sphinx --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build/html
@@ -55,6 +57,9 @@ busy: .venv/built  ## time one thread beside several, alone and with another cor
 dashboard: .venv/bench-group .asv-machine  ## benchmark the last COMMITS=5 commits and serve the graphs
 	cd asv_benchmarks && { git rev-list --max-count=$(COMMITS) HEAD | $(ASV) run --skip-existing $(ARGS) HASHFILE:- || [ $$? -eq 2 ]; }
 	cd asv_benchmarks && $(ASV) publish && $(ASV) preview
+
+wheel: .venv/wheel-group  ## build a wheel for any Linux, and test it where there is no compiler
+	tools/check-wheel $(PY)
 
 clean:  ## remove the environments and everything built
 	rm -rf .venv .venv-peers build dist *.egg-info docs/_build docs/generated asv_benchmarks/env asv_benchmarks/html
