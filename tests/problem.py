@@ -149,5 +149,9 @@ def draw_option(rng, name, kind, rows, classes, shape, dtype):
             return 0.03125
         case "eps":
             return 0.25
+        case "gamma":
+            return float(rng.choice([0.5, 1.0, 3.7]))
+        case "alpha":
+            return 0.25 if kind == "sigmoid" else rng.uniform(0.25, 2, classes).astype(dtype)
         case "grad_output":
             return -1.5

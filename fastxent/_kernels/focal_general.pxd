@@ -1,6 +1,6 @@
 """Focal loss for any target, sample by sample, with the classes any step apart, in double whatever the dtype.
 
-With L_k = lse - x_k, and loss_k, slope_k and bend_k = q_k h_k of focal_terms.pxd for each class, the terms are linear in t:
+With L_k = lse - x_k and, of each class, the loss, slope and bend = q h of focal_terms.pxd:
 
     loss = sum_k t_k loss_k + c lse^2
     grad = (G - g_k) p_k - g_k q_k + 2 c lse p_k                          g_k = t_k slope_k      G = sum_k g_k
