@@ -176,6 +176,11 @@ def softmax_cross_entropy_grad_hess(
     return _results(_softmax(rows, z_loss, 2), rows.v, rows.D, reduction, None, (out, hess_out), axis)
 
 
+def _odds_times(p: Array, q: Array, L: Array) -> Array:
+    """p L / q: 0 where p is, and 1 where p / q overflows."""
+    return np.where(p == 0, 0, np.where(np.isinf(p / q), 1, p / q * L))
+
+
 @np.errstate(all="ignore")
 def _softmax_focal(rows: _Rows, gamma: float, alpha: Option, c: float, order: int) -> list[Array]:
     """The focal loss of each row and its derivatives up to `order`, with z-loss coefficient c; L_k = -log p_k."""
@@ -186,7 +191,7 @@ def _softmax_focal(rows: _Rows, gamma: float, alpha: Option, c: float, order: in
     p, q, L = e / s, o / s, log_s - d
     factor = q**gamma
     results = [(np.where(t > 0, t * factor * L, 0).sum(axis=-1, keepdims=True) + z)[..., 0]]
-    odds_L = np.where(p == 0, 0, np.where(q == 0, 1, p / q * L))
+    odds_L = _odds_times(p, q, L)
     g = t * factor * (1 + gamma * odds_L)
     G = g.sum(axis=-1, keepdims=True)
     if order >= 1:
@@ -194,7 +199,7 @@ def _softmax_focal(rows: _Rows, gamma: float, alpha: Option, c: float, order: in
     if order >= 2:
         # sum_j h_j (p_k - [j = k])^2 with h_j = bend_j / q_j^2, which the largest class may make infinite
         bend = np.where(p == 0, 0, t * factor * gamma * p * q * (2 - L + (gamma - 1) * odds_L))
-        top = np.arange(t.shape[-1]) == p.argmax(axis=-1, keepdims=True) if t.size else np.zeros(t.shape, bool)
+        top = np.arange(t.shape[-1]) == (p.argmax(axis=-1, keepdims=True) if t.shape[-1] else -1)
         h = np.where(top, 0, bend / q**2)
         top_bend, top_q = (np.where(top, value, 0).sum(axis=-1, keepdims=True) for value in (bend, q))
         ratio = np.where(top | (p == 0), 0, p / top_q)
@@ -343,7 +348,7 @@ def _focal_side(y: Array, gamma: float) -> tuple[Array, Array, Array]:
     """q^gamma L with p = sigmoid(y), q = 1 - p and L = -log p, and its derivatives."""
     z = np.exp(-np.abs(y))
     p, q, L = np.where(y < 0, z, 1) / (1 + z), np.where(y > 0, z, 1) / (1 + z), np.maximum(-y, 0) + np.log1p(z)
-    odds_L = np.where(p == 0, 0, np.where(q == 0, 1, p / q * L))
+    odds_L = _odds_times(p, q, L)
     factor = q**gamma
     hess = np.where(p == 0, 0, factor * q * p * (1 + 2 * gamma - gamma * L + gamma**2 * odds_L))
     return factor * L, -factor * q * (1 + gamma * odds_L), hess

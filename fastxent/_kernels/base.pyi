@@ -169,7 +169,9 @@ def count_outside(
     job: Job,
 ) -> None: ...
 @_fused
-def elementwise(name: Literal["exp", "log", "log1p"], x: _Floats, out: _Floats) -> None: ...
+def elementwise(
+    name: Literal["exp", "log", "log1p", "inverse_power"], x: _Floats, out: _Floats, gamma: float = 0.0
+) -> None: ...
 def quick_softmax(
     logits: object,
     target: object,

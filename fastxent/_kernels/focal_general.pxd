@@ -47,11 +47,12 @@ cdef struct Terms:               # of LANES classes
     double bend[LANES]
 
 
-cdef inline void load_logits(const floating* x, Py_ssize_t step, Py_ssize_t n, double* values) noexcept nogil:
-    """LANES logits, -inf from n on."""
+cdef inline void load_logits(const floating* x, Py_ssize_t step, Py_ssize_t n, double m, double* values) noexcept nogil:
+    """LANES logits; -inf for one so far below the maximum that the difference overflows, and from n on."""
+    cdef floating top = <floating>m
     cdef Py_ssize_t j
     for j in range(n):
-        values[j] = x[j * step]
+        values[j] = -INFINITY if top - x[j * step] == INFINITY else x[j * step]
     for j in range(n, LANES):
         values[j] = -INFINITY
 
@@ -79,7 +80,7 @@ cdef inline Sample sample_of(const floating* x, Py_ssize_t step, Py_ssize_t C) n
     of.top = scalar.exp_scaled(of.m, of.origin, of.magic, of.bottom)
     for block in range((C + LANES - 1) // LANES):
         k = block * LANES
-        load_logits(x + k * step, step, min(<Py_ssize_t>LANES, C - k), x_k)
+        load_logits(x + k * step, step, min(<Py_ssize_t>LANES, C - k), of.m, x_k)
         for j in range(LANES):
             e[j] = scalar.exp_scaled(x_k[j], of.origin, of.magic, of.bottom)
         for j in range(LANES):
@@ -144,7 +145,7 @@ cdef inline Sums sums_of(
     for block in range((target.C + LANES - 1) // LANES):
         k = block * LANES
         n = min(<Py_ssize_t>LANES, target.C - k)
-        load_logits(x + k * step, step, n, x_k)
+        load_logits(x + k * step, step, n, of.m, x_k)
         load_target(target, o, i, y, k, n, t)
         focal_terms(of, x_k, t, gamma, terms)
         two_sum(high[0], low[0], terms.loss, LANES)
@@ -172,7 +173,7 @@ cdef inline double focal_sample(
     cdef double best_bend = 0.0, p, q, slope, h, ratio
     cdef Py_ssize_t block, j, k, n
     if hess != NULL:
-        load_logits(x + of.best * step, step, 1, x_k)
+        load_logits(x + of.best * step, step, 1, of.m, x_k)
         load_target(target, o, i, y, of.best, 1, t)
         focal_terms(&of, x_k, t, gamma, &terms)
         best_bend = terms.bend[0] * terms.q[0]
@@ -180,7 +181,7 @@ cdef inline double focal_sample(
         for block in range((target.C + LANES - 1) // LANES):
             k = block * LANES
             n = min(<Py_ssize_t>LANES, target.C - k)
-            load_logits(x + k * step, step, n, x_k)
+            load_logits(x + k * step, step, n, of.m, x_k)
             load_target(target, o, i, y, k, n, t)
             focal_terms(&of, x_k, t, gamma, &terms)
             for j in range(n):
