@@ -1,7 +1,7 @@
 """scikit-learn's own tests of its losses, run through MultinomialLoss and BinomialLoss.
 
-Their module is executed a second time, with our losses under the names of scikit-learn's: its lists of instances and its
-parameters are then ours. What is about other losses is left out.
+Their module is executed a second time, with our losses under the names of scikit-learn's: its lists of instances and
+its parameters are then ours. What is about other losses is left out.
 """
 
 import importlib.util

@@ -121,7 +121,7 @@ cdef inline void copy_float_labels(const floating* first, Py_ssize_t stride, Py_
     """y[j] = the integer that the float is; -2^63, which no label is, for a fraction, nan, and from 2^63 on."""
     cdef Py_ssize_t j
     cdef double x, limit = 9223372036854775808.0
-    cdef int64_t whole, none = -0x7FFFFFFFFFFFFFFF - 1
+    cdef int64_t whole, none = <int64_t>-limit
     for j in range(n):
         x = (<const floating*>(<const char*>first + j * stride))[0]
         whole = <int64_t>(x if -limit < x < limit else 0.0)

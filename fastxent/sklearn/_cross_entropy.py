@@ -9,7 +9,15 @@ from numpy.typing import ArrayLike
 from sklearn._loss.loss import BaseLoss
 
 from fastxent._layout import Array
-from fastxent.sklearn._protocol import Call, call_of
+from fastxent.sklearn._protocol import VIEWS, Call, call_of
+
+Wanted = tuple[bool, bool, bool]  # losses, gradient, Hessian
+Results = tuple[float, Any, Any, Any]  # the sum of the losses, and the outputs that are wanted
+
+
+def is_number_of_threads(value: object) -> bool:
+    """Whether a call for so many threads may go the quick way, which never needs a second one."""
+    return value is None or (isinstance(value, int) and value is not True and value >= 1)
 
 
 class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
@@ -22,8 +30,14 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
     def __init__(self, link: Any, n_classes: int) -> None:
         super().__init__(closs=self, link=link, n_classes=n_classes)
 
+    _ignores = False  # whether some samples may not count
+
     def _raw(self, raw_prediction: Any) -> tuple[Array, np.dtype[Any]]:
         """Raw predictions, (n, n_classes) or (n,), and the dtype to compute in."""
+        raise NotImplementedError
+
+    def _quick(self, arrays: tuple[Any, ...], wanted: Wanted) -> Results | None:
+        """The results of a small call that is plain; None if it has to go the long way."""
         raise NotImplementedError
 
     def _run(self, call: Call) -> float:
@@ -34,16 +48,30 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
         """The sum of the sample weights that count."""
         raise NotImplementedError
 
-    def _call(self, y_true: Any, raw_prediction: Any, sample_weight: Any, n_threads: Any, **given: Any) -> Call:
+    def _call(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any, n_threads: Any, given: dict[str, Any]
+    ) -> Call:
         """The arguments of a call, checked."""
         raw, dtype = self._raw(raw_prediction)
         return call_of(y_true, raw, dtype, sample_weight, n_threads, given)
 
-    def _filled(self, y_true: Any, raw: Any, sample_weight: Any, n_threads: Any, **given: Any) -> list[Array]:
-        """The outputs of a call in the order of ``given``: the caller's own arrays where there are some."""
-        call = self._call(y_true, raw, sample_weight, n_threads, **given)
-        self._run(call)
-        return [call.outputs[name] if out is None else out for name, out in given.items()]
+    def _filled(self, arrays: tuple[Any, ...], wanted: Wanted, n_threads: Any) -> Results:
+        """The sum of the losses and the outputs that are wanted: the caller's own arrays where there are some.
+
+        ``arrays`` are raw predictions, labels, weights and the three outputs.
+        """
+        if is_number_of_threads(n_threads):
+            results = self._quick(arrays, wanted)
+            if results is not None:
+                return results
+        raw, y_true, sample_weight, *outs = arrays
+        given = {name: out for name, out, want in zip(VIEWS, outs, wanted, strict=True) if want}
+        call = self._call(y_true, raw, sample_weight, n_threads, given)
+        total = self._run(call)
+        loss, gradient, hessian = (
+            call.outputs.get(name) if out is None else out for name, out in zip(VIEWS, outs, strict=True)
+        )
+        return total, loss, gradient, hessian
 
     def loss(
         self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
@@ -88,7 +116,9 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
         >>> np.round(BinomialLoss().loss(y_true=[1, 0], raw_prediction=[0.5, -3.0]), 4)
         array([0.4741, 0.0486])
         """
-        return self._filled(y_true, raw_prediction, sample_weight, n_threads, loss_out=loss_out)[0]
+        arrays = raw_prediction, y_true, sample_weight, loss_out, None, None
+        loss: Array = self._filled(arrays, (True, False, False), n_threads)[1]
+        return loss
 
     def gradient(
         self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
@@ -123,7 +153,9 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
         >>> np.round(BinomialLoss().gradient(y_true=[1, 0], raw_prediction=[0.5, -3.0]), 4)
         array([-0.3775,  0.0474])
         """
-        return self._filled(y_true, raw_prediction, sample_weight, n_threads, gradient_out=gradient_out)[0]
+        arrays = raw_prediction, y_true, sample_weight, None, gradient_out, None
+        gradient: Array = self._filled(arrays, (False, True, False), n_threads)[2]
+        return gradient
 
     def loss_gradient(
         self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
@@ -160,10 +192,8 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
         >>> np.round(loss, 4), np.round(gradient, 4)
         (array([0.4741, 0.0486]), array([-0.3775,  0.0474]))
         """
-        loss, gradient = self._filled(
-            y_true, raw_prediction, sample_weight, n_threads, loss_out=loss_out, gradient_out=gradient_out
-        )
-        return loss, gradient
+        arrays = raw_prediction, y_true, sample_weight, loss_out, gradient_out, None
+        return self._filled(arrays, (True, True, False), n_threads)[1:3]
 
     def gradient_hessian(
         self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
@@ -203,10 +233,8 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
         >>> np.round(hessian, 4)
         array([0.235 , 0.0452])
         """
-        gradient, hessian = self._filled(
-            y_true, raw_prediction, sample_weight, n_threads, gradient_out=gradient_out, hessian_out=hessian_out
-        )
-        return gradient, hessian
+        arrays = raw_prediction, y_true, sample_weight, None, gradient_out, hessian_out
+        return self._filled(arrays, (False, True, True), n_threads)[2:]
 
     def __call__(
         self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
@@ -240,7 +268,10 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
         >>> round(BinomialLoss()(y_true=[1, 0], raw_prediction=[0.5, -3.0], sample_weight=[1, 3]), 4)
         0.155
         """
-        call = self._call(y_true, raw_prediction, sample_weight, n_threads)
-        total = self._run(call)
-        weight = self._total_weight(call)
+        arrays = raw_prediction, y_true, sample_weight, None, None, None
+        total = self._filled(arrays, (False, False, False), n_threads)[0]
+        if sample_weight is None and not self._ignores:
+            weight = float(np.size(y_true))
+        else:
+            weight = self._total_weight(self._call(y_true, raw_prediction, sample_weight, n_threads, {}))
         return total / weight if weight else float("nan")

@@ -17,8 +17,9 @@ from fastxent._isa import kernels
 from fastxent._kernels.target import Target
 from fastxent._layout import Array, Views
 from fastxent._problem import operand, sum_of_others
-from fastxent.sklearn._cross_entropy import CrossEntropy
+from fastxent.sklearn._cross_entropy import CrossEntropy, Results, Wanted, is_number_of_threads
 from fastxent.sklearn._protocol import (
+    LIMIT,
     Call,
     first_bad_label,
     float_of,
@@ -137,6 +138,7 @@ class MultinomialLoss(CrossEntropy):
         matrix = _check.infogain_of(infogain, classes, labels, class_weight, smoothing, None)
         weight = _check.class_weight_of(class_weight, classes, None)
         self._ignore_index = ignore_index
+        self._ignores = ignore_index is not None
         self._smoothing = smoothing
         self._z_loss = _check.z_loss_of(z_loss)
         self._infogain = None if matrix is None else matrix.astype(np.float64)  # copies: they are bound
@@ -152,15 +154,25 @@ class MultinomialLoss(CrossEntropy):
             )
         return raw, dtype
 
+    def _target(self, labels: Array | None, ignore: int | None) -> Target:
+        """What the kernels make a sample's target of."""
+        matrix = None if self._infogain is None else self._infogain[:, None, :]
+        return Target(
+            self.n_classes, operand(labels), operand(matrix), self._class_weight, self._others, self._smoothing, ignore
+        )
+
+    def _quick(self, arrays: tuple[Any, ...], wanted: Wanted, with_proba: bool = False) -> Results | None:
+        if self._ignore_index is not None and not -LIMIT < self._ignore_index < LIMIT:
+            return None
+        target = self._target(None, self._ignore_index)
+        results: Results | None = kernels.quick_multinomial(arrays, wanted, target, self._z_loss, with_proba)
+        return results
+
     def _run(self, call: Call) -> float:
-        matrix = None if self._infogain is None else operand(self._infogain[:, None, :])
         ignore = ignored_of(self._ignore_index, call.y_true)
 
         def bind(views: Views) -> tuple[Any, ...]:
-            target = Target(
-                self.n_classes, operand(views["y_true"]), matrix, self._class_weight, self._others, self._smoothing,
-                ignore,
-            )  # fmt: skip
+            target = self._target(views["y_true"], ignore)
             return target, operand(views["sample_weight"]), None, 1.0, self._z_loss
 
         if call.given:
@@ -233,9 +245,13 @@ class MultinomialLoss(CrossEntropy):
         >>> np.round(gradient, 3), np.round(proba, 3)
         (array([[ 0.786,  0.175, -0.961]]), array([[0.786, 0.175, 0.039]]))
         """
-        call = self._call(
-            y_true, raw_prediction, sample_weight, n_threads, gradient_out=gradient_out, proba_out=proba_out
-        )
+        if is_number_of_threads(n_threads):
+            arrays = raw_prediction, y_true, sample_weight, None, gradient_out, proba_out
+            results = self._quick(arrays, (False, True, True), with_proba=True)
+            if results is not None:
+                return results[2:]
+        given = {"gradient_out": gradient_out, "proba_out": proba_out}
+        call = self._call(y_true, raw_prediction, sample_weight, n_threads, given)
         proba = call.outputs["proba_out"]
         last = _check.exactly(proba, call.raw)  # the gradient still has to be read from there
         if last:
@@ -275,7 +291,7 @@ class MultinomialLoss(CrossEntropy):
 
         .. math:: x_k = \log \bar t_k - \frac{1}{C} \sum_j \log \bar t_j, \qquad \bar t_k = \sum_i v_i t_{ik}
 
-        and with z-loss, where the loss depends on the mean of :math:`x`, :math:`x_k = \log (\bar t_k / \sum_j \bar t_j)`.
+        and with z-loss, where the mean of :math:`x` matters, :math:`x_k = \log (\bar t_k / \sum_j \bar t_j)`.
 
         Parameters
         ----------
@@ -311,10 +327,8 @@ class MultinomialLoss(CrossEntropy):
         dtype = float_of(y)
         eps = np.finfo(dtype).eps
         shares = np.clip(totals / totals.sum(), eps, 1.0 - eps).astype(dtype)
-        if self._z_loss:
-            return np.log(shares / shares.sum())
-        raw: Array = self.link.link(shares[None]).reshape(-1)
-        return raw
+        raw = np.log(shares / shares.sum()) if self._z_loss else self.link.link(shares[None]).reshape(-1)
+        return np.asarray(raw)
 
     def _class_totals(self, y: Array, weight: Array | None) -> Array:
         """The sum of the weights of each class."""
@@ -336,7 +350,7 @@ class MultinomialLoss(CrossEntropy):
         if self._infogain is not None:
             return np.asarray(counts @ self._infogain)
         smoothed = (1.0 - self._smoothing) * counts + self._smoothing / self.n_classes * counts.sum()
-        return smoothed if self._class_weight is None else self._class_weight * smoothed
+        return np.asarray(smoothed if self._class_weight is None else self._class_weight * smoothed)
 
     def constant_to_optimal_zero(self, y_true: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
         r"""What has to be added to each sample's loss to make that of a perfect prediction 0.
@@ -455,6 +469,7 @@ class BinomialLoss(CrossEntropy):
         self._ignore = None
         if ignore_index is not None:
             self._ignore = _check.number_of(ignore_index, "ignore_index", -largest, largest, "a finite number")
+        self._ignores = ignore_index is not None
         self._smoothing = _check.smoothing_of(label_smoothing)
 
     def _raw(self, raw_prediction: Any) -> tuple[Array, np.dtype[Any]]:
@@ -463,6 +478,12 @@ class BinomialLoss(CrossEntropy):
         if raw.ndim != 1:
             raise ValueError(f"raw_prediction has shape {raw.shape}: expected (n_samples,) or (n_samples, 1)")
         return raw, dtype
+
+    def _quick(self, arrays: tuple[Any, ...], wanted: Wanted) -> Results | None:
+        results: Results | None = kernels.quick_binomial(
+            arrays, wanted, self._pos_weight, self._smoothing, self._ignore
+        )
+        return results
 
     def _run(self, call: Call) -> float:
         positive = None if self._pos_weight == 1.0 else np.float64(self._pos_weight)
@@ -539,8 +560,8 @@ class BinomialLoss(CrossEntropy):
         Returns
         -------
         NumPy scalar
-            float32 if `y_true` is, else float64. The share of the positives is kept ten epsilons away from 0 and 1, as in
-            scikit-learn, so that it is finite.
+            float32 if `y_true` is, else float64. The share of the positives is kept ten epsilons away from 0 and 1, as
+            in scikit-learn, so that it is finite.
 
         Raises
         ------

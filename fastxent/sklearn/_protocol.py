@@ -133,18 +133,19 @@ def ignored_of(ignore_index: int | None, labels: Array) -> int | None:
     """ignore_index as the kernels compare it with labels of this dtype; None where no label can be equal to it."""
     if ignore_index is None or labels.dtype.kind != "f":
         return _check.ignore_of(ignore_index, labels)
-    return ignore_index if -LIMIT < ignore_index < LIMIT else None
+    return ignore_index if -LIMIT < ignore_index < LIMIT and int(float(ignore_index)) == ignore_index else None
 
 
 def first_bad_label(labels: Array, classes: int, ignore_index: int | None) -> int | None:
     """Position of the first label that is neither a class nor ignored."""
+    ignored = ignore_index if labels.dtype.kind != "f" else ignored_of(ignore_index, labels)
     position = 0
     for block in _check.in_blocks(labels, labels.dtype):
         bad = ~((block >= 0) & (block < classes))
         if block.dtype.kind == "f":
             bad |= block != np.floor(block)
-        if ignore_index is not None:
-            bad &= block != ignore_index
+        if ignored is not None:
+            bad &= block != ignored
         if bad.any():
             return position + int(bad.argmax())
         position += block.size
@@ -160,7 +161,7 @@ def weighted_blocks(y_true: Array, sample_weight: Array | None) -> Iterator[tupl
     """Targets and weights as float64, block by block; a block is valid until the next one is asked for."""
     weight = np.broadcast_to(np.float64(1.0), y_true.shape) if sample_weight is None else sample_weight
     if y_true.size:
-        yield from np.nditer(  # type: ignore[call-overload]
+        yield from np.nditer(
             (y_true, weight), ["external_loop", "buffered"], order="C", op_dtypes=[np.float64] * 2, casting="unsafe"
         )
 
