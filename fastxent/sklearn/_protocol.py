@@ -138,6 +138,8 @@ def ignored_of(ignore_index: int | None, labels: Array) -> int | None:
 
 def first_bad_label(labels: Array, classes: int, ignore_index: int | None) -> int | None:
     """Position of the first label that is neither a class nor ignored."""
+    if not labels.size:
+        return None
     ignored = ignore_index if labels.dtype.kind != "f" else ignored_of(ignore_index, labels)
     position = 0
     for block in _check.in_blocks(labels, labels.dtype):
