@@ -11,6 +11,7 @@ import pytest
 
 import fastxent
 import fastxent.reference
+import fastxent.sklearn
 from fastxent import caffe, continuous
 from tests.table import FUNCTIONS, OPTION_SETS
 
@@ -51,11 +52,15 @@ def test_the_reference_has_every_numeric_public_function():
 
 
 def benchmark_cases():
-    path = ROOT / "asv_benchmarks" / "benchmarks" / "cases.py"
-    spec = importlib.util.spec_from_file_location("asv_cases", path)
-    cases = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(cases)
-    return cases
+    return benchmark_module("cases")
+
+
+def benchmark_module(name):
+    path = ROOT / "asv_benchmarks" / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"benchmarks.{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_the_benchmarks_have_every_numeric_public_function():
@@ -74,6 +79,18 @@ def test_the_benchmark_of_a_layer_runs(name, rng):
     bottoms = benchmark_cases().LAYERS[name](rng, (2, 5, 3, 4), "float32")
     layer.forward(*bottoms)
     assert layer.backward().shape == bottoms[0].shape
+
+
+@pytest.mark.parametrize("name", sorted(name for name in fastxent.sklearn.__all__ if name.endswith("Loss")))
+def test_a_loss_of_scikit_learn_has_a_benchmark_and_documentation_whose_examples_run(name):
+    assert name in benchmark_module("sklearn_losses").LOSSES
+    assert re.search(rf"^ *{name}$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    loss = getattr(fastxent.sklearn, name)
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    for examples in [*finder.find(loss), *finder.find(loss.__base__)]:
+        text = []
+        assert runner.run(examples, out=text.append).failed == 0, "".join(text)
+    assert runner.tries > 15
 
 
 @each_public_function
