@@ -39,7 +39,7 @@ def encode(y: Array, labels: Array | None, limit: int) -> Encoded | None:
         return None
     if y.dtype.kind in "biuf":
         low, high = y.min(), y.max()
-        if y.dtype.kind == "f" and not (-EXACT < low and high < EXACT and is_integral(y)):
+        if y.dtype.kind == "f" and not (float(low) > -EXACT and float(high) < EXACT and is_integral(y)):
             return None
         if classes is not None and classes.dtype.kind not in "biuf":
             return None
@@ -53,12 +53,12 @@ def encode(y: Array, labels: Array | None, limit: int) -> Encoded | None:
 
 
 def sorted_classes(labels: Array) -> Array | None:
-    """Each label once, in order; None if they are neither numbers nor strings."""
+    """Each label once, in order; None if they are neither whole numbers nor strings."""
     if labels.ndim != 1:
         return None
     if labels.dtype.kind == "O" and not all(isinstance(label, str) for label in labels):
         return None
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+    if labels.dtype.kind == "f" and not (np.isfinite(labels).all() and is_integral(labels)):
         return None
     return np.unique(labels) if labels.dtype.kind in "biufUO" else None
 
@@ -79,7 +79,7 @@ def by_table(y: Array, low: int, high: int, classes: Array | None) -> Encoded | 
         classes = np.array([low + i for i in present.tolist()], y.dtype)
     else:
         for number, label in enumerate(classes.tolist()):
-            if low <= label <= high and label == int(label):
+            if low <= label <= high:
                 table[int(label) - low] = number
         if not all((table[offsets(block, low)] >= 0).all() for block in blocks(y)):
             return None

@@ -10,7 +10,6 @@ import numpy as np
 
 from fastxent import _check, _labels, _layout
 from fastxent._clamped import clamped_cross_entropy
-from fastxent._isa import kernels
 from fastxent._layout import BLOCK, Array, Samples
 from fastxent._problem import specialised
 
@@ -107,9 +106,7 @@ def off_simplex(probs: Array, tolerance: float, n_threads: int | None) -> tuple[
     def arguments(views: _layout.Views, sums: Array) -> tuple[Any, ...]:
         return views["logits"], tolerance, sums
 
-    off, outside = _layout.run(
-        specialised("off_simplex", dtype), samples, arguments, _layout.choose_way, n_threads
-    )
+    off, outside = _layout.run(specialised("off_simplex", dtype), samples, arguments, _layout.choose_way, n_threads)
     return int(off), outside
 
 
@@ -147,8 +144,8 @@ def is_target(y: Array, n_threads: int | None) -> bool:
             if bad.any():
                 i = int(bad.argmax())
                 raise ValueError(
-                    f"y_true[{start + i}] = {block[i]}, which sums to {total[i]}, but a target distribution has numbers "
-                    "in [0, 1] that sum to 1"
+                    f"y_true[{start + i}] = {block[i]}, which sums to {total[i]}, but a target distribution has "
+                    "numbers in [0, 1] that sum to 1"
                 )
     return True
 

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 try:
-    import sklearn.metrics as theirs
+    from sklearn.metrics import d2_log_loss_score as sklearn_d2_log_loss_score
+    from sklearn.metrics import log_loss as sklearn_log_loss
+    from sklearn.metrics import make_scorer
     from sklearn.preprocessing import LabelBinarizer
     from sklearn.utils import check_array
 except ImportError as error:
@@ -129,7 +131,7 @@ def log_loss(
     """
     n_threads = _check.n_threads_of(n_threads)
     threshold = None if isinstance(eps, str) and eps == "auto" else eps_of(eps)
-    y_proba = renamed(theirs.log_loss, y_true, y_proba, y_pred)
+    y_proba = renamed(sklearn_log_loss, y_true, y_proba, y_pred)
     if multilabel:
         losses, weight = _predictions.multilabel_losses(y_true, y_proba, sample_weight, labels, threshold, n_threads)
         return average(losses, weight, normalize)
@@ -137,7 +139,7 @@ def log_loss(
     if isinstance(normalize, bool | np.bool_):
         prediction = _predictions.bind(y_true, y_proba, sample_weight, labels, n_threads)
     if prediction is None or (normalize and prediction.total_weight == 0.0):
-        value: float = theirs.log_loss(
+        value: float = sklearn_log_loss(
             y_true, y_proba, normalize=normalize, sample_weight=sample_weight, labels=labels
         )
         if threshold is None:
@@ -214,10 +216,10 @@ def d2_log_loss_score(
     0.0
     """
     n_threads = _check.n_threads_of(n_threads)
-    y_proba = renamed(theirs.d2_log_loss_score, y_true, y_proba, y_pred)
+    y_proba = renamed(sklearn_d2_log_loss_score, y_true, y_proba, y_pred)
     prediction = _predictions.bind(y_true, y_proba, sample_weight, labels, n_threads)
     if prediction is None or len(prediction.probs) < 2 or prediction.total_weight == 0.0:
-        value: float = theirs.d2_log_loss_score(y_true, y_proba, sample_weight=sample_weight, labels=labels)
+        value: float = sklearn_d2_log_loss_score(y_true, y_proba, sample_weight=sample_weight, labels=labels)
         return value
     warn(prediction)
     losses = _predictions.row_losses(prediction, None, n_threads)
@@ -228,7 +230,7 @@ def d2_log_loss_score(
     return 1.0 - explained / math.fsum(-totals * np.log(shares))
 
 
-class ClassScorer(type(theirs.make_scorer(log_loss))):  # type: ignore[misc]
+class ClassScorer(type(make_scorer(log_loss))):  # type: ignore[misc]
     """A scorer of scikit-learn that also passes the estimator's classes, as `labels`, where `y_true` has labels."""
 
     def _score(self, method_caller: Callable[..., Any], estimator: Any, X: Any, y_true: Any, **kwargs: Any) -> float:
@@ -261,7 +263,7 @@ def warn(prediction: Prediction) -> None:
     if prediction.doubtful is None and prediction.in_order:
         return
     row = prediction.doubtful or 0
-    theirs.log_loss([prediction.first], prediction.probs[row : row + 1], labels=prediction.classes)
+    sklearn_log_loss([prediction.first], prediction.probs[row : row + 1], labels=prediction.classes)
 
 
 def binarized(y_true: Any, y_proba: Any, sample_weight: Any, labels: Any) -> Prediction:
