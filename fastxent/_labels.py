@@ -81,8 +81,8 @@ def by_table(y: Array, low: int, high: int, classes: Array | None) -> Encoded | 
         for number, label in enumerate(classes.tolist()):
             if low <= label <= high:
                 table[int(label) - low] = number
-        if not all((table[offsets(block, low)] >= 0).all() for block in blocks(y)):
-            return None
+        if (table < 0).any() and not all((table[offsets(block, low)] >= 0).all() for block in blocks(y)):
+            return None  # a label that is not in `labels`
     if y.dtype.kind != "f" and low >= 0 and np.array_equal(table, np.arange(low, high + 1)):
         return Encoded(y, classes)
     numbers = np.empty(len(y), np.min_scalar_type(max(1, len(classes) - 1)))
@@ -95,9 +95,12 @@ def offsets(block: Array, low: int) -> Array:
     """The distances of whole numbers from the least of them, in a dtype that has room for them."""
     if low == 0 and block.dtype.kind in "iu":
         return block
+    distances: Array
     if block.dtype.kind == "u":
-        return block - block.dtype.type(low)
-    return block.astype(np.int64) - low
+        distances = block - block.dtype.type(low)
+    else:
+        distances = np.subtract(block, low, dtype=np.int64, casting="unsafe")
+    return distances
 
 
 def by_dictionary(y: Array, classes: Array | None, limit: int) -> Encoded | None:

@@ -57,10 +57,13 @@ def bind(y_true: Any, y_proba: Any, sample_weight: Any, labels: Any, n_threads: 
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     n_classes = 2 if probs.ndim == 1 else probs.shape[1]
+    first: Any = 0
+    classes: Any = range(n_classes)
+    in_order = True
     if y.ndim == 2:
         if labels is not None or y.shape != probs.shape or not is_target(y, n_threads):
             return None
-        first, classes, in_order, target = 0, range(n_classes), True, y
+        target = y
     else:
         encoded = _labels.encode(y, names, n_classes)
         if encoded is None or len(encoded.classes) != n_classes:
@@ -83,7 +86,8 @@ def plain_array(value: Any, kinds: str) -> Array | None:
 
 
 def is_weight(weight: Array, n: int) -> bool:
-    return weight.shape == (n,) and bool(np.isfinite(weight.min()) and np.isfinite(weight.max()))
+    """Whether these are n finite weights, not all of them 0."""
+    return weight.shape == (n,) and bool(np.isfinite(weight.min()) and np.isfinite(weight.max()) and weight.any())
 
 
 def misfits(probs: Array, n_threads: int | None) -> int | None:
@@ -151,7 +155,7 @@ def is_target(y: Array, n_threads: int | None) -> bool:
 
 
 def block_rows(array: Array) -> int:
-    return max(1, BLOCK // math.prod(array.shape[1:]))
+    return max(1, BLOCK // (array.shape[1] if array.ndim == 2 else 1))
 
 
 def row_blocks(array: Array) -> list[Array]:
@@ -183,8 +187,9 @@ def losses_of_classes(probs: Array, numbers: Array, eps: float, n_threads: int |
     """The losses of class numbers, which read one probability each."""
     losses: Any = clamped_cross_entropy(probs, numbers, eps=eps, reduction="none", n_threads=n_threads)
     least = -math.log(probs.dtype.type(1 - eps))
-    # the clip at 1 - eps: log is monotone
-    return np.maximum(losses, losses.dtype.type(least), out=losses) if least > 0 else losses
+    if least > 0:  # the clip at 1 - eps: log is monotone
+        np.maximum(losses, losses.dtype.type(least), out=losses)
+    return np.asarray(losses)
 
 
 def binary_losses(probs: Array, second: Array, eps: float) -> Array:

@@ -23,7 +23,8 @@ except ImportError as error:
     raise ImportError("fastxent.metrics needs scikit-learn: pip install fastxent[sklearn]") from error
 
 from fastxent import _check, _predictions
-from fastxent._predictions import Array, Prediction
+from fastxent._layout import Array
+from fastxent._predictions import Prediction
 
 __all__ = ["d2_log_loss_score", "log_loss", "neg_log_loss_scorer"]
 
@@ -108,6 +109,9 @@ def log_loss(
     Beside its input the call needs at most 16 bytes a row. scikit-learn's own result differs in the last digits
     for float32 and float16, which it averages in that dtype.
 
+    Labels that are neither numbers nor strings to NumPy, such as dates or pandas' nullable integers, go to
+    scikit-learn as a whole, at its speed and in its memory.
+
     References
     ----------
     .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer, 2006, section 4.3.4, p. 209.
@@ -122,7 +126,7 @@ def log_loss(
     Labels that are themselves uncertain:
 
     >>> round(log_loss([[0.0, 1.0], [0.75, 0.25], [1.0, 0.0], [0.5, 0.5]], probs), 4)
-    0.4128
+    0.4309
 
     Two labels for each row, neither of which excludes the other:
 
@@ -231,7 +235,7 @@ def d2_log_loss_score(
 
 
 class ClassScorer(type(make_scorer(log_loss))):  # type: ignore[misc]
-    """A scorer of scikit-learn that also passes the estimator's classes, as `labels`, where `y_true` has labels."""
+    """One of scikit-learn's scorers, which passes the estimator's classes on as `labels`, where `y_true` has labels."""
 
     def _score(self, method_caller: Callable[..., Any], estimator: Any, X: Any, y_true: Any, **kwargs: Any) -> float:
         classes = getattr(estimator, "classes_", None)
@@ -242,6 +246,45 @@ class ClassScorer(type(make_scorer(log_loss))):  # type: ignore[misc]
 
 
 neg_log_loss_scorer = ClassScorer(log_loss, -1, {}, "predict_proba")
+neg_log_loss_scorer.__doc__ = r"""Scorer of classifiers by `log_loss`, for `cross_val_score` and the like.
+
+A drop-in for ``scoring="neg_log_loss"``: called as ``scorer(estimator, X, y_true, sample_weight=None)``, it returns
+:math:`-L` of the estimator's `predict_proba`, so that more is better [1]_.
+
+In addition it passes ``estimator.classes_`` as `labels`. A fold in which a class does not occur has its score, where
+scikit-learn's gives nan; one with a class that the estimator has never seen has none, where scikit-learn's may take
+the class for another one.
+
+Returns
+-------
+float
+    In nats, not positive.
+
+Raises
+------
+TypeError, ValueError
+    As `log_loss` does, and if the estimator has no `predict_proba` (AttributeError) or knows one class only.
+
+See Also
+--------
+log_loss : The loss, with every option.
+
+References
+----------
+.. [1] scikit-learn's user guide, "Metrics and scoring: quantifying the quality of predictions", section "The scoring
+   parameter".
+
+Examples
+--------
+>>> from sklearn.datasets import load_iris
+>>> from sklearn.linear_model import LogisticRegression
+>>> from sklearn.model_selection import cross_val_score
+>>> from fastxent.metrics import neg_log_loss_scorer
+>>> X, y = load_iris(return_X_y=True)
+>>> scores = cross_val_score(LogisticRegression(max_iter=1000), X, y, scoring=neg_log_loss_scorer)
+>>> round(float(scores.mean()), 1)
+-0.1
+"""
 
 
 def renamed(judge: Callable[..., Any], y_true: Any, y_proba: Any, y_pred: Any) -> Any:

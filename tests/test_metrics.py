@@ -1,15 +1,17 @@
-"""`fastxent.metrics` beside scikit-learn: the same value, warnings and errors for the same arguments."""
+"""`fastxent.metrics` beside scikit-learn: the same value, warnings and errors for the same arguments.
+
+test_metrics_options.py tests what scikit-learn does not have.
+"""
 
 import warnings
-from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
-import sklearn
 import sklearn.metrics
 
+from fastxent import metrics
 from fastxent.metrics import d2_log_loss_score, log_loss
 
 THIRD = np.full((4, 3), 1 / 3)
@@ -165,6 +167,7 @@ REFUSED = {
     "nan weight": (Y3, P3, {"sample_weight": [1.0, NAN, 1.0, 1.0]}),
     "infinite weight": (Y3, P3, {"sample_weight": [1.0, INF, 1.0, 1.0]}),
     "no weight": (Y3, P3, {"sample_weight": np.zeros(4)}),
+    "no weight in a sum": (Y3, P3, {"sample_weight": np.zeros(4), "normalize": False}),
     "weights that cancel": (Y3, P3, {"sample_weight": [1.0, -1.0, 1.0, -1.0]}),
 }
 PAIRS = {
@@ -172,6 +175,7 @@ PAIRS = {
     "d2_log_loss_score": (d2_log_loss_score, sklearn.metrics.d2_log_loss_score),
 }
 CASES = [(metric, case) for metric in PAIRS for case in ACCEPTED | REFUSED]
+each_accepted = pytest.mark.parametrize("case", ACCEPTED)
 each_case = pytest.mark.parametrize("metric, case", CASES, ids=[" ".join(case) for case in CASES])
 
 
@@ -207,13 +211,34 @@ def test_values_warnings_and_errors_are_those_of_scikit_learn(metric, case):
         assert got[0] == want[0]
 
 
-@pytest.mark.parametrize("case", ACCEPTED)
-def test_what_is_accepted_has_a_value(case):
+@each_accepted
+def test_machine_epsilon_by_hand_is_the_default(case):
     y_true, y_proba, options = ACCEPTED[case]
-    assert type(outcome(log_loss, y_true, y_proba, options)[0]) is float
+    dtype = getattr(y_proba if y_proba is not None else options["y_pred"], "dtype", None)
+    eps = float(np.finfo(dtype if dtype in (np.float16, np.float32) else np.float64).eps)
+    got, want = (outcome(log_loss, y_true, y_proba, options | more) for more in ({"eps": eps}, {}))
+    assert type(got[0]) is float
+    assert got[1] == want[1]
+    np.testing.assert_allclose(got[0], want[0], rtol=4 * eps)
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_is_refused_has_no_value(case):
-    y_true, y_proba, options = REFUSED[case]
-    assert type(outcome(log_loss, y_true, y_proba, options)[0]) is tuple
+PLAIN = set(ACCEPTED) - {
+    "nullable integers",
+    "dates",
+    "indicator of two columns for one",
+}  # what only scikit-learn makes sense of
+
+
+@pytest.mark.parametrize("case", sorted(PLAIN))
+def test_plain_arguments_never_go_to_scikit_learn(case, monkeypatch):
+    def refuse(y_true, y_proba=None, *, labels=None, y_pred=None):
+        """Stands for scikit-learn, which may say a word about one or two rows, but never computes."""
+        assert len(y_true) <= 2
+
+    monkeypatch.setattr(metrics, "sklearn_log_loss", refuse)
+    monkeypatch.setattr(metrics, "sklearn_d2_log_loss_score", refuse)
+    y_true, y_proba, options = ACCEPTED[case]
+    assert type(log_loss(y_true, y_proba, **options)) is float
+    options = {name: value for name, value in options.items() if name != "normalize"}
+    if len(y_proba if y_proba is not None else Y3) > 1:
+        assert type(d2_log_loss_score(y_true, y_proba, **options)) is float
