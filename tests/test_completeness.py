@@ -12,7 +12,7 @@ import pytest
 import fastxent
 import fastxent.reference
 import fastxent.sklearn
-from fastxent import caffe, continuous
+from fastxent import caffe, continuous, metrics
 from tests.table import FUNCTIONS, OPTION_SETS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,10 +67,11 @@ def test_the_benchmarks_have_every_numeric_public_function():
     assert sorted(map(str, benchmark_cases().FUNCTIONS)) == NAMES
 
 
-def test_the_benchmarks_have_every_function_of_densities_and_every_layer():
+def test_the_benchmarks_have_every_function_of_densities_every_layer_and_every_metric():
     cases = benchmark_cases()
     assert sorted(cases.DENSITIES) == sorted(continuous.__all__)
     assert sorted(cases.LAYERS) == sorted(caffe.__all__)
+    assert sorted(cases.METRICS) == sorted(metrics.__all__)
 
 
 @pytest.mark.parametrize("name", caffe.__all__)

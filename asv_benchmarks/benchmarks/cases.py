@@ -93,6 +93,21 @@ LAYERS = {
 }
 LAYER_SHAPE = (4, 21, 128, 128)
 
+
+def labels_and_probs(rng, shape, dtype, labels="integers"):
+    """Class labels of a kind, every class among them, and probabilities that sum to one."""
+    probs = rng.random(shape, dtype) + np.dtype(dtype).type(0.01)
+    probs /= probs.sum(axis=1, keepdims=True)
+    y = np.arange(shape[0]) % shape[1]
+    rng.shuffle(y)
+    return np.array([f"class {k:06}" for k in range(shape[1])])[y] if labels == "strings" else y, probs
+
+
+# fastxent.metrics
+METRICS = ["log_loss", "d2_log_loss_score", "neg_log_loss_scorer"]
+METRIC_SHAPES = [(20_000, 1000), (1_000_000, 10)]
+LABELS = ["integers", "strings"]
+
 SHAPES = [(1_000_000, 2), (4096, 1000), (64, 128_256)]
 DTYPES = ["float32", "float64"]
 

@@ -135,6 +135,16 @@ def information(
     block_inner: int,
     job: Job,
 ) -> None: ...
+@_fused
+def off_simplex(
+    way: int,
+    probs: _Floats,
+    tolerance: float,
+    sums: NDArray[np.float64],
+    block_outer: int,
+    block_inner: int,
+    job: Job,
+) -> None: ...
 def denominator(
     way: int,
     target: Target,
