@@ -5,6 +5,7 @@ try:
 except ImportError as error:
     raise ImportError("fastxent.sklearn needs scikit-learn: pip install fastxent[sklearn]") from error
 
+from fastxent.sklearn._display import ReliabilityDisplay
 from fastxent.sklearn._temperature import TemperatureScaling
 
-__all__ = ["TemperatureScaling"]
+__all__ = ["ReliabilityDisplay", "TemperatureScaling"]

@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 from fastxent._layout import Array
 from fastxent.sklearn._scaled_loss import ScaledLoss
 
+FEW, STEP = 4096, 8  # from so many samples on, every eighth says first where the optimum roughly is
 QUADRATIC = 1e-3  # relative steps below this are to shrink quadratically; if they do not, they are rounding errors
 
 
@@ -36,7 +37,11 @@ def temperature_alone(loss: ScaledLoss, tol: float, max_iter: int) -> Optimum:
         return Optimum(
             inverse, none, 0, "the scores separate the classes, and any smaller temperature would fit better"
         )
-    inverse, n_iter, converged = newton(loss.derivatives, max(tol, 4.0 * eps), max_iter)
+    start = 1.0
+    if len(loss.labels) >= FEW:
+        rough, _, converged = newton(loss.every(STEP).derivatives, start, 1e-2, max_iter)
+        start = rough if converged and rough > 0.0 else start
+    inverse, n_iter, converged = newton(loss.derivatives, start, max(tol, 4.0 * eps), max_iter)
     problem = None
     if not converged:
         problem = f"Newton's method did not converge in max_iter = {max_iter} iterations"
@@ -45,14 +50,18 @@ def temperature_alone(loss: ScaledLoss, tol: float, max_iter: int) -> Optimum:
     return Optimum(inverse, none, n_iter, problem)
 
 
-def newton(derivatives: Callable[[float], tuple[float, float]], tol: float, max_iter: int) -> tuple[float, int, bool]:
+def newton(
+    derivatives: Callable[[float], tuple[float, float]], start: float, tol: float, max_iter: int
+) -> tuple[float, int, bool]:
     """Where an increasing first derivative is 0 on [0, inf), or 0 if it is nowhere; iterations; whether it converged.
 
-    Starts at 1, and keeps the zero between the largest point known to be below it and the smallest above.
+    Keeps the zero between the largest point known to be below it and the smallest above.
     """
-    at, low, high, last = 1.0, -math.inf, math.inf, math.inf
+    at, low, high, last = start, -math.inf, math.inf, math.inf
     for n_iter in range(1, max_iter + 1):
         first, second = derivatives(at)
+        if math.isnan(first):
+            first, second = math.inf, 0.0  # so far beyond the zero that products overflow
         if first == 0.0 or (at == 0.0 and first > 0.0):
             return at, n_iter, True
         if first < 0.0:

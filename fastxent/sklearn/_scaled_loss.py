@@ -6,9 +6,11 @@ has the loss lse(b d), whose first derivative is the mean of d under p = softmax
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -31,6 +33,14 @@ class ScaledLoss:
         self.rows = max(1, BLOCK // math.prod(scores.array.shape[1:]))
         self.total = float(len(labels) if weight is None else weight.sum(dtype=np.float64))
         self.unit, self.with_infinities = unit_of(scores, self.rows)
+
+    def every(self, step: int) -> Self:
+        """The loss of every so-manieth sample, in the same unit."""
+        few = copy.copy(self)
+        few.scores = replace(self.scores, array=self.scores.array[::step])
+        few.labels = self.labels[::step]
+        few.weight = None if self.weight is None else self.weight[::step]
+        return few
 
     def blocks(self, of_block: Callable[[slice, Array, Array], Any], width: int) -> Array:
         """What ``of_block`` finds in each block of samples, ``width`` numbers; the threads share the blocks."""
@@ -55,12 +65,12 @@ class ScaledLoss:
 
     def derivatives(self, inverse: float) -> tuple[float, float]:
         """First and second derivative of the summed loss in the inverse temperature."""
-        found = self.blocks(lambda *at: self.derivatives_of(*at, inverse), 2)
+        found = self.blocks(lambda block, d, z: self.derivatives_of(block, d, z, inverse), 2)
         return _layout.total(found[:, 0]), _layout.total(found[:, 1])
 
     def loss_grad(self, inverse: float, bias: Array) -> tuple[float, float, Array]:
         """The summed loss and its gradient in the inverse temperature and in the bias."""
-        found = self.blocks(lambda *at: self.loss_grad_of(*at, inverse, bias), 2 + len(bias))
+        found = self.blocks(lambda block, d, z: self.loss_grad_of(block, d, z, inverse, bias), 2 + len(bias))
         sums = found.sum(axis=0)
         return float(sums[0]), float(sums[1]), sums[2:]
 

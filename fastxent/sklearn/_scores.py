@@ -44,29 +44,51 @@ class Scores:
         return out
 
 
-def scores_of(calibration: Any, X: Any, y: Any = None) -> tuple[Scores, Any]:
-    """Checked scores, and y; the number of columns is that of the fit, or with y becomes that of the fit."""
-    if calibration.estimator is not None:
-        if y is not None:
-            y = column_or_1d(y, warn=True)
-            check_consistent_length(X, y)
-        given, probabilities = response(calibration.estimator, X, bool(calibration.probabilities))
+OPTIONS = {"dtype": "numeric", "ensure_2d": False, "ensure_all_finite": False}  # of validate_data: no conversions
+
+
+def scores_and_labels_of(calibration: Any, X: Any, y: Any) -> tuple[Scores, Any]:
+    """Checked scores to fit, and y as it is."""
+    if calibration.estimator is None:
+        refuse_mask(X)
+        given, y = validate_data(calibration, X, y, **OPTIONS)
+        return checked(given, bool(calibration.probabilities), calibration.n_threads), y
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(X, y)
+    return scores_of(calibration, X), y
+
+
+def scores_of(calibration: Any, X: Any) -> Scores:
+    """Checked scores, of as many columns as there were in the fit."""
+    given, probabilities = X, bool(calibration.probabilities)
+    if calibration.estimator is None:
+        refuse_mask(X)
+        given = validate_data(calibration, X, reset=False, **OPTIONS)
     else:
-        given, probabilities = X, bool(calibration.probabilities)
-        if isinstance(X, np.ma.MaskedArray):
-            _check.real_array(X, "X")  # raises: scikit-learn would read what the mask hides
-        options: dict[str, Any] = {"dtype": "numeric", "ensure_2d": False, "ensure_all_finite": False}
-        if y is None:
-            given = validate_data(calibration, X, reset=False, **options)
-        else:
-            given, y = validate_data(calibration, X, y, **options)
+        given, probabilities = response(calibration.estimator, X, probabilities)
+    return checked(given, probabilities, calibration.n_threads)
+
+
+def refuse_mask(X: Any) -> None:
+    if isinstance(X, np.ma.MaskedArray):
+        _check.real_array(X, "X")  # raises: scikit-learn would read what the mask hides
+
+
+def checked(given: Any, probabilities: bool, n_threads: int | None) -> Scores:
+    """Scores of one or of all classes, each of them a number that can be used."""
     array, dtype = _check.float_array(given, "X")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim > 2:
         raise ValueError(f"scores have shape {array.shape}; expected (n, C), or (n,) for two classes")
-    check_values(array, probabilities, calibration.n_threads)
-    return Scores(array, dtype, probabilities), y
+    if probabilities:
+        low, high, rule = 0.0, 1.0, "probabilities are in [0, 1], and not NaN"
+    elif array.ndim == 1:
+        low, high, rule = -_check.LARGEST, _check.LARGEST, "scores are finite: neither NaN nor infinity"
+    else:
+        low, high, rule = -np.inf, _check.LARGEST, "scores are neither NaN nor +infinity"
+    _check.check_range(array, "X", low, high, rule, n_threads)
+    return Scores(array, dtype, probabilities)
 
 
 def response(estimator: Any, X: Any, probabilities: bool) -> tuple[Any, bool]:
@@ -85,17 +107,6 @@ def response(estimator: Any, X: Any, probabilities: bool) -> tuple[Any, bool]:
         ) from error
 
 
-def check_values(array: Array, probabilities: bool, n_threads: int | None) -> None:
-    """Raise for the first score that is none."""
-    if probabilities:
-        low, high, rule = 0.0, 1.0, "probabilities are in [0, 1], and not NaN"
-    elif array.ndim == 1:
-        low, high, rule = -_check.LARGEST, _check.LARGEST, "scores are finite: neither NaN nor infinity"
-    else:
-        low, high, rule = -np.inf, _check.LARGEST, "scores are neither NaN nor +infinity"
-    _check.check_range(array, "X", low, high, rule, n_threads)
-
-
 def labels_of(y: Any, classes: Any, n_classes: int) -> tuple[Array, Array]:
     """The classes of the columns, and for each sample the number of its column."""
     if y.dtype.kind not in "iub":
@@ -103,8 +114,10 @@ def labels_of(y: Any, classes: Any, n_classes: int) -> tuple[Array, Array]:
     present = np.unique(y)
     classes = present if classes is None else np.asarray(classes)
     if classes.shape != (n_classes,):
-        hint = "give them all, in the order of the columns, as the parameter classes"
-        raise ValueError(f"there are {classes.size} classes (shape {classes.shape}), but scores of {n_classes}; {hint}")
+        raise ValueError(
+            f"there are {classes.size} classes, but scores of {n_classes}: where y lacks some, give all of them, in "
+            "the order of the columns, as the parameter classes"
+        )
     order = np.argsort(classes)
     ordered = classes[order]
     if (ordered[1:] == ordered[:-1]).any():
@@ -120,7 +133,7 @@ def labels_of(y: Any, classes: Any, n_classes: int) -> tuple[Array, Array]:
 def check_counted(scores: Scores, labels: Array, weight: Array | None) -> None:
     """Raise if no sample counts, or one has an infinite loss at any temperature."""
     if weight is not None and not weight.any():
-        raise ValueError("sample_weight is 0 for all samples")
+        raise ValueError("sample_weight is zero for all samples")
     if scores.array.ndim == 1 or scores.probabilities:
         return
     impossible = np.isneginf(scores.array[np.arange(len(labels)), labels])

@@ -18,7 +18,15 @@ from fastxent._layout import Array
 from fastxent._threads import thread_count
 from fastxent.sklearn._optimum import temperature_alone, temperature_and_bias
 from fastxent.sklearn._scaled_loss import SigmoidLoss, SoftmaxLoss
-from fastxent.sklearn._scores import Scores, check_counted, labels_of, looks_like_probabilities, scores_of, shares_of
+from fastxent.sklearn._scores import (
+    Scores,
+    check_counted,
+    labels_of,
+    looks_like_probabilities,
+    scores_and_labels_of,
+    scores_of,
+    shares_of,
+)
 
 
 class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -175,7 +183,7 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
         tol = _check.number_of(self.tol, "tol", 0.0, 1.0, "in [0, 1]")
         max_iter = thread_count(self.max_iter, "max_iter")
         n_threads = _check.n_threads_of(self.n_threads)
-        scores, y = scores_of(self, X, y)
+        scores, y = scores_and_labels_of(self, X, y)
         if not scores.probabilities and looks_like_probabilities(scores):
             warnings.warn("X looks like probabilities; for these there is probabilities=True", stacklevel=2)
         classes = getattr(self.estimator, "classes_", None) if self.classes is None else self.classes
@@ -260,15 +268,20 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
         """
         scores = self._scores(X)
         best = self._scaled(scores) if self.bias else scores.array
-        return self.classes_[(best > 0).astype(np.intp) if best.ndim == 1 else best.argmax(axis=1)]
+        predicted: Array = self.classes_[(best > 0).astype(np.intp) if best.ndim == 1 else best.argmax(axis=1)]
+        return predicted
 
     def _scores(self, X: ArrayLike) -> Scores:
         """Scores of as many classes as there were in `fit`."""
         check_is_fitted(self)
-        scores, _ = scores_of(self, X)
+        scores = scores_of(self, X)
         if scores.n_classes != len(self.classes_) or (scores.array.ndim == 1) != (len(self.bias_) == 1):
-            shape = scores.array.shape
-            raise ValueError(f"X has scores of shape {shape}, but they were fitted for {len(self.bias_)} columns")
+            hint = (
+                " Reshape your data: one sample of all classes is X.reshape(1, -1)." if scores.array.ndim == 1 else ""
+            )
+            raise ValueError(
+                f"X has scores of shape {scores.array.shape}, but {len(self.bias_)} for each sample were fitted.{hint}"
+            )
         return scores
 
     def _scaled(self, scores: Scores) -> Array:
@@ -294,6 +307,5 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.one_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
