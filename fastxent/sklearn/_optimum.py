@@ -118,4 +118,4 @@ def temperature_and_bias(loss: ScaledLoss, start: Optimum, shares: Array, tol: f
         problem = (
             "no temperature beats the classes' frequencies: the scores say nothing of the classes, or the opposite"
         )
-    return Optimum(inverse, centred, start.n_iter + found.nit, problem)
+    return Optimum(float(inverse), centred, start.n_iter + found.nit, problem)

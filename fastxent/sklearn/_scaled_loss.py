@@ -20,6 +20,9 @@ from fastxent._layout import BLOCK, Array
 from fastxent.sklearn._scores import Scores
 
 MODERATE = 30  # scores between 2**-30 and 2**30 have squares well inside float32
+# From so many classes on, NumPy's pairwise sums take no longer than einsum's plain ones (60 to 100; float32 and
+# float64). BLAS would be as fast, but may split a sum among threads of its own, and differently each time.
+PAIRWISE = 100
 
 
 class ScaledLoss:
@@ -121,7 +124,7 @@ class ScaledLoss:
         """The weighted sum of one value for each sample."""
         if self.weight is None:
             return float(values.sum(dtype=np.float64))
-        return float(np.dot(self.weight[block].astype(np.float64, copy=False), values.astype(np.float64, copy=False)))
+        return float(np.multiply(values, self.weight[block], dtype=np.float64).sum())
 
 
 class SoftmaxLoss(ScaledLoss):
@@ -146,9 +149,13 @@ class SoftmaxLoss(ScaledLoss):
         # sum_k p_k d_k and sum_k p_k d_k^2 - (sum_k p_k d_k)^2
         self.scale(block, inverse, d, z)
         p = fx.softmax(z, out=z, n_threads=1)
-        mean = np.vecdot(p, d)
-        variance = np.vecdot(np.multiply(p, d, out=p), d) - mean * mean
-        return self.summed(mean, block), self.summed(variance, block)
+        if d.shape[1] < PAIRWISE:
+            mean = np.einsum("ij,ij->i", p, d)
+            square = np.einsum("ij,ij->i", np.multiply(p, d, out=p), d)
+        else:
+            mean = np.multiply(p, d, out=p).sum(axis=1)
+            square = np.multiply(p, d, out=p).sum(axis=1)
+        return self.summed(mean, block), self.summed(square - mean * mean, block)
 
     def loss_grad_of(self, block: slice, d: Array, z: Array, inverse: float, bias: Array) -> Array:
         self.scale(block, inverse, d, z)
@@ -158,7 +165,7 @@ class SoftmaxLoss(ScaledLoss):
             z, self.labels[block], sample_weight=weight, reduction="sum", n_threads=1, out=z
         )
         by_class = grad.sum(axis=0, dtype=np.float64)
-        return np.array([loss, np.vecdot(grad, d).sum(dtype=np.float64), *by_class])
+        return np.array([loss, np.multiply(grad, d, out=d).sum(dtype=np.float64), *by_class])
 
 
 class SigmoidLoss(ScaledLoss):
@@ -186,7 +193,7 @@ class SigmoidLoss(ScaledLoss):
         loss, grad = fx.sigmoid_cross_entropy_grad(
             z, self.labels[block], sample_weight=weight, reduction="sum", n_threads=1, out=z
         )
-        return np.array([loss, np.vdot(grad, d), grad.sum(dtype=np.float64)])
+        return np.array([loss, np.multiply(grad, d, out=d).sum(dtype=np.float64), grad.sum(dtype=np.float64)])
 
 
 def unit_of(scores: Scores, rows: int) -> tuple[float, bool]:

@@ -44,14 +44,11 @@ class Scores:
         return out
 
 
-OPTIONS = {"dtype": "numeric", "ensure_2d": False, "ensure_all_finite": False}  # of validate_data: no conversions
-
-
 def scores_and_labels_of(calibration: Any, X: Any, y: Any) -> tuple[Scores, Any]:
     """Checked scores to fit, and y as it is."""
     if calibration.estimator is None:
-        refuse_mask(X)
-        given, y = validate_data(calibration, X, y, **OPTIONS)
+        vars(calibration).pop("n_features_in_", None)  # of a former fit; scores of one class have no features
+        given, y = validate_data(calibration, X, y, **options_of(X))
         return checked(given, bool(calibration.probabilities), calibration.n_threads), y
     y = column_or_1d(y, warn=True)
     check_consistent_length(X, y)
@@ -62,16 +59,17 @@ def scores_of(calibration: Any, X: Any) -> Scores:
     """Checked scores, of as many columns as there were in the fit."""
     given, probabilities = X, bool(calibration.probabilities)
     if calibration.estimator is None:
-        refuse_mask(X)
-        given = validate_data(calibration, X, reset=False, **OPTIONS)
+        given = validate_data(calibration, X, reset=False, **options_of(X))
     else:
         given, probabilities = response(calibration.estimator, X, probabilities)
     return checked(given, probabilities, calibration.n_threads)
 
 
-def refuse_mask(X: Any) -> None:
+def options_of(X: Any) -> dict[str, Any]:
+    """What scikit-learn is to check: nothing that would convert the scores or refuse -inf."""
     if isinstance(X, np.ma.MaskedArray):
         _check.real_array(X, "X")  # raises: scikit-learn would read what the mask hides
+    return {"dtype": "numeric", "ensure_2d": np.ndim(X) != 1, "ensure_all_finite": False}
 
 
 def checked(given: Any, probabilities: bool, n_threads: int | None) -> Scores:
@@ -113,7 +111,9 @@ def labels_of(y: Any, classes: Any, n_classes: int) -> tuple[Array, Array]:
         check_classification_targets(y)
     present = np.unique(y)
     classes = present if classes is None else np.asarray(classes)
-    if classes.shape != (n_classes,):
+    if classes.ndim != 1:
+        raise ValueError(f"there are {classes.size} classes of shape {classes.shape}; expected one axis")
+    if len(classes) != n_classes:
         raise ValueError(
             f"there are {classes.size} classes, but scores of {n_classes}: where y lacks some, give all of them, in "
             "the order of the columns, as the parameter classes"

@@ -299,6 +299,9 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
         logits = self._scaled(self._scores(X))
         if logits.ndim == 1:
             return np.column_stack([np.zeros_like(logits), logits])
+        nowhere = np.isneginf(logits.max(axis=1))
+        if nowhere.any():
+            raise ValueError(f"X[{int(nowhere.argmax())}] is -inf for all classes: one of them must be possible")
         return logits
 
     @property
