@@ -11,6 +11,7 @@ import pytest
 
 import fastxent
 import fastxent.reference
+import fastxent.sklearn
 from fastxent import caffe, continuous
 from tests.table import FUNCTIONS, OPTION_SETS
 
@@ -74,6 +75,18 @@ def test_the_benchmark_of_a_layer_runs(name, rng):
     bottoms = benchmark_cases().LAYERS[name](rng, (2, 5, 3, 4), "float32")
     layer.forward(*bottoms)
     assert layer.backward().shape == bottoms[0].shape
+
+
+@pytest.mark.parametrize("name", ["ReliabilityDisplay", "TemperatureScaling"])
+def test_a_calibrator_has_a_benchmark_documentation_and_examples_that_run(name):
+    module = (ROOT / "asv_benchmarks" / "benchmarks" / "calibration.py").read_text()
+    assert re.search(rf"\b{name}\(|\b{name}\.from_predictions\(", module)
+    assert re.search(rf"^ *{name}$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    examples = doctest.DocTestFinder(recurse=False).find(getattr(fastxent.sklearn, name), name)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    text = []
+    assert runner.run(examples[0], out=text.append).failed == 0, "".join(text)
+    assert runner.tries > 3
 
 
 @each_public_function

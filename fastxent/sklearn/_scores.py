@@ -69,7 +69,8 @@ def options_of(X: Any) -> dict[str, Any]:
     """What scikit-learn is to check: nothing that would convert the scores or refuse -inf."""
     if isinstance(X, np.ma.MaskedArray):
         _check.real_array(X, "X")  # raises: scikit-learn would read what the mask hides
-    return {"dtype": "numeric", "ensure_2d": np.ndim(X) != 1, "ensure_all_finite": False}
+    ndim = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
+    return {"dtype": "numeric", "ensure_2d": ndim != 1, "ensure_all_finite": False}
 
 
 def checked(given: Any, probabilities: bool, n_threads: int | None) -> Scores:

@@ -127,18 +127,18 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
     >>> clf = GaussianNB(var_smoothing=1e-3).fit(X_train, y_train)
     >>> calibrated = TemperatureScaling(FrozenEstimator(clf)).fit(X_valid, y_valid)
     >>> round(calibrated.temperature_, 2)
-    1.0
-    >>> [round(log_loss(y_test, c.predict_proba(X_test)), 3) for c in (clf, calibrated)]
-    [1.0, 1.0]
+    5.31
+    >>> [round(float(log_loss(y_test, c.predict_proba(X_test))), 2) for c in (clf, calibrated)]
+    [1.89, 0.4]
 
-    Of scores from anywhere, here of three samples and three classes:
+    Of scores from anywhere, here of four samples and three classes:
 
-    >>> scores = [[3.0, 1.0, 0.0], [1.0, 2.0, 0.0], [2.0, 0.0, 1.0]]
-    >>> scaling = TemperatureScaling().fit(scores, ["cat", "dog", "eel"])
+    >>> scores = [[3.0, 1.0, 0.0], [1.0, 2.0, 0.0], [2.0, 0.0, 1.0], [0.0, 1.0, -1.0]]
+    >>> scaling = TemperatureScaling().fit(scores, ["cat", "dog", "eel", "cat"])
     >>> round(scaling.temperature_, 4)
-    1.0
-    >>> scaling.predict([[4.0, 0.0, 1.0]])
-    array(['cat'], dtype='<U3')
+    1.2048
+    >>> scaling.predict_proba([[4.0, 0.0, 1.0]]).round(3)
+    array([[0.894, 0.032, 0.074]])
     """
 
     def __init__(
@@ -235,7 +235,7 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
             Probabilities of `classes_`, in the dtype of `transform`.
         """
         logits = self._logits(X)
-        return fx.softmax(logits, out=logits, n_threads=self.n_threads)
+        return possible(fx.softmax(logits, out=logits, n_threads=self.n_threads))
 
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Logarithms of the calibrated probabilities, right where those vanish or are close to 1.
@@ -251,7 +251,7 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
             In nats, in the dtype of `transform`.
         """
         logits = self._logits(X)
-        return fx.log_softmax(logits, out=logits, n_threads=self.n_threads)
+        return possible(fx.log_softmax(logits, out=logits, n_threads=self.n_threads))
 
     def predict(self, X: ArrayLike) -> Array:
         """The most probable class; without a bias, that of the highest score.
@@ -295,13 +295,10 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
         return logits
 
     def _logits(self, X: ArrayLike) -> Array:
-        """Logits of all classes, of which at least one is possible."""
+        """Logits of all classes."""
         logits = self._scaled(self._scores(X))
         if logits.ndim == 1:
             return np.column_stack([np.zeros_like(logits), logits])
-        nowhere = np.isneginf(logits.max(axis=1))
-        if nowhere.any():
-            raise ValueError(f"X[{int(nowhere.argmax())}] is -inf for all classes: one of them must be possible")
         return logits
 
     @property
@@ -312,3 +309,11 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def possible(result: Array) -> Array:
+    """What it is given, unless a sample has no possible class, whose probabilities then are nan."""
+    nowhere = np.isnan(result[:, 0])
+    if nowhere.any():
+        raise ValueError(f"X[{int(nowhere.argmax())}] is -inf for all classes: one of them must be possible")
+    return result
