@@ -1,4 +1,4 @@
-"""TemperatureScaling beside scikit-learn's, on the same scores in turns: speed, memory and equality; and the display."""
+"""TemperatureScaling beside scikit-learn's, in turns on the same scores: speed, memory, equality; and the diagram."""
 
 import statistics
 import time
@@ -96,7 +96,7 @@ class Temperature:
 
 
 class Diagram:
-    params = ["uniform", "quantile"]
+    params = (["uniform", "quantile"],)
     param_names = ("strategy",)
 
     def setup(self, strategy):

@@ -23,6 +23,9 @@ MODERATE = 30  # scores between 2**-30 and 2**30 have squares well inside float3
 # From so many classes on, NumPy's pairwise sums take no longer than einsum's plain ones (60 to 100; float32 and
 # float64). BLAS would be as fast, but may split a sum among threads of its own, and differently each time.
 PAIRWISE = 100
+# Elements of a block: more than in a kernel's, since some 25 calls of NumPy work on each (10 to 20 % faster than one
+# kernel's block), but few enough for the level-2 cache, and for a million elements to occupy two threads.
+ELEMENTS = 2 * BLOCK
 
 
 class ScaledLoss:
@@ -33,7 +36,7 @@ class ScaledLoss:
 
     def __init__(self, scores: Scores, labels: Array, weight: Array | None, n_threads: int | None) -> None:
         self.scores, self.labels, self.weight, self.n_threads = scores, labels, weight, n_threads
-        self.rows = max(1, BLOCK // math.prod(scores.array.shape[1:]))
+        self.rows = max(1, ELEMENTS // math.prod(scores.array.shape[1:]))
         self.total = float(len(labels) if weight is None else weight.sum(dtype=np.float64))
         self.unit, self.with_infinities = unit_of(scores, self.rows)
 
@@ -148,7 +151,7 @@ class SoftmaxLoss(ScaledLoss):
     def derivatives_of(self, block: slice, d: Array, z: Array, inverse: float) -> tuple[float, float]:
         # sum_k p_k d_k and sum_k p_k d_k^2 - (sum_k p_k d_k)^2
         self.scale(block, inverse, d, z)
-        p = fx.softmax(z, out=z, n_threads=1)
+        p = fx.softmax(z, out=z)
         if d.shape[1] < PAIRWISE:
             mean = np.einsum("ij,ij->i", p, d)
             square = np.einsum("ij,ij->i", np.multiply(p, d, out=p), d)
@@ -162,7 +165,7 @@ class SoftmaxLoss(ScaledLoss):
         z += bias.astype(z.dtype)
         weight = None if self.weight is None else self.weight[block]
         loss, grad = fx.softmax_cross_entropy_grad(
-            z, self.labels[block], sample_weight=weight, reduction="sum", n_threads=1, out=z
+            z, self.labels[block], sample_weight=weight, reduction="sum", out=z
         )
         by_class = grad.sum(axis=0, dtype=np.float64)
         return np.array([loss, np.multiply(grad, d, out=d).sum(dtype=np.float64), *by_class])
@@ -181,7 +184,7 @@ class SigmoidLoss(ScaledLoss):
         self.differences(block, d)
         np.multiply(d, d.dtype.type(inverse), out=z)
         _, grad, hess = fx.sigmoid_cross_entropy_grad_hess(
-            z, np.broadcast_to(np.False_, z.shape), reduction="sum", n_threads=1, out=z
+            z, np.broadcast_to(np.False_, z.shape), reduction="sum", out=z
         )
         return self.summed(grad * d, block), self.summed(hess * d * d, block)
 
@@ -191,7 +194,7 @@ class SigmoidLoss(ScaledLoss):
         z += z.dtype.type(bias[0])
         weight = None if self.weight is None else self.weight[block]
         loss, grad = fx.sigmoid_cross_entropy_grad(
-            z, self.labels[block], sample_weight=weight, reduction="sum", n_threads=1, out=z
+            z, self.labels[block], sample_weight=weight, reduction="sum", out=z
         )
         return np.array([loss, np.multiply(grad, d, out=d).sum(dtype=np.float64), grad.sum(dtype=np.float64)])
 
