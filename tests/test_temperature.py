@@ -1,6 +1,7 @@
 """The optimum that TemperatureScaling finds: against bisection in longdouble, scikit-learn, and laws."""
 
 import math
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -283,3 +284,35 @@ def test_probabilities_of_0_are_raised(rng):
     assert model.temperature_ == pytest.approx(logs.temperature_, rel=1e-14)
     single = TemperatureScaling(probabilities=True).fit(probs[:, 1], [0, 1, 1])
     assert single.temperature_ == pytest.approx(model.temperature_, rel=1e-14)
+
+
+def peak(call):
+    """The most memory, in bytes, that NumPy and Python held beside what they held before."""
+    call()  # threads and caches are there
+    tracemalloc.start()
+    call()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
+@pytest.mark.parametrize("form", ["plain", "byte-swapped", "integers", "probabilities", "-inf"])
+@pytest.mark.parametrize("bias", [False, True], ids=["temperature", "bias"])
+def test_nothing_of_the_size_of_the_scores_is_allocated(form, bias, rng):
+    scores, labels = draw(rng, (100_000, 20), 2.0, np.float32)
+    options = {"probabilities": form == "probabilities", "n_threads": 1, "bias": bias, "max_iter": 12}
+    if form == "byte-swapped":
+        scores = scores.astype(">f4")
+    elif form == "integers":
+        scores = (4 * scores).astype(np.int32)
+    elif form == "probabilities":
+        scores = fx.softmax(scores)
+    elif form == "-inf":
+        scores[scores < -5] = -np.inf
+        scores[np.arange(len(labels)), labels] = scores[np.arange(len(labels)), labels].clip(-5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        assert peak(lambda: fitted(scores, labels, **options)) < scores.nbytes / 2
+        model = fitted(scores, labels, **options)
+    results = scores.size * (8 if form == "integers" else 4)
+    assert peak(lambda: model.predict_proba(scores)) < 1.3 * results

@@ -15,6 +15,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC, LinearSVC
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -64,8 +65,8 @@ class Decision(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     def transform(self, X):
         check_is_fitted(self)
-        scores = self.classifier_.decision_function(validate_data(self, X, reset=False, dtype=[np.float64, np.float32]))
-        return scores.reshape(len(scores), -1)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        return self.classifier_.decision_function(X).reshape(len(X), -1)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -195,6 +196,19 @@ def test_a_frozen_classifier_is_calibrated_by_its_scores(classifier, digits):
     assert model.temperature_ == TemperatureScaling().fit(scores, y[100:]).temperature_
     np.testing.assert_array_equal(clone(model).fit(X[100:], y[100:]).predict_proba(X), model.predict_proba(X))
     np.testing.assert_array_equal(model.predict(X[100:]), classifier.predict(X[100:]))
+
+
+def test_a_calibration_knows_what_its_classifier_knows_of_features(digits):
+    X, y = digits
+    classifier = LogisticRegression().fit(frame(X), y)
+    model = TemperatureScaling(FrozenEstimator(classifier)).fit(frame(X), y)
+    assert model.n_features_in_ == 3
+    assert list(model.feature_names_in_) == ["cat", "dog", "eel"]
+    sparse = scipy.sparse.csr_array(X)
+    classifier.fit(sparse, y)
+    sparsely = TemperatureScaling(FrozenEstimator(classifier)).fit(sparse, y)
+    assert sparsely.temperature_ == pytest.approx(model.temperature_, rel=1e-4)
+    assert get_tags(sparsely).input_tags.sparse
 
 
 def test_probabilities_of_a_classifier_may_be_asked_for(digits):

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from fastxent._layout import Array
-from fastxent.sklearn._scaled_loss import ScaledLoss
+from fastxent.sklearn._scaled_loss import MODERATE, ScaledLoss
 
 FEW, STEP = 4096, 8  # from so many samples on, every eighth says first where the optimum roughly is
 QUADRATIC = 1e-3  # relative steps below this are to shrink quadratically; if they do not, they are rounding errors
@@ -33,7 +33,8 @@ def temperature_alone(loss: ScaledLoss, tol: float, max_iter: int) -> Optimum:
     if low == high == 0.0:
         return Optimum(1.0 / loss.unit, none, 0, "all classes of a sample have equal scores; the temperature stays 1")
     if high <= 0.0:
-        inverse = -math.log(eps) / loss.gap()
+        far = float(np.finfo(loss.scores.dtype).max) / 2.0 ** (MODERATE + 1)  # no score becomes infinite
+        inverse = min(-math.log(eps) / loss.gap(), far)
         return Optimum(
             inverse, none, 0, "the scores separate the classes, and any smaller temperature would fit better"
         )

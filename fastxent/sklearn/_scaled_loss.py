@@ -164,9 +164,7 @@ class SoftmaxLoss(ScaledLoss):
         self.scale(block, inverse, d, z)
         z += bias.astype(z.dtype)
         weight = None if self.weight is None else self.weight[block]
-        loss, grad = fx.softmax_cross_entropy_grad(
-            z, self.labels[block], sample_weight=weight, reduction="sum", out=z
-        )
+        loss, grad = fx.softmax_cross_entropy_grad(z, self.labels[block], sample_weight=weight, reduction="sum", out=z)
         by_class = grad.sum(axis=0, dtype=np.float64)
         return np.array([loss, np.multiply(grad, d, out=d).sum(dtype=np.float64), *by_class])
 
@@ -193,9 +191,7 @@ class SigmoidLoss(ScaledLoss):
         np.multiply(d, d.dtype.type(inverse), out=z)
         z += z.dtype.type(bias[0])
         weight = None if self.weight is None else self.weight[block]
-        loss, grad = fx.sigmoid_cross_entropy_grad(
-            z, self.labels[block], sample_weight=weight, reduction="sum", out=z
-        )
+        loss, grad = fx.sigmoid_cross_entropy_grad(z, self.labels[block], sample_weight=weight, reduction="sum", out=z)
         return np.array([loss, np.multiply(grad, d, out=d).sum(dtype=np.float64), grad.sum(dtype=np.float64)])
 
 

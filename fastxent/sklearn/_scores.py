@@ -50,6 +50,9 @@ def scores_and_labels_of(calibration: Any, X: Any, y: Any) -> tuple[Scores, Any]
         vars(calibration).pop("n_features_in_", None)  # of a former fit; scores of one class have no features
         given, y = validate_data(calibration, X, y, **options_of(X))
         return checked(given, bool(calibration.probabilities), calibration.n_threads), y
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(calibration.estimator, name):
+            setattr(calibration, name, getattr(calibration.estimator, name))
     y = column_or_1d(y, warn=True)
     check_consistent_length(X, y)
     return scores_of(calibration, X), y

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 import fastxent as fx
@@ -78,9 +79,9 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
     n_iter_ : int
         Iterations used.
     n_features_in_ : int
-        Columns of `X`; not there for one score for each sample.
+        Columns of `X`, or of what the `estimator` takes; not there for scores of shape (n,).
     feature_names_in_ : ndarray of str
-        Names of those columns, if `X` had any.
+        Names of those columns, if they had any.
 
     Warns
     -----
@@ -307,6 +308,8 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        if self.estimator is not None:
+            tags.input_tags = get_tags(self.estimator).input_tags
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
