@@ -23,4 +23,4 @@ def dtype(request):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "thread_unsafe: of scikit-learn's tests, which test_sklearn_suite.py runs")
+    config.addinivalue_line("markers", "thread_unsafe: of scikit-learn's tests, which test_metrics_suite.py runs")

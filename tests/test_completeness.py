@@ -94,6 +94,18 @@ def test_a_loss_of_scikit_learn_has_a_benchmark_and_documentation_whose_examples
     assert runner.tries > 15
 
 
+@pytest.mark.parametrize("name", ["ReliabilityDisplay", "TemperatureScaling"])
+def test_a_calibrator_has_a_benchmark_documentation_and_examples_that_run(name):
+    module = (ROOT / "asv_benchmarks" / "benchmarks" / "calibration.py").read_text()
+    assert re.search(rf"\b{name}\(|\b{name}\.from_predictions\(", module)
+    assert re.search(rf"^ *{name}$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    examples = doctest.DocTestFinder(recurse=False).find(getattr(fastxent.sklearn, name), name)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    text = []
+    assert runner.run(examples[0], out=text.append).failed == 0, "".join(text)
+    assert runner.tries > 3
+
+
 @each_public_function
 def test_the_documentation_has_every_public_function(name):
     assert re.search(rf"^ *{name}$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)

@@ -5,6 +5,8 @@ try:
 except ImportError as error:
     raise ImportError("fastxent.sklearn needs scikit-learn: pip install fastxent[sklearn]") from error
 
+from fastxent.sklearn._display import ReliabilityDisplay
 from fastxent.sklearn._loss import BinomialLoss, MultinomialLoss
+from fastxent.sklearn._temperature import TemperatureScaling
 
-__all__ = ["BinomialLoss", "MultinomialLoss"]
+__all__ = ["BinomialLoss", "MultinomialLoss", "ReliabilityDisplay", "TemperatureScaling"]
