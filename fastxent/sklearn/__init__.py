@@ -5,4 +5,6 @@ try:
 except ImportError as error:
     raise ImportError("fastxent.sklearn needs scikit-learn: pip install fastxent[sklearn]") from error
 
-__all__: list[str] = []
+from fastxent.sklearn._classifier import SoftmaxClassifier
+
+__all__ = ["SoftmaxClassifier"]
