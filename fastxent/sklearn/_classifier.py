@@ -16,7 +16,6 @@ from fastxent import _check
 from fastxent._layout import Array
 from fastxent.sklearn._minimize import minimize
 from fastxent.sklearn._objective import Objective, blocks, linear, rows_of_block
-from fastxent.sklearn._scaling import Scaling
 from fastxent.sklearn._target import Target, encode, is_distribution, target_of
 
 FLOATS = (np.float64, np.float32)
@@ -54,10 +53,9 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         classes, values = encode(y)
         target = target_of(classes, values, sample_weight, self.class_weight, smoothing, n_threads)
         l2 = 1.0 / (strength * target.denominator)
-        start = self._start(target, X.shape[1])
-        scaling = Scaling(X, target, l2, bool(self.fit_intercept))
         coef, intercept, curve = minimize(
-            Objective(X, target, l2, batch_rows, n_threads), scaling, *start,
+            Objective(X, target, 1.0 / (strength * target.denominator), batch_rows, n_threads),
+            *self._start(target, X.shape[1]), bool(self.fit_intercept),
             tol=self.tol, max_iter=self.max_iter, verbose=self.verbose,
         )  # fmt: skip
         if not target.binary:

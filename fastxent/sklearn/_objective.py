@@ -58,30 +58,58 @@ class Objective:
         self.n_threads = n_threads
         self.n_outputs = 1 if target.binary else len(target.mass)
         self.rows = rows_of_block(X, self.n_outputs, batch_rows)
-        self.logits = np.empty((self.rows, self.n_outputs), X.dtype)
-        self.ones = np.ones(self.rows, X.dtype)
+        self.compute_in(X.dtype)
+
+    @property
+    def size(self) -> int:
+        """The number of multiplications that all logits take."""
+        X = self.X
+        return int(X.nnz if sparse.issparse(X) else X.shape[0] * X.shape[1]) * self.n_outputs
+
+    def compute_in(self, dtype: Any) -> None:
+        """Multiply in this dtype from now on; blocks of X of another one are converted."""
+        self.dtype = np.dtype(dtype)
+        self.logits = np.empty((self.rows, self.n_outputs), self.dtype)
+        self.ones = np.ones(self.rows, self.dtype)
 
     def __call__(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
-        """The value and the gradients with respect to coef (C, F) and intercept (C,); all float64."""
-        weights, offset = coef.T.astype(self.X.dtype), intercept.astype(self.X.dtype)
+        """The value and the gradients with respect to coef (C, F) and intercept (C,), summed in float64."""
+        model = self.cast(coef, intercept)
         total = 0.0
-        # Blocks are multiplied in the dtype of X and added up in float64.
         coef_grad, intercept_grad = np.zeros(coef.shape), np.zeros(intercept.shape)
         for rows in blocks(self.X.shape[0], self.rows):
-            X = self.X[rows]
-            grad = self.logits[: X.shape[0]]
-            linear(X, weights, offset, grad)
+            block = self.block(rows)
+            grad = self.linear(block, *model)
             loss, scale = self.loss_and_grad(grad, rows)
             total += loss
-            block_grad = grad.T @ X
+            block_grad = grad.T @ block
             if scale != 1.0:
-                block_grad *= block_grad.dtype.type(scale)
+                block_grad *= self.dtype.type(scale)
             coef_grad += block_grad
-            intercept_grad += scale * (self.ones[: X.shape[0]] @ grad)
+            intercept_grad += scale * (self.ones[: len(grad)] @ grad)
         coef_grad /= self.target.denominator
         coef_grad += self.l2 * coef
         value = total / self.target.denominator + 0.5 * self.l2 * float(np.vdot(coef, coef))
         return value, coef_grad, intercept_grad / self.target.denominator
+
+    def cast(self, coef: Array, intercept: Array) -> tuple[Array, Array]:
+        """The model as `linear` takes it: (F, C) and (C,), in the dtype computed in."""
+        return coef.T.astype(self.dtype), intercept.astype(self.dtype)
+
+    def block(self, rows: slice) -> Any:
+        """Rows of X in the dtype computed in."""
+        return self.X[rows].astype(self.dtype, copy=False)
+
+    def row_weight(self, rows: slice) -> Array:
+        """How much the rows of a block count."""
+        weight = self.target.sample_weight
+        return np.ones(len(self.target.values[rows])) if weight is None else weight[rows].reshape(-1)
+
+    def linear(self, block: Any, weights: Array, intercept: Array) -> Array:
+        """The logits of a block, in an array that the next block reuses."""
+        logits = self.logits[: block.shape[0]]
+        linear(block, weights, intercept, logits)
+        return logits
 
     def loss_and_grad(self, logits: Array, rows: slice) -> tuple[float, float]:
         """The sum of a block's losses; its logits become the gradient, to be multiplied by the second result."""

@@ -26,11 +26,6 @@ class Target:
     mass: Array  # (C,) what each class has of D, the smoothed target's weight
     binary: bool
 
-    @property
-    def row_weight(self) -> Array | None:
-        """(n,) how much each row counts; class weights of a softmax, which count by class, left out."""
-        return None if self.sample_weight is None else self.sample_weight.reshape(-1)
-
 
 def is_distribution(y: Any) -> bool:
     """Whether y holds target distributions: floats of shape (n, C), C >= 2."""
