@@ -42,6 +42,24 @@ def softmax_cross_entropy(
     job: Job,
 ) -> None: ...
 @_fused
+def softmax_focal_loss(
+    way: int,
+    logits: _Floats,
+    target: Target,
+    sample_weight: Operand | None,
+    grad_output: Operand | None,
+    grad_scale: float,
+    z_loss: float,
+    gamma: float,
+    losses: _Floats | None,
+    grad: _Floats | None,
+    hess: _Floats | None,
+    sums: NDArray[np.float64],
+    block_outer: int,
+    block_inner: int,
+    job: Job,
+) -> None: ...
+@_fused
 def clamped_cross_entropy(
     way: int,
     probs: _Floats,
@@ -68,6 +86,28 @@ def sigmoid_cross_entropy(
     grad_scale: float,
     smoothing: float,
     ignore_index: float | None,
+    losses: _Floats | None,
+    grad: _Floats | None,
+    hess: _Floats | None,
+    sums: NDArray[np.float64],
+    block_outer: int,
+    block_inner: int,
+    job: Job,
+) -> None: ...
+@_fused
+def sigmoid_focal_loss(
+    way: int,
+    logits: _Floats,
+    target: Operand,
+    pos_weight: Operand | None,
+    sample_weight: Operand | None,
+    grad_output: Operand | None,
+    grad_scale: float,
+    smoothing: float,
+    ignore_index: float | None,
+    gamma: float,
+    positive: float,
+    negative: float,
     losses: _Floats | None,
     grad: _Floats | None,
     hess: _Floats | None,
