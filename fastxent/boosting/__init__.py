@@ -1,5 +1,16 @@
-"""Objectives and metrics for XGBoost, LightGBM and CatBoost: the loss, its gradient and its Hessian in one pass."""
+"""Objectives and metrics for XGBoost, LightGBM and CatBoost: the loss, its gradient and its second derivative.
 
-from fastxent.boosting._objectives import sigmoid_objective, softmax_objective
+None of the libraries is imported here: objectives and metrics are what they call, with arrays.
+"""
 
-__all__ = ["sigmoid_objective", "softmax_objective"]
+from fastxent.boosting._metrics import focal_metric, sigmoid_metric, softmax_metric
+from fastxent.boosting._objectives import focal_objective, sigmoid_objective, softmax_objective
+
+__all__ = [
+    "focal_metric",
+    "focal_objective",
+    "sigmoid_metric",
+    "sigmoid_objective",
+    "softmax_metric",
+    "softmax_objective",
+]

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastxent._layout import Array
-from fastxent.boosting._losses import Loss
+from fastxent.boosting._loss import Loss
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,8 @@ class Objective:
 
     def calc_ders_range(self, approxes: Array, targets: Array, weights: Array | None) -> Array:
         """(n, 2): the first and second derivative of minus the loss of each row."""
-        scores = np.asarray(approxes)
-        grad, hess = np.empty((2, *scores.shape))
-        self.loss.derivatives(scores, targets, weights, grad, hess)
-        ders = np.empty((len(scores), 2))
+        grad, hess = self.loss.derivatives(np.asarray(approxes), targets, weights, np.float64)
+        ders = np.empty((len(grad), 2))
         np.negative(grad, out=ders[:, 0])
         np.negative(hess, out=ders[:, 1])
         return ders

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastxent._layout import Array
-from fastxent.boosting._losses import Loss
+from fastxent.boosting._loss import Loss
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,8 @@ class SklearnMetric:
 
 
 def derivatives(loss: Loss, scores: Array, labels: Array, weights: Array | None) -> tuple[Array, Array]:
-    """float32 and in Fortran order: LightGBM copies any other dtype or order."""
-    scores = np.asarray(scores)
-    grad = np.empty(scores.shape, np.float32, order="F")
-    hess = np.empty(scores.shape, np.float32, order="F")
-    loss.derivatives(scores, labels, weights, grad, hess)
-    return grad, hess
+    """float32 in the scores' Fortran order: LightGBM copies any other dtype or order."""
+    return loss.derivatives(np.asarray(scores), labels, weights, np.float32)
 
 
 def evaluate(loss: Loss, scores: Array, labels: Array, weights: Array | None) -> tuple[str, float, bool]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastxent._layout import Array
-from fastxent.boosting._losses import Loss
+from fastxent.boosting._loss import Loss
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,5 @@ class SklearnMetric:
 
 
 def derivatives(loss: Loss, scores: Array, labels: Array, weights: Array | None) -> tuple[Array, Array]:
-    """Like the scores, which XGBoost reads without a copy."""
-    scores = np.asarray(scores)
-    grad = np.empty(scores.shape, np.float32)
-    hess = np.empty(scores.shape, np.float32)
-    loss.derivatives(scores, labels, weights, grad, hess)
-    return grad, hess
+    """float32 like the scores, which XGBoost reads without a copy."""
+    return loss.derivatives(np.asarray(scores), labels, weights, np.float32)
