@@ -47,15 +47,15 @@ def data(kind, rng, weighted=False, n=300):
     return Data(features, labels if kind == "softmax" else (labels > 1).astype(int), weights)
 
 
-def trained(library, objective, kind, d, evals=None, metric=None):
+def trained(library, objective, kind, d, evals=None, metric=None, **params):
     """Raw scores after training, and what the metric said of (training, evaluation) data in each round."""
     return {"xgboost": with_xgboost, "lightgbm": with_lightgbm, "catboost": with_catboost}[library](
-        objective, kind, d, evals or d, metric
+        objective, kind, d, evals or d, metric, **params
     )
 
 
-def with_xgboost(objective, kind, d, evals, metric):
-    params = {"objective": NATIVE["xgboost", kind][0], "base_score": 0.5, "nthread": 1, "max_depth": 3, "eta": 0.3}
+def with_xgboost(objective, kind, d, evals, metric, **params):
+    params |= {"objective": NATIVE["xgboost", kind][0], "base_score": 0.5, "nthread": 1, "max_depth": 3, "eta": 0.3}
     if kind == "softmax":
         params["num_class"] = CLASSES
     train, test = (xgboost.DMatrix(each.features, each.labels, weight=each.weights) for each in (d, evals))
@@ -67,8 +67,8 @@ def with_xgboost(objective, kind, d, evals, metric):
     return model.predict(test, output_margin=True), record["test"]
 
 
-def with_lightgbm(objective, kind, d, evals, metric):
-    params = {
+def with_lightgbm(objective, kind, d, evals, metric, **params):
+    params |= {
         "objective": objective, "boost_from_average": False, "num_threads": 1, "num_leaves": 7, "verbose": -1,
         "metric": "None" if metric else NATIVE["lightgbm", kind][0],
     }  # fmt: skip

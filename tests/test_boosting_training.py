@@ -55,28 +55,12 @@ def test_the_metric_is_that_of_the_library(library, kind, weighted, rng):
     np.testing.assert_allclose(got[name], want, rtol=1e-5)
 
 
-@each_library
-@each_kind
-def test_class_weights_are_weights_of_rows(library, kind, rng):
-    class_weight = np.array([0.5, 2.0, 1.5, 1.0]) if kind == "softmax" else np.array([0.5, 2.0])
-    d = data(kind, rng)
-    weighted = type(d)(d.features, d.labels, class_weight[d.labels])
-    want, _ = trained(library, native(library, kind), kind, weighted)
-    got, _ = trained(library, ours(library, kind, class_weight=class_weight), kind, d)
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_class_weights_are_the_librarys_scale_of_positive_rows(library, rng):
+    d = data("sigmoid", rng)
+    want, _ = trained(library, native(library, "sigmoid"), "sigmoid", d, scale_pos_weight=3.0)
+    got, _ = trained(library, ours(library, "sigmoid", class_weight=[1.0, 3.0]), "sigmoid", d)
     assert_same_scores(got, want)
-
-
-@each_library
-@each_kind
-def test_a_constant_weight_of_two_is_as_every_row_twice(library, kind, rng):
-    d = data(kind, rng)
-    twice = type(d)(np.repeat(d.features, 2, axis=0), np.repeat(d.labels, 2))
-    want, _ = trained(library, ours(library, kind), kind, twice, d)
-    got, _ = trained(library, ours(library, kind), kind, type(d)(d.features, d.labels, np.full(len(d.labels), 2.0)))
-    if library == "lightgbm":  # its leaves have a smallest number of rows
-        assert abs(got - want).mean() < 0.5
-    else:
-        assert_same_scores(got, want)
 
 
 @each_kind
@@ -94,8 +78,9 @@ def test_sklearn_estimators_of_xgboost(kind, weighted, rng):
     model.fit(d.features, d.labels, sample_weight=d.weights, **evals)
     assert_same_scores(model.predict(d.features, output_margin=True), want.predict(d.features, output_margin=True))
     np.testing.assert_allclose(model.predict_proba(d.features), want.predict_proba(d.features), atol=1e-5)
-    (values,) = model.evals_result()["validation_0"].values()
-    assert values[-1] < 0.8 * values[0]
+    record = model.evals_result()["validation_0"]
+    native_name = "mlogloss" if kind == "softmax" else "logloss"
+    np.testing.assert_allclose(record[f"{kind}_cross_entropy"], record[native_name], rtol=1e-5)
 
 
 @each_kind
@@ -106,15 +91,13 @@ def test_sklearn_estimators_of_lightgbm(kind, weighted, rng):
     want = lightgbm.LGBMClassifier(**options).fit(d.features, d.labels, sample_weight=d.weights)
     model = sklearn.base.clone(lightgbm.LGBMClassifier(objective=ours("lightgbm", kind, "sklearn"), **options))
     model.fit(
-        d.features, d.labels, sample_weight=d.weights, eval_set=[(d.features, d.labels)],
+        d.features, d.labels, sample_weight=d.weights, eval_X=d.features, eval_y=d.labels,
         eval_sample_weight=[d.weights] if weighted else None, eval_metric=METRICS[kind]("lightgbm", "sklearn"),
     )  # fmt: skip
     scores = (each.predict(d.features, raw_score=True) for each in (model, want))
     assert_same_scores(*scores)
-    assert (
-        model.evals_result_["valid_0"][f"{kind}_cross_entropy"][-1]
-        < model.evals_result_["valid_0"][f"{kind}_cross_entropy"][0]
-    )
+    record = model.evals_result_["valid_0"][f"{kind}_cross_entropy"]
+    assert record[-1] < record[0]
 
 
 def test_class_weights_of_lightgbms_estimator_are_applied_once(rng):
@@ -153,14 +136,14 @@ def test_focal_loss_without_focus_trains_as_cross_entropy(library, kind, rng):
 @each_library
 @each_kind
 def test_training_with_focal_loss_makes_it_small(library, kind, rng):
-    d, evals = data(kind, rng, weighted=True), data(kind, rng, weighted=True)
+    d = data(kind, rng, weighted=True)
     metric = boosting.focal_metric(library, gamma=2.0)
-    _, record = trained(library, boosting.focal_objective(library, gamma=2.0), kind, d, d, metric)
+    _, record = trained(library, boosting.focal_objective(library, gamma=2.0), kind, d, metric=metric)
     (values,) = (record[name] for name in record if name in ("focal_loss", "Metric"))
-    chance = np.log(CLASSES if kind == "softmax" else 2) * (1 - 1 / (CLASSES if kind == "softmax" else 2)) ** 2
-    assert values[-1] < 0.5 * chance
-    assert np.all(np.diff(values) < 1e-3 * chance)
-    assert np.all(np.isfinite(trained(library, boosting.focal_objective(library), kind, d, evals)[0]))
+    classes = CLASSES if kind == "softmax" else 2
+    chance = np.log(classes) * (1 - 1 / classes) ** 2
+    assert values[-1] < 0.7 * chance
+    assert np.all(np.diff(values) < 0)
 
 
 @each_library
