@@ -6,12 +6,13 @@ One score a row comes in blocks of rows (`calc_ders_range`), several come row by
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from fastxent._layout import Array
+from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._loss import Loss
 
 
@@ -20,11 +21,12 @@ class Objective:
     """For ``CatBoostClassifier(loss_function=...)``."""
 
     loss: Loss
+    buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
     no_jit: ClassVar[bool] = True  # else CatBoost tries numba on the methods, and warns where it is not installed
 
     def calc_ders_range(self, approxes: Array, targets: Array, weights: Array | None) -> Array:
         """(n, 2): the first and second derivative of minus the loss of each row."""
-        grad, hess = self.loss.derivatives(np.asarray(approxes), targets, weights, np.float64)
+        grad, hess = self.loss.derivatives(np.asarray(approxes), targets, weights, np.float64, self.buffers)
         ders = np.empty((len(grad), 2))
         np.negative(grad, out=ders[:, 0])
         np.negative(hess, out=ders[:, 1])

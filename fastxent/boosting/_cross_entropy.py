@@ -10,7 +10,8 @@ import numpy as np
 from fastxent._layout import Array
 from fastxent._sigmoid import sigmoid_cross_entropy, sigmoid_cross_entropy_grad_hess
 from fastxent._softmax import softmax_cross_entropy, softmax_cross_entropy_grad_hess
-from fastxent.boosting._loss import FLOOR, RowDers, by_rule, class_labels, given, rule_factor
+from fastxent.boosting._buffers import Buffers
+from fastxent.boosting._loss import FLOOR, RowDers, by_rule, class_labels, converted, given, outputs, rule_factor
 from fastxent.boosting._rows import ascent, class_target, diagonal_hessian, full_hessian, softmax_terms
 
 
@@ -24,9 +25,14 @@ class SoftmaxLoss:
     n_threads: int | None = None
     hessian: str = "exact"
 
-    def derivatives(self, scores: Array, labels: Any, weights: Any, dtype: Any) -> tuple[Array, Array]:
-        _, grad, hess = softmax_cross_entropy_grad_hess(scores, class_labels(labels, scores), **self.options(weights))
-        return grad.astype(dtype, copy=False), by_rule(hess, self.hessian, scores.shape[1], dtype)
+    def derivatives(
+        self, scores: Array, labels: Any, weights: Any, dtype: Any, buffers: Buffers
+    ) -> tuple[Array, Array]:
+        labels = class_labels(labels, scores)
+        out = outputs(scores, buffers)
+        _, grad, hess = softmax_cross_entropy_grad_hess(scores, labels, **self.options(weights), **out)
+        rule, classes = self.hessian, scores.shape[1]
+        return converted(grad, dtype, buffers), by_rule(hess, rule, classes, dtype, buffers)
 
     def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
         target = class_target(label, weight, len(scores), self.class_weight, self.label_smoothing)
@@ -63,10 +69,12 @@ class SigmoidLoss:
     n_threads: int | None = None
     hessian: str = "exact"
 
-    def derivatives(self, scores: Array, labels: Any, weights: Any, dtype: Any) -> tuple[Array, Array]:
-        options = self.options(weights, scores)
+    def derivatives(
+        self, scores: Array, labels: Any, weights: Any, dtype: Any, buffers: Buffers
+    ) -> tuple[Array, Array]:
+        options = self.options(weights, scores) | outputs(scores, buffers)
         _, grad, hess = sigmoid_cross_entropy_grad_hess(scores, np.asarray(labels), **options)
-        return grad.astype(dtype, copy=False), by_rule(hess, self.hessian, 1, dtype)
+        return converted(grad, dtype, buffers), by_rule(hess, self.hessian, 1, dtype, buffers)
 
     def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
         raise ValueError(f"there are {len(scores)} scores a row: use softmax_objective for several classes")

@@ -22,8 +22,9 @@ from fastxent._sigmoid import sigmoid_cross_entropy
 from fastxent._sigmoid_focal import sigmoid_focal_loss, sigmoid_focal_loss_grad_hess
 from fastxent._softmax import softmax_cross_entropy
 from fastxent._softmax_focal import softmax_focal_loss, softmax_focal_loss_grad_hess
+from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._cross_entropy import SigmoidLoss, SoftmaxLoss, binary_total, binary_weights, class_total
-from fastxent.boosting._loss import FLOOR, RowDers, class_labels, given, raise_first
+from fastxent.boosting._loss import FLOOR, RowDers, class_labels, converted, given, outputs, raise_first
 from fastxent.boosting._rows import class_target, softmax_terms
 
 
@@ -39,32 +40,46 @@ class FocalLoss:
     n_threads: int | None = None
     hessian: str = "gauss_newton"
 
-    def derivatives(self, scores: Array, labels: Any, weights: Any, dtype: Any) -> tuple[Array, Array]:
+    def derivatives(
+        self, scores: Array, labels: Any, weights: Any, dtype: Any, buffers: Buffers
+    ) -> tuple[Array, Array]:
         if self.hessian == "exact":
+            out = outputs(scores, buffers)
             _, grad, hess = (
-                softmax_focal_loss_grad_hess(scores, class_labels(labels, scores), **self.softmax_options(weights))
+                softmax_focal_loss_grad_hess(
+                    scores, class_labels(labels, scores), **self.softmax_options(weights), **out
+                )
                 if scores.ndim == 2
-                else sigmoid_focal_loss_grad_hess(scores, np.asarray(labels), **self.sigmoid_options(weights, scores))
+                else sigmoid_focal_loss_grad_hess(
+                    scores, np.asarray(labels), **self.sigmoid_options(weights, scores), **out
+                )
             )
             np.maximum(hess, hess.dtype.type(FLOOR), out=hess)
-            return grad.astype(dtype, copy=False), hess.astype(dtype, copy=False)
-        rule = "exact" if self.hessian == "gauss_newton" else self.hessian
-        loss: SoftmaxLoss | SigmoidLoss
+            return converted(grad, dtype, buffers), converted(hess, dtype, buffers)
+        rows, slopes = self.weighed_rows(scores, labels, weights)
+        return self.cross_entropy(scores).derivatives(scores, rows, slopes, dtype, buffers)
+
+    def cross_entropy(self, scores: Array) -> SoftmaxLoss | SigmoidLoss:
+        """Whose derivatives, each row times its slope, are those of the Gauss-Newton rule."""
+        kind = SoftmaxLoss if scores.ndim == 2 else SigmoidLoss
+        return kind(n_threads=self.n_threads, hessian="exact" if self.hessian == "gauss_newton" else self.hessian)
+
+    def weighed_rows(self, scores: Array, labels: Any, weights: Any) -> tuple[Array, Array]:
+        """The labels, checked, and each row's slope times its weights."""
         if scores.ndim == 2:
-            labels, loss = class_labels(labels, scores), SoftmaxLoss(n_threads=self.n_threads, hessian=rule)
-            if labels.ndim == 2:
+            rows, alpha, classes = class_labels(labels, scores), self.alpha, scores.shape[1]
+            if rows.ndim == 2:
                 raise ValueError('the labels are distributions: hessian = "exact" is the rule that takes them')
-            losses = np.atleast_1d(softmax_cross_entropy(scores, labels, reduction="none", n_threads=self.n_threads))
-            balance = balance_of(self.class_weight, self.alpha, scores.shape[1])
+            losses = softmax_cross_entropy(scores, rows, reduction="none", n_threads=self.n_threads)
         else:
-            labels, loss = zeros_and_ones(labels), SigmoidLoss(n_threads=self.n_threads, hessian=rule)
-            losses = np.atleast_1d(sigmoid_cross_entropy(scores, labels, reduction="none", n_threads=self.n_threads))
-            balance = balance_of(self.class_weight, self.binary_alpha, 2)
-        slopes = slope(losses, self.gamma)
-        row_weight = _check.sample_weight_of(given(weights), losses.shape, self.n_threads)
-        for factor in (row_weight, None if balance is None else np.take(balance, labels.astype(np.intp))):
+            rows, alpha, classes = zeros_and_ones(labels), self.binary_alpha, 2
+            losses = sigmoid_cross_entropy(scores, rows, reduction="none", n_threads=self.n_threads)
+        balance = balance_of(self.class_weight, alpha, classes)
+        slopes = slope(np.atleast_1d(losses), self.gamma)
+        row_weight = _check.sample_weight_of(given(weights), slopes.shape, self.n_threads)
+        for factor in (row_weight, None if balance is None else np.take(balance, rows.astype(np.intp))):
             slopes = slopes if factor is None else slopes * factor
-        return loss.derivatives(scores, labels, slopes, dtype)
+        return rows, slopes
 
     def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
         if self.hessian == "exact":

@@ -1,13 +1,17 @@
-"""LightGBM: float64 scores, float32 labels and derivatives; (n, K) in Fortran order for several classes, else (n,)."""
+"""LightGBM: float64 scores, float32 labels and derivatives; (n, K) in Fortran order for several classes, else (n,).
+
+Derivatives of another dtype or order it would copy once more.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from fastxent._layout import Array
+from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._loss import Loss
 
 
@@ -16,9 +20,12 @@ class NativeObjective:
     """For ``lightgbm.train({"objective": ...})``, which leaves it to the objective to apply weights."""
 
     loss: Loss
+    buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
 
     def __call__(self, preds: Array, dataset: Any) -> tuple[Array, Array]:
-        return derivatives(self.loss, preds, dataset.get_label(), dataset.get_weight())
+        return self.loss.derivatives(
+            np.asarray(preds), dataset.get_label(), dataset.get_weight(), np.float32, self.buffers
+        )
 
 
 @dataclass(frozen=True)
@@ -26,9 +33,10 @@ class SklearnObjective:
     """For ``LGBMClassifier(objective=...)``, which counts the parameters: the third is the weights, or None."""
 
     loss: Loss
+    buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
 
     def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> tuple[Array, Array]:
-        return derivatives(self.loss, y_pred, y_true, weight)
+        return self.loss.derivatives(np.asarray(y_pred), y_true, weight, np.float32, self.buffers)
 
 
 @dataclass(frozen=True)
@@ -49,11 +57,6 @@ class SklearnMetric:
 
     def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> tuple[str, float, bool]:
         return evaluate(self.loss, y_pred, y_true, weight)
-
-
-def derivatives(loss: Loss, scores: Array, labels: Array, weights: Array | None) -> tuple[Array, Array]:
-    """float32 in the scores' Fortran order: LightGBM copies any other dtype or order."""
-    return loss.derivatives(np.asarray(scores), labels, weights, np.float32)
 
 
 def evaluate(loss: Loss, scores: Array, labels: Array, weights: Array | None) -> tuple[str, float, bool]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastxent import _check
 from fastxent._layout import Array
+from fastxent.boosting._buffers import Buffers
 
 RowDers = tuple[list[float], Iterator[list[float]]]
 # XGBoost's kRtEps (src/common/math.h and the objectives): no second derivative below it
@@ -19,12 +20,14 @@ class Loss(Protocol):
     """What an adapter calls.
 
     A loss is a frozen dataclass of plain values, so that estimators that hold one can be copied, cloned, pickled and
-    sent to workers; and it keeps no buffers, so that one objective can serve several fits at once.
+    sent to workers.
     """
 
     name: ClassVar[str]
 
-    def derivatives(self, scores: Array, labels: Any, weights: Any, dtype: Any) -> tuple[Array, Array]:
+    def derivatives(
+        self, scores: Array, labels: Any, weights: Any, dtype: Any, buffers: Buffers
+    ) -> tuple[Array, Array]:
         """Gradient and second derivative of the weighted sum of the losses, in the scores' memory order."""
 
     def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
@@ -65,17 +68,30 @@ def given(weights: Any) -> Array | None:
     return array if array.size else None
 
 
-def by_rule(hess: Array, rule: str, classes: int, dtype: Any) -> Array:
-    """The second derivative as a library takes it, made of p (1 - p); in place if that has the dtype."""
-    factor = rule_factor(rule, classes)
-    if factor == 1.0 and rule != "xgboost":
-        return hess.astype(dtype, copy=False)
-    out = hess if hess.dtype == dtype else np.empty_like(hess, dtype=dtype)
-    if factor != 1.0:
-        hess = np.multiply(hess, hess.dtype.type(factor), out=out, casting="same_kind")
-    if rule == "xgboost":
-        np.maximum(hess, hess.dtype.type(FLOOR), out=out, casting="same_kind")
+def outputs(scores: Array, buffers: Buffers) -> dict[str, Any]:
+    """Where a function of the package is to write its derivatives, in the dtype that it computes in."""
+    dtype = _check.float_array(scores, "scores")[1]
+    return {"out": buffers.like(scores, dtype), "hess_out": buffers.like(scores, dtype)}
+
+
+def converted(grad: Array, dtype: Any, buffers: Buffers) -> Array:
+    """In the library's dtype."""
+    if grad.dtype == dtype:
+        return grad
+    out = buffers.like(grad, dtype)
+    np.copyto(out, grad, casting="same_kind")
     return out
+
+
+def by_rule(hess: Array, rule: str, classes: int, dtype: Any, buffers: Buffers) -> Array:
+    """The second derivative as a library takes it, made of p (1 - p), in its dtype."""
+    factor = rule_factor(rule, classes)
+    if factor == 1.0:
+        out = converted(hess, dtype, buffers)
+    else:
+        out = hess if hess.dtype == dtype else buffers.like(hess, dtype)
+        np.multiply(hess, hess.dtype.type(factor), out=out, casting="same_kind")
+    return np.maximum(out, out.dtype.type(FLOOR), out=out) if rule == "xgboost" else out
 
 
 def rule_factor(rule: str, classes: int) -> float:

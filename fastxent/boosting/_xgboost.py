@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from fastxent._layout import Array
+from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._loss import Loss
 
 
@@ -16,9 +17,12 @@ class NativeObjective:
     """For ``xgboost.train(..., obj=...)`` and ``xgboost.cv``, which leave it to the objective to apply weights."""
 
     loss: Loss
+    buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
 
     def __call__(self, preds: Array, dtrain: Any) -> tuple[Array, Array]:
-        return derivatives(self.loss, preds, dtrain.get_label(), dtrain.get_weight())
+        return self.loss.derivatives(
+            np.asarray(preds), dtrain.get_label(), dtrain.get_weight(), np.float32, self.buffers
+        )
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,10 @@ class SklearnObjective:
     """For ``XGBClassifier(objective=...)``, which passes weights on if there is a parameter `sample_weight`."""
 
     loss: Loss
+    buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
 
     def __call__(self, y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> tuple[Array, Array]:
-        return derivatives(self.loss, y_pred, y_true, sample_weight)
+        return self.loss.derivatives(np.asarray(y_pred), y_true, sample_weight, np.float32, self.buffers)
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,3 @@ class SklearnMetric:
     def __call__(self, y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> float:
         total, weight = self.loss.total(np.asarray(y_pred), y_true, sample_weight)
         return total / weight if weight else float("nan")
-
-
-def derivatives(loss: Loss, scores: Array, labels: Array, weights: Array | None) -> tuple[Array, Array]:
-    """float32 like the scores, which XGBoost reads without a copy."""
-    return loss.derivatives(np.asarray(scores), labels, weights, np.float32)
