@@ -27,6 +27,11 @@ cdef class Operand:
 
 cdef inline int kind_of(const char* code, Py_ssize_t itemsize) noexcept:
     """The Kind for a format of the struct module; -1 for one that the kernels do not read."""
+    cdef unsigned short one = 1
+    cdef bint little = (<unsigned char*>&one)[0]
+    # the native order may be spelled out: NumPy does so for ctypes arrays, as LightGBM hands over its labels
+    if (little and code[0] == b"<") or (not little and code[0] == b">"):
+        code += 1
     if code[0] == 0 or code[1] != 0:
         return -1
     if code[0] == b"f":
