@@ -59,7 +59,7 @@ class ImportOverNumPy:
 class Size:
     """The package's files, as they are installed and as they are packed into a wheel."""
 
-    params = ["installed", "wheel"]
+    params = ("installed", "wheel")
     param_names = ("form",)
     unit = "bytes"
 

@@ -48,7 +48,7 @@ class OverCopy:
 
 
 class OverPeer:
-    """Over the NumPy formula and every library that is installed; a library may know several ways, and the best counts."""
+    """Over the NumPy formula and every installed library; of several ways that a library knows, the best counts."""
 
     params = (PEERS, list(PROBLEMS), DTYPES)
     param_names = ("peer", "problem", "dtype")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from side_by_side.rounds import seconds_per_call
 
-UNIT = "times as long"
+UNIT = "times"
 LEAST_ROUNDS, MOST_ROUNDS = 9, 100
 SECONDS = float(os.environ.get("RATIO_SECONDS", 0.4))  # of one comparison, when its rounds are short enough
 
