@@ -20,7 +20,7 @@ FACTOR ?= 1.2
 ARGS ?=
 
 help:  ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/demo-group  ## train a classifier of handwritten digits with the compiled losses, and draw it
 	$(PY) examples/digits.py
