@@ -12,6 +12,7 @@ import pytest
 import fastxent
 import fastxent.reference
 import fastxent.sklearn
+from asv_benchmarks.benchmarks import accuracy
 from fastxent import caffe, continuous, metrics
 from tests.table import FUNCTIONS, OPTION_SETS
 
@@ -65,6 +66,10 @@ def benchmark_module(name):
 
 def test_the_benchmarks_have_every_numeric_public_function():
     assert sorted(map(str, benchmark_cases().FUNCTIONS)) == NAMES
+
+
+def test_the_accuracy_of_every_numeric_public_function_is_tracked():
+    assert sorted(accuracy.KINDS) == NAMES
 
 
 def test_the_benchmarks_have_every_function_of_densities_every_layer_and_every_metric():

@@ -67,16 +67,22 @@ FUNCTIONS = list(CASES)
 DENSITIES = {"entropy": 1, "cross_entropy": 2, "kl_divergence": 2}
 
 
+def classes_as_numbers(rng, classes, shape, dtype):
+    """Labels as a blob has them, in the dtype of the logits, from one byte each: a wide temporary would be the peak."""
+    return rng.integers(0, classes, shape, np.uint8).astype(dtype)
+
+
 def images(rng, shape, dtype):
     """Logits of a class for each pixel, and a label for each, as a network that segments images gives them."""
     n, classes, *size = shape
-    return rng.standard_normal(shape, dtype), rng.integers(0, classes, (n, 1, *size)).astype(dtype)
+    return rng.standard_normal(shape, dtype), classes_as_numbers(rng, classes, (n, 1, *size), dtype)
 
 
 def rows(rng, shape, dtype):
     """The same number of probabilities in rows."""
-    probs = np.moveaxis(rng.random(shape, dtype), 1, -1).reshape(-1, shape[1])
-    return probs, rng.integers(0, shape[1], len(probs)).astype(dtype)
+    n, classes, *size = shape
+    pixels = n * np.prod(size)
+    return rng.random((pixels, classes), dtype), classes_as_numbers(rng, classes, pixels, dtype)
 
 
 def images_and_gains(rng, shape, dtype):
