@@ -22,7 +22,7 @@ try:
 except ImportError as error:
     raise ImportError("fastxent.metrics needs scikit-learn: pip install fastxent[sklearn]") from error
 
-from fastxent import _check, _predictions
+from fastxent import _check, _multilabel, _predictions
 from fastxent._layout import Array
 from fastxent._predictions import Prediction
 
@@ -137,7 +137,7 @@ def log_loss(
     threshold = None if isinstance(eps, str) and eps == "auto" else eps_of(eps)
     y_proba = renamed(sklearn_log_loss, y_true, y_proba, y_pred)
     if multilabel:
-        losses, weight = _predictions.multilabel_losses(y_true, y_proba, sample_weight, labels, threshold, n_threads)
+        losses, weight = _multilabel.multilabel_losses(y_true, y_proba, sample_weight, labels, threshold, n_threads)
         return average(losses, weight, normalize)
     prediction = None
     if isinstance(normalize, bool | np.bool_):
@@ -277,13 +277,13 @@ References
 Examples
 --------
 >>> from sklearn.datasets import load_iris
->>> from sklearn.linear_model import LogisticRegression
+>>> from sklearn.dummy import DummyClassifier
 >>> from sklearn.model_selection import cross_val_score
 >>> from fastxent.metrics import neg_log_loss_scorer
 >>> X, y = load_iris(return_X_y=True)
->>> scores = cross_val_score(LogisticRegression(max_iter=1000), X, y, scoring=neg_log_loss_scorer)
->>> round(float(scores.mean()), 1)
--0.1
+>>> scores = cross_val_score(DummyClassifier(), X, y, scoring=neg_log_loss_scorer)  # -log(3), for three classes
+>>> round(float(scores.mean()), 4)
+-1.0986
 """
 
 
