@@ -1,5 +1,6 @@
 """TemperatureScaling beside scikit-learn's, in turns on the same scores: speed, memory, equality; and the diagram."""
 
+import importlib
 import statistics
 import time
 
@@ -9,8 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
-
-from fastxent.sklearn import ReliabilityDisplay, TemperatureScaling
+from sklearn.model_selection import KFold
 
 from .cases import DTYPES
 
@@ -47,10 +47,16 @@ def overconfident(shape, dtype):
     return (TEMPERATURE * scores).astype(dtype), labels
 
 
+def adapters():
+    """fastxent.sklearn, imported where it is needed: old commits do not have it."""
+    return importlib.import_module("fastxent.sklearn")
+
+
 def pair(shape):
     """Both calibrations of the same frozen classifier."""
     frozen = FrozenEstimator(Decision(shape[1]).fit(None, None))
-    return TemperatureScaling(frozen), CalibratedClassifierCV(frozen, method="temperature")
+    folds = list(KFold().split(np.empty(shape[0])))  # which of 1000 classes need not have five samples each
+    return adapters().TemperatureScaling(frozen), CalibratedClassifierCV(frozen, method="temperature", cv=folds)
 
 
 class Temperature:
@@ -103,8 +109,9 @@ class Diagram:
         rng = np.random.default_rng(20)
         self.prob = rng.dirichlet(np.ones(10), size=100_000)
         self.labels = rng.integers(0, 10, 100_000)
+        self.adapters = adapters()
         self.axes = mpl.figure.Figure().subplots()
 
     def time_from_predictions(self, strategy):
         self.axes.clear()
-        ReliabilityDisplay.from_predictions(self.labels, self.prob, strategy=strategy, ax=self.axes)
+        self.adapters.ReliabilityDisplay.from_predictions(self.labels, self.prob, strategy=strategy, ax=self.axes)
