@@ -13,7 +13,7 @@ import fastxent
 import fastxent.reference
 import fastxent.sklearn
 from asv_benchmarks.benchmarks import accuracy
-from fastxent import caffe, continuous, metrics
+from fastxent import boosting, caffe, continuous, metrics
 from tests.table import FUNCTIONS, OPTION_SETS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,6 +77,29 @@ def test_the_benchmarks_have_every_function_of_densities_every_layer_and_every_m
     assert sorted(cases.DENSITIES) == sorted(continuous.__all__)
     assert sorted(cases.LAYERS) == sorted(caffe.__all__)
     assert sorted(cases.METRICS) == sorted(metrics.__all__)
+
+
+def test_the_benchmarks_and_the_documentation_have_every_name_of_boosting():
+    benchmarks = (ROOT / "asv_benchmarks" / "benchmarks" / "boosting.py").read_text()
+    documentation = (ROOT / "docs" / "api.md").read_text()
+    for name in boosting.__all__:
+        assert f'"{name}"' in benchmarks
+        assert re.search(rf"^ *{name}$", documentation, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", boosting.__all__)
+def test_the_docstrings_of_boosting_are_complete_and_run(name):
+    function = getattr(boosting, name)
+    text = inspect.getdoc(function)
+    described = re.findall(r"^(\w+) : ", text.split("Parameters\n---")[1].split("Returns\n---")[0], re.MULTILINE)
+    assert described == list(inspect.signature(function).parameters)
+    for title in ("Returns", "Raises", "Examples", "References"):
+        assert f"\n{title}\n---" in text
+    examples = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
+    assert examples.examples
+    printed = []
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert runner.run(examples, out=printed.append).failed == 0, "".join(printed)
 
 
 @pytest.mark.parametrize("name", caffe.__all__)

@@ -32,7 +32,7 @@ class Buffers:
         n_bytes = size * np.dtype(dtype).itemsize
         memory = next((self.unused.pop(i) for i, each in enumerate(self.unused) if len(each) == n_bytes), None)
         if memory is None:
-            memory = memoryview(np.empty(n_bytes, np.uint8))
+            memory = np.empty(n_bytes, np.uint8).data
         # views of an array refer to the array that owns the memory; where that is no array, to the first: to this one
         whole = np.frombuffer(memory, dtype, size)
         weakref.finalize(whole, self.take_back, memory).atexit = False
