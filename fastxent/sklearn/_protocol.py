@@ -28,6 +28,11 @@ class Call:
     outputs: dict[str, Array]
     given: bool  # whether one of them is the caller's
 
+    def plain_inputs(self) -> tuple[Array, Array, Array | None]:
+        """Raw predictions, targets and weights, copied where they are not contiguous and of a native dtype."""
+        raw = np.ascontiguousarray(self.raw, self.dtype)
+        return raw, plain(self.y_true), None if self.sample_weight is None else plain(self.sample_weight)
+
     def run(self, kernel: str, choose: Any, bind: Callable[[Views], tuple[Any, ...]]) -> tuple[float, int]:
         """Fill the outputs; the sum of the losses and the number of labels or targets that are none.
 
@@ -63,6 +68,12 @@ class Call:
 def rows(_: Samples, __: Views) -> int:
     """The way of kernels that do not look at classes."""
     return _layout.ROWS
+
+
+def plain(array: Array) -> Array:
+    """A contiguous array of a dtype that the kernels read."""
+    native = array.dtype.newbyteorder("=")
+    return np.ascontiguousarray(array, native if native in _layout.READABLE else np.float64)
 
 
 def columns(array: Array) -> Array:
