@@ -5,10 +5,8 @@ from pathlib import Path
 
 import fastxent
 
-sys.path.insert(0, str(Path(__file__).parent))
-import confident
-
-confident.draw(Path(__file__).parent / "generated")
+# the directives and the figures; the tables and the peers that the tests have
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 project = "fastxent"
 author = "fastxent developers"
@@ -16,6 +14,7 @@ project_copyright = "2026, fastxent developers"
 release = version = fastxent.__version__
 
 extensions = [
+    "directives",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
