@@ -1,5 +1,8 @@
 """How Sphinx builds the documentation: MyST pages, and the API reference from the numpydoc docstrings."""
 
+import importlib
+import inspect
+import pkgutil
 import sys
 from pathlib import Path
 
@@ -36,3 +39,28 @@ html_title = f"fastxent {release}"
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 html_theme_options = {"top_of_page_buttons": []}
+
+
+def public_functions():
+    """Every public function, class and method."""
+    modules = [fastxent]
+    for module in pkgutil.iter_modules(fastxent.__path__):
+        if not module.name.startswith("_"):
+            modules.append(importlib.import_module(f"fastxent.{module.name}"))
+    for module in modules:
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            if inspect.isclass(value):
+                yield from (one for key, one in inspect.getmembers(value, callable) if not key.startswith("_"))
+            if callable(value):
+                yield value
+
+
+# A `name` has to be one that these pages describe, but for parameters, results, fitted attributes and other libraries.
+nitpicky = True
+parameters = {name for function in public_functions() for name in inspect.signature(function).parameters}
+nitpick_ignore = {("py:obj", name) for name in parameters | {"grad", "hess", "[..., None]"}}
+nitpick_ignore_regex = [
+    ("py:obj", r"[a-z]\w*_"),
+    ("py:.*", r"(catboost|lightgbm|matplotlib|numpy|pandas|scipy|sklearn|xgboost)\b.*"),
+]

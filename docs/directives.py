@@ -74,7 +74,14 @@ def table(library, rows):
     return [*lines, "````"]
 
 
+def trim(app, doctree):
+    """Code blocks without the empty line that ends an example for doctest."""
+    for block in doctree.findall(nodes.literal_block):
+        block[:] = [nodes.Text(block.astext().rstrip())]
+
+
 def setup(app):
+    app.connect("doctree-read", trim)
     app.add_directive("drawn", Drawn)
     app.add_directive("migration", Migration)
     shutil.rmtree(FOLDER, ignore_errors=True)

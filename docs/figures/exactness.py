@@ -102,24 +102,24 @@ def shares_within(axes, theme, which):
     axes.legend(loc="center right", frameon=False)
 
 
-def relative_error(axes, theme, x, errors, xlabel):
+def relative_error(axes, theme, x, errors, xlabel, legend):
     for library in LIBRARIES:
         line(axes, theme, library, x, errors(library))
     axes.axhline(EPSILON, color=theme.ink, linewidth=1, linestyle=":")
     axes.text(x[-1], EPSILON * 2.5, "epsilon of float32", color=theme.ink, ha="right")
     axes.set(yscale="log", ylim=(SMALLEST, 3), xlabel=xlabel, ylabel="relative error")
-    axes.legend(loc="upper left", frameon=False)
+    axes.legend(loc=legend, frameon=False)
 
 
 def margin_loss(axes, theme):
     """Errors of losses against the margin."""
-    relative_error(axes, theme, MARGINS, lambda library: errors_of_margins(library)[0], "margin of the right logit")
+    relative_error(axes, theme, MARGINS, lambda library: errors_of_margins(library)[0], "margin of the right logit", "center right")
     axes.set_title("loss, float32")
 
 
 def margin_gradient(axes, theme):
     """Errors of gradients at the label against the margin."""
-    relative_error(axes, theme, MARGINS, lambda library: errors_of_margins(library)[1], "margin of the right logit")
+    relative_error(axes, theme, MARGINS, lambda library: errors_of_margins(library)[1], "margin of the right logit", "center right")
     axes.set_title("gradient at the label, float32")
 
 
@@ -137,7 +137,7 @@ def ulps_gradient(axes, theme):
 
 def offset_loss(axes, theme):
     """Errors of losses against an offset of their row."""
-    relative_error(axes, theme, OFFSETS, errors_of_offsets, "added to every logit of a row")
+    relative_error(axes, theme, OFFSETS, errors_of_offsets, "added to every logit of a row", "upper left")
     axes.set(xscale="log")
     axes.set_title("loss, float32")
 

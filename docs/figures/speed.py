@@ -92,7 +92,7 @@ def legend(axes):
 
 
 def per_element(axes, theme, dtype, work):
-    """Time per element of the larger softmax losses against the number of classes; the limit is a sum, or a copy, of the logits."""
+    """Time per element of the larger softmax losses against the number of classes; the limit is a sum or a copy."""
     shapes = ["1000000x2", "1000000x10", "300000x32", "200000x64", "4096x1000", "1024x32000", "128x128256"]
     classes = [int(shape.split("x")[1]) for shape in shapes]
     found = [times(dtype, shape, work) for shape in shapes]

@@ -6,7 +6,9 @@ from typing import NamedTuple
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-SIZE = (5.4, 3.9)  # inches, of one figure; two stand side by side where the page is wide
+SIZE = (4.7, 3.6)  # inches, of one figure; two stand side by side where the page is wide
+
+INKED = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
 
 
 class Theme(NamedTuple):
@@ -41,10 +43,8 @@ def write(draw, folder: Path):
     """`draw(axes, theme)` as NAME-light.svg and NAME-dark.svg, where NAME is that of the function."""
     folder.mkdir(exist_ok=True)
     for name, theme in THEMES.items():
-        ink = dict.fromkeys(
-            ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), theme.ink
-        )
-        with mpl.rc_context({**ink, "font.size": 11, "svg.hashsalt": "fastxent", "axes.titlesize": 11}):
+        ink = dict.fromkeys(INKED, theme.ink)
+        with mpl.rc_context({**ink, "font.size": 10, "svg.hashsalt": "fastxent", "axes.titlesize": 10}):
             figure = Figure(figsize=SIZE, layout="constrained")
             axes = figure.subplots()
             axes.set_facecolor("none")

@@ -9,7 +9,9 @@ from fastxent import caffe
 
 masked = np.array([0, 255, 1, 0])
 infogain = np.array([[1.0, 0.5, 0.0], [0.0, 2.0, 0.0], [0.25, 0.0, 1.0]])
-p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)          # what Caffe's Softmax layer returns
+
+# what Caffe's Softmax layer returns
+p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 P = np.exp(images) / np.exp(images).sum(axis=1, keepdims=True)
 """
 

@@ -4,7 +4,10 @@ import numpy as np
 
 from tests.migration.rows import Library, Row
 
-SETUP = "mask = np.array([[1, 1, 0], [1, 1, 1], [1, 1, 1], [1, 0, 1]], dtype=bool)  # classes that take part\n"
+SETUP = """\
+# the classes that take part
+mask = np.array([[1, 1, 0], [1, 1, 1], [1, 1, 1], [1, 0, 1]], dtype=bool)
+"""
 IMPORTS = """\
 import jax
 import optax

@@ -10,15 +10,21 @@ SETUP = """\
 import numpy as np
 import fastxent as fx
 
-logits = np.array([[2.0, 0.5, -1.0], [0.1, 0.2, 0.3], [-1.0, 3.0, 0.0], [0.5, -0.5, 4.0]])  # 4 rows, 3 classes
-labels = np.array([0, 2, 1, 0])                                                             # the class of each row
-probs = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4], [0.25, 0.25, 0.5], [0.0, 0.9, 0.1]])    # p = 0 at the last label
-soft = np.array([[0.8, 0.1, 0.1], [0.2, 0.3, 0.5], [0.1, 0.9, 0.0], [0.4, 0.3, 0.3]])       # a distribution per row
-answers = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0], [0.0, 1.0, 0.0]])    # yes or no per logit
+# four rows of three classes: logits, probabilities, targets that are distributions
+logits = np.array([[2.0, 0.5, -1.0], [0.1, 0.2, 0.3], [-1.0, 3.0, 0.0], [0.5, -0.5, 4.0]])
+probs = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4], [0.25, 0.25, 0.5], [0.0, 0.9, 0.1]])
+soft = np.array([[0.8, 0.1, 0.1], [0.2, 0.3, 0.5], [0.1, 0.9, 0.0], [0.4, 0.3, 0.3]])
+
+# the class of each row, and a yes or no for each logit
+labels = np.array([0, 2, 1, 0])
+answers = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
+
 class_weight = np.array([1.0, 2.0, 0.5])
 sample_weight = np.array([1.0, 2.0, 0.0, 3.0])
-images = np.linspace(-2, 2, 48).reshape(2, 3, 2, 4) ** 3                                    # classes on axis 1
-pixels = np.arange(16).reshape(2, 2, 4) % 3                                                 # the class of each pixel
+
+# two images of 2 x 4 pixels, the classes on axis 1
+images = np.linspace(-2, 2, 48).reshape(2, 3, 2, 4) ** 3
+pixels = np.arange(16).reshape(2, 2, 4) % 3
 """
 
 

@@ -9,7 +9,8 @@ IMPORTS = """\
 import torch
 import torch.nn.functional as F
 
-x, q, t, a, w, v, X = map(torch.tensor, (logits, probs, soft, answers, class_weight, sample_weight, images))
+x, q, t, a = map(torch.tensor, (logits, probs, soft, answers))
+w, v, X = map(torch.tensor, (class_weight, sample_weight, images))
 y, Y = torch.tensor(labels), torch.tensor(pixels)
 """
 
@@ -204,7 +205,7 @@ INFORMATION = (
     Row(
         "torch.distributions.Categorical(probs=3 * q).entropy()",
         "fx.entropy(3 * probs / (3 * probs).sum(axis=1, keepdims=True))",
-        "torch divides by the sum and moves a probability of 0 to the dtype's epsilon; fastxent takes both as they are.",
+        "torch divides by the sum and moves a probability of 0 to the dtype's epsilon; fastxent does neither.",
         trap="fx.entropy(3 * probs)",
     ),
 )
