@@ -43,11 +43,8 @@ html_theme_options = {"top_of_page_buttons": []}
 
 def public_functions():
     """Every public function, class and method."""
-    modules = [fastxent]
-    for module in pkgutil.iter_modules(fastxent.__path__):
-        if not module.name.startswith("_"):
-            modules.append(importlib.import_module(f"fastxent.{module.name}"))
-    for module in modules:
+    names = [module.name for module in pkgutil.iter_modules(fastxent.__path__) if not module.name.startswith("_")]
+    for module in (fastxent, *(importlib.import_module(f"fastxent.{name}") for name in names)):
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name)
             if inspect.isclass(value):

@@ -1,11 +1,11 @@
-"""Two directives of these pages: `drawn` shows figures, `migration` the table of a library."""
+"""What is made for these pages while they are built: the directive `drawn` shows figures; tables of migration."""
 
+import re
 import shutil
 from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
-from docutils.statemachine import StringList
 from figures import confident, exactness, speed, style
 
 from tests.migration.libraries import BY_NAME, versions
@@ -40,23 +40,20 @@ class Drawn(Directive):
         return [pair]
 
 
-class Migration(Directive):
-    """What the rows of a library need, and its tables under a heading each."""
+def with_tables(app, page, source):
+    """A page's text with the tables of a library in place of the comment that names it."""
+    source[0] = re.sub("<!-- tables of (.*) -->", lambda match: tables(BY_NAME[match[1]]), source[0])
 
-    required_arguments = 1
 
-    def run(self):
-        library = BY_NAME[self.arguments[0]]
-        text = [*fenced("python", "\n".join(filter(None, (SETUP, library.setup, library.imports)))), ""]
-        if library.packages:
-            found = ", ".join(f"{package} {version}" for package, version in versions(library).items())
-            text += [f"The calls below were run with {found}.", ""]
-        for title, rows in library.tables.items():
-            text += [f"## {title}", "", *table(library, rows), ""]
-        source = self.state.document["source"]
-        parent = nodes.section()
-        self.state.nested_parse(StringList(text, source=source), self.content_offset, parent, match_titles=True)
-        return parent.children
+def tables(library):
+    """MyST: what the rows of a library need, and its tables under a heading each."""
+    text = fenced("python", "\n".join(filter(None, (SETUP, library.setup, library.imports))))
+    if library.packages:
+        found = ", ".join(f"{package} {version}" for package, version in versions(library).items())
+        text += ["", f"The calls below were run with {found}."]
+    for title, rows in library.tables.items():
+        text += ["", f"## {title}", "", *table(library, rows)]
+    return "\n".join(text)
 
 
 def fenced(language, code):
@@ -66,7 +63,7 @@ def fenced(language, code):
 def table(library, rows):
     """Lines of a MyST table: their call, ours, what is different."""
     lines = ["````{list-table}", ":header-rows: 1", ":class: migration", ""]
-    lines += ["* - their call", "  - ours", "  - difference"]
+    lines += [f"* - {library.title}", "  - fastxent", "  - difference"]
     for row in rows:
         for mark, cell in (("* -", fenced(library.language, row.theirs)), ("  -", fenced("python", row.ours))):
             lines += [f"{mark} {cell[0]}", *(f"    {line}" for line in cell[1:])]
@@ -77,13 +74,14 @@ def table(library, rows):
 def trim(app, doctree):
     """Code blocks without the empty line that ends an example for doctest."""
     for block in doctree.findall(nodes.literal_block):
-        block[:] = [nodes.Text(block.astext().rstrip())]
+        block.rawsource = block.astext().rstrip()
+        block[:] = [nodes.Text(block.rawsource)]
 
 
 def setup(app):
     app.connect("doctree-read", trim)
     app.add_directive("drawn", Drawn)
-    app.add_directive("migration", Migration)
+    app.connect("source-read", with_tables)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     for draw in FIGURES.values():

@@ -65,6 +65,15 @@ def test_the_library_still_returns_what_was_kept(library, row):
     assert close(run(row.theirs, names_by(library.name)), theirs(library, row), tolerance(library))
 
 
+@pytest.mark.parametrize("library", INSTALLED, ids=lambda one: one.name)
+def test_the_rows_of_a_page_can_be_pasted_one_after_the_other(library):
+    names = dict(names_by(library.name))
+    for row in library.rows:
+        assert close(run(row.theirs, names, keep=True), theirs(library, row), tolerance(library))
+        if row.agrees:
+            assert close(run(row.ours, names, keep=True), theirs(library, row), tolerance(library))
+
+
 @pytest.mark.parametrize("library", [library for library in LIBRARIES if library.packages], ids=lambda one: one.name)
 def test_values_are_kept_of_the_rows_that_there_are(library):
     assert set(kept(library)) == {row.theirs for row in library.rows}

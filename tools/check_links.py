@@ -1,4 +1,4 @@
-"""check_links.py DIR: every link, anchor and image within the built pages of DIR leads somewhere. Nothing is fetched."""
+"""check_links.py DIR: links, anchors and images within the pages built in DIR lead somewhere. Nothing is fetched."""
 
 import sys
 from html.parser import HTMLParser
@@ -15,6 +15,7 @@ class Page(HTMLParser):
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attributes):
+        """Keep what the tag names, and what it refers to."""
         for name, value in attributes:
             if name == "id" or (tag == "a" and name == "name"):
                 self.anchors.add(value)

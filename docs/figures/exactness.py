@@ -113,13 +113,17 @@ def relative_error(axes, theme, x, errors, xlabel, legend):
 
 def margin_loss(axes, theme):
     """Errors of losses against the margin."""
-    relative_error(axes, theme, MARGINS, lambda library: errors_of_margins(library)[0], "margin of the right logit", "center right")
+    relative_error(
+        axes, theme, MARGINS, lambda library: errors_of_margins(library)[0], "margin of the right logit", "center right"
+    )
     axes.set_title("loss, float32")
 
 
 def margin_gradient(axes, theme):
     """Errors of gradients at the label against the margin."""
-    relative_error(axes, theme, MARGINS, lambda library: errors_of_margins(library)[1], "margin of the right logit", "center right")
+    relative_error(
+        axes, theme, MARGINS, lambda library: errors_of_margins(library)[1], "margin of the right logit", "center right"
+    )
     axes.set_title("gradient at the label, float32")
 
 

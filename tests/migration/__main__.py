@@ -9,6 +9,16 @@ from tests.migration.rows import SETUP, namespace, run
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "tensorflow": "tensorflow-cpu"}
 
 
+def text(values):
+    """JSON with a call on each line."""
+    libraries = []
+    for name, kept in values.items():
+        calls = ",\n".join(f"  {json.dumps(call)}: {json.dumps(found)}" for call, found in kept["calls"].items())
+        versions = json.dumps(kept["versions"])
+        libraries.append(f'{json.dumps(name)}: {{"versions": {versions}, "calls": {{\n{calls}\n}}}}')
+    return "{\n" + ",\n".join(libraries) + "\n}\n"
+
+
 def main():
     values = json.loads(VALUES.read_text()) if VALUES.exists() else {}
     for library in filter(installed, LIBRARIES):
@@ -17,7 +27,7 @@ def main():
         found = {package: version(DISTRIBUTIONS.get(package, package)) for package in library.packages}
         values[library.name] = {"versions": found, "calls": calls}
         print(f"{library.name}: {len(calls)} calls of {found}")
-    VALUES.write_text(json.dumps(values, indent=1) + "\n")
+    VALUES.write_text(text(values))
 
 
 if __name__ == "__main__":

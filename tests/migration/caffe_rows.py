@@ -19,19 +19,19 @@ PROBABILITIES = (
     Row(
         'layer { type: "MultinomialLogisticLoss" bottom: "probs" bottom: "labels" top: "loss" }',
         "caffe.MultinomialLogisticLoss().forward(probs, labels)",
-        "None: probabilities below 1e-20 count as 1e-20, and the sum is divided by the batch size.",
+        "The same: probabilities below 1e-20 count as 1e-20, and the sum is divided by the batch size.",
         definition="-np.log(np.maximum(probs[range(4), labels], 1e-20)).sum() / 4",
     ),
     Row(
         'layer { type: "MultinomialLogisticLoss" bottom: "probs" bottom: "labels" top: "loss" }',
         "fx.clamped_cross_entropy(probs, labels)",
-        "None: the threshold of 1e-20 is the default.",
+        "The same: the threshold of 1e-20 is the default.",
         definition="-np.log(np.maximum(probs[range(4), labels], 1e-20)).sum() / 4",
     ),
     Row(
         "# its gradient, with respect to the probabilities",
         "fx.clamped_cross_entropy_grad(probs, labels)[1]",
-        "None: the gradient keeps its value below the threshold, so that it pushes a vanished probability back up.",
+        "The same: the gradient keeps its value below the threshold, so that it pushes a vanished probability back up.",
         definition="-np.eye(3)[labels] / np.maximum(probs, 1e-20) / 4",
     ),
 )
@@ -48,7 +48,7 @@ SOFTMAX = (
         'layer {\n  type: "SoftmaxWithLoss" bottom: "logits" bottom: "masked" top: "loss"\n'
         "  loss_param { ignore_label: 255 }\n}",
         "fx.softmax_cross_entropy(logits, masked, ignore_index=255)",
-        "None: both divide by the number of labels that count (Caffe's VALID).",
+        "The same: both divide by the number of labels that count (Caffe's VALID).",
         trap='fx.softmax_cross_entropy(logits, masked, ignore_index=255, reduction="sum") / 4',
         definition="-(np.log(p[0, 0]) + np.log(p[2, 1]) + np.log(p[3, 0])) / 3",
     ),
@@ -77,7 +77,7 @@ SOFTMAX = (
     Row(
         "# its gradient, times loss_weight: 2",
         "fx.softmax_cross_entropy_grad(logits, labels, grad_output=2.0)[1]",
-        "None: `loss_weight` is `grad_output`.",
+        "The same: `loss_weight` is `grad_output`.",
         definition="2 * (p - np.eye(3)[labels]) / 4",
     ),
 )
@@ -92,7 +92,7 @@ INFOGAIN = (
     Row(
         "# its gradient",
         "fx.softmax_cross_entropy_grad(logits, labels, infogain=infogain)[1]",
-        "None: rows of H need not sum to one, and the gradient has their sum in it.",
+        "The same: rows of H need not sum to one, and the gradient has their sum in it.",
         definition="(p * infogain[labels].sum(axis=1, keepdims=True) - infogain[labels]) / 4",
     ),
 )
@@ -115,7 +115,7 @@ SIGMOID = (
 )
 
 CAFFE = Library(
-    "caffe", (), SETUP, "", np.float64,
+    "caffe", "Caffe", (), SETUP, "", np.float64,
     {
         "MultinomialLogisticLoss": PROBABILITIES,
         "SoftmaxWithLoss": SOFTMAX,

@@ -36,12 +36,12 @@ LOGITS = (
         "    from_logits=True, reduction='mean_with_sample_weight'\n"
         ")(labels, logits, sample_weight=sample_weight)",
         "fx.softmax_cross_entropy(logits, labels, sample_weight=sample_weight)",
-        "None: this reduction of Keras divides by the sum of the weights.",
+        "The same: this reduction of Keras divides by the sum of the weights.",
     ),
     Row(
         "keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)(masked, logits)",
         "fx.softmax_cross_entropy(logits, masked, ignore_index=-1)",
-        "None but the name: the mean is over the rows that count.",
+        "The same but for the name: the mean is over the rows that count.",
         trap="fx.softmax_cross_entropy(logits, masked)",
     ),
     Row(
@@ -52,7 +52,7 @@ LOGITS = (
     Row(
         "keras.losses.CategoricalCrossentropy(from_logits=True, axis=1)(np.moveaxis(np.eye(3)[pixels], -1, 1), images)",
         "fx.softmax_cross_entropy(images, pixels, axis=1)",
-        "None but the one-hot array. Keras's sparse loss has the classes on the last axis only.",
+        "The same but for the one-hot array. Keras's sparse loss has the classes on the last axis only.",
     ),
     Row(
         "keras.losses.SparseCategoricalCrossentropy(from_logits=True)(np.array([0]), np.float32([[20.0, 0.0]]))",
@@ -111,7 +111,7 @@ SIGMOID = (
     Row(
         "keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.1)(answers, logits)",
         "fx.sigmoid_cross_entropy(logits, answers, label_smoothing=0.1)",
-        "None: half of the share goes to each answer.",
+        "The same: half of the share goes to each answer.",
     ),
     Row(
         "tf.nn.sigmoid_cross_entropy_with_logits(labels=answers, logits=logits)",
@@ -147,8 +147,8 @@ FUNCTIONS = (
         "fx.softmax_cross_entropy_grad(logits, labels)",
         "There is no tape: the call returns the loss and its gradient with respect to the logits.",
     ),
-    Row("keras.ops.softmax(logits)", "fx.softmax(logits)", "None: the last axis in both."),
-    Row("tf.nn.log_softmax(logits)", "fx.log_softmax(logits)", "None: the last axis in both."),
+    Row("keras.ops.softmax(logits)", "fx.softmax(logits)", "The same: the last axis in both."),
+    Row("tf.nn.log_softmax(logits)", "fx.log_softmax(logits)", "The same: the last axis in both."),
     Row(
         "keras.ops.logsumexp(logits)",
         "fx.logsumexp(logits.ravel())",
@@ -158,7 +158,7 @@ FUNCTIONS = (
 )
 
 KERAS = Library(
-    "keras", ("keras", "tensorflow"), SETUP, IMPORTS, np.float32,
+    "keras", "Keras, TensorFlow", ("keras", "tensorflow"), SETUP, IMPORTS, np.float32,
     {
         "Losses of logits": LOGITS,
         "Losses of probabilities": PROBABILITIES,

@@ -23,7 +23,7 @@ SOFTMAX = (
     Row(
         "optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()",
         "fx.softmax_cross_entropy(logits, labels)",
-        "None; float64 stays float64 in fastxent, where JAX makes it float32 unless `jax_enable_x64` is set.",
+        "The same; float64 stays float64 in fastxent, where JAX makes it float32 unless `jax_enable_x64` is set.",
     ),
     Row(
         "optax.softmax_cross_entropy_with_integer_labels(logits, np.array([0, -1, 1, 3]))",
@@ -34,7 +34,7 @@ SOFTMAX = (
     Row(
         "optax.softmax_cross_entropy_with_integer_labels(images, pixels, axis=1)",
         'fx.softmax_cross_entropy(images, pixels, axis=1, reduction="none")',
-        "None but the reduction.",
+        "The same but for the reduction.",
     ),
     Row(
         "optax.softmax_cross_entropy(logits, soft)",
@@ -128,13 +128,13 @@ INFORMATION = (
 )
 
 ACTIVATIONS = (
-    Row("jax.nn.softmax(logits)", "fx.softmax(logits)", "None: the last axis in both."),
+    Row("jax.nn.softmax(logits)", "fx.softmax(logits)", "The same: the last axis in both."),
     Row(
         "jax.nn.softmax(logits, where=mask)",
         "fx.softmax(np.where(mask, logits, -np.inf))",
         "A class that does not take part has the logit -inf.",
     ),
-    Row("jax.nn.log_softmax(images, axis=1)", "fx.log_softmax(images, axis=1)", "None."),
+    Row("jax.nn.log_softmax(images, axis=1)", "fx.log_softmax(images, axis=1)", "The same."),
     Row(
         "jax.nn.logsumexp(logits)",
         "fx.logsumexp(logits.ravel())",
@@ -144,7 +144,7 @@ ACTIVATIONS = (
 )
 
 OPTAX = Library(
-    "optax", ("jax", "optax"), SETUP, IMPORTS, np.float32,
+    "optax", "JAX, optax", ("jax", "optax"), SETUP, IMPORTS, np.float32,
     {
         "Softmax cross entropy": SOFTMAX,
         "Gradients": GRADIENTS,

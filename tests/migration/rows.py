@@ -45,6 +45,7 @@ class Library:
     """The rows of one page, by the heading they stand under."""
 
     name: str
+    title: str
     packages: tuple[str, ...]  # what it is imported as; none if it does not install
     setup: str = field(repr=False)  # after SETUP: arrays that only its rows use
     imports: str = field(repr=False)  # after them: what needs the library itself
@@ -67,11 +68,11 @@ def namespace(*setups):
     return names
 
 
-def run(code, names):
-    """The value of the last line, as a list of arrays: one, or those of a tuple."""
+def run(code, names, keep=False):
+    """The value of the last line, as a list of arrays: one, or those of a tuple. `keep` leaves new names in `names`."""
     body = ast.parse(code).body
     last = ast.Expression(body.pop().value)
-    names = dict(names)
+    names = names if keep else dict(names)
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.simplefilter("ignore")
         exec(compile(ast.Module(body, []), code, "exec"), names)

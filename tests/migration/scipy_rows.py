@@ -65,7 +65,7 @@ INFORMATION = (
         "SciPy divides by the sum, so that it takes counts; fastxent takes probabilities as they are.",
         trap="fx.entropy(counts)",
     ),
-    Row("stats.entropy(probs, axis=1, base=2)", "fx.entropy(probs, base=2)", "None: bits."),
+    Row("stats.entropy(probs, axis=1, base=2)", "fx.entropy(probs, base=2)", "The same: bits."),
     Row(
         "stats.entropy(counts[0], counts[1])",
         "p, q = counts / counts.sum(axis=1, keepdims=True)\nfx.kl_divergence(p, q)",
@@ -104,20 +104,20 @@ INFORMATION = (
 )
 
 DENSITIES = (
-    Row("wide.entropy()", "continuous.entropy(wide)", "None; SciPy has it in closed form, fastxent by quadrature."),
+    Row("wide.entropy()", "continuous.entropy(wide)", "The same; SciPy has it in closed form, fastxent by quadrature."),
     Row(
         "narrow.expect(lambda x: -wide.logpdf(x))",
         "continuous.cross_entropy(narrow, wide)",
-        "None.",
+        "The same.",
     ),
     Row(
         "narrow.expect(lambda x: narrow.logpdf(x) - wide.logpdf(x))",
         "continuous.kl_divergence(narrow, wide)",
-        "None.",
+        "The same.",
     ),
 )
 
 SCIPY = Library(
-    "scipy", ("scipy",), SETUP, IMPORTS, np.float64,
+    "scipy", "SciPy", ("scipy",), SETUP, IMPORTS, np.float64,
     {"Activations": ACTIVATIONS, "Losses": LOSSES, "Entropy and divergence": INFORMATION, "Densities": DENSITIES},
 )  # fmt: skip

@@ -35,7 +35,7 @@ LOG_LOSS = (
     Row(
         "log_loss(labels, probs, labels=[0, 1, 2], sample_weight=sample_weight)",
         "fx.clamped_cross_entropy(probs, labels, eps=eps, sample_weight=sample_weight)",
-        "None: both divide by the sum of the weights.",
+        "The same: both divide by the sum of the weights.",
     ),
     Row(
         "log_loss(names, probs)",
@@ -75,7 +75,7 @@ WEIGHTS = (
 )
 
 FUNCTIONS = (
-    Row("softmax(logits)", "fx.softmax(logits)", "None; `out=logits` in place of `copy=False`."),
+    Row("softmax(logits)", "fx.softmax(logits)", "The same; `out=logits` in place of `copy=False`."),
     Row(
         "mutual_info_score(labels, [0, 0, 1, 1])",
         "joint = np.histogram2d(labels, [0, 0, 1, 1], bins=(3, 2))[0] / 4\n"
@@ -86,6 +86,6 @@ FUNCTIONS = (
 )
 
 SKLEARN = Library(
-    "sklearn", ("sklearn",), SETUP, IMPORTS, np.float64,
+    "sklearn", "scikit-learn", ("sklearn",), SETUP, IMPORTS, np.float64,
     {"Log loss": LOG_LOSS, "Balanced classes": WEIGHTS, "Functions": FUNCTIONS},
 )  # fmt: skip

@@ -29,28 +29,28 @@ SOFTMAX = (
     Row(
         "F.cross_entropy(x, y, weight=w)",
         "fx.softmax_cross_entropy(logits, labels, class_weight=class_weight)",
-        "None but the name: both divide by the sum of the weights of the labels that occur.",
+        "The same but for the name: both divide by the sum of the weights of the labels that occur.",
         trap='fx.softmax_cross_entropy(logits, labels, class_weight=class_weight, reduction="sum") / 4',
     ),
     Row(
         "F.cross_entropy(x, y, weight=w, label_smoothing=0.1)",
         "fx.softmax_cross_entropy(logits, labels, class_weight=class_weight, label_smoothing=0.1)",
-        "None: the smoothed share of a class is multiplied by its weight, and the divisor stays that of the labels.",
+        "The same: the smoothed share of a class is multiplied by its weight; the divisor stays that of the labels.",
     ),
     Row(
         'F.cross_entropy(x, y, reduction="none")',
         'fx.softmax_cross_entropy(logits, labels, reduction="none")',
-        'None; `reduction="sum"` likewise.',
+        'The same; `reduction="sum"` likewise.',
     ),
     Row(
         "F.cross_entropy(x, t)",
         "fx.softmax_cross_entropy(logits, soft)",
-        "None: a target of the shape of the logits is a distribution, and the mean divides by the number of rows.",
+        "The same: a target of the shape of the logits is a distribution, and the mean divides by the number of rows.",
     ),
     Row(
         "F.cross_entropy(x, t, weight=w)",
         "fx.softmax_cross_entropy(logits, soft, class_weight=class_weight)",
-        "None: for distributions both divide by the number of rows, in which class weights do not count.",
+        "The same: for distributions both divide by the number of rows, in which class weights do not count.",
     ),
     Row(
         "F.cross_entropy(X, Y)",
@@ -61,7 +61,7 @@ SOFTMAX = (
     Row(
         "F.cross_entropy(x[0], y[0])",
         "fx.softmax_cross_entropy(logits[0], labels[0])",
-        "None: one row without a batch axis.",
+        "The same: one row without a batch axis.",
     ),
     Row(
         "torch.nn.CrossEntropyLoss(weight=w, ignore_index=2, label_smoothing=0.1)(x, y)",
@@ -71,7 +71,7 @@ SOFTMAX = (
     Row(
         "F.cross_entropy(x, torch.full((4,), -100))",
         "fx.softmax_cross_entropy(logits, np.full(4, -100), ignore_index=-100)",
-        "None: the mean of no rows is nan, and the gradient 0.",
+        "The same: the mean of no rows is nan, and the gradient 0.",
     ),
     Row(
         "(F.cross_entropy(x, y, reduction='none') * v).sum() / v.sum()",
@@ -136,12 +136,12 @@ SIGMOID = (
     Row(
         "F.binary_cross_entropy_with_logits(x, a, pos_weight=w)",
         "fx.sigmoid_cross_entropy(logits, answers, pos_weight=class_weight)",
-        "None: one weight for each entry of the last axis, and the mean divides by the number of elements.",
+        "The same: one weight for each entry of the last axis, and the mean divides by the number of elements.",
     ),
     Row(
         "F.binary_cross_entropy_with_logits(x, a, weight=v[:, None])",
-        "w = sample_weight[:, None]\n"
-        "fx.sigmoid_cross_entropy(logits, answers, sample_weight=w, reduction='sum') / logits.size",
+        "each = sample_weight[:, None]\n"
+        "fx.sigmoid_cross_entropy(logits, answers, sample_weight=each, reduction='sum') / logits.size",
         "torch divides by the number of elements, whatever the weights are; fastxent's mean divides by their sum.",
         trap="fx.sigmoid_cross_entropy(logits, answers, sample_weight=sample_weight[:, None])",
     ),
@@ -160,7 +160,7 @@ SIGMOID = (
     Row(
         "torch.nn.MultiLabelSoftMarginLoss()(x, a)",
         "fx.sigmoid_cross_entropy(logits, answers)",
-        "None: it is the same loss.",
+        "The same: it is the same loss.",
     ),
     Row(
         "F.soft_margin_loss(x, 2 * a - 1)",
@@ -201,7 +201,7 @@ INFORMATION = (
         "The gradient with respect to the logits is that of the cross entropy: the entropy of the target is constant.",
         trap="fx.softmax_cross_entropy(logits, soft)",
     ),
-    Row("torch.special.entr(t).sum(dim=1)", "fx.entropy(soft)", "None; `base=2` gives bits."),
+    Row("torch.special.entr(t).sum(dim=1)", "fx.entropy(soft)", "The same; `base=2` gives bits."),
     Row(
         "torch.distributions.Categorical(probs=3 * q).entropy()",
         "fx.entropy(3 * probs / (3 * probs).sum(axis=1, keepdims=True))",
@@ -211,7 +211,7 @@ INFORMATION = (
 )
 
 TORCH = Library(
-    "torch", ("torch",), SETUP, IMPORTS, np.float64,
+    "torch", "torch", ("torch",), SETUP, IMPORTS, np.float64,
     {
         "Softmax cross entropy": SOFTMAX,
         "Gradients": GRADIENTS,
