@@ -71,6 +71,11 @@ def table(library, rows):
     return [*lines, "````"]
 
 
+def keep_initials(app, what, name, obj, options, lines):
+    """References begin with an author's initial, which would else be the letter of an item in a list."""
+    lines[:] = [re.sub(r"^(\.\. \[\S+\] )([A-Z]\.)", r"\1\\\2", line) for line in lines]
+
+
 def trim(app, doctree):
     """Code blocks without the empty line that ends an example for doctest."""
     for block in doctree.findall(nodes.literal_block):
@@ -80,6 +85,7 @@ def trim(app, doctree):
 
 def setup(app):
     app.connect("doctree-read", trim)
+    app.connect("autodoc-process-docstring", keep_initials, priority=900)  # after numpydoc
     app.add_directive("drawn", Drawn)
     app.connect("source-read", with_tables)
     shutil.rmtree(FOLDER, ignore_errors=True)
