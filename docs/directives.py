@@ -85,6 +85,7 @@ def trim(app, doctree):
 
 def setup(app):
     app.connect("doctree-read", trim)
+    app.setup_extension("sphinx.ext.autodoc")
     app.connect("autodoc-process-docstring", keep_initials, priority=900)  # after numpydoc
     app.add_directive("drawn", Drawn)
     app.connect("source-read", with_tables)
