@@ -5,7 +5,9 @@ from fastxent._clamped import clamped_cross_entropy, clamped_cross_entropy_grad
 from fastxent._information import cross_entropy, entropy, kl_divergence
 from fastxent._isa import show_config
 from fastxent._sigmoid import sigmoid_cross_entropy, sigmoid_cross_entropy_grad, sigmoid_cross_entropy_grad_hess
+from fastxent._sigmoid_focal import sigmoid_focal_loss, sigmoid_focal_loss_grad, sigmoid_focal_loss_grad_hess
 from fastxent._softmax import softmax_cross_entropy, softmax_cross_entropy_grad, softmax_cross_entropy_grad_hess
+from fastxent._softmax_focal import softmax_focal_loss, softmax_focal_loss_grad, softmax_focal_loss_grad_hess
 from fastxent._threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
@@ -25,8 +27,14 @@ __all__ = [
     "sigmoid_cross_entropy",
     "sigmoid_cross_entropy_grad",
     "sigmoid_cross_entropy_grad_hess",
+    "sigmoid_focal_loss",
+    "sigmoid_focal_loss_grad",
+    "sigmoid_focal_loss_grad_hess",
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_grad",
     "softmax_cross_entropy_grad_hess",
+    "softmax_focal_loss",
+    "softmax_focal_loss_grad",
+    "softmax_focal_loss_grad_hess",
 ]

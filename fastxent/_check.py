@@ -189,6 +189,29 @@ def class_weight_of(value: Any, classes: int, n_threads: int | None) -> Array | 
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
+def gamma_of(value: Any) -> float:
+    return number_of(value, "gamma", 0.0, LARGEST, "finite and not negative")
+
+
+def alpha_of(value: Any, classes: int, n_threads: int | None) -> Array | None:
+    """(C,) float64, from a factor for each class or one for all."""
+    if value is None:
+        return None
+    array = real_array(value, "alpha")
+    if array.shape not in ((), (classes,)):
+        raise ValueError(f"alpha has shape {array.shape}, but there are {classes} classes")
+    check_range(array, "alpha", 0.0, LARGEST, "its entries are finite and not negative", n_threads)
+    return np.array(np.broadcast_to(array, classes), np.float64)
+
+
+def balance_of(value: Any) -> tuple[float, float]:
+    """The factors of the targets 1 and 0: (alpha, 1 - alpha), or (1, 1)."""
+    if value is None:
+        return 1.0, 1.0
+    alpha = number_of(value, "alpha", 0.0, 1.0, "in [0, 1]")
+    return alpha, 1.0 - alpha
+
+
 def pos_weight_of(value: Any, shape: tuple[int, ...], n_threads: int | None) -> Array | None:
     """A scalar, (K,) on the last axis, or full rank, broadcast to the logits."""
     if value is None:

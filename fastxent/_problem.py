@@ -93,7 +93,7 @@ def nowhere(_: Samples, __: Views) -> int:
 
 
 class ClassProblem:
-    """A call of softmax or clamped cross entropy: its options checked and bound."""
+    """A call of softmax or clamped cross entropy, or of softmax focal loss: its options checked and bound."""
 
     def __init__(
         self,
@@ -113,6 +113,7 @@ class ClassProblem:
         grad_output: Any = None,
         out: Any = None,
         hess_out: Any = None,
+        alpha: Any = None,
     ) -> None:
         self.name = name
         self.logits, self.dtype = _check.float_array(logits, name)
@@ -130,6 +131,11 @@ class ClassProblem:
         self.ignore = _check.ignore_of(ignore_index, self.labels)
         self.infogain = _check.infogain_of(infogain, classes, self.labels, class_weight, self.smoothing, self.n_threads)
         self.class_weight = _check.class_weight_of(class_weight, classes, self.n_threads)
+        factors = _check.alpha_of(alpha, classes, self.n_threads)
+        if factors is None or self.class_weight is None:
+            self.target_weight = self.class_weight if factors is None else factors
+        else:
+            self.target_weight = factors * self.class_weight
         self.sample_weight = _check.sample_weight_of(sample_weight, rows, self.n_threads)
         self.factor, self.grad_output = _check.grad_output_of(grad_output, self.reduction, rows)
         if self.distribution is not None:
@@ -162,7 +168,12 @@ class ClassProblem:
 
             def bind(views: Views, sums: Array) -> tuple[Any, ...]:
                 lead = next(array for array in views.values() if array is not None)
-                return self.target(views["labels"], None), operand(views["sample_weight"]), *lead.shape[:2], sums
+                return (
+                    self.target(views["labels"], None, self.class_weight),
+                    operand(views["sample_weight"]),
+                    *lead.shape[:2],
+                    sums,
+                )
 
             total, bad = _layout.run(kernels.denominator, samples, bind, nowhere, self.n_threads)
             if bad:
@@ -171,10 +182,11 @@ class ClassProblem:
             return total if mean else None
         return float(np.prod(self.rows, dtype=np.float64)) if mean else None
 
-    def target(self, labels: Array | None, distribution: Array | None) -> Target:
+    def target(self, labels: Array | None, distribution: Array | None, weight: Array | None) -> Target:
         """The target as the kernels take it. In the denominator a distribution's class weights do not count."""
         matrix = self.infogain[:, None, :] if self.infogain is not None else distribution
-        weight = self.class_weight if labels is not None or distribution is not None else None
+        if labels is None and distribution is None:
+            weight = None
         others = None
         if weight is not None and labels is not None and self.smoothing:
             others = sum_of_others(weight)
@@ -196,7 +208,7 @@ class ClassProblem:
         def bind(found: Views, sums: Array) -> tuple[Any, ...]:
             return (
                 found["logits"],
-                self.target(found["labels"], found["distribution"]),
+                self.target(found["labels"], found["distribution"], self.target_weight),
                 operand(found["sample_weight"]),
                 operand(found["grad_output"]),
                 self.grad_scale,

@@ -289,8 +289,9 @@ def sigmoid_cross_entropy_grad_hess(
 def solve(
     logits: Any, target: Any, order: int, sample_weight: Any, pos_weight: Any, ignore_index: Any, label_smoothing: Any,
     reduction: Any, n_threads: Any, grad_output: Any = None, out: Any = None, hess_out: Any = None,
+    kernel: str = "sigmoid_cross_entropy", extra: tuple[float, ...] = (),
 ) -> tuple[float | np.float32 | Array, Any, Any]:  # fmt: skip
-    """(loss, grad, hess), computed up to ``order``; None beyond."""
+    """(loss, grad, hess), computed up to ``order``; None beyond. ``extra`` are a kernel's numbers beside the scale."""
     x, dtype = _check.float_array(logits, "logits")
     shape = x.shape
     t = _check.real_array(target, "target")
@@ -321,8 +322,8 @@ def solve(
     def bind(views: Views, sums: Array) -> tuple[Any, ...]:
         return (
             views["logits"], operand(views["target"]), operand(views["pos_weight"]), operand(views["sample_weight"]),
-            operand(views["grad_output"]), scale, smoothing, ignore, views["losses"], views["grad"], views["hess"],
-            sums,
+            operand(views["grad_output"]), scale, smoothing, ignore, *extra, views["losses"], views["grad"],
+            views["hess"], sums,
         )  # fmt: skip
 
     read: Views = {
@@ -330,7 +331,7 @@ def solve(
         "grad_output": per_element,
     }  # fmt: skip
     samples = Samples(shape, 1, dtype, read, found.views)
-    total, bad = _layout.run(specialised("sigmoid_cross_entropy", dtype), samples, bind, nowhere, threads)
+    total, bad = _layout.run(specialised(kernel, dtype), samples, bind, nowhere, threads)
     if bad:
         _check.check_range(t, "target", 0.0, 1.0, rule, threads, ignore)
     return reduced(total, denominator, found.losses), found.grad, found.hess

@@ -402,11 +402,18 @@ def solve(
     """(loss, grad, hess), computed up to ``order``; None beyond."""
     z = _check.z_loss_of(z_loss)
     problem = ClassProblem("logits", logits, target, order=order, **options)
+    return results(problem, "softmax_cross_entropy", (z,))
+
+
+def results(
+    problem: ClassProblem, kernel: str, extra: tuple[float, ...]
+) -> tuple[float | np.float32 | Array, Any, Any]:
+    """What the kernel makes of the problem; ``extra`` are its numbers beside the scale."""
     found = problem.outputs
     if problem.denominator == 0.0:
         clear(found)
         return float("nan"), found.grad, found.hess
-    total, bad = problem.run("softmax_cross_entropy", (z,), _layout.choose_way, found.views)
+    total, bad = problem.run(kernel, extra, _layout.choose_way, found.views)
     if bad:
         problem.raise_bad_label()
         raise ValueError("target changed while it was read")

@@ -19,7 +19,7 @@ class Accuracy:
         arguments, _ = CASES[function]
         args = arguments(np.random.default_rng(20), SHAPE, "float32")
         options = {}
-        if "_cross_entropy" in function:
+        if "_cross_entropy" in function or "_focal_loss" in function:
             options["reduction"] = "none"
         if "sigmoid" in function:
             np.rint(args[1], out=args[1])  # between 0 and 1 the gradient is a difference, which cancels

@@ -42,6 +42,24 @@ def softmax_cross_entropy(
     job: Job,
 ) -> None: ...
 @_fused
+def softmax_focal_loss(
+    way: int,
+    logits: _Floats,
+    target: Target,
+    sample_weight: Operand | None,
+    grad_output: Operand | None,
+    grad_scale: float,
+    z_loss: float,
+    gamma: float,
+    losses: _Floats | None,
+    grad: _Floats | None,
+    hess: _Floats | None,
+    sums: NDArray[np.float64],
+    block_outer: int,
+    block_inner: int,
+    job: Job,
+) -> None: ...
+@_fused
 def clamped_cross_entropy(
     way: int,
     probs: _Floats,
@@ -68,6 +86,28 @@ def sigmoid_cross_entropy(
     grad_scale: float,
     smoothing: float,
     ignore_index: float | None,
+    losses: _Floats | None,
+    grad: _Floats | None,
+    hess: _Floats | None,
+    sums: NDArray[np.float64],
+    block_outer: int,
+    block_inner: int,
+    job: Job,
+) -> None: ...
+@_fused
+def sigmoid_focal_loss(
+    way: int,
+    logits: _Floats,
+    target: Operand,
+    pos_weight: Operand | None,
+    sample_weight: Operand | None,
+    grad_output: Operand | None,
+    grad_scale: float,
+    smoothing: float,
+    ignore_index: float | None,
+    gamma: float,
+    positive: float,
+    negative: float,
     losses: _Floats | None,
     grad: _Floats | None,
     hess: _Floats | None,
@@ -129,7 +169,9 @@ def count_outside(
     job: Job,
 ) -> None: ...
 @_fused
-def elementwise(name: Literal["exp", "log", "log1p"], x: _Floats, out: _Floats) -> None: ...
+def elementwise(
+    name: Literal["exp", "log", "log1p", "inverse_power"], x: _Floats, out: _Floats, gamma: float = 0.0
+) -> None: ...
 def quick_softmax(
     logits: object,
     target: object,

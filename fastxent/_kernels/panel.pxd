@@ -213,6 +213,31 @@ cdef inline void panel_pick(
         picked[j] = found[j]
 
 
+cdef inline void scaled_panel(
+    const floating* label,       # in   (LANES,) the class, -1 for none
+    const floating* factor,      # in   (LANES,)
+    const floating* own_grad,    # in   (LANES,)
+    Py_ssize_t C,
+    Py_ssize_t lanes,
+    floating* grad,              # out  C x lanes, holds the exponentials
+    Py_ssize_t step,
+) noexcept nogil:
+    """The gradient where t has one entry: the exponentials times a factor, but for the label's class."""
+    cdef floating scaled[LANES]
+    cdef floating room[LANES]
+    cdef const floating* e
+    cdef floating own, other, number
+    cdef Py_ssize_t j, k
+    for k in range(C):
+        e = whole_lanes(grad + k * step, lanes, room)
+        number = <floating>k
+        for j in range(LANES):
+            own = own_grad[j]
+            other = e[j] * factor[j]
+            scaled[j] = own if label[j] == number else other
+        store_lanes(scaled, lanes, grad + k * step)
+
+
 cdef inline void clear_dead(
     const double* weight, Py_ssize_t C, Py_ssize_t lanes, floating* out, Py_ssize_t step
 ) noexcept nogil:

@@ -125,7 +125,7 @@ cdef double quick_loss(
         i = start + strip * width
         count = min(width, start + n - i)
         softmax_strip(
-            way, x + i * C, steps, target, &scaling, 0, i, count, 0.0,
+            way, x + i * C, steps, target, &scaling, 0, i, count, 0.0, NULL,
             grad + i * C if grad != NULL else <floating*>NULL, steps, <floating*>NULL, steps, values
         )
         add_losses(values, count, <floating*>NULL, 0, high, low)

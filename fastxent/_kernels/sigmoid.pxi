@@ -32,6 +32,23 @@ cdef struct Binary:
     bint has_ignore
 
 
+cdef Binary binary_of(
+    Operand target, Operand pos_weight, Operand sample_weight, Operand grad_output, double grad_scale, double smoothing,
+    object ignore_index
+):
+    cdef Binary binary
+    binary.target = target.view
+    binary.pos_weight = view_of(pos_weight)
+    binary.sample_weight = view_of(sample_weight)
+    binary.grad_output = view_of(grad_output)
+    binary.grad_scale = grad_scale
+    binary.keep = 1.0 - smoothing
+    binary.share = 0.5 * smoothing
+    binary.has_ignore = ignore_index is not None
+    binary.ignore = 0.0 if ignore_index is None else ignore_index
+    return binary
+
+
 cdef inline Py_ssize_t read_targets(
     const Binary* binary, Py_ssize_t o, Py_ssize_t i, Py_ssize_t n,
     floating* up,                # out  (WIDTH,) weight of softplus(-x): v t; 0 from n on
@@ -211,7 +228,9 @@ def sigmoid_cross_entropy(
     Job job not None,
 ):
     """Loss, gradient and second derivative of the blocks that `job` hands out."""
-    cdef Binary binary
+    cdef Binary binary = binary_of(
+        target, pos_weight, sample_weight, grad_output, grad_scale, smoothing, ignore_index
+    )
     cdef Block block
     cdef Steps x_step = steps_of(logits), g_step = steps_of(grad), h_step = steps_of(hess), loss_step = steps_of(losses)
     cdef floating* x = start_of(logits)
@@ -222,15 +241,6 @@ def sigmoid_cross_entropy(
     cdef double values[WIDTH]
     cdef double high[LANES]
     cdef double low[LANES]
-    binary.target = target.view
-    binary.pos_weight = view_of(pos_weight)
-    binary.sample_weight = view_of(sample_weight)
-    binary.grad_output = view_of(grad_output)
-    binary.grad_scale = grad_scale
-    binary.keep = 1.0 - smoothing
-    binary.share = 0.5 * smoothing
-    binary.has_ignore = ignore_index is not None
-    binary.ignore = 0.0 if ignore_index is None else ignore_index
     with nogil:
         while True:
             number = job.draw()

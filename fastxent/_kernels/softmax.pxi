@@ -3,6 +3,7 @@
 from cython cimport floating
 from libc.string cimport memset
 
+from fastxent._kernels.focal_general cimport focal_samples
 from fastxent._kernels.grid cimport PANEL, ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.memory cimport LINE
@@ -10,7 +11,7 @@ from fastxent._kernels.operand cimport Operand, view_of
 from fastxent._kernels.softmax_panel cimport softmax_panels
 from fastxent._kernels.softmax_row cimport softmax_rows
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
-from fastxent._kernels.target cimport Scaling, Target, TargetView
+from fastxent._kernels.target cimport Scaling, Target, TargetView, is_plain
 from fastxent._kernels.transpose cimport SCRATCH, aligned, transpose_in, transpose_out
 
 
@@ -31,6 +32,7 @@ cdef inline Py_ssize_t softmax_strip(
     Py_ssize_t i,
     Py_ssize_t n,
     double z_loss,
+    const double* gamma,         # in   of focal loss; NULL for cross entropy
     floating* grad,              # out  like x, may be x, may be NULL
     Steps grad_step,
     floating* hess,              # out  like x, may be x, may be NULL
@@ -46,13 +48,18 @@ cdef inline Py_ssize_t softmax_strip(
     cdef const floating* written_soon = NULL
     cdef floating* g = NULL
     cdef floating* h = NULL
+    if gamma != NULL and not is_plain(target):
+        return focal_samples(
+            x, x_step, target, scaling, o, i, n, z_loss, gamma[0], grad, grad_step, hess, hess_step, losses
+        )
     if way == ROWS:
         return softmax_rows(
-            x, x_step.inner, target, scaling, o, i, n, z_loss, grad, grad_step.inner, hess, hess_step.inner, losses
+            x, x_step.inner, target, scaling, o, i, n, z_loss, gamma, grad, grad_step.inner, hess, hess_step.inner,
+            losses
         )
     if way == PANEL:
         return softmax_panels(
-            x, 0, x_step.classes, 1, n, target, scaling, o, i, n, z_loss, read_soon, written_soon, grad, 0,
+            x, 0, x_step.classes, 1, n, target, scaling, o, i, n, z_loss, gamma, read_soon, written_soon, grad, 0,
             grad_step.classes, hess, 0, hess_step.classes, losses
         )
     for c in range(n_panels):
@@ -69,8 +76,8 @@ cdef inline Py_ssize_t softmax_strip(
     if hess != NULL:
         h = second
     bad = softmax_panels(
-        buffer, panel, LANES, n_panels, LANES, target, scaling, o, i, n, z_loss, read_soon, written_soon, g, panel,
-        LANES, h, panel, LANES, losses
+        buffer, panel, LANES, n_panels, LANES, target, scaling, o, i, n, z_loss, gamma, read_soon, written_soon, g,
+        panel, LANES, h, panel, LANES, losses
     )
     for c in range(n_panels):
         if grad != NULL:
@@ -132,7 +139,7 @@ def softmax_cross_entropy(
                     i = block.inner + strip * width
                     n = min(width, block.inner_stop - i)
                     bad += softmax_strip(
-                        way, moved(x, x_step, o, i), x_step, &target.view, &scaling, o, i, n, z_loss,
+                        way, moved(x, x_step, o, i), x_step, &target.view, &scaling, o, i, n, z_loss, NULL,
                         moved(g, g_step, o, i), g_step, moved(h, h_step, o, i), h_step, values
                     )
                     add_losses(values, n, moved(loss, loss_step, o, i), loss_step.inner, high, low)

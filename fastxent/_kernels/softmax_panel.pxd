@@ -8,38 +8,14 @@ from cython cimport floating
 from libc.stdint cimport int32_t, int64_t
 
 from fastxent._kernels cimport scalar
+from fastxent._kernels.focal_panel cimport finish_focal
 from fastxent._kernels.panel cimport (
     BOTTOM, MAGIC, MAXIMUM, ORIGIN, PANELS, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, clear_dead, panel_exp, panel_max,
-    panel_pick, shift_by, store_lanes, whole_lanes,
+    panel_pick, scaled_panel, shift_by,
 )
 from fastxent._kernels.softmax_general cimport finish_general, panel_dot
 from fastxent._kernels.sums cimport LANES, WIDTH
 from fastxent._kernels.target cimport Scaling, TargetView, is_plain, own_shares, read_samples, read_scales
-
-
-cdef inline void scaled_panel(
-    const floating* label,       # in   (LANES,) the class, -1 for none
-    const floating* factor,      # in   (LANES,)
-    const floating* own_grad,    # in   (LANES,)
-    Py_ssize_t C,
-    Py_ssize_t lanes,
-    floating* grad,              # out  C x lanes, holds the exponentials
-    Py_ssize_t step,
-) noexcept nogil:
-    """The gradient where t has one entry: the exponentials times a factor, but for the label's class."""
-    cdef floating scaled[LANES]
-    cdef floating room[LANES]
-    cdef const floating* e
-    cdef floating own, other, number
-    cdef Py_ssize_t j, k
-    for k in range(C):
-        e = whole_lanes(grad + k * step, lanes, room)
-        number = <floating>k
-        for j in range(LANES):
-            own = own_grad[j]
-            other = e[j] * factor[j]
-            scaled[j] = own if label[j] == number else other
-        store_lanes(scaled, lanes, grad + k * step)
 
 
 cdef inline void simple_losses(
@@ -100,6 +76,7 @@ cdef inline Py_ssize_t softmax_panels(
     Py_ssize_t i,
     Py_ssize_t n,                # samples (o, i) ... (o, i + n - 1)
     double z_loss,
+    const double* gamma,         # in   of focal loss, for one class of each sample; NULL for cross entropy
     const floating* read_soon,     # n_panels times C x LANES numbers from here on will be read soon; may be NULL
     const floating* written_soon,  # and these will be written; may be NULL
     floating* grad,              # out  panels of C x LANES, may be x, may be NULL
@@ -137,7 +114,7 @@ cdef inline Py_ssize_t softmax_panels(
     cdef Py_ssize_t bad = read_samples(target, scaling, o, i, n, y, weight)
     cdef floating value
     cdef bint index = target.distribution.data == NULL
-    cdef bint simple = is_plain(target) and z_loss == 0.0 and hess == NULL
+    cdef bint simple = gamma != NULL or (is_plain(target) and z_loss == 0.0 and hess == NULL)
 
     for j in range(n, width):
         y[j] = 0
@@ -184,6 +161,12 @@ cdef inline Py_ssize_t softmax_panels(
         for j in range(LANES):
             value = (part[REST + j] + part[REST_LOW + j]) / shift[c * SHIFT + TOP + j]
             log_s[c * LANES + j] = scalar.log1p((part[TIES + j] - <floating>1.0) + value)
+    if gamma != NULL:
+        finish_focal(
+            n_panels, lanes, C, scaling, o, i, n, z_loss, gamma[0], weight, own, label, own_x, log_s, shift, sums, grad,
+            grad_panel, grad_step, hess, hess_panel, hess_step, losses
+        )
+        return bad
     if not simple:
         finish_general(
             n_panels, lanes, target, scaling, o, i, n, z_loss, y, weight, own, others, total, label, own_x, log_s,

@@ -1,0 +1,305 @@
+"""Sigmoid focal loss: independent binary targets, with less weight on elements that are right already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastxent import _check
+from fastxent._layout import Array
+from fastxent._sigmoid import solve
+
+
+def sigmoid_focal_loss(
+    logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: float | None = None,
+    sample_weight: ArrayLike | None = None, pos_weight: ArrayLike | None = None, ignore_index: float | None = None,
+    label_smoothing: float = 0.0, reduction: str = "mean", n_threads: int | None = None,
+) -> float | np.float32 | Array:  # fmt: skip
+    r"""Focal loss between binary targets and the sigmoid of logits, element by element.
+
+    One logit :math:`x` with the target :math:`t` and the positive weight :math:`w` has the loss [1]_
+
+    .. math::
+
+       l = -w t\, \alpha\, (1 - p)^\gamma \log p - (1 - t) (1 - \alpha)\, p^\gamma \log (1 - p), \qquad
+       p = \sigma(x) = \frac{1}{1 + e^{-x}}
+
+    in which :math:`\alpha` and :math:`1 - \alpha` are left out if there is no `alpha`. For :math:`t` of 0 or 1 that is
+    :math:`-\alpha_t (1 - p_t)^\gamma \log p_t`: the cross entropy of an element that is nearly right counts for little.
+    :math:`\gamma = 0` is `sigmoid_cross_entropy`. Label smoothing and the reductions are as there.
+
+    Parameters
+    ----------
+    logits : array_like
+        Log-odds, of any shape with at least one axis. float32 and float16 are computed in float32; float64,
+        integers and bool in float64.
+    target : array_like, the shape of `logits`
+        Of any real dtype, in [0, 1].
+    gamma : float, default 2.0
+        The focusing parameter: finite, not negative. The larger, the less an element counts that is nearly right.
+    alpha : float, optional
+        Balances the two answers: in [0, 1], the factor of the target 1, where that of 0 is `1 - alpha`. By default
+        both are 1.
+    sample_weight : array_like, optional
+        Finite, not negative; 1 for each element by default. A scalar, or an array with as many axes as the logits,
+        each of the same size or of size 1.
+    pos_weight : array_like, optional
+        Weight of the positive part of the loss: finite, not negative, 1 by default. A scalar, an array of shape
+        (K,) where the logits' last axis has size K, or an array shaped as `sample_weight` may be.
+    ignore_index : float, optional
+        Elements with this target have no influence. It need not lie in [0, 1]; by default no target is ignored.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        How the losses of the elements are combined.
+    n_threads : int, optional
+        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+
+    Returns
+    -------
+    float or ndarray
+        In nats: a float, accumulated in double precision, for "mean" and "sum"; for "none" an array of the logits'
+        shape and of the dtype computed in.
+
+    Raises
+    ------
+    TypeError
+        If an input is not an array of real numbers, or is masked or sparse; if the logits are longdouble.
+    ValueError
+        If a target is outside [0, 1] or NaN and not `ignore_index`; if a shape does not fit; if a weight is
+        negative or not finite; if an option is out of its range.
+
+    See Also
+    --------
+    sigmoid_focal_loss_grad : The loss and its gradient.
+    sigmoid_focal_loss_grad_hess : The loss, its gradient and its second derivative.
+    sigmoid_cross_entropy : Without the modulating factor; says more about targets and options.
+    softmax_focal_loss : For labels that exclude each other.
+
+    Notes
+    -----
+    The loss is linear in the target: the loss expected of a label that is 1 with probability :math:`t`, and the
+    two-class `softmax_focal_loss` of :math:`(0, x)`. torchvision, optax and Keras's BinaryFocalCrossentropy agree for
+    targets 0 and 1. Between them they mix the probabilities, :math:`p_t = t p + (1 - t) (1 - p)`, and raise
+    :math:`1 - p_t` to the power, which is another loss. There the mean divides by the number of elements, here by the
+    sum of the sample weights.
+
+    Neither :math:`p` nor :math:`1 - p` is computed as 1 minus the other: the modulating factor has its digits however
+    large the logits are. What is said of ignored elements and of infinite logits at `sigmoid_cross_entropy` holds here
+    as well.
+
+    References
+    ----------
+    .. [1] T.-Y. Lin, P. Goyal, R. Girshick, K. He and P. Dollár, "Focal loss for dense object detection", ICCV, 2017,
+       section 3.2, equation (5).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastxent as fx
+    >>> logits = np.array([[0.5, -1.0], [2.0, 0.1]])
+    >>> target = np.array([[1, 0], [1, 0]])
+    >>> np.round(fx.sigmoid_cross_entropy(logits, target, reduction="none"), 4)
+    array([[0.4741, 0.3133],
+           [0.1269, 0.7444]])
+    >>> np.round(fx.sigmoid_focal_loss(logits, target, reduction="none"), 4)
+    array([[0.0676, 0.0227],
+           [0.0018, 0.2052]])
+
+    As in the paper, on average over all elements:
+
+    >>> round(fx.sigmoid_focal_loss(logits, target, alpha=0.25), 4)
+    0.0471
+    """
+    return solve(
+        logits, target, 0, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
+        None, None, None, "sigmoid_focal_loss", numbers(gamma, alpha),
+    )[0]  # fmt: skip
+
+
+def sigmoid_focal_loss_grad(
+    logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: float | None = None,
+    sample_weight: ArrayLike | None = None, pos_weight: ArrayLike | None = None, ignore_index: float | None = None,
+    label_smoothing: float = 0.0, reduction: str = "mean", n_threads: int | None = None,
+    grad_output: ArrayLike | None = None, out: Array | None = None,
+) -> tuple[float | np.float32 | Array, Array]:  # fmt: skip
+    r"""Sigmoid focal loss and its gradient with respect to the logits, in one pass.
+
+    With the loss of `sigmoid_focal_loss` and :math:`q = 1 - p` an element has the gradient [1]_
+
+    .. math::
+
+       \frac{\partial l}{\partial x} = (1 - t) (1 - \alpha)\, p^\gamma (p - \gamma q \log q)
+       - w t\, \alpha\, q^\gamma (q - \gamma p \log p)
+
+    times :math:`v_i` ("none", "sum") or :math:`v_i / \sum_i v_i` ("mean"), and times `grad_output`.
+
+    Parameters
+    ----------
+    logits : array_like
+        Log-odds, of any shape with at least one axis.
+    target : array_like, the shape of `logits`
+        Of any real dtype, in [0, 1].
+    gamma : float, default 2.0
+        The focusing parameter: finite, not negative.
+    alpha : float, optional
+        Balances the two answers: in [0, 1].
+    sample_weight : array_like, optional
+        Finite, not negative; 1 by default. A scalar, or an array with as many axes as the logits.
+    pos_weight : array_like, optional
+        Weight of the positive part of the loss: a scalar, one for each index of the last axis, or one for each element.
+    ignore_index : float, optional
+        Elements with this target have no influence.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        How the losses of the elements are combined. The gradient is that of the result; for "none", of each element's
+        own loss.
+    n_threads : int, optional
+        The most threads to use, `get_num_threads` by default.
+    grad_output : array_like, optional
+        Factor of the gradient: a scalar, or for "none" an array with one value for each element; 1 by default.
+    out : ndarray, optional
+        Where to write the gradient: a writeable float32 or float64 array of the logits' shape, with any strides. It
+        may be the logits themselves, but must share no other memory with an input. By default a new array.
+
+    Returns
+    -------
+    loss : float or ndarray
+        As `sigmoid_focal_loss` returns it, in nats.
+    grad : ndarray, the shape of `logits`
+        `out` if given; else an array of the logits' memory order and of the dtype computed in. Nats per unit of a
+        logit.
+
+    Raises
+    ------
+    TypeError
+        As `sigmoid_focal_loss` does, and if `out` is not a float32 or float64 array.
+    ValueError
+        As `sigmoid_focal_loss` does; if `out` is read-only, of another shape, or overlaps an input in part; if
+        `grad_output` is an array, but the loss is one number. All checks come before the first write.
+
+    See Also
+    --------
+    sigmoid_focal_loss : The loss alone, with every option explained.
+    sigmoid_focal_loss_grad_hess : The second derivative as well.
+
+    References
+    ----------
+    .. [1] T.-Y. Lin, P. Goyal, R. Girshick, K. He and P. Dollár, "Focal loss for dense object detection", ICCV, 2017,
+       appendix B.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastxent as fx
+    >>> logits = np.array([0.5, -1.0, 4.0])
+    >>> loss, grad = fx.sigmoid_focal_loss_grad(logits, np.array([1, 0, 0]), reduction="sum")
+    >>> round(loss, 4)
+    3.9651
+    >>> np.round(grad, 4)
+    array([-0.1379,  0.0526,  1.0864])
+    """
+    return solve(
+        logits, target, 1, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
+        grad_output, out, None, "sigmoid_focal_loss", numbers(gamma, alpha),
+    )[:2]  # fmt: skip
+
+
+def sigmoid_focal_loss_grad_hess(
+    logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: float | None = None,
+    sample_weight: ArrayLike | None = None, pos_weight: ArrayLike | None = None, ignore_index: float | None = None,
+    label_smoothing: float = 0.0, reduction: str = "mean", n_threads: int | None = None,
+    out: Array | None = None, hess_out: Array | None = None,
+) -> tuple[float | np.float32 | Array, Array, Array]:  # fmt: skip
+    r"""Sigmoid focal loss, its gradient and its second derivative, in one pass.
+
+    With :math:`q = 1 - p` the second derivative of an element's loss is
+
+    .. math::
+
+       \frac{\partial^2 l}{\partial x^2} = w t\, \alpha\, q^{\gamma + 1} p\, b(p) + (1 - t) (1 - \alpha)\,
+       p^{\gamma + 1} q\, b(q), \qquad
+       b(p) = 1 + 2 \gamma + \gamma \log p - \gamma^2 \frac{p \log p}{1 - p}
+
+    times :math:`v_i` ("none", "sum") or :math:`v_i / \sum_i v_i` ("mean"). Gradient boosting fits its trees to
+    it [1]_.
+
+    Parameters
+    ----------
+    logits : array_like
+        Log-odds, of any shape with at least one axis.
+    target : array_like, the shape of `logits`
+        Of any real dtype, in [0, 1].
+    gamma : float, default 2.0
+        The focusing parameter: finite, not negative.
+    alpha : float, optional
+        Balances the two answers: in [0, 1].
+    sample_weight : array_like, optional
+        Finite, not negative; 1 by default. A scalar, or an array with as many axes as the logits.
+    pos_weight : array_like, optional
+        Weight of the positive part of the loss: a scalar, one for each index of the last axis, or one for each element.
+    ignore_index : float, optional
+        Elements with this target have no influence.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        How the losses of the elements are combined. The derivatives are those of the result; for "none", of each
+        element's own loss.
+    n_threads : int, optional
+        The most threads to use, `get_num_threads` by default.
+    out : ndarray, optional
+        Where to write the gradient: as in `sigmoid_focal_loss_grad`.
+    hess_out : ndarray, optional
+        Where to write the second derivative: like `out`, whose memory it must not share.
+
+    Returns
+    -------
+    loss : float or ndarray
+        As `sigmoid_focal_loss` returns it, in nats.
+    grad : ndarray, the shape of `logits`
+        As `sigmoid_focal_loss_grad` returns it.
+    hess : ndarray, the shape of `logits`
+        `hess_out` if given; else an array like `grad`. Nats per squared unit of a logit.
+
+    Raises
+    ------
+    TypeError
+        As `sigmoid_focal_loss_grad` does, for `hess_out` as well.
+    ValueError
+        As `sigmoid_focal_loss_grad` does, for `hess_out` as well, and if the two outputs overlap.
+
+    See Also
+    --------
+    sigmoid_focal_loss : The loss alone, with every option explained.
+    sigmoid_focal_loss_grad : Without the second derivative.
+
+    Notes
+    -----
+    Focal loss is not convex: where an element is very wrong, its second derivative is negative. A Newton step needs a
+    floor under it, as boosting libraries put one under the sum in a leaf.
+
+    References
+    ----------
+    .. [1] T. Chen and C. Guestrin, "XGBoost: A scalable tree boosting system", KDD, 2016, section 2.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastxent as fx
+    >>> logits = np.array([0.5, -1.0, 4.0])
+    >>> loss, grad, hess = fx.sigmoid_focal_loss_grad_hess(logits, np.array([1, 0, 0]), reduction="sum")
+    >>> np.round(hess, 4)
+    array([ 0.2405,  0.1106, -0.0467])
+    """
+    return solve(
+        logits, target, 2, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
+        None, out, hess_out, "sigmoid_focal_loss", numbers(gamma, alpha),
+    )  # fmt: skip
+
+
+def numbers(gamma: Any, alpha: Any) -> tuple[float, float, float]:
+    """What the kernel takes: gamma, and the factors of the targets 1 and 0."""
+    return _check.gamma_of(gamma), *_check.balance_of(alpha)

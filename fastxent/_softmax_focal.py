@@ -1,0 +1,339 @@
+"""Softmax focal loss: the cross entropy with less weight on rows that are right already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastxent import _check
+from fastxent._layout import Array
+from fastxent._problem import ClassProblem
+from fastxent._softmax import results
+
+
+def softmax_focal_loss(
+    logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: ArrayLike | None = None, axis: int = -1,
+    class_weight: ArrayLike | None = None, sample_weight: ArrayLike | None = None, ignore_index: int | None = None,
+    label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: str = "mean",
+    n_threads: int | None = None,
+) -> float | np.float32 | Array:  # fmt: skip
+    r"""Focal loss between targets and the softmax of logits.
+
+    One row of C logits :math:`x` with the target :math:`t` has the loss [1]_
+
+    .. math::
+
+       l = -\sum_k t_k \alpha_k (1 - p_k)^\gamma \log p_k + c\, \mathrm{lse}^2, \qquad
+       p_k = e^{x_k - \mathrm{lse}}, \qquad
+       \mathrm{lse} = \log \sum_k e^{x_k}
+
+    For a class index :math:`y` that is :math:`-\alpha_y (1 - p_y)^\gamma \log p_y`: the cross entropy of a row that is
+    nearly right counts for little. :math:`\gamma = 0` is `softmax_cross_entropy`. Targets, class weights, label
+    smoothing, the z-loss with its coefficient :math:`c` and the reductions are as there.
+
+    Parameters
+    ----------
+    logits : array_like, shape (..., C, ...)
+        Unnormalised log-probabilities, at least one axis. float32 and float16 are computed in float32; float64,
+        integers and bool in float64.
+    target : array_like, shape (...) or (..., C, ...)
+        Class indices, of any integer or bool dtype, in the logits' shape without `axis`; or distributions, of any real
+        dtype, finite and not negative, in the logits' shape.
+    gamma : float, default 2.0
+        The focusing parameter: finite, not negative. The larger, the less a row counts that is nearly right.
+    alpha : array_like, shape () or (C,), optional
+        Balances the classes: a factor of each class's part of the loss, or one for all. Finite, not negative; 1 by
+        default.
+    axis : int, default -1
+        The logits' axis that holds the classes.
+    class_weight : array_like, shape (C,), optional
+        Finite, not negative; 1 for each class by default. Unlike `alpha`, it counts in what the mean divides by.
+    sample_weight : array_like, optional
+        Finite, not negative; 1 for each row by default. A scalar, or an array with as many axes as there are besides
+        `axis`, each of the rows' size or of size 1.
+    ignore_index : int, optional
+        Rows with this label have no influence. It may be a class; by default no label is ignored. Only for class
+        indices.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is spread evenly over the classes.
+    z_loss : float, default 0.0
+        Coefficient, not negative, of the squared log-sum-exp.
+    infogain : array_like, shape (C, C), optional
+        Row y is the target of the rows with label y: finite and not negative. Only for class indices, and neither with
+        `class_weight` nor with `label_smoothing`.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        How the losses of the rows are combined.
+    n_threads : int, optional
+        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+
+    Returns
+    -------
+    float or ndarray
+        In nats: a float, accumulated in double precision, for "mean" and "sum"; for "none" an array of the logits'
+        shape without `axis` and of the dtype computed in (a NumPy scalar if the logits are one row).
+
+    Raises
+    ------
+    TypeError
+        If the logits are not an array of real numbers, or are longdouble, masked or sparse; if class labels are floats.
+    ValueError
+        If a shape does not fit; if a label is neither a class nor `ignore_index`; if `alpha`, a weight or a
+        distribution is negative or not finite; if an option is out of its range or goes against another; if there are
+        rows but no class.
+
+    See Also
+    --------
+    softmax_focal_loss_grad : The loss and its gradient.
+    softmax_focal_loss_grad_hess : The loss, its gradient and its Hessian diagonal.
+    softmax_cross_entropy : Without the modulating factor; says more about targets and options.
+    sigmoid_focal_loss : For labels that do not exclude each other.
+
+    Notes
+    -----
+    The modulating factor :math:`(1 - p_k)^\gamma` is computed from :math:`(1 - p_k) / p_k`, in which no 1 is
+    subtracted, so it is finite and has its digits however large or small the logits and :math:`\gamma` are.
+
+    The loss is linear in the target. For a distribution it is the loss that is expected when labels are drawn from
+    it, as in Keras's CategoricalFocalCrossentropy; that of two classes is `sigmoid_focal_loss`.
+
+    What is said of ignored rows and of infinite logits at `softmax_cross_entropy` holds here as well.
+
+    References
+    ----------
+    .. [1] T.-Y. Lin, P. Goyal, R. Girshick, K. He and P. Dollár, "Focal loss for dense object detection", ICCV, 2017,
+       section 3.2, equation (5).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastxent as fx
+    >>> logits = np.array([[4.0, 0.5, -1.0], [0.1, 0.2, 0.3]])
+    >>> np.round(fx.softmax_cross_entropy(logits, [0, 2], reduction="none"), 4)
+    array([0.0363, 1.0019])
+    >>> np.round(fx.softmax_focal_loss(logits, [0, 2], reduction="none"), 4)
+    array([0.    , 0.4013])
+
+    A rare class that counts three times:
+
+    >>> round(fx.softmax_focal_loss(logits, [0, 2], gamma=1.0, alpha=[1.0, 1.0, 3.0]), 4)
+    0.9517
+    """
+    return solve(
+        logits, target, 0, gamma, alpha, z_loss, axis=axis, class_weight=class_weight, sample_weight=sample_weight,
+        ignore_index=ignore_index, label_smoothing=label_smoothing, infogain=infogain, reduction=reduction,
+        n_threads=n_threads,
+    )[0]  # fmt: skip
+
+
+def softmax_focal_loss_grad(
+    logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: ArrayLike | None = None, axis: int = -1,
+    class_weight: ArrayLike | None = None, sample_weight: ArrayLike | None = None, ignore_index: int | None = None,
+    label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: str = "mean",
+    n_threads: int | None = None, grad_output: ArrayLike | None = None, out: Array | None = None,
+) -> tuple[float | np.float32 | Array, Array]:  # fmt: skip
+    r"""Softmax focal loss and its gradient with respect to the logits, in one pass.
+
+    With the loss of `softmax_focal_loss`, :math:`q_k = 1 - p_k` and the z-loss coefficient :math:`c` a row has the
+    gradient [1]_
+
+    .. math::
+
+       \frac{\partial l}{\partial x_k} = p_k \sum_j g_j - g_k + 2 c\, \mathrm{lse}\, p_k, \qquad
+       g_k = t_k \alpha_k q_k^\gamma \Bigl(1 - \gamma \frac{p_k \log p_k}{q_k}\Bigr)
+
+    times :math:`v_i` ("none", "sum") or :math:`v_i / D` ("mean"), and times `grad_output`.
+
+    Parameters
+    ----------
+    logits : array_like, shape (..., C, ...)
+        Unnormalised log-probabilities.
+    target : array_like, shape (...) or (..., C, ...)
+        Class indices, or distributions in the logits' shape.
+    gamma : float, default 2.0
+        The focusing parameter: finite, not negative.
+    alpha : array_like, shape () or (C,), optional
+        Balances the classes: finite, not negative.
+    axis : int, default -1
+        The logits' axis that holds the classes.
+    class_weight : array_like, shape (C,), optional
+        Finite, not negative; 1 by default.
+    sample_weight : array_like, optional
+        Finite, not negative; 1 by default. A scalar, or broadcast to the rows from as many axes.
+    ignore_index : int, optional
+        Rows with this label have no influence.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is spread evenly over the classes.
+    z_loss : float, default 0.0
+        Coefficient, not negative, of the squared log-sum-exp.
+    infogain : array_like, shape (C, C), optional
+        Row y is the target of the rows with label y.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        How the losses of the rows are combined. The gradient is that of the result; for "none", of each row's own loss.
+    n_threads : int, optional
+        The most threads to use, `get_num_threads` by default.
+    grad_output : array_like, optional
+        Factor of the gradient: a scalar, or for "none" an array with one value for each row; 1 by default.
+    out : ndarray, optional
+        Where to write the gradient: a writeable float32 or float64 array of the logits' shape, with any strides. It
+        may be the logits themselves, but must share no other memory with an input. By default a new array.
+
+    Returns
+    -------
+    loss : float or ndarray
+        As `softmax_focal_loss` returns it, in nats.
+    grad : ndarray, shape (..., C, ...)
+        `out` if given; else an array of the logits' shape and memory order and of the dtype computed in. Nats per
+        unit of a logit.
+
+    Raises
+    ------
+    TypeError
+        As `softmax_focal_loss` does, and if `out` is not a float32 or float64 array.
+    ValueError
+        As `softmax_focal_loss` does; if `out` is read-only, of another shape, or overlaps an input in part; if
+        `grad_output` is an array, but the loss is one number. All checks come before the first write.
+
+    See Also
+    --------
+    softmax_focal_loss : The loss alone, with every option explained.
+    softmax_focal_loss_grad_hess : The Hessian diagonal as well.
+
+    Notes
+    -----
+    For a class index this is the gradient of the cross entropy times one factor for each row, which the row's loss
+    gives. At a logit of -inf it is :math:`-t_k \alpha_k`, times the row's scale.
+
+    References
+    ----------
+    .. [1] T.-Y. Lin, P. Goyal, R. Girshick, K. He and P. Dollár, "Focal loss for dense object detection", ICCV, 2017,
+       appendix B.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastxent as fx
+    >>> logits = np.array([[4.0, 0.5, -1.0], [0.1, 0.2, 0.3]])
+    >>> loss, grad = fx.softmax_focal_loss_grad(logits, [0, 2])
+    >>> round(loss, 4)
+    0.2007
+    >>> np.round(grad, 3)
+    array([[-0.   ,  0.   ,  0.   ],
+           [ 0.13 ,  0.144, -0.274]])
+    """
+    return solve(
+        logits, target, 1, gamma, alpha, z_loss, axis=axis, class_weight=class_weight, sample_weight=sample_weight,
+        ignore_index=ignore_index, label_smoothing=label_smoothing, infogain=infogain, reduction=reduction,
+        n_threads=n_threads, grad_output=grad_output, out=out,
+    )[:2]  # fmt: skip
+
+
+def softmax_focal_loss_grad_hess(
+    logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: ArrayLike | None = None, axis: int = -1,
+    class_weight: ArrayLike | None = None, sample_weight: ArrayLike | None = None, ignore_index: int | None = None,
+    label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: str = "mean",
+    n_threads: int | None = None, out: Array | None = None, hess_out: Array | None = None,
+) -> tuple[float | np.float32 | Array, Array, Array]:  # fmt: skip
+    r"""Softmax focal loss, its gradient and the diagonal of its Hessian, in one pass.
+
+    With :math:`q_k = 1 - p_k`, :math:`L_k = -\log p_k` and :math:`g_k` as in `softmax_focal_loss_grad` the second
+    derivatives of a row's loss are
+
+    .. math::
+
+       \frac{\partial^2 l}{\partial x_k^2}
+       &= \Bigl(\sum_j g_j + 2 c\, \mathrm{lse}\Bigr) p_k q_k + 2 c\, p_k^2 + \sum_j h_j (p_k - [j = k])^2 \\
+       h_k &= t_k \alpha_k \gamma q_k^{\gamma - 1} p_k \Bigl(2 - L_k + (\gamma - 1) \frac{p_k L_k}{q_k}\Bigr)
+
+    times :math:`v_i` ("none", "sum") or :math:`v_i / D` ("mean"). Gradient boosting fits its trees to them [1]_.
+
+    Parameters
+    ----------
+    logits : array_like, shape (..., C, ...)
+        Unnormalised log-probabilities.
+    target : array_like, shape (...) or (..., C, ...)
+        Class indices, or distributions in the logits' shape.
+    gamma : float, default 2.0
+        The focusing parameter: finite, not negative.
+    alpha : array_like, shape () or (C,), optional
+        Balances the classes: finite, not negative.
+    axis : int, default -1
+        The logits' axis that holds the classes.
+    class_weight : array_like, shape (C,), optional
+        Finite, not negative; 1 by default.
+    sample_weight : array_like, optional
+        Finite, not negative; 1 by default. A scalar, or broadcast to the rows from as many axes.
+    ignore_index : int, optional
+        Rows with this label have no influence.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is spread evenly over the classes.
+    z_loss : float, default 0.0
+        Coefficient, not negative, of the squared log-sum-exp.
+    infogain : array_like, shape (C, C), optional
+        Row y is the target of the rows with label y.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        How the losses of the rows are combined. The derivatives are those of the result; for "none", of each row's
+        own loss.
+    n_threads : int, optional
+        The most threads to use, `get_num_threads` by default.
+    out : ndarray, optional
+        Where to write the gradient: as in `softmax_focal_loss_grad`.
+    hess_out : ndarray, optional
+        Where to write the Hessian diagonal: like `out`, whose memory it must not share.
+
+    Returns
+    -------
+    loss : float or ndarray
+        As `softmax_focal_loss` returns it, in nats.
+    grad : ndarray, shape (..., C, ...)
+        As `softmax_focal_loss_grad` returns it.
+    hess : ndarray, shape (..., C, ...)
+        `hess_out` if given; else an array like `grad`. Nats per squared unit of a logit.
+
+    Raises
+    ------
+    TypeError
+        As `softmax_focal_loss_grad` does, for `hess_out` as well.
+    ValueError
+        As `softmax_focal_loss_grad` does, for `hess_out` as well, and if the two outputs overlap.
+
+    See Also
+    --------
+    softmax_focal_loss : The loss alone, with every option explained.
+    softmax_focal_loss_grad : Without the Hessian.
+
+    Notes
+    -----
+    Focal loss is not convex: where a row is very wrong, entries of the Hessian are negative. A Newton step needs a
+    floor under them, as boosting libraries put one under the sum in a leaf.
+
+    References
+    ----------
+    .. [1] T. Chen and C. Guestrin, "XGBoost: A scalable tree boosting system", KDD, 2016, section 2.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastxent as fx
+    >>> logits = np.array([[4.0, 0.5, -1.0], [0.1, 0.2, 0.3]])
+    >>> loss, grad, hess = fx.softmax_focal_loss_grad_hess(logits, [2, 1], reduction="sum")
+    >>> np.round(hess, 3)
+    array([[ 0.   ,  0.03 , -0.031],
+           [ 0.255,  0.494,  0.304]])
+    """
+    return solve(
+        logits, target, 2, gamma, alpha, z_loss, axis=axis, class_weight=class_weight, sample_weight=sample_weight,
+        ignore_index=ignore_index, label_smoothing=label_smoothing, infogain=infogain, reduction=reduction,
+        n_threads=n_threads, out=out, hess_out=hess_out,
+    )  # fmt: skip
+
+
+def solve(
+    logits: Any, target: Any, order: int, gamma: Any, alpha: Any, z_loss: Any, **options: Any
+) -> tuple[float | np.float32 | Array, Any, Any]:
+    """(loss, grad, hess), computed up to ``order``; None beyond."""
+    focusing = _check.gamma_of(gamma)
+    z = _check.z_loss_of(z_loss)
+    problem = ClassProblem("logits", logits, target, order=order, alpha=alpha, **options)
+    return results(problem, "softmax_focal_loss", (z, focusing))
