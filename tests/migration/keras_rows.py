@@ -55,6 +55,18 @@ LOGITS = (
         "The same but for the one-hot array. Keras's sparse loss has the classes on the last axis only.",
     ),
     Row(
+        "keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)",
+        'fx.softmax_cross_entropy(logits, labels, reduction="none")',
+        "Keras's functions return one loss per row, its classes the mean; here `reduction` says which.",
+        trap="fx.softmax_cross_entropy(logits, labels)",
+    ),
+    Row(
+        "keras.losses.CategoricalFocalCrossentropy(from_logits=True)(one_hot, logits)",
+        "fx.softmax_focal_loss(logits, labels, gamma=2.0, alpha=0.25)",
+        "Keras multiplies by alpha = 0.25 by default; fastxent has no alpha unless it is given.",
+        trap="fx.softmax_focal_loss(logits, labels, gamma=2.0)",
+    ),
+    Row(
         "keras.losses.SparseCategoricalCrossentropy(from_logits=True)(np.array([0]), np.float32([[20.0, 0.0]]))",
         "fx.softmax_cross_entropy(np.float32([[20.0, 0.0]]), [0])",
         "Keras's loss of a row that is right by 20 is 0 in float32; it is 2.06e-9.",
@@ -112,6 +124,17 @@ SIGMOID = (
         "keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.1)(answers, logits)",
         "fx.sigmoid_cross_entropy(logits, answers, label_smoothing=0.1)",
         "The same: half of the share goes to each answer.",
+    ),
+    Row(
+        "keras.losses.BinaryFocalCrossentropy(from_logits=True)(answers, logits)",
+        "fx.sigmoid_focal_loss(logits, answers, gamma=2.0)",
+        "Keras uses its alpha of 0.25 only with `apply_class_balancing=True`; fastxent does if it is given.",
+        trap="fx.sigmoid_focal_loss(logits, answers, gamma=2.0, alpha=0.25)",
+    ),
+    Row(
+        "keras.losses.BinaryFocalCrossentropy(apply_class_balancing=True, from_logits=True)(answers, logits)",
+        "fx.sigmoid_focal_loss(logits, answers, gamma=2.0, alpha=0.25)",
+        "The same: alpha is the factor of the answer 1, and 1 - alpha that of 0.",
     ),
     Row(
         "tf.nn.sigmoid_cross_entropy_with_logits(labels=answers, logits=logits)",

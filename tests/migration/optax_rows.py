@@ -99,6 +99,12 @@ SIGMOID = (
         "optax takes any target; fastxent raises a ValueError that names the first one outside [0, 1].",
         agrees=False,
     ),
+    Row(
+        "optax.sigmoid_focal_loss(logits, answers, alpha=0.25, gamma=2.0)",
+        'fx.sigmoid_focal_loss(logits, answers, alpha=0.25, gamma=2.0, reduction="none")',
+        "optax returns one loss per element; gamma is 2 and alpha left out by default in both.",
+        trap="fx.sigmoid_focal_loss(logits, answers, alpha=0.25, gamma=2.0)",
+    ),
 )
 
 INFORMATION = (

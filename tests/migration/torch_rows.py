@@ -158,6 +158,11 @@ SIGMOID = (
         agrees=False,
     ),
     Row(
+        "torch.nn.BCEWithLogitsLoss(reduction='sum', pos_weight=w)(x, a)",
+        "fx.sigmoid_cross_entropy(logits, answers, reduction='sum', pos_weight=class_weight)",
+        "A function; `functools.partial` keeps the options.",
+    ),
+    Row(
         "torch.nn.MultiLabelSoftMarginLoss()(x, a)",
         "fx.sigmoid_cross_entropy(logits, answers)",
         "The same: it is the same loss.",
@@ -200,6 +205,11 @@ INFORMATION = (
         "fx.softmax_cross_entropy(logits, soft) - fx.entropy(soft).mean()",
         "The gradient with respect to the logits is that of the cross entropy: the entropy of the target is constant.",
         trap="fx.softmax_cross_entropy(logits, soft)",
+    ),
+    Row(
+        "torch.nn.KLDivLoss(reduction='sum')(q[:3].log(), t[:3])",
+        "fx.kl_divergence(soft[:3], probs[:3]).sum()",
+        "As above.",
     ),
     Row("torch.special.entr(t).sum(dim=1)", "fx.entropy(soft)", "The same; `base=2` gives bits."),
     Row(
