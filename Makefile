@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test accuracy lint docs bench bench-compare peers busy dashboard dashboard-test wheel clean
+.PHONY: help demo examples test accuracy lint docs bench bench-compare peers migration busy dashboard dashboard-test wheel clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -45,6 +45,7 @@ lint: .venv/lint-group  ## check style, format and types
 
 docs: .venv/docs-group  ## build the documentation into docs/_build/html
 	$(PY) -m sphinx --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build/html
+	$(PY) tools/check_links.py docs/_build/html
 	@echo "The documentation is in $(CURDIR)/docs/_build/html/index.html"
 
 bench: .venv/bench-group .asv-machine  ## run every benchmark once, on the working tree: does it run at all?
@@ -55,6 +56,9 @@ bench-compare: .venv/bench-group .asv-machine  ## compare the ratios of HEAD=HEA
 
 peers: .venv/built .venv-peers/installed  ## time fastxent beside NumPy, scikit-learn, SciPy, torch, JAX and TensorFlow
 	PYTHONPATH=$(CURDIR) .venv-peers/bin/python asv_benchmarks/peers.py $(ARGS)
+
+migration: .venv/built .venv-peers/installed  ## run the tables "their call, ours" of the docs beside the libraries themselves
+	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m pytest tests/test_migration.py $(ARGS)
 
 busy: .venv/built  ## time one thread beside several, alone and with another core or the GIL taken
 	$(PY) asv_benchmarks/busy.py $(ARGS)
@@ -103,7 +107,7 @@ clean:  ## remove the environments and everything built
 # fastxent itself comes from the tree, where .venv/built has compiled it: peers stay installed while kernels change.
 .venv-peers/installed:
 	@tools/make-venv .venv-peers
-	.venv-peers/bin/python -m pip install -qq numpy matplotlib
+	.venv-peers/bin/python -m pip install -qq numpy matplotlib hypothesis "pytest>=9"
 	@for peer in $(PEERS); do echo "Installing $$peer into .venv-peers"; \
 	.venv-peers/bin/python -m pip install -qq "$$peer" || echo "$$peer does not install here and is left out"; done
 	@touch $@
