@@ -1,14 +1,15 @@
 """How Sphinx builds the documentation: MyST pages, and the API reference from the numpydoc docstrings."""
 
+import importlib
+import inspect
+import pkgutil
 import sys
 from pathlib import Path
 
 import fastxent
 
-sys.path.insert(0, str(Path(__file__).parent))
-import confident
-
-confident.draw(Path(__file__).parent / "generated")
+# the directives and the figures; the tables and the peers that the tests have
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 project = "fastxent"
 author = "fastxent developers"
@@ -16,6 +17,7 @@ project_copyright = "2026, fastxent developers"
 release = version = fastxent.__version__
 
 extensions = [
+    "directives",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
@@ -37,3 +39,25 @@ html_title = f"fastxent {release}"
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 html_theme_options = {"top_of_page_buttons": []}
+
+
+def public_functions():
+    """Every public function, class and method."""
+    names = [module.name for module in pkgutil.iter_modules(fastxent.__path__) if not module.name.startswith("_")]
+    for module in (fastxent, *(importlib.import_module(f"fastxent.{name}") for name in names)):
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            if inspect.isclass(value):
+                yield from (one for key, one in inspect.getmembers(value, callable) if not key.startswith("_"))
+            if callable(value):
+                yield value
+
+
+# A `name` has to be one that these pages describe, but for parameters, results, fitted attributes and other libraries.
+nitpicky = True
+parameters = {name for function in public_functions() for name in inspect.signature(function).parameters}
+nitpick_ignore = {("py:obj", name) for name in parameters | {"grad", "hess", "[..., None]"}}
+nitpick_ignore_regex = [
+    ("py:obj", r"[a-z]\w*_"),
+    ("py:.*", r"(catboost|lightgbm|matplotlib|numpy|pandas|scipy|sklearn|xgboost)\b.*"),
+]

@@ -114,8 +114,8 @@ def sigmoid_focal_loss(
     0.0471
     """
     return solve(
-        logits, target, 0, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads, None, None, None,
-        "sigmoid_focal_loss", numbers(gamma, alpha),
+        logits, target, 0, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
+        None, None, None, "sigmoid_focal_loss", numbers(gamma, alpha),
     )[0]  # fmt: skip
 
 
@@ -203,8 +203,8 @@ def sigmoid_focal_loss_grad(
     array([-0.1379,  0.0526,  1.0864])
     """
     return solve(
-        logits, target, 1, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads, grad_output, out, None,
-        "sigmoid_focal_loss", numbers(gamma, alpha),
+        logits, target, 1, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
+        grad_output, out, None, "sigmoid_focal_loss", numbers(gamma, alpha),
     )[:2]  # fmt: skip
 
 
@@ -295,8 +295,8 @@ def sigmoid_focal_loss_grad_hess(
     array([ 0.2405,  0.1106, -0.0467])
     """
     return solve(
-        logits, target, 2, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads, None, out, hess_out,
-        "sigmoid_focal_loss", numbers(gamma, alpha),
+        logits, target, 2, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
+        None, out, hess_out, "sigmoid_focal_loss", numbers(gamma, alpha),
     )  # fmt: skip
 
 

@@ -176,6 +176,73 @@ def softmax_cross_entropy_grad_hess(
     return _results(_softmax(rows, z_loss, 2), rows.v, rows.D, reduction, None, (out, hess_out), axis)
 
 
+def _odds_times(p: Array, q: Array, L: Array) -> Array:
+    """p L / q: 0 where p is, and 1 where p / q overflows."""
+    return np.where(p == 0, 0, np.where(np.isinf(p / q), 1, p / q * L))
+
+
+@np.errstate(all="ignore")
+def _softmax_focal(rows: _Rows, gamma: float, alpha: Option, c: float, order: int) -> list[Array]:
+    """The focal loss of each row and its derivatives up to `order`, with z-loss coefficient c; L_k = -log p_k."""
+    t = rows.t * (1.0 if alpha is None else np.asarray(alpha, np.float64))
+    m, d, e, o, s, log_s = _exponentials(rows.x)
+    lse = m + log_s
+    z, z_slope = (c * lse**2, 2 * c * lse) if c else (0.0, 0.0)
+    p, q, L = e / s, o / s, log_s - d
+    factor = q**gamma
+    results = [(np.where(t > 0, t * factor * L, 0).sum(axis=-1, keepdims=True) + z)[..., 0]]
+    odds_L = _odds_times(p, q, L)
+    g = t * factor * (1 + gamma * odds_L)
+    G = g.sum(axis=-1, keepdims=True)
+    if order >= 1:
+        results.append((G - g + z_slope) * p - g * q)
+    if order >= 2:
+        # sum_j h_j (p_k - [j = k])^2 with h_j = bend_j / q_j^2, which the largest class may make infinite
+        bend = np.where(p == 0, 0, t * factor * gamma * p * q * (2 - L + (gamma - 1) * odds_L))
+        top = np.arange(t.shape[-1]) == (p.argmax(axis=-1, keepdims=True) if t.shape[-1] else -1)
+        h = np.where(top, 0, bend / q**2)
+        top_bend, top_q = (np.where(top, value, 0).sum(axis=-1, keepdims=True) for value in (bend, q))
+        ratio = np.where(top | (p == 0), 0, p / top_q)
+        others = (h.sum(axis=-1, keepdims=True) - h) * p**2 + top_bend * ratio**2
+        results.append((G + z_slope) * p * q + 2 * c * p**2 + bend + others)
+    return results
+
+
+def softmax_focal_loss(
+    logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: Option = None, axis: int = -1,
+    class_weight: Option = None, sample_weight: Option = None, ignore_index: int | None = None,
+    label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: Option = None, reduction: str = "mean",
+    n_threads: int | None = None,
+) -> Loss:  # fmt: skip
+    """The loss l = -sum_k t_k alpha_k (1 - p_k)^gamma log p_k + c lse^2."""
+    rows = _rows(logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain)
+    return _reduced(_softmax_focal(rows, gamma, alpha, z_loss, 0)[0], rows.v, rows.D, reduction)
+
+
+def softmax_focal_loss_grad(
+    logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: Option = None, axis: int = -1,
+    class_weight: Option = None, sample_weight: Option = None, ignore_index: int | None = None,
+    label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: Option = None, reduction: str = "mean",
+    n_threads: int | None = None, grad_output: Option = None, out: Out = None,
+) -> tuple[Loss, Result]:  # fmt: skip
+    """And its gradient dl/dx_k = p_k G - g_k + 2 c lse p_k, G = sum_k g_k."""
+    rows = _rows(logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain)
+    results = _softmax_focal(rows, gamma, alpha, z_loss, 1)
+    return _results(results, rows.v, rows.D, reduction, grad_output, (out,), axis)
+
+
+def softmax_focal_loss_grad_hess(
+    logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: Option = None, axis: int = -1,
+    class_weight: Option = None, sample_weight: Option = None, ignore_index: int | None = None,
+    label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: Option = None, reduction: str = "mean",
+    n_threads: int | None = None, out: Out = None, hess_out: Out = None,
+) -> tuple[Loss, Result, Result]:  # fmt: skip
+    """And the Hessian diagonal d2l/dx_k2 = (G + 2 c lse) p_k q_k + 2 c p_k^2 + sum_j h_j (p_k - [j = k])^2."""
+    rows = _rows(logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain)
+    results = _softmax_focal(rows, gamma, alpha, z_loss, 2)
+    return _results(results, rows.v, rows.D, reduction, None, (out, hess_out), axis)
+
+
 @np.errstate(all="ignore")
 def _clamped(rows: _Rows, eps: float, order: int) -> list[Array]:
     """The loss of each row of probabilities and its derivatives up to `order`."""
@@ -274,6 +341,62 @@ def sigmoid_cross_entropy_grad_hess(
     """And the second derivative d2l/dx2 = (v t + 1 - t) sigmoid(x) sigmoid(-x)."""
     elements = _elements(logits, target, sample_weight, pos_weight, ignore_index, label_smoothing)
     return _results(_sigmoid(elements, 2), elements.v, float(elements.v.sum()), reduction, None, (out, hess_out))
+
+
+@np.errstate(all="ignore")
+def _focal_side(y: Array, gamma: float) -> tuple[Array, Array, Array]:
+    """q^gamma L with p = sigmoid(y), q = 1 - p and L = -log p, and its derivatives."""
+    z = np.exp(-np.abs(y))
+    p, q, L = np.where(y < 0, z, 1) / (1 + z), np.where(y > 0, z, 1) / (1 + z), np.maximum(-y, 0) + np.log1p(z)
+    odds_L = _odds_times(p, q, L)
+    factor = q**gamma
+    hess = np.where(p == 0, 0, factor * q * p * (1 + 2 * gamma - gamma * L + gamma**2 * odds_L))
+    return factor * L, -factor * q * (1 + gamma * odds_L), hess
+
+
+@np.errstate(all="ignore")
+def _sigmoid_focal(elements: _Elements, gamma: float, alpha: float | None, order: int) -> list[Array]:
+    """The loss of each element and its derivatives up to `order`: a part for either answer."""
+    x, vt, not_t, _ = elements
+    if alpha is not None:
+        vt, not_t = alpha * vt, (1 - alpha) * not_t
+    up, down = _focal_side(x, gamma), _focal_side(-x, gamma)
+    signs = (1, -1, 1)  # of the derivatives by x = -y
+    return [_product(vt, up[n]) + signs[n] * _product(not_t, down[n]) for n in range(order + 1)]
+
+
+def sigmoid_focal_loss(
+    logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: float | None = None,
+    sample_weight: Option = None, pos_weight: Option = None, ignore_index: float | None = None,
+    label_smoothing: float = 0.0, reduction: str = "mean", n_threads: int | None = None,
+) -> Loss:  # fmt: skip
+    """The loss l = -v t alpha (1 - p)^gamma log p - (1 - t) (1 - alpha) p^gamma log(1 - p), p = sigmoid(x)."""
+    elements = _elements(logits, target, sample_weight, pos_weight, ignore_index, label_smoothing)
+    return _reduced(_sigmoid_focal(elements, gamma, alpha, 0)[0], elements.v, float(elements.v.sum()), reduction)
+
+
+def sigmoid_focal_loss_grad(
+    logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: float | None = None,
+    sample_weight: Option = None, pos_weight: Option = None, ignore_index: float | None = None,
+    label_smoothing: float = 0.0, reduction: str = "mean", n_threads: int | None = None, grad_output: Option = None,
+    out: Out = None,
+) -> tuple[Loss, Result]:  # fmt: skip
+    """And its gradient, -q^(gamma + 1) (1 + gamma p L / q) for the target 1, and the opposite for 0."""
+    elements = _elements(logits, target, sample_weight, pos_weight, ignore_index, label_smoothing)
+    results = _sigmoid_focal(elements, gamma, alpha, 1)
+    return _results(results, elements.v, float(elements.v.sum()), reduction, grad_output, (out,))
+
+
+def sigmoid_focal_loss_grad_hess(
+    logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: float | None = None,
+    sample_weight: Option = None, pos_weight: Option = None, ignore_index: float | None = None,
+    label_smoothing: float = 0.0, reduction: str = "mean", n_threads: int | None = None, out: Out = None,
+    hess_out: Out = None,
+) -> tuple[Loss, Result, Result]:  # fmt: skip
+    """And the second derivative, q^(gamma + 1) p (1 + 2 gamma - gamma L + gamma^2 p L / q) for the target 1."""
+    elements = _elements(logits, target, sample_weight, pos_weight, ignore_index, label_smoothing)
+    results = _sigmoid_focal(elements, gamma, alpha, 2)
+    return _results(results, elements.v, float(elements.v.sum()), reduction, None, (out, hess_out))
 
 
 def softmax(x: ArrayLike, *, axis: int = -1, out: Out = None, n_threads: int | None = None) -> Result:

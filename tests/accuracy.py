@@ -70,14 +70,15 @@ def largest_error(name, got, real, case, dtype):
         scale = getattr(real, f"{name}_terms").high
     elif name == "grad" and not case.one_product:
         scale = real.grad_terms.high
-    elif name == "hess" and case.kind == "softmax":
+    elif name == "hess":
         scale = real.hess_terms.high
     return float(oracle.ulps_off(got, getattr(real, name), dtype, scale).max())
 
 
 def functions(case):
-    kinds = {case.kind, "activation"} if case.kind == "softmax" and not case.options else {case.kind}
-    return [f for f in FUNCTIONS if f.kind in kinds]
+    plain_softmax = case.kind == "softmax" and not case.options and case.gamma is None
+    kinds = {case.kind, "activation"} if plain_softmax else {case.kind}
+    return [f for f in FUNCTIONS if f.kind in kinds and f.focal == (case.gamma is not None)]
 
 
 def layouts(case):
@@ -100,7 +101,8 @@ def largest_errors():
             for f in functions(case):
                 for library, call, layout in calls(f, case):
                     for name, error in measure(f, call, case, dtype, layout).items():
-                        result = name if name == f.name else f"{case.kind}_cross_entropy: {name}"
+                        result = name if name == f.name else f"{f.loss_only}: {name}"
+                        result += "" if case.gamma is None else f", gamma {case.gamma:g}"
                         row = errors.setdefault(result + (" with options" if case.options else ""), {})
                         row[dtype, library] = max(error, row.get((dtype, library), 0.0))
     for name in elementwise.NAMES:

@@ -19,6 +19,7 @@ OFFSETS = (0.0, 1e3, 1e5, 1e6)
 TURNS = (-260.1, 200.3, -1530.1, 1450.3)  # on both sides of where a kernel changes what it takes exponentials of
 CLASSES = (2, 10, 64, 65, 1000, 32000, 128256)
 SPREADS = (1.0, 3.0, 10.0, 30.0)
+GAMMAS = (0.0, 0.5, 1.0, 2.0, 3.7, 10.0)
 CHANGES = (1e-1, 1e-3, 1e-5, 1e-6, 1e-7, 1e-9, 1e-12, 0.0)
 RATIOS = (1.1, 1.35, 1.5, 2.5, 3.0, 5.5, 9.0, 11.5, 100.0, 1e20)
 DTYPES = (np.float32, np.float64)
@@ -33,6 +34,7 @@ class Case:
     make: Callable = field(repr=False)
     options: str = ""  # which, if any
     one_product: bool = True  # each gradient entry, and not a sum of terms of both signs
+    gamma: float | None = None  # of focal loss; None for the cross entropy
 
     def __str__(self):
         return self.name
@@ -42,6 +44,8 @@ class Case:
         """Logits or probabilities (R, C), for the sigmoid (R,); target; options. Real numbers in the dtype."""
         x, target, options = self.make(np.random.default_rng(zlib.crc32(self.name.encode())))
         target = np.asarray(target)
+        if self.gamma is not None:
+            options = options | {"gamma": self.gamma}
         return x.astype(dtype), target if target.dtype.kind == "i" else target.astype(dtype), options
 
 
@@ -49,10 +53,10 @@ class Case:
 def truth(case, dtype):
     """The real results of a case's losses: fields of oracle.Softmax, Clamped or Sigmoid, a row each."""
     x, target, options = case.inputs(dtype)
+    function = getattr(oracle, f"{case.kind}_{'cross_entropy' if case.gamma is None else 'focal_loss'}")
     if case.kind == "sigmoid":
-        return oracle.stack([oracle.sigmoid_cross_entropy(a, t, **options) for a, t in zip(x, target, strict=True)])
-    function = oracle.softmax_cross_entropy if case.kind == "softmax" else oracle.clamped_cross_entropy
-    formula = {name: options[name] for name in ("z_loss", "eps") if name in options}
+        return oracle.stack([function(a, t, **options) for a, t in zip(x, target, strict=True)])
+    formula = {name: options[name] for name in ("z_loss", "eps", "gamma") if name in options}
     of_target = {name: value for name, value in options.items() if name not in formula}
     label = "y" if target.ndim < x.ndim else "distribution"
     rows = zip(x, target, strict=True)
@@ -133,6 +137,8 @@ def with_options(draw, name, rng, classes):
     match name:
         case "class_weight":
             return x, y, {"class_weight": weight}
+        case "alpha":
+            return x, y, {"alpha": weight}
         case "label_smoothing":
             return x, y, {"label_smoothing": 0.1}
         case "class_weight, label_smoothing":
@@ -159,6 +165,8 @@ def elements(name, rng):
     match name:
         case "pos_weight":
             return x, t, {"pos_weight": 3.0}
+        case "alpha":
+            return x, t, {"alpha": 0.25}
         case "label_smoothing 0.1":
             return x, t, {"label_smoothing": 0.1}
         case "label_smoothing 0.001":
@@ -171,6 +179,7 @@ def elements(name, rng):
 
 
 OPTIONS = ("class_weight", "label_smoothing", "class_weight, label_smoothing", "z_loss", "distribution", "infogain")
+FOCAL_OPTIONS = ("alpha", "label_smoothing", "z_loss", "distribution")
 SIGMOID_OPTIONS = (
     "",
     "pos_weight",
@@ -213,4 +222,27 @@ def cases():
         yield Case("sigmoid", name, make, option, option in ("", "pos_weight"))
 
 
-CASES = tuple(cases())
+def focal_cases():
+    """The same for focal loss."""
+    for gamma in GAMMAS:
+        for C in (2, 10, 65, 1000):
+            for offset in (0.0, 1e3):
+                name = f"C = {C}, margins, offset {offset:g}, gamma {gamma:g}"
+                make = functools.partial(lambda rng, C, offset: (*margins(rng, C, offset), {}), C=C, offset=offset)
+                yield Case("softmax", name, make, gamma=gamma)
+            for spread in (3.0, 10.0):
+                name = f"C = {C}, random logits of spread {spread:g}, gamma {gamma:g}"
+                make = functools.partial(
+                    lambda rng, C, spread: (*random_logits(rng, C, spread), {}), C=C, spread=spread
+                )
+                yield Case("softmax", name, make, gamma=gamma)
+            for option in FOCAL_OPTIONS if C < 1000 else ():
+                make = functools.partial(with_options, mixed_logits, option, classes=C)
+                yield Case("softmax", f"C = {C}, {option}, gamma {gamma:g}", make, option, option == "alpha", gamma)
+        for option in ("", "alpha", "distribution, pos_weight, label_smoothing"):
+            name = f"{option or 'targets 0 and 1'}, gamma {gamma:g}"
+            make = functools.partial(elements, option)
+            yield Case("sigmoid", name, make, option, option in ("", "alpha"), gamma)
+
+
+CASES = (*cases(), *focal_cases())

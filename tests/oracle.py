@@ -92,8 +92,12 @@ def digits_for(x):
     return DIGITS + int(gap / np.log(10) + np.log10(np.abs(x).max(initial=1.0)))
 
 
-def target_of(classes, y=None, distribution=None, class_weight=None, label_smoothing=0, infogain=None):
+def target_of(classes, y=None, distribution=None, class_weight=None, label_smoothing=0, infogain=None, alpha=None):
     """The t of one row: a class index y, a distribution, or row y of the infogain matrix, weighted and smoothed."""
+    if alpha is not None:
+        t = target_of(classes, y, distribution, class_weight, label_smoothing, infogain)
+        with mp.workdps(DIGITS):
+            return np.array([mpf(float(a)) * mpf(d) for a, d in zip(alpha, t.tolist(), strict=True)], object)
     if infogain is not None:
         return np.asarray(infogain[y], np.float64)
     t = np.arange(classes) == y if distribution is None else np.asarray(distribution)
@@ -136,6 +140,56 @@ def softmax_cross_entropy(x, t, z_loss=0.0):
         )
 
 
+def softmax_focal_loss(x, t, gamma=2.0, z_loss=0.0):
+    """The loss -sum_k t_k (1 - p_k)^gamma log p_k + c lse^2, and its first and second derivative by each x_k.
+
+    With L = -log p and q = 1 - p the derivatives of q^gamma L by L are the slope and bend; dL_j / dx_k = p_k - [j = k].
+    """
+    kinds = Kinds(x, t)
+    with mp.workdps(digits_for(x)):
+        c, gamma = mpf(z_loss), mpf(gamma)
+        m = mpf(float(max(x)))
+        s = kinds.sum(lambda x, t: mp.exp(x - m))
+        lse = m + mp.log(s)
+        p = functools.cache(lambda x: mp.exp(x - m) / s)
+
+        def loss(x):
+            return (1 - p(x)) ** gamma * (lse - x)
+
+        def odds_loss(x):
+            q = 1 - p(x)
+            return p(x) * (lse - x) / q if q else mpf(1)  # one class
+
+        @functools.cache
+        def slope(x):
+            return (1 - p(x)) ** gamma * (1 + gamma * odds_loss(x))
+
+        def bend(x, sign=1):
+            """The second derivative; with sign -1 the sum of its terms without their signs."""
+            q = 1 - p(x)
+            if not q:
+                return mpf(0)
+            last = (gamma - 1 if sign == 1 else abs(gamma - 1)) * odds_loss(x)
+            return gamma * q ** (gamma - 1) * p(x) * (2 - sign * (lse - x) + last)
+
+        G = kinds.sum(lambda x, t: t * slope(x))
+        H, H_terms = (kinds.sum(lambda x, t, sign=sign: t * bend(x, sign)) for sign in (1, -1))
+
+        def hess(x, t, lean, H, sign):
+            q = 1 - p(x)
+            h = t * bend(x, sign)
+            return (G + lean) * p(x) * q + 2 * c * p(x) ** 2 + (H - h) * p(x) ** 2 + h * q**2
+
+        lean = 2 * c * lse
+        return Softmax(
+            exact(kinds.sum(lambda x, t: t * loss(x)) + c * lse**2),
+            kinds.each(lambda x, t: (G + lean) * p(x) - t * slope(x)),
+            kinds.each(lambda x, t: hess(x, t, lean, H, 1)),
+            kinds.each(lambda x, t: (G + abs(lean)) * p(x) + t * slope(x)),
+            kinds.each(lambda x, t: hess(x, t, abs(lean), H_terms, -1)),
+        )
+
+
 class Clamped(NamedTuple):
     """Results for one row of probabilities."""
 
@@ -154,12 +208,13 @@ def clamped_cross_entropy(q, t, eps=1e-20):
 
 
 class Sigmoid(NamedTuple):
-    """Results for one logit; grad_terms is (1 - t) sigmoid(x) + v t sigmoid(-x)."""
+    """Results for one logit; the terms are the sums of the derivatives' terms without their signs."""
 
     loss: Exact
     grad: Exact
     hess: Exact
     grad_terms: Exact
+    hess_terms: Exact
 
 
 def sigmoid_cross_entropy(x, t, pos_weight=1.0, label_smoothing=0.0):
@@ -171,7 +226,28 @@ def sigmoid_cross_entropy(x, t, pos_weight=1.0, label_smoothing=0.0):
         loss = -v * t * mp.log(sigmoid) - (1 - t) * mp.log(1 - sigmoid)
         up, down = (1 - t) * sigmoid, v * t * (1 - sigmoid)
         hess = (v * t + 1 - t) * sigmoid * (1 - sigmoid)
-        return Sigmoid(exact(loss), exact(up - down), exact(hess), exact(up + down))
+        return Sigmoid(exact(loss), exact(up - down), exact(hess), exact(up + down), exact(hess))
+
+
+def sigmoid_focal_loss(x, t, gamma=2.0, alpha=None, pos_weight=1.0, label_smoothing=0.0):
+    """The loss -v t alpha q^gamma log p - (1 - t) (1 - alpha) p^gamma log q of p = sigmoid(x), q = 1 - p."""
+    with mp.workdps(digits_for([x, 0.0])):
+        x, a, v, gamma = mpf(float(x)), mpf(label_smoothing), mpf(float(pos_weight)), mpf(gamma)
+        t = mpf(float(t)) * (1 - a) + a / 2
+        p = 1 / (1 + mp.exp(-x))
+        up, down = v * t, 1 - t
+        if alpha is not None:
+            up, down = mpf(alpha) * up, (1 - mpf(alpha)) * down
+
+        def side(p):
+            """q^gamma L with L = -log p, the size of its derivative by the logit, the second, and that one's terms."""
+            q, L = 1 - p, -mp.log(p)
+            bend = [1 + 2 * gamma - sign * gamma * L + gamma**2 * p * L / q for sign in (1, -1)]
+            return q**gamma * L, q ** (gamma + 1) * (1 + gamma * p * L / q), *(q ** (gamma + 1) * p * b for b in bend)
+
+        pairs = [(up * one, down * other) for one, other in zip(side(p), side(1 - p), strict=True)]
+        (loss, slope, bend, terms) = (sum(pair) for pair in pairs)
+        return Sigmoid(exact(loss), exact(pairs[1][1] - pairs[1][0]), exact(bend), exact(slope), exact(terms))
 
 
 class Activations(NamedTuple):

@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 from tests.table import OPTION_SETS, Function
 from tests.terms import terms
-from tests.ulp import BOUND, assert_ulp
+from tests.ulp import assert_ulp, bounds
 
 SENTINEL = -77.0  # what outputs hold before a call that must not write to them
 IGNORED = {"softmax": -100, "clamped": -100, "sigmoid": -1}
@@ -37,6 +37,11 @@ class Problem:
         dtype = np.asarray(self.x).dtype
         return {"f2": np.float32, "f4": np.float32}.get(dtype.str[1:], np.float64)
 
+    @property
+    def bounds(self):
+        """The promised bounds of its results, in ulp."""
+        return bounds(self.options.get("gamma", 2.0) if self.function.focal else None)
+
     def change(self, **arguments):
         """The same problem with another `x`, `target` or `function`, or with other options."""
         own = {name: arguments.pop(name) for name in ("function", "x", "target") if name in arguments}
@@ -57,7 +62,7 @@ class Problem:
         """The results agree to `factor` times the promised bounds, measured at the size of the terms."""
         scale = terms(self)
         for name in want:
-            assert_ulp(got[name], want[name], factor * BOUND[name], self.dtype, scale.get(name), f"{self} {name}")
+            assert_ulp(got[name], want[name], factor * self.bounds[name], self.dtype, scale.get(name), f"{self} {name}")
 
     def assert_right(self):
         """The compiled function agrees with the reference. In float64 the reference rounds as well, by as much."""
@@ -149,5 +154,9 @@ def draw_option(rng, name, kind, rows, classes, shape, dtype):
             return 0.03125
         case "eps":
             return 0.25
+        case "gamma":
+            return float(rng.choice([0.5, 1.0, 3.7]))
+        case "alpha":
+            return 0.25 if kind == "sigmoid" else rng.uniform(0.25, 2, classes).astype(dtype)
         case "grad_output":
             return -1.5

@@ -15,6 +15,7 @@ SOFTMAX = ("axis", "class_weight", "sample_weight", "ignore_index", "label_smoot
 CLAMPED = ("eps", "axis", "class_weight", "sample_weight", "ignore_index", "label_smoothing", "infogain", "reduction",
            "n_threads")
 SIGMOID = ("sample_weight", "pos_weight", "ignore_index", "label_smoothing", "reduction", "n_threads")
+FOCAL = ("gamma", "alpha")
 GRAD = ("grad_output", "out")
 HESS = ("out", "hess_out")
 INFORMATION = ("axis", "base", "n_threads")
@@ -31,13 +32,13 @@ CLASS_OPTIONS = {
     "label_smoothing": ("label_smoothing",),
     "infogain": ("infogain",),
     "grad_output": ("grad_output",),
-    "index with all options": (*WEIGHTS, "ignore_index", "z_loss", "eps", "grad_output"),
-    "infogain with all options": ("infogain", "sample_weight", "ignore_index", "z_loss", "eps", "grad_output"),
+    "index with all options": (*WEIGHTS, "ignore_index", "z_loss", "eps", *FOCAL, "grad_output"),
+    "infogain with all options": ("infogain", "sample_weight", "ignore_index", "z_loss", "eps", *FOCAL, "grad_output"),
     "distribution": ("distribution",),
-    "distribution with all options": ("distribution", *WEIGHTS, "z_loss", "eps", "grad_output"),
+    "distribution with all options": ("distribution", *WEIGHTS, "z_loss", "eps", *FOCAL, "grad_output"),
 }
 OPTION_SETS = {
-    "softmax": {"index": (), "z_loss": ("z_loss",)} | CLASS_OPTIONS,
+    "softmax": {"index": (), "z_loss": ("z_loss",), "gamma": ("gamma",), "alpha": ("alpha",)} | CLASS_OPTIONS,
     "clamped": {"index": (), "eps": ("eps",)} | CLASS_OPTIONS,
     "sigmoid": {
         "targets 0 and 1": (),
@@ -46,9 +47,13 @@ OPTION_SETS = {
         "pos_weight": ("pos_weight",),
         "ignore_index": ("ignore_index",),
         "label_smoothing": ("label_smoothing",),
+        "gamma": ("gamma",),
+        "alpha": ("alpha",),
         "grad_output": ("grad_output",),
         "all options": (
             "distribution",
+            "gamma",
+            "alpha",
             "sample_weight",
             "pos_weight",
             "ignore_index",
@@ -82,7 +87,12 @@ class Function:
     @property
     def loss_only(self):
         """The function of the same family that returns the loss alone."""
-        return next(f for f in FUNCTIONS if f.kind == self.kind and f.gives == ("loss",))
+        return NAMED[self.name.removesuffix("_hess").removesuffix("_grad")]
+
+    @property
+    def focal(self):
+        """Whether the loss has a modulating factor."""
+        return "gamma" in self.options
 
     @property
     def array_results(self):
@@ -115,11 +125,17 @@ FUNCTIONS = (
     Function("softmax_cross_entropy", "softmax", ("loss",), SOFTMAX),
     Function("softmax_cross_entropy_grad", "softmax", ("loss", "grad"), SOFTMAX + GRAD),
     Function("softmax_cross_entropy_grad_hess", "softmax", ("loss", "grad", "hess"), SOFTMAX + HESS),
+    Function("softmax_focal_loss", "softmax", ("loss",), FOCAL + SOFTMAX),
+    Function("softmax_focal_loss_grad", "softmax", ("loss", "grad"), FOCAL + SOFTMAX + GRAD),
+    Function("softmax_focal_loss_grad_hess", "softmax", ("loss", "grad", "hess"), FOCAL + SOFTMAX + HESS),
     Function("clamped_cross_entropy", "clamped", ("loss",), CLAMPED),
     Function("clamped_cross_entropy_grad", "clamped", ("loss", "grad"), CLAMPED + GRAD),
     Function("sigmoid_cross_entropy", "sigmoid", ("loss",), SIGMOID),
     Function("sigmoid_cross_entropy_grad", "sigmoid", ("loss", "grad"), SIGMOID + GRAD),
     Function("sigmoid_cross_entropy_grad_hess", "sigmoid", ("loss", "grad", "hess"), SIGMOID + HESS),
+    Function("sigmoid_focal_loss", "sigmoid", ("loss",), FOCAL + SIGMOID),
+    Function("sigmoid_focal_loss_grad", "sigmoid", ("loss", "grad"), FOCAL + SIGMOID + GRAD),
+    Function("sigmoid_focal_loss_grad_hess", "sigmoid", ("loss", "grad", "hess"), FOCAL + SIGMOID + HESS),
     Function("softmax", "activation", ("value",), ("axis", "out", "n_threads")),
     Function("log_softmax", "activation", ("value",), ("axis", "out", "n_threads")),
     Function("logsumexp", "activation", ("value",), ("axis", "keepdims", "n_threads")),

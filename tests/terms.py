@@ -42,11 +42,32 @@ def softmax_terms(problem):
     x = np.where(kept[..., None], np.moveaxis(np.asarray(problem.x, np.float64), problem.axis, -1), 0)
     p, others, lse = shares(x)
     c = options.get("z_loss", 0.0)
+    bend = np.zeros_like(t)
+    if problem.function.focal:
+        t, bend = focal_terms(t, p, others, lse - x, options.get("gamma", 2.0))
     share = t.sum(axis=-1, keepdims=True) + abs(2 * c * lse)
-    found = {"grad": share * p + t, "hess": share * p * others + 2 * c * p * p}
+    found = {"grad": share * p + t, "hess": share * p * others + 2 * c * p * p + squares(bend, p, others)}
     if one_product:
         del found["grad"]
     return {name: np.moveaxis(value * rows[..., None], -1, problem.axis) for name, value in found.items()}
+
+
+def focal_terms(t, p, q, loss, gamma):
+    """t times the first derivative of q^gamma L by L = -log p, and q^2 times what the second is made of."""
+    odds_loss = np.divide(p * loss, q, out=np.ones_like(q), where=q > 0)
+    factor = q**gamma
+    return t * factor * (1 + gamma * odds_loss), t * factor * gamma * p * q * (2 + loss + abs(gamma - 1) * odds_loss)
+
+
+def squares(bend, p, q):
+    """sum_j h_j (p_k - [j = k])^2 with h_j = bend_j / q_j^2, where p_k <= q_j."""
+    best = p.argmax(axis=-1, keepdims=True) if p.shape[-1] else -1
+    top = np.arange(p.shape[-1]) == best
+    h = np.where(top, 0, bend / np.where(top, 1, q) ** 2)
+    of_best = np.where(top, bend, 0).sum(axis=-1, keepdims=True)
+    best_q = np.where(top, q, 0).sum(axis=-1, keepdims=True)
+    ratio = np.divide(p, best_q, out=np.zeros_like(p), where=~top & (p > 0))
+    return bend + (h.sum(axis=-1, keepdims=True) - h) * p**2 + of_best * ratio**2
 
 
 def shares(x):
@@ -60,8 +81,19 @@ def shares(x):
 def sigmoid_terms(problem):
     t, kept, _ = dense_target(problem)
     x = np.where(kept, problem.x, 0)
-    positive = np.asarray(problem.options.get("pos_weight", 1.0), np.float64) * t
-    return {"grad": ((1 - t) * expit(x) + positive * expit(-x)) * row_factor(problem)}
+    up, down = np.asarray(problem.options.get("pos_weight", 1.0), np.float64) * t, 1 - t
+    if not problem.function.focal:
+        return {"grad": (down * expit(x) + up * expit(-x)) * row_factor(problem)}
+    gamma, alpha = (problem.options.get(name) for name in ("gamma", "alpha"))
+    if alpha is not None:
+        up, down = alpha * up, (1 - alpha) * down
+    gamma = 2.0 if gamma is None else gamma
+    grad = hess = 0.0
+    for side, y in ((up, x), (down, -x)):
+        p, q = expit(y), expit(-y)
+        slope, bend = focal_terms(side, p, q, np.logaddexp(0, -y), gamma)
+        grad, hess = grad + slope * q, hess + slope * p * q + bend
+    return {"grad": grad * row_factor(problem), "hess": hess * row_factor(problem)}
 
 
 def dense_target(problem):
@@ -80,6 +112,7 @@ def dense_target(problem):
         y = np.where(kept, target, 0).astype(int)
         t = np.asarray(options["infogain"], np.float64)[y] if "infogain" in options else y[..., None] == np.arange(C)
         counted = weight[y]
+    weight = weight * np.asarray(options.get("alpha", 1.0), np.float64)
     return weight * ((1 - a) * t + a / max(C, 1)), kept, counted
 
 

@@ -19,6 +19,7 @@ SCALED = [f for f in WITH_GRAD if "grad_output" in f.options]
 def test_the_gradient_of_a_row_sums_to_0(p):
     total = p.run()["grad"].astype(np.float64).sum(axis=p.axis)
     size = 2 * dense_target(p)[0].sum(axis=-1) * row_factor(p)  # sum over k of T p_k + t_k
+    size *= 1 + p.options.get("gamma", 2.0) if p.function.focal else 1.0  # the most that a slope is
     assert_ulp(total, np.zeros_like(total), 8, p.dtype, size)
 
 

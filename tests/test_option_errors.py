@@ -11,6 +11,9 @@ from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES, WITH_OUT
 
 SOFTMAX = [f for f in LOSSES if f.kind == "softmax"]
 SIGMOID = [f for f in LOSSES if f.kind == "sigmoid"]
+FOCAL = [f for f in LOSSES if f.focal]
+SOFTMAX_FOCAL = [f for f in SOFTMAX if f.focal]
+SIGMOID_FOCAL = [f for f in SIGMOID if f.focal]
 WITH_AXIS = [f for f in FUNCTIONS if f.takes("axis")]
 WITH_GRAD_OUTPUT = [f for f in LOSSES if f.takes("grad_output")]
 
@@ -25,6 +28,20 @@ OPTIONS = [
     ("label_smoothing above 1", LOSSES, {"label_smoothing": 1.5}, ValueError, r"label_smoothing.*1\.5"),
     ("label_smoothing below 0", LOSSES, {"label_smoothing": -0.25}, ValueError, r"label_smoothing.*-0\.25"),
     ("label_smoothing nan", LOSSES, {"label_smoothing": np.nan}, ValueError, "label_smoothing.*nan"),
+    ("gamma below 0", FOCAL, {"gamma": -0.5}, ValueError, r"gamma.*-0\.5"),
+    ("gamma nan", FOCAL, {"gamma": np.nan}, ValueError, "gamma.*nan"),
+    ("gamma inf", FOCAL, {"gamma": np.inf}, ValueError, "gamma.*inf"),
+    ("gamma a string", FOCAL, {"gamma": "2"}, TypeError, "gamma.*'2'"),
+    ("gamma an array", FOCAL, {"gamma": np.ones(2)}, TypeError, "gamma"),
+    ("alpha for 4 classes", SOFTMAX_FOCAL, {"alpha": np.ones(4)}, ValueError, r"alpha.*\(4,\).*5"),
+    ("alpha a matrix", SOFTMAX_FOCAL, {"alpha": np.ones((1, 5))}, ValueError, r"alpha.*\(1, 5\)"),
+    ("alpha below 0", SOFTMAX_FOCAL, {"alpha": -0.25}, ValueError, r"alpha.*-0\.25"),
+    ("alpha with nan", SOFTMAX_FOCAL, {"alpha": [1, 1, 1, np.nan, 1]}, ValueError, r"alpha\[3\].*nan"),
+    ("alpha a string", SOFTMAX_FOCAL, {"alpha": "half"}, TypeError, "alpha"),
+    ("alpha above 1", SIGMOID_FOCAL, {"alpha": 1.5}, ValueError, r"alpha.*1\.5"),
+    ("alpha below 0", SIGMOID_FOCAL, {"alpha": -0.25}, ValueError, r"alpha.*-0\.25"),
+    ("alpha nan", SIGMOID_FOCAL, {"alpha": np.nan}, ValueError, "alpha.*nan"),
+    ("alpha an array", SIGMOID_FOCAL, {"alpha": np.ones(5)}, TypeError, "alpha"),
     ("z_loss below 0", SOFTMAX, {"z_loss": -0.5}, ValueError, r"z_loss.*-0\.5"),
     ("z_loss nan", SOFTMAX, {"z_loss": np.nan}, ValueError, "z_loss.*nan"),
     ("z_loss inf", SOFTMAX, {"z_loss": np.inf}, ValueError, "z_loss.*inf"),

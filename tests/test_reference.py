@@ -9,10 +9,10 @@ from tests.accuracy import functions, measure
 from tests.exact_cases import CASES
 from tests.problem import problem
 from tests.table import LOSSES
-from tests.ulp import BOUND
+from tests.ulp import bounds
 
 LOSS_OPTIONS = [(f, options) for f in LOSSES for options in f.option_sets]
-OPTIONS_OF_TARGET = ("class_weight", "label_smoothing", "infogain")
+OPTIONS_OF_TARGET = ("class_weight", "label_smoothing", "infogain", "alpha")
 SHAPES = [((4, 3, 2), 1), ((7, 2), -1), ((2, 5), 0), ((3, 40), -1), ((6, 1), 1)]
 
 
@@ -60,17 +60,17 @@ def count(p, row):
 def exact_row(p, row):
     """The results of one row without its weight; those of an ignored row have no influence."""
     options = {name: value for name, value in p.options.items() if name in OPTIONS_OF_TARGET}
+    function = getattr(oracle, p.function.loss_only.name)
+    formula = {name: p.options[name] for name in ("gamma", "z_loss", "eps") if name in p.options}
     if p.function.kind == "sigmoid":
         positive = np.broadcast_to(p.options.get("pos_weight", 1.0), p.x.shape)[row]
-        return oracle.sigmoid_cross_entropy(p.x[row], abs(p.target[row]), positive, options.get("label_smoothing", 0))
+        return function(p.x[row], abs(p.target[row]), pos_weight=positive, **options, **formula)
     x = np.moveaxis(p.x, p.axis, -1)[row]
     if has_labels(p):
         t = oracle.target_of(len(x), max(p.target[row], 0), **options)
     else:
         t = oracle.target_of(len(x), distribution=np.moveaxis(p.target, p.axis, -1)[row], **options)
-    if p.function.kind == "softmax":
-        return oracle.softmax_cross_entropy(x, t, p.options.get("z_loss", 0.0))
-    return oracle.clamped_cross_entropy(x, t, p.options.get("eps", 1e-20))
+    return function(x, t, **formula)
 
 
 def one_product(p):
@@ -91,7 +91,7 @@ def test_losses_with_every_option(f, options, reduction, shape, axis, rng):
     for name in f.gives:
         scale = want[f"{name}_terms"].high if f"{name}_terms" in want else None
         off = oracle.ulps_off(np.reshape(got[name], want[name].high.shape), want[name], np.float64, scale)
-        assert off.max() <= BOUND[name]
+        assert off.max() <= p.bounds[name]
 
 
 def classes(case):
@@ -104,7 +104,8 @@ MEASURED = [(f, case) for case in CASES for f in functions(case) if classes(case
 
 @pytest.mark.parametrize("f, case", MEASURED, ids=str)
 def test_the_inputs_of_the_exactness_tests(f, case):
-    bounds = {"sum": BOUND["loss"], f.name: BOUND["value"]} | BOUND
+    bound = bounds(case.gamma)
+    bound |= {"sum": bound["loss"], f.name: bound["value"]}
     sum_of_equal_terms = 2 if classes(case) == 1000 else 1  # up to 3 ulp off by itself
     errors = measure(f, f.reference, case, np.float64)
-    assert {name: error for name, error in errors.items() if not error <= sum_of_equal_terms * bounds[name]} == {}
+    assert {name: error for name, error in errors.items() if not error <= sum_of_equal_terms * bound[name]} == {}

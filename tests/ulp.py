@@ -5,6 +5,15 @@ import numpy as np
 # Loss and gradient 4 ulp, Hessian 8 ulp; the activations have no further cancellation than the loss.
 BOUND = {"loss": 4, "grad": 4, "hess": 8, "value": 4}
 
+# What a unit of gamma adds for a focal loss. (1 - p)^gamma has gamma times the relative error of (1 - p) / p, in which
+# two exponentials and a quotient are rounded: 5/2 epsilon, or up to 5 ulp.
+PER_GAMMA = 5
+
+
+def bounds(gamma=None):
+    """The bounds of a focal loss; without gamma, of everything else."""
+    return {name: bound + PER_GAMMA * (gamma or 0.0) for name, bound in BOUND.items()}
+
 
 def ulp(scale, dtype):
     """One unit in the last place at `scale`; never below the smallest normal number, since smaller results are 0."""

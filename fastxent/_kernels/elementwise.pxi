@@ -5,8 +5,8 @@ from cython cimport floating
 from fastxent._kernels cimport scalar
 
 
-def elementwise(str name, const floating[::1] x, floating[::1] out):
-    """out = name(x), name one of exp (x <= 0), log (x >= 0), log1p (0 <= x < 2^126)."""
+def elementwise(str name, const floating[::1] x, floating[::1] out, double gamma=0.0):
+    """out = name(x), name one of exp (x <= 0), log (x >= 0), log1p, inverse_power of `gamma` (0 <= x <= 2^126)."""
     cdef Py_ssize_t i
     if name == "exp":
         for i in range(x.shape[0]):
@@ -17,5 +17,8 @@ def elementwise(str name, const floating[::1] x, floating[::1] out):
     elif name == "log1p":
         for i in range(x.shape[0]):
             out[i] = scalar.log1p(x[i])
+    elif name == "inverse_power":
+        for i in range(x.shape[0]):
+            out[i] = scalar.inverse_power(x[i], gamma)
     else:
         raise ValueError(f"no elementwise function {name!r}")

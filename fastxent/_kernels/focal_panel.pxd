@@ -1,4 +1,4 @@
-"""Focal loss of one class of each sample of a panel; focal_terms.pxd has the formulas. In double, whatever the dtype."""
+"""Focal loss of one class of each sample of a panel, in double whatever the dtype; focal_terms.pxd has the formulas."""
 
 from cython cimport floating
 

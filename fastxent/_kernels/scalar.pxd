@@ -212,9 +212,9 @@ cdef inline floating log1p(floating x) noexcept nogil:
 cdef inline floating inverse_power(floating x, double gamma) noexcept nogil:
     """(1 + x)^-gamma for 0 <= x <= 2^126 (float64: 2^1022), gamma >= 0; exactly 0 where subnormal; nan for nan.
 
-    1 + x = 2^k (1 + f) as in log1p, and the product of k and gamma's upper digits is exact. Its whole part goes into the
-    exponent of the result, so that exp is of something small: the rounding of gamma log(1 + x) as a whole would cost
-    half as many ulp as that is large. Within gamma + 2 ulp, and within 2 where x is small.
+    1 + x = 2^k (1 + f) as in log1p, and the product of k and gamma's upper digits is exact. Its whole part goes into
+    the exponent of the result, so that exp is of something small: the rounding of gamma log(1 + x) as a whole would
+    cost half as many ulp as that is large. Within gamma + 2 ulp, and within 2 where x is small.
     """
     cdef floating k, power, log_1f, high, low, whole, rest, size, magic, t
     cdef floating g = <floating>gamma
