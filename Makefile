@@ -66,7 +66,7 @@ busy: .venv/built  ## time one thread beside several, alone and with another cor
 # asv returns 2 when a benchmark failed on some commit: an old commit may lack a function, and the others still make a page.
 # It shows the commits along the first parents only.
 dashboard: .venv/web .asv-machine  ## benchmark the last COMMITS=5 commits, publish the graphs, serve them and print the address
-	@echo "Benchmarking $(COMMITS) commits; a build takes about a minute each, and all benchmarks some ten more: ARGS='--bench ratios' for a part"
+	@echo "Benchmarking $(COMMITS) commits, some ten minutes each; ARGS='--bench ratios' is a part of it"
 	cd asv_benchmarks && { git rev-list --first-parent --max-count=$(COMMITS) HEAD | $(ASV) run --skip-existing $(ARGS) HASHFILE:- || [ $$? -eq 2 ]; }
 	cd asv_benchmarks && $(ASV) publish
 	$(PY) asv_benchmarks/offline.py
