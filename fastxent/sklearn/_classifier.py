@@ -139,7 +139,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         tags.input_tags.sparse = True
         return tags
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -167,7 +167,6 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=distribution)
         classes, values = encode(y)
         target = target_of(classes, values, sample_weight, self.class_weight, smoothing, n_threads)
-        l2 = 1.0 / (strength * target.denominator)
         coef, intercept, curve = minimize(
             Objective(X, target, 1.0 / (strength * target.denominator), batch_rows, n_threads),
             *self._start(target, X.shape[1]), bool(self.fit_intercept),
@@ -190,6 +189,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         smoothing = _check.smoothing_of(self.label_smoothing)
         _check.number_of(self.tol, "tol", 0.0, np.inf, "not negative")
         whole_number(self.max_iter, "max_iter", 0)
+        whole_number(self.verbose, "verbose", 0)
         if self.batch_rows is not None:
             whole_number(self.batch_rows, "batch_rows", 1)
         for name in ("fit_intercept", "warm_start"):
@@ -214,7 +214,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             intercept = log_share[1:] - log_share[:1] if target.binary else log_share - log_share.mean()
         return np.zeros((n_outputs, n_features)), intercept
 
-    def decision_function(self, X: ArrayLike) -> Array:
+    def decision_function(self, X: Any) -> Array:
         """Logits, (n_samples, C); of two classes the log-odds of the second, (n_samples,)."""
         X = self._to_predict(X)
         logits = np.empty((X.shape[0], len(self.coef_)), np.result_type(X.dtype, self.coef_.dtype))
@@ -222,7 +222,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             self._logits(X[rows], logits[rows])
         return logits[:, 0] if len(self.coef_) == 1 else logits
 
-    def predict(self, X: ArrayLike) -> Array:
+    def predict(self, X: Any) -> Array:
         """The most probable class of each sample."""
         X = self._to_predict(X)
         best = np.empty(X.shape[0], np.intp)
@@ -230,11 +230,11 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             best[rows] = self._two_sided(X[rows]).argmax(axis=1)
         return self.classes_[best]
 
-    def predict_proba(self, X: ArrayLike) -> Array:
+    def predict_proba(self, X: Any) -> Array:
         """Probabilities, (n_samples, C)."""
         return self._each_class(X, fx.softmax)
 
-    def predict_log_proba(self, X: ArrayLike) -> Array:
+    def predict_log_proba(self, X: Any) -> Array:
         """Logarithms of the probabilities, (n_samples, C), exact where these are near 0 or 1."""
         return self._each_class(X, fx.log_softmax)
 

@@ -42,7 +42,7 @@ class Progress:
     @property
     def coarse(self) -> bool:
         """Whether the multiplications are in less than the dtype of X."""
-        return self.objective.dtype != self.objective.X.dtype
+        return bool(self.objective.dtype != self.objective.X.dtype)
 
     @property
     def converged(self) -> bool:

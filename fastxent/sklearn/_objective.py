@@ -20,7 +20,7 @@ def rows_of_block(X: Any, n_classes: int, batch_rows: int | None) -> int:
     """How many rows a block has; None chooses."""
     n_samples, n_features = X.shape
     if batch_rows is not None:
-        return max(1, min(batch_rows, n_samples))
+        return max(1, min(int(batch_rows), int(n_samples)))
     width = n_features
     if sparse.issparse(X):
         width = X.nnz // max(n_samples, 1) + 1
