@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test accuracy lint docs bench peers busy dashboard clean
+.PHONY: help demo examples test accuracy lint docs bench peers peers-sklearn busy dashboard clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -17,7 +17,7 @@ COMMITS ?= 5
 ARGS ?=
 
 help:  ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/demo-group  ## train a classifier of handwritten digits with the compiled losses, and draw it
 	$(PY) examples/digits.py
@@ -47,6 +47,9 @@ bench: .venv/bench-group .asv-machine  ## run every benchmark once, on the worki
 
 peers: .venv/built .venv-peers/installed  ## time fastxent beside NumPy, scikit-learn, SciPy, torch, JAX and TensorFlow
 	PYTHONPATH=$(CURDIR) .venv-peers/bin/python asv_benchmarks/peers.py $(ARGS)
+
+peers-sklearn: .venv/test-group  ## time SoftmaxClassifier beside LogisticRegression, to the same objective
+	$(PY) asv_benchmarks/estimators_peers.py $(ARGS)
 
 busy: .venv/built  ## time one thread beside several, alone and with another core or the GIL taken
 	$(PY) asv_benchmarks/busy.py $(ARGS)
