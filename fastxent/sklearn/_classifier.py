@@ -81,7 +81,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
 
     Notes
     -----
-    Memory beside X is some blocks of rows, and about 30 arrays of the size of `coef_`. Large float64 data are
+    Memory beside X is some blocks of rows, and about 35 float64 arrays of the size of `coef_`. Large float64 data are
     multiplied in float32 until an iteration gains less than a hundred-thousandth; the last iterations, and the
     gradient that is held against `tol`, are in float64.
 

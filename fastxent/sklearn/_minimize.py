@@ -23,6 +23,9 @@ LEAST_ITERATIONS = 15
 # the time: rounding is far below that. Large is what takes some milliseconds an evaluation.
 COARSE_GAIN = 1e-5
 LARGE = 10_000_000  # multiplications for the logits
+# Steps that L-BFGS remembers: each takes two vectors, and with many parameters half as many do as well here.
+PAIRS = 10
+MANY_PARAMETERS = 20_000
 LINE_SEARCH = 50  # steps; this and the next as in LogisticRegression
 FTOL = 64 * np.finfo(np.float64).eps
 
@@ -114,9 +117,10 @@ def one_round(
     # L-BFGS-B begins with a step of length 1, which becomes Newton's for the Hessian that the scaling assumes.
     scaling.stretch(length)
     known.append((value, grad * length))
+    pairs = PAIRS if grad.size <= MANY_PARAMETERS else PAIRS // 2
     found = optimize.minimize(
         evaluate, scaling.pack(coef, intercept), jac=True, method="L-BFGS-B", callback=progress,
-        options={"maxiter": n_iter, "maxfun": np.inf, "maxls": LINE_SEARCH, "gtol": 0.0, "ftol": FTOL},
+        options={"maxiter": n_iter, "maxfun": np.inf, "maxls": LINE_SEARCH, "gtol": 0.0, "ftol": FTOL, "maxcor": pairs},
     )  # fmt: skip
     return *scaling.unpack(found.x), None if found.success else found.message.strip()
 
