@@ -5,7 +5,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test accuracy lint docs bench bench-compare peers migration busy dashboard dashboard-test wheel clean
+.PHONY: help demo examples test accuracy lint docs bench bench-compare peers peers-sklearn migration busy dashboard
+.PHONY: dashboard-test wheel clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -59,6 +60,9 @@ peers: .venv/built .venv-peers/installed  ## time fastxent beside NumPy, scikit-
 
 migration: .venv/built .venv-peers/installed  ## run the tables "their call, ours" of the docs beside the libraries themselves
 	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m pytest tests/test_migration.py $(ARGS)
+
+peers-sklearn: .venv/test-group  ## time SoftmaxClassifier beside LogisticRegression, to the same objective
+	$(PY) asv_benchmarks/estimators_peers.py $(ARGS)
 
 busy: .venv/built  ## time one thread beside several, alone and with another core or the GIL taken
 	$(PY) asv_benchmarks/busy.py $(ARGS)
