@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test accuracy lint docs bench peers migration busy dashboard clean
+.PHONY: help demo examples test accuracy lint docs bench bench-compare peers migration busy dashboard dashboard-test wheel clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -14,10 +14,13 @@ ASV := ../.venv/bin/asv
 KERNELS := $(wildcard fastxent/_kernels/*.pyx fastxent/_kernels/*.pxd fastxent/_kernels/*.pxi)
 PEERS := torch==2.13.0 jax optax scikit-learn scipy tensorflow-cpu
 COMMITS ?= 5
+BASE ?= main
+HEAD ?= HEAD
+FACTOR ?= 1.2
 ARGS ?=
 
 help:  ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/demo-group  ## train a classifier of handwritten digits with the compiled losses, and draw it
 	$(PY) examples/digits.py
@@ -37,6 +40,8 @@ lint: .venv/lint-group  ## check style, format and types
 	$(PY) -m ruff format --check
 	PATH=.venv/bin:$$PATH cython-lint fastxent/_kernels
 	$(PY) -m mypy
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.venv/bin/zizmor --offline --no-progress --quiet .github/workflows
 
 docs: .venv/docs-group  ## build the documentation into docs/_build/html
 	$(PY) -m sphinx --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build/html
@@ -44,7 +49,10 @@ docs: .venv/docs-group  ## build the documentation into docs/_build/html
 	@echo "The documentation is in $(CURDIR)/docs/_build/html/index.html"
 
 bench: .venv/bench-group .asv-machine  ## run every benchmark once, on the working tree: does it run at all?
-	cd asv_benchmarks && $(ASV) run --python=same --quick --show-stderr $(ARGS)
+	cd asv_benchmarks && RATIO_SECONDS=0 $(ASV) run --python=same --quick --show-stderr $(ARGS)
+
+bench-compare: .venv/bench-group .asv-machine  ## compare the ratios of HEAD=HEAD with BASE=main; slower by FACTOR=1.2 fails
+	$(PY) asv_benchmarks/compare.py $(BASE) $(HEAD) --factor $(FACTOR) $(ARGS)
 
 peers: .venv/built .venv-peers/installed  ## time fastxent beside NumPy, scikit-learn, SciPy, torch, JAX and TensorFlow
 	PYTHONPATH=$(CURDIR) .venv-peers/bin/python asv_benchmarks/peers.py $(ARGS)
@@ -56,13 +64,24 @@ busy: .venv/built  ## time one thread beside several, alone and with another cor
 	$(PY) asv_benchmarks/busy.py $(ARGS)
 
 # asv returns 2 when a benchmark failed on some commit: an old commit may lack a function, and the others still make a page.
-dashboard: .venv/bench-group .asv-machine  ## benchmark the last COMMITS=5 commits and serve the graphs
-	cd asv_benchmarks && { git rev-list --max-count=$(COMMITS) HEAD | $(ASV) run --skip-existing $(ARGS) HASHFILE:- || [ $$? -eq 2 ]; }
-	cd asv_benchmarks && $(ASV) publish && $(ASV) preview
+# It shows the commits along the first parents only.
+dashboard: .venv/web .asv-machine  ## benchmark the last COMMITS=5 commits, publish the graphs, serve them and print the address
+	@echo "Benchmarking $(COMMITS) commits; a build takes about a minute each, and all benchmarks some ten more: ARGS='--bench ratios' for a part"
+	cd asv_benchmarks && { git rev-list --first-parent --max-count=$(COMMITS) HEAD | $(ASV) run --skip-existing $(ARGS) HASHFILE:- || [ $$? -eq 2 ]; }
+	cd asv_benchmarks && $(ASV) publish
+	$(PY) asv_benchmarks/offline.py
+	cd asv_benchmarks && $(ASV) preview
+
+dashboard-test: .venv/web .asv-machine  ## test the dashboard in Chromium; screenshots go to build/dashboard
+	$(PY) -m pytest asv_benchmarks/tests $(ARGS)
+
+wheel: .venv/wheel-group  ## build a wheel for any Linux, and test it where there is no compiler
+	tools/check-wheel $(PY)
 
 clean:  ## remove the environments and everything built
 	rm -rf .venv .venv-peers build dist *.egg-info docs/_build docs/generated asv_benchmarks/env asv_benchmarks/html
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis digits.png
+	rm -rf asv_benchmarks/web/node_modules
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis digits.png calibration.png
 	rm -f fastxent/_kernels/*.c fastxent/_kernels/*.so fastxent/_kernels/*.html
 
 .venv/python:
@@ -77,6 +96,12 @@ clean:  ## remove the environments and everything built
 .venv/%-group: .venv/built
 	@echo "Installing the dependency group $* into .venv"
 	$(PY) -m pip install -qq --group $*
+	@touch $@
+
+# The scripts that asv's pages load, from npm, which the group brings: they must show without a net.
+.venv/web: .venv/dashboard-group asv_benchmarks/web/package-lock.json
+	@echo "Installing the scripts of the dashboard into asv_benchmarks/web/node_modules"
+	PATH=$(CURDIR)/.venv/bin:$$PATH npm ci --prefix asv_benchmarks/web --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 # fastxent itself comes from the tree, where .venv/built has compiled it: peers stay installed while kernels change.

@@ -1,15 +1,16 @@
 """The table of extension modules: one kernel source, built once per x86-64 level. The rest is in pyproject.toml."""
 
 import os
-import platform
 import subprocess
 import sys
+import sysconfig
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-X86_64 = platform.machine().lower() in {"x86_64", "amd64"} and "ARCHFLAGS" not in os.environ
+# What is compiled for, which need not be what compiles; "universal2" on macOS is two processors at once.
+X86_64 = sysconfig.get_platform().endswith(("-x86_64", "-amd64"))
 
 # What of these a compiler does not know is left out: GCC, clang and Apple's clang each know a few of their own.
 # Never -ffast-math or -fassociative-math: they rewrite (x - n*hi) - n*lo and ruin the range reduction of exp.

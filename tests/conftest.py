@@ -20,3 +20,7 @@ def rng(request):
 @pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
 def dtype(request):
     return request.param
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "thread_unsafe: of scikit-learn's tests, which test_metrics_suite.py runs")

@@ -61,6 +61,11 @@ def packed_field(array):
     return records["value"]
 
 
+def of_ctypes(array):
+    """Memory of ctypes: the dtype says "<", and not "=", on a machine where they are the same."""
+    return np.ctypeslib.as_array(np.ctypeslib.as_ctypes(np.array(array, order="C")))
+
+
 LAYOUTS = {
     function.__name__: function
     for function in (
@@ -75,7 +80,8 @@ LAYOUTS = {
         byte_swapped,
         byte_swapped_strided,
         packed_field,
+        of_ctypes,
     )
 }
 # In these the classes lie next to each other as in the plain array, so that the same kernel reads them the same way.
-SAME_KERNEL = ("column_slice", "negative_rows", "read_only", "read_only_memmap")
+SAME_KERNEL = ("column_slice", "negative_rows", "read_only", "read_only_memmap", "of_ctypes")

@@ -224,3 +224,23 @@ def test_the_switch_interval_does_not_matter():
             assert kernel.counts.tolist() == [1] * MANY
     finally:
         sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize("n_threads", [1, 4])
+def test_a_function_is_called_once_for_each_block(n_threads):
+    counts = np.zeros(MANY, int)
+
+    def count(number):
+        counts[number] += 1
+
+    run(lambda job: job.each(count), (), MANY, n_threads)
+    assert (counts == 1).all()
+
+
+@pytest.mark.parametrize("n_threads", [1, 4])
+def test_an_error_of_such_a_function_ends_the_call(n_threads):
+    def fail(number):
+        raise KeyError(number)
+
+    with pytest.raises(KeyError):
+        run(lambda job: job.each(fail), (), MANY, n_threads)

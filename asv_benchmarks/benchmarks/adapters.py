@@ -40,6 +40,20 @@ class Caffe:
     def time_backward(self, layer, dtype):
         self.layer.backward()
 
+
+class CaffeMemory:
+    """The difference between the two lines is what a layer takes beside its bottoms, results included."""
+
+    params = (list(LAYERS), DTYPES)
+    param_names = ("layer", "dtype")
+
+    def setup(self, layer, dtype):
+        self.layer = getattr(importlib.import_module("fastxent.caffe"), layer)()
+        self.bottoms = LAYERS[layer](np.random.default_rng(20), LAYER_SHAPE, dtype)
+
     def peakmem_both(self, layer, dtype):
         self.layer.forward(*self.bottoms)
         self.layer.backward()
+
+    def peakmem_reference(self, layer, dtype):
+        pass

@@ -67,16 +67,22 @@ FUNCTIONS = list(CASES)
 DENSITIES = {"entropy": 1, "cross_entropy": 2, "kl_divergence": 2}
 
 
+def classes_as_numbers(rng, classes, shape, dtype):
+    """Labels as a blob has them, in the dtype of the logits, from one byte each: a wide temporary would be the peak."""
+    return rng.integers(0, classes, shape, np.uint8).astype(dtype)
+
+
 def images(rng, shape, dtype):
     """Logits of a class for each pixel, and a label for each, as a network that segments images gives them."""
     n, classes, *size = shape
-    return rng.standard_normal(shape, dtype), rng.integers(0, classes, (n, 1, *size)).astype(dtype)
+    return rng.standard_normal(shape, dtype), classes_as_numbers(rng, classes, (n, 1, *size), dtype)
 
 
 def rows(rng, shape, dtype):
     """The same number of probabilities in rows."""
-    probs = np.moveaxis(rng.random(shape, dtype), 1, -1).reshape(-1, shape[1])
-    return probs, rng.integers(0, shape[1], len(probs)).astype(dtype)
+    n, classes, *size = shape
+    pixels = n * np.prod(size)
+    return rng.random((pixels, classes), dtype), classes_as_numbers(rng, classes, pixels, dtype)
 
 
 def images_and_gains(rng, shape, dtype):
@@ -92,6 +98,21 @@ LAYERS = {
     "SigmoidCrossEntropyLoss": logits_and_shares,
 }
 LAYER_SHAPE = (4, 21, 128, 128)
+
+
+def labels_and_probs(rng, shape, dtype, labels="integers"):
+    """Class labels of a kind, every class among them, and probabilities that sum to one."""
+    probs = rng.random(shape, dtype) + np.dtype(dtype).type(0.01)
+    probs /= probs.sum(axis=1, keepdims=True)
+    y = np.arange(shape[0]) % shape[1]
+    rng.shuffle(y)
+    return np.array([f"class {k:06}" for k in range(shape[1])])[y] if labels == "strings" else y, probs
+
+
+# fastxent.metrics
+METRICS = ["log_loss", "d2_log_loss_score", "neg_log_loss_scorer"]
+METRIC_SHAPES = [(20_000, 1000), (1_000_000, 10)]
+LABELS = ["integers", "strings"]
 
 SHAPES = [(1_000_000, 2), (4096, 1000), (64, 128_256)]
 DTYPES = ["float32", "float64"]

@@ -1,4 +1,4 @@
-"""Focal loss beside the cross entropy, by the focusing parameter and the kind of target: both speeds are one number apart."""
+"""Focal loss beside the cross entropy, by the focusing parameter and the kind of target."""
 
 import numpy as np
 

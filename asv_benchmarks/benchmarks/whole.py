@@ -1,5 +1,7 @@
 """Time and peak memory of whole calls: many rows of two classes, a thousand classes, a large vocabulary."""
 
+import time
+
 from .cases import DTYPES, FUNCTIONS, SHAPES, prepared
 
 
@@ -12,6 +14,9 @@ class Calls:
 
 
 class Time(Calls):
+    timer = time.process_time  # one thread: what the machine does beside it does not count
+    rounds, repeat, warmup_time = 2, (3, 10, 0.5), 0.05
+
     def time_call(self, function, shape, dtype):
         self.call()
 

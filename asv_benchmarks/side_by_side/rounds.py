@@ -14,31 +14,33 @@ MEASUREMENT = 0.002
 WARM_UP_BELOW = 0.02
 
 
-def seconds_per_call(calls: dict, least_rounds: int, most_rounds: int, budget: float) -> dict:
+def seconds_per_call(
+    calls: dict, least_rounds: int, most_rounds: int, budget: float, clock: Callable[[], float] = perf_counter
+) -> dict:
     """The median time of each call over interleaved rounds: as many as fit into `budget` seconds, within the bounds."""
-    roughly = {key: _time(call, 1) for key, call in calls.items()}
+    roughly = {key: _time(call, 1, clock) for key, call in calls.items()}
     times: dict = {key: [] for key in calls}
-    start = perf_counter()
+    start = clock()
     gc.disable()
     try:
         for done in range(most_rounds):
-            if done >= least_rounds and perf_counter() - start > budget:
+            if done >= least_rounds and clock() - start > budget:
                 break
             for key, call in calls.items():
                 if roughly[key] < WARM_UP_BELOW:
                     call()
-                times[key].append(_time(call, max(1, round(MEASUREMENT / roughly[key]))))
+                times[key].append(_time(call, max(1, round(MEASUREMENT / roughly[key])), clock))
     finally:
         gc.enable()
     return {key: statistics.median(values) for key, values in times.items()}
 
 
-def _time(call: Callable, repeats: int) -> float:
+def _time(call: Callable, repeats: int, clock: Callable[[], float]) -> float:
     turns = range(repeats)
-    start = perf_counter()
+    start = clock()
     for _ in turns:
         call()
-    return (perf_counter() - start) / repeats
+    return (clock() - start) / repeats
 
 
 def peak_extra_bytes(call: Callable) -> int | None:

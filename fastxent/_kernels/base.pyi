@@ -135,6 +135,16 @@ def information(
     block_inner: int,
     job: Job,
 ) -> None: ...
+@_fused
+def off_simplex(
+    way: int,
+    probs: _Floats,
+    tolerance: float,
+    sums: NDArray[np.float64],
+    block_outer: int,
+    block_inner: int,
+    job: Job,
+) -> None: ...
 def denominator(
     way: int,
     target: Target,
@@ -180,3 +190,13 @@ def quick_softmax(
     n_threads: int | None,
     large: Callable[[Any, Any, Any, int, int | None], float],
 ) -> tuple[float, NDArray[np.float32] | NDArray[np.float64] | None] | None: ...
+def quick_multinomial(
+    arrays: tuple[object, ...], wanted: tuple[bool, bool, bool], target: Target, z_loss: float, with_proba: bool
+) -> tuple[float, Any, Any, Any] | None: ...
+def quick_binomial(
+    arrays: tuple[object, ...],
+    wanted: tuple[bool, bool, bool],
+    pos_weight: float,
+    smoothing: float,
+    ignore_index: float | None,
+) -> tuple[float, Any, Any, Any] | None: ...

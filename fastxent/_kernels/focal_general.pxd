@@ -37,6 +37,7 @@ cdef struct Sums:                # over all classes
     double loss
     double slope                 # G
     double h                     # of t_k h_k but for the maximum's
+    double best_bend             # the maximum's t_k bend_k q_k
 
 
 cdef struct Terms:               # of LANES classes
@@ -134,9 +135,11 @@ cdef inline Sums sums_of(
     const floating* x, Py_ssize_t step, const Sample* of, const TargetView* target, Py_ssize_t o, Py_ssize_t i,
     int64_t y, double gamma, Terms* terms
 ) noexcept nogil:
+    """The sums; `terms` is left with those of the last block."""
     cdef Sums sums
     cdef double x_k[LANES]
     cdef double t[LANES]
+    cdef double h[LANES]
     cdef double high[3][LANES]
     cdef double low[3][LANES]
     cdef Py_ssize_t block, j, k, n
@@ -151,8 +154,11 @@ cdef inline Sums sums_of(
         two_sum(high[0], low[0], terms.loss, LANES)
         two_sum(high[1], low[1], terms.slope, LANES)
         for j in range(LANES):
-            terms.bend[j] = terms.bend[j] / terms.q[j] if k + j != of.best else 0.0
-        two_sum(high[2], low[2], terms.bend, LANES)
+            h[j] = terms.bend[j] / terms.q[j]
+        if k <= of.best < k + LANES:
+            sums.best_bend = terms.bend[of.best - k] * terms.q[of.best - k]
+            h[of.best - k] = 0.0
+        two_sum(high[2], low[2], h, LANES)
     sums.loss = sum_lanes(high[0], low[0])
     sums.slope = sum_lanes(high[1], low[1])
     sums.h = sum_lanes(high[2], low[2])
@@ -170,20 +176,16 @@ cdef inline double focal_sample(
     cdef double x_k[LANES]
     cdef double t[LANES]
     cdef double lse = of.m + of.log_s, lean = 2.0 * z_loss * lse, best_q = of.spread / of.s
-    cdef double best_bend = 0.0, p, q, slope, h, ratio
+    cdef double p, q, slope, h, ratio
     cdef Py_ssize_t block, j, k, n
-    if hess != NULL:
-        load_logits(x + of.best * step, step, 1, of.m, x_k)
-        load_target(target, o, i, y, of.best, 1, t)
-        focal_terms(&of, x_k, t, gamma, &terms)
-        best_bend = terms.bend[0] * terms.q[0]
     if grad != NULL:
         for block in range((target.C + LANES - 1) // LANES):
             k = block * LANES
             n = min(<Py_ssize_t>LANES, target.C - k)
-            load_logits(x + k * step, step, n, of.m, x_k)
-            load_target(target, o, i, y, k, n, t)
-            focal_terms(&of, x_k, t, gamma, &terms)
+            if target.C > LANES:
+                load_logits(x + k * step, step, n, of.m, x_k)
+                load_target(target, o, i, y, k, n, t)
+                focal_terms(&of, x_k, t, gamma, &terms)
             for j in range(n):
                 p = terms.p[j]
                 q = terms.q[j]
@@ -192,10 +194,10 @@ cdef inline double focal_sample(
                 if hess != NULL:
                     h = (sums.slope + lean) * p * q + 2.0 * z_loss * p * p
                     if k + j == of.best:
-                        h += best_bend + sums.h * p * p
+                        h += sums.best_bend + sums.h * p * p
                     else:
                         ratio = p / best_q if p > 0 else 0.0
-                        h += terms.bend[j] * q + (sums.h - terms.bend[j] / q) * p * p + best_bend * ratio * ratio
+                        h += terms.bend[j] * q + (sums.h - terms.bend[j] / q) * p * p + sums.best_bend * ratio * ratio
                     hess[(k + j) * hess_step] = <floating>(scale * h)
     return sums.loss + (z_loss * lse * lse if z_loss != 0.0 else 0.0)
 

@@ -55,6 +55,21 @@ cdef class Job:
         """One drawn block is finished."""
         self.count(1)
 
+    def each(self, function):
+        """The loop of a kernel written in Python: call ``function(number)`` for each block drawn.
+
+        Compiled, so that no KeyboardInterrupt can come between drawing a block and finishing it.
+        """
+        cdef Py_ssize_t number
+        while True:
+            number = self.draw()
+            if number < 0:
+                return
+            try:
+                function(number)
+            finally:
+                self.finish()
+
     cpdef void stop(self) noexcept nogil:
         """No block is drawn from now on; those not drawn count as finished."""
         cdef Py_ssize_t left = self.n_blocks - exchange(&self.next, self.n_blocks)

@@ -27,6 +27,11 @@ cdef class Operand:
 
 cdef inline int kind_of(const char* code, Py_ssize_t itemsize) noexcept:
     """The Kind for a format of the struct module; -1 for one that the kernels do not read."""
+    cdef unsigned short one = 1
+    cdef bint little = (<unsigned char*>&one)[0]
+    # the native order may be spelled out: NumPy does so for ctypes arrays, as LightGBM hands over its labels
+    if (little and code[0] == b"<") or (not little and code[0] == b">"):
+        code += 1
     if code[0] == 0 or code[1] != 0:
         return -1
     if code[0] == b"f":
@@ -117,6 +122,17 @@ cdef inline void copy_labels(const Element* first, Py_ssize_t stride, Py_ssize_t
             y[j] = <int64_t>(<const Element*>(<const char*>first + j * stride))[0]
 
 
+cdef inline void copy_float_labels(const floating* first, Py_ssize_t stride, Py_ssize_t n, int64_t* y) noexcept nogil:
+    """y[j] = the integer that the float is; -2^63, which no label is, for a fraction, nan, and from 2^63 on."""
+    cdef Py_ssize_t j
+    cdef double x, limit = 9223372036854775808.0
+    cdef int64_t whole, none = <int64_t>-limit
+    for j in range(n):
+        x = (<const floating*>(<const char*>first + j * stride))[0]
+        whole = <int64_t>(x if -limit < x < limit else 0.0)
+        y[j] = whole if <double>whole == x else none
+
+
 cdef inline void load_labels(const char* p, Kind kind, Py_ssize_t stride, Py_ssize_t n, int64_t* y) noexcept nogil:
     """n class indices, `stride` bytes apart."""
     if kind == INT64 or kind == UINT64:
@@ -131,8 +147,12 @@ cdef inline void load_labels(const char* p, Kind kind, Py_ssize_t stride, Py_ssi
         copy_labels(<const uint8_t*>p, stride, n, y)
     elif kind == UINT16:
         copy_labels(<const uint16_t*>p, stride, n, y)
-    else:
+    elif kind == UINT32:
         copy_labels(<const uint32_t*>p, stride, n, y)
+    elif kind == FLOAT32:
+        copy_float_labels(<const float*>p, stride, n, y)
+    else:
+        copy_float_labels(<const double*>p, stride, n, y)
 
 
 cdef inline void times(const View* factor, Py_ssize_t o, Py_ssize_t i, Py_ssize_t n, double* values) noexcept nogil:

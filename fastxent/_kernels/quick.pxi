@@ -36,9 +36,9 @@ cdef Py_ssize_t rows_of_block(Py_ssize_t C) noexcept:
     return rows // 128 * 128 if rows >= 128 else rows
 
 
-cdef Py_ssize_t way_of(Py_ssize_t n, Py_ssize_t size) noexcept:
+cdef Py_ssize_t way_of(Py_ssize_t n, Py_ssize_t size, bint with_hess) noexcept nogil:
     """The way of n samples of so many bytes: _layout.transposes."""
-    return TRANSPOSED if size <= PANEL_BYTES and (size <= SMALL_BYTES or n >= LANES) else ROWS
+    return TRANSPOSED if size * (1 + with_hess) <= PANEL_BYTES and (size <= SMALL_BYTES or n >= LANES) else ROWS
 
 
 cdef object block_total(list sums):
@@ -104,20 +104,17 @@ cdef bint in_range(const TargetView* target, Py_ssize_t n) noexcept nogil:
 
 
 cdef double quick_loss(
-    Py_ssize_t way, const floating* x, floating* grad, Py_ssize_t n, double scale, const TargetView* target,
-    Py_ssize_t start
+    Py_ssize_t way, const floating* x, Py_ssize_t n, Py_ssize_t start, const TargetView* target,
+    const Scaling* scaling, double z_loss, floating* losses, floating* grad, floating* hess
 ) noexcept nogil:
-    """The sum of the losses of n rows from `start` on; their gradient times `scale`."""
-    cdef Scaling scaling
+    """The sum of the losses of n rows from `start` on; the rows' losses and derivatives where they are asked for."""
     cdef Steps steps
     cdef Py_ssize_t C = target.C, width = strip_width(way, C), strip, i, count
     cdef double values[WIDTH]
     cdef double high[LANES]
     cdef double low[LANES]
-    memset(&scaling, 0, sizeof(scaling))
     memset(high, 0, sizeof(high))
     memset(low, 0, sizeof(low))
-    scaling.grad_scale = scale
     steps.outer = 0
     steps.inner = C
     steps.classes = 1
@@ -125,35 +122,38 @@ cdef double quick_loss(
         i = start + strip * width
         count = min(width, start + n - i)
         softmax_strip(
-            way, x + i * C, steps, target, &scaling, 0, i, count, 0.0, NULL,
-            grad + i * C if grad != NULL else <floating*>NULL, steps, <floating*>NULL, steps, values
+            way, x + i * C, steps, target, scaling, 0, i, count, z_loss, NULL,
+            grad + i * C if grad != NULL else <floating*>NULL, steps,
+            hess + i * C if hess != NULL else <floating*>NULL, steps, values
         )
-        add_losses(values, count, <floating*>NULL, 0, high, low)
+        add_losses(values, count, losses + i if losses != NULL else <floating*>NULL, 1, high, low)
     return sum_lanes(high, low)
 
 
-cdef double quick_mean(const Py_buffer* x, const Py_buffer* g, const TargetView* target, Py_ssize_t rows) except? -1.0:
-    """The mean loss, block by block of `rows` rows like the long way, and its gradient unless g is NULL."""
+cdef double quick_sum(
+    const Py_buffer* x, const TargetView* target, const Scaling* scaling, double z_loss, void* losses, void* grad,
+    void* hess
+) except? -1.0:
+    """The sum of the losses, block by block like the long way."""
     cdef double sums[QUICK_BLOCKS]
-    cdef Py_ssize_t number, n = x.shape[0], n_blocks = (n + rows - 1) // rows, count
-    cdef Py_ssize_t way = way_of(n, x.shape[1] * x.itemsize)
-    cdef void* grad = NULL
-    if g != NULL:
-        grad = g.buf
+    cdef Py_ssize_t number, n = x.shape[0], rows = rows_of_block(x.shape[1]), n_blocks = (n + rows - 1) // rows, count
+    cdef Py_ssize_t way = way_of(n, x.shape[1] * x.itemsize, hess != NULL)
     with nogil:
         for number in range(n_blocks):
             count = min(rows, n - number * rows)
             if x.itemsize == 4:
                 sums[number] = quick_loss(
-                    way, <const float*>x.buf, <float*>grad, count, 1.0 / n, target, number * rows
+                    way, <const float*>x.buf, count, number * rows, target, scaling, z_loss, <float*>losses,
+                    <float*>grad, <float*>hess
                 )
             else:
                 sums[number] = quick_loss(
-                    way, <const double*>x.buf, <double*>grad, count, 1.0 / n, target, number * rows
+                    way, <const double*>x.buf, count, number * rows, target, scaling, z_loss, <double*>losses,
+                    <double*>grad, <double*>hess
                 )
     if n_blocks == 1:
-        return sums[0] / n
-    return block_total([sums[number] for number in range(n_blocks)]) / n
+        return sums[0]
+    return block_total([sums[number] for number in range(n_blocks)])
 
 
 def quick_softmax(object logits, object target, object out, bint with_grad, object n_threads, object large):
@@ -164,6 +164,7 @@ def quick_softmax(object logits, object target, object out, bint with_grad, obje
     """
     cdef Py_buffer x, t, g
     cdef TargetView view
+    cdef Scaling scaling
     cdef Py_ssize_t rows
     if not opened(logits, &x, 0):
         return None
@@ -181,11 +182,13 @@ def quick_softmax(object logits, object target, object out, bint with_grad, obje
             view.C = x.shape[1]
             if not in_range(&view, x.shape[0]):
                 return None
+            memset(&scaling, 0, sizeof(scaling))
+            scaling.grad_scale = 1.0 / x.shape[0]
             rows = rows_of_block(x.shape[1])
             if not with_grad:
                 if x.shape[0] > rows * QUICK_BLOCKS:
                     return large(logits, target, None, rows, n_threads) / x.shape[0], None
-                return quick_mean(&x, NULL, &view, rows), None
+                return quick_sum(&x, &view, &scaling, 0.0, NULL, NULL, NULL) / x.shape[0], None
             if out is None:
                 out = empty_like(logits)
             if not opened(out, &g, PyBUF_WRITABLE):
@@ -195,7 +198,7 @@ def quick_softmax(object logits, object target, object out, bint with_grad, obje
                     return None
                 if x.shape[0] > rows * QUICK_BLOCKS:
                     return large(logits, target, out, rows, n_threads) / x.shape[0], out
-                return quick_mean(&x, &g, &view, rows), out
+                return quick_sum(&x, &view, &scaling, 0.0, NULL, g.buf, NULL) / x.shape[0], out
             finally:
                 PyBuffer_Release(&g)
         finally:

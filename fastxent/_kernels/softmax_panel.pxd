@@ -1,7 +1,6 @@
 """Softmax cross entropy of a panel of samples side by side; softmax_terms.pxd has the formulas.
 
-Here is what most calls need: one class of each sample, weighted or not, loss and gradient; softmax_general.pxd has the
-rest.
+Here is what most calls need: one class of each sample, weighted or not; softmax_general.pxd has the rest.
 """
 
 from cython cimport floating
@@ -13,7 +12,7 @@ from fastxent._kernels.panel cimport (
     BOTTOM, MAGIC, MAXIMUM, ORIGIN, PANELS, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, clear_dead, panel_exp, panel_max,
     panel_pick, scaled_panel, shift_by,
 )
-from fastxent._kernels.softmax_general cimport finish_general, panel_dot
+from fastxent._kernels.softmax_general cimport finish_general, panel_dot, panel_hess
 from fastxent._kernels.sums cimport LANES, WIDTH
 from fastxent._kernels.target cimport Scaling, TargetView, is_plain, own_shares, read_samples, read_scales
 
@@ -62,6 +61,35 @@ cdef inline void simple_factors(
         others = sums[TIES + j] * shift[TOP + j] + rest - e
         others = spread if e == shift[TOP + j] else others
         own_grad[j] = -factor[j] * others
+
+
+cdef inline void simple_hess(
+    const floating* shift,       # in   (SHIFT,)
+    const floating* sums,        # in   (SUMS,)
+    const double* own,           # in   (LANES,)
+    const double* scale,         # in   (LANES,)
+    const floating* e,           # in   C x lanes, the exponentials
+    Py_ssize_t step,
+    Py_ssize_t C,
+    Py_ssize_t lanes,
+    floating* hess,              # out  C x lanes
+    Py_ssize_t hess_step,
+) noexcept nogil:
+    """The Hessian diagonal where there is no z-loss: t e o / s^2."""
+    cdef double a[LANES]
+    cdef double b[LANES]
+    cdef double spread[LANES]
+    cdef double s[LANES]
+    cdef double top, rest
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        top = shift[TOP + j]
+        rest = <double>sums[REST + j] + <double>sums[REST_LOW + j]
+        s[j] = <double>sums[TIES + j] * top + rest
+        spread[j] = (<double>sums[TIES + j] - 1.0) * top + rest
+        a[j] = own[j] * scale[j] / (s[j] * s[j])
+        b[j] = 0.0
+    panel_hess(e, step, C, lanes, shift + TOP, a, b, spread, s, hess, hess_step)
 
 
 cdef inline Py_ssize_t softmax_panels(
@@ -114,7 +142,7 @@ cdef inline Py_ssize_t softmax_panels(
     cdef Py_ssize_t bad = read_samples(target, scaling, o, i, n, y, weight)
     cdef floating value
     cdef bint index = target.distribution.data == NULL
-    cdef bint simple = gamma != NULL or (is_plain(target) and z_loss == 0.0 and hess == NULL)
+    cdef bint simple = gamma != NULL or (is_plain(target) and z_loss == 0.0)
 
     for j in range(n, width):
         y[j] = 0
@@ -192,6 +220,12 @@ cdef inline Py_ssize_t softmax_panels(
         )
     for c in range(n_panels):
         first = c * LANES
+        if hess != NULL:
+            simple_hess(
+                shift + c * SHIFT, sums + c * SUMS, own + first, scale + first, grad + c * grad_panel, grad_step, C,
+                lanes, hess + c * hess_panel, hess_step
+            )
+            clear_dead(weight + first, C, lanes, hess + c * hess_panel, hess_step)
         scaled_panel(label + first, factor + first, own_grad + first, C, lanes, grad + c * grad_panel, grad_step)
         clear_dead(weight + first, C, lanes, grad + c * grad_panel, grad_step)
     return bad

@@ -5,4 +5,9 @@ try:
 except ImportError as error:
     raise ImportError("fastxent.sklearn needs scikit-learn: pip install fastxent[sklearn]") from error
 
-__all__: list[str] = []
+from fastxent.sklearn._classifier import SoftmaxClassifier
+from fastxent.sklearn._display import ReliabilityDisplay
+from fastxent.sklearn._loss import BinomialLoss, MultinomialLoss
+from fastxent.sklearn._temperature import TemperatureScaling
+
+__all__ = ["BinomialLoss", "MultinomialLoss", "ReliabilityDisplay", "SoftmaxClassifier", "TemperatureScaling"]

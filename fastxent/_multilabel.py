@@ -1,0 +1,49 @@
+"""Predicted probabilities of labels of which any number may be true: every column a question of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastxent import _check
+from fastxent._layout import Array
+from fastxent._predictions import binary_losses, block_rows, row_blocks
+
+
+def multilabel_losses(
+    y_true: Any, y_proba: Any, sample_weight: Any, labels: Any, eps: float | None, n_threads: int | None
+) -> tuple[Array, Array | None]:
+    """The mean of each row's binary losses, and the rows' weights."""
+    probs, _ = _check.float_array(y_proba, "y_proba")
+    probs = probs if probs.dtype.kind == "f" else probs.astype(np.float64)
+    truth = _check.real_array(y_true, "y_true")
+    if probs.ndim != 2 or truth.shape != probs.shape or probs.size == 0:
+        raise ValueError(
+            f"y_true has shape {truth.shape} and y_proba {probs.shape}, but multilabel needs the same (n, n_labels); "
+            "of a list of (n, 2) arrays take the second columns: np.stack([p[:, 1] for p in y_proba], axis=1)"
+        )
+    if labels is not None:
+        raise ValueError("labels go with classes that exclude each other, but multilabel is true")
+    weight = None if sample_weight is None else _check.real_array(sample_weight, "sample_weight")
+    if weight is not None and weight.shape != (len(probs),):
+        raise ValueError(f"sample_weight has shape {weight.shape}, but there are {len(probs)} rows")
+    if weight is not None:
+        _check.check_range(weight, "sample_weight", -_check.LARGEST, _check.LARGEST, "it must be finite", n_threads)
+    _check.check_range(probs, "y_proba", 0.0, 1.0, "a probability is in [0, 1]", n_threads)
+    check_indicator(truth)
+    eps = float(np.finfo(probs.dtype).eps) if eps is None else eps
+    losses = np.empty(len(probs))
+    for start, block in zip(range(0, len(probs), block_rows(probs)), row_blocks(probs), strict=True):
+        rows = slice(start, start + len(block))
+        losses[rows] = binary_losses(block, truth[rows], eps).mean(axis=1, dtype=np.float64)
+    return losses, weight
+
+
+def check_indicator(truth: Array) -> None:
+    """Raise for the first number that is neither 0 nor 1."""
+    for start, block in zip(range(0, len(truth), block_rows(truth)), row_blocks(truth), strict=True):
+        bad = (block != 0) & (block != 1)
+        if bad.any():
+            i, k = (int(index) for index in np.argwhere(bad)[0])
+            raise ValueError(f"y_true[{start + i}, {k}] = {block[i, k]}, but multilabel needs zeros and ones")

@@ -1,0 +1,63 @@
+"""CatBoost: float64 scores, float32 labels and weights; derivatives of minus the loss, which it maximises.
+
+One score a row comes in blocks of rows (`calc_ders_range`), several come row by row (`calc_ders_multi`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fastxent._layout import Array
+from fastxent.boosting._buffers import Buffers
+from fastxent.boosting._loss import Loss
+
+
+@dataclass(frozen=True)
+class Objective:
+    """For ``CatBoostClassifier(loss_function=...)``."""
+
+    loss: Loss
+    buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
+    no_jit: ClassVar[bool] = True  # else CatBoost tries numba on the methods, and warns where it is not installed
+
+    def calc_ders_range(self, approxes: Array, targets: Array, weights: Array | None) -> Array:
+        """(n, 2): the first and second derivative of minus the loss of each row."""
+        grad, hess = self.loss.derivatives(np.asarray(approxes), targets, weights, np.float64, self.buffers)
+        ders = np.empty((len(grad), 2))
+        np.negative(grad, out=ders[:, 0])
+        np.negative(hess, out=ders[:, 1])
+        return ders
+
+    def calc_ders_multi(
+        self, approxes: Array, target: float, weight: float
+    ) -> tuple[list[float], Iterator[list[float]]]:
+        """Gradient of minus the loss of one row, and the rows of its Hessian, which are made when they are read.
+
+        CatBoost reads the Hessian only for the leaves' values, and not to grow a tree.
+        """
+        return self.loss.row_ders(list(map(float, approxes)), float(target), float(weight))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """For ``CatBoostClassifier(eval_metric=...)``."""
+
+    loss: Loss
+    no_jit: ClassVar[bool] = True
+
+    def evaluate(self, approxes: Any, target: Array, weight: Array | None) -> tuple[float, float]:
+        """The weighted sum of the losses and the weights' sum, from one array of scores for each class."""
+        scores = np.asarray(approxes[0]) if len(approxes) == 1 else np.stack(approxes).T
+        return self.loss.total(scores, target, weight)
+
+    def get_final_error(self, error: float, weight: float) -> float:
+        """The weighted mean."""
+        return error / weight if weight else float("nan")
+
+    def is_max_optimal(self) -> bool:
+        """A loss is to be small."""
+        return False

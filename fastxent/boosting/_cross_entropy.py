@@ -1,0 +1,126 @@
+"""Softmax and sigmoid cross entropy of the scores that the libraries hand over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fastxent._layout import Array
+from fastxent._sigmoid import sigmoid_cross_entropy, sigmoid_cross_entropy_grad_hess
+from fastxent._softmax import softmax_cross_entropy, softmax_cross_entropy_grad_hess
+from fastxent.boosting._buffers import Buffers
+from fastxent.boosting._loss import FLOOR, RowDers, by_rule, class_labels, converted, given, outputs, rule_factor
+from fastxent.boosting._rows import ascent, class_target, diagonal_hessian, full_hessian, softmax_terms
+
+
+@dataclass(frozen=True)
+class SoftmaxLoss:
+    """One class of K: scores (n, K), labels (n,) or distributions (n, K)."""
+
+    name: ClassVar[str] = "softmax_cross_entropy"
+    class_weight: tuple[float, ...] | None = None
+    label_smoothing: float = 0.0
+    n_threads: int | None = None
+    hessian: str = "exact"
+
+    def derivatives(
+        self, scores: Array, labels: Any, weights: Any, dtype: Any, buffers: Buffers
+    ) -> tuple[Array, Array]:
+        labels = class_labels(labels, scores)
+        out = outputs(scores, buffers)
+        _, grad, hess = softmax_cross_entropy_grad_hess(scores, labels, **self.options(weights), **out)
+        rule, classes = self.hessian, scores.shape[1]
+        return converted(grad, dtype, buffers), by_rule(hess, rule, classes, dtype, buffers)
+
+    def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
+        target = class_target(label, weight, len(scores), self.class_weight, self.label_smoothing)
+        return self.ders_of_target(scores, target)
+
+    def ders_of_target(self, scores: list[float], target: list[float]) -> RowDers:
+        probs, others = softmax_terms(scores)
+        scale = sum(target)
+        if self.hessian == "exact":
+            return ascent(target, probs, others), full_hessian(scale, probs, others)
+        scale *= rule_factor(self.hessian, len(scores))
+        floor = FLOOR if self.hessian == "xgboost" else 0.0
+        return ascent(target, probs, others), diagonal_hessian(scale, probs, others, floor)
+
+    def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
+        labels = class_labels(labels, scores)
+        total = softmax_cross_entropy(scores, labels, **self.options(weights))
+        return float(total), class_total(self.class_weight, labels, weights)
+
+    def options(self, weights: Any) -> dict[str, Any]:
+        return {
+            "class_weight": self.class_weight, "sample_weight": given(weights),
+            "label_smoothing": self.label_smoothing, "reduction": "sum", "n_threads": self.n_threads,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SigmoidLoss:
+    """Yes or no: scores (n,), or (n, K) for K labels that do not exclude each other; labels in [0, 1], shaped alike."""
+
+    name: ClassVar[str] = "sigmoid_cross_entropy"
+    class_weight: tuple[float, ...] | None = None
+    label_smoothing: float = 0.0
+    n_threads: int | None = None
+    hessian: str = "exact"
+
+    def derivatives(
+        self, scores: Array, labels: Any, weights: Any, dtype: Any, buffers: Buffers
+    ) -> tuple[Array, Array]:
+        options = self.options(weights, scores) | outputs(scores, buffers)
+        _, grad, hess = sigmoid_cross_entropy_grad_hess(scores, np.asarray(labels), **options)
+        return converted(grad, dtype, buffers), by_rule(hess, self.hessian, 1, dtype, buffers)
+
+    def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
+        raise ValueError(f"there are {len(scores)} scores a row: use softmax_objective for several classes")
+
+    def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
+        labels = np.asarray(labels)
+        total = sigmoid_cross_entropy(scores, labels, **self.options(weights, scores))
+        return float(total), binary_total(self.class_weight, labels, weights)
+
+    def options(self, weights: Any, scores: Array) -> dict[str, Any]:
+        return {
+            **binary_weights(self.class_weight, weights, scores), "label_smoothing": self.label_smoothing,
+            "reduction": "sum", "n_threads": self.n_threads,
+        }  # fmt: skip
+
+
+def class_total(class_weight: tuple[float, ...] | None, labels: Array, weights: Any) -> float:
+    """What the sum of the losses is divided by for their mean: sum_i v_i w_{y_i}; sum_i v_i for distributions."""
+    weights = given(weights)
+    if class_weight is None or labels.ndim == 2:
+        return float(len(labels)) if weights is None else float(weights.sum(dtype=np.float64))
+    of_rows = np.take(class_weight, labels)
+    return float(of_rows.sum() if weights is None else of_rows @ weights)
+
+
+def binary_weights(class_weight: tuple[float, ...] | None, weights: Any, scores: Array) -> dict[str, Any]:
+    """Weights of rows and classes as the sigmoid losses take them, which weigh the positive part alone."""
+    weights = given(weights)
+    if weights is not None and scores.ndim == 2:
+        weights = weights.reshape(-1, 1)
+    if class_weight is None:
+        return {"sample_weight": weights}
+    if len(class_weight) != 2 or 0.0 in class_weight:
+        raise ValueError(f"class_weight = {class_weight}, but for one score a row it is two positive numbers")
+    negative, positive = class_weight
+    return {
+        "sample_weight": negative if weights is None else weights * np.float64(negative),
+        "pos_weight": positive / negative,
+    }
+
+
+def binary_total(class_weight: tuple[float, ...] | None, labels: Array, weights: Any) -> float:
+    """What the sum of the losses is divided by for their mean, as class_total, for labels in [0, 1]."""
+    negative, positive = class_weight or (1.0, 1.0)
+    of_labels = negative + (positive - negative) * labels.astype(np.float64)
+    weights = given(weights)
+    if weights is not None:
+        of_labels *= weights.reshape(-1, *[1] * (labels.ndim - 1))
+    return float(of_labels.sum())

@@ -1,0 +1,122 @@
+"""What the losses have in common: labels, weights and options as the libraries give them, and their Hessian rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from fastxent import _check
+from fastxent._layout import Array
+from fastxent.boosting._buffers import Buffers
+
+RowDers = tuple[list[float], Iterator[list[float]]]
+# XGBoost's kRtEps (src/common/math.h and the objectives): no second derivative below it
+FLOOR = 1e-16
+
+
+class Loss(Protocol):
+    """What an adapter calls.
+
+    A loss is a frozen dataclass of plain values, so that estimators that hold one can be copied, cloned, pickled and
+    sent to workers.
+    """
+
+    name: ClassVar[str]
+
+    def derivatives(
+        self, scores: Array, labels: Any, weights: Any, dtype: Any, buffers: Buffers
+    ) -> tuple[Array, Array]:
+        """Gradient and second derivative of the weighted sum of the losses, in the scores' memory order."""
+
+    def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
+        """Gradient and rows of the Hessian of minus the weighted loss of one row of several classes."""
+
+    def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
+        """The weighted sum of the losses, and the weight to divide it by for their mean."""
+
+
+def class_labels(labels: Any, scores: Array) -> Array:
+    """Class labels, which these libraries keep as floats, as integers; distributions as they are."""
+    if scores.ndim != 2:
+        raise ValueError(
+            f"the scores have shape {scores.shape}, but a softmax needs a column for each class: "
+            "set num_class (XGBoost, LightGBM) or classes_count (CatBoost)"
+        )
+    array: Array = np.asarray(labels)
+    if array.dtype.kind != "f" or array.shape == scores.shape:
+        return array
+    with np.errstate(invalid="ignore"):  # a NaN, or a number beyond int32, is no integer afterwards either
+        integers = array.astype(np.int32)
+    raise_first(array, integers != array, f"class labels are integers from 0 to {scores.shape[1] - 1}")
+    return integers
+
+
+def raise_first(labels: Array, wrong: Array, rule: str) -> None:
+    """Name the first wrong label, if there is one."""
+    if wrong.any():
+        position = int(wrong.argmax())
+        raise ValueError(f"{_check.place('target', labels.shape, position)} = {labels.flat[position]}, but {rule}")
+
+
+def given(weights: Any) -> Array | None:
+    """Weights as an array, or None where there are none; XGBoost then hands over an empty array."""
+    if weights is None:
+        return None
+    array: Array = np.asarray(weights)
+    return array if array.size else None
+
+
+def outputs(scores: Array, buffers: Buffers) -> dict[str, Any]:
+    """Where a function of the package is to write its derivatives, in the dtype that it computes in."""
+    dtype = _check.float_array(scores, "scores")[1]
+    return {"out": buffers.like(scores, dtype), "hess_out": buffers.like(scores, dtype)}
+
+
+def converted(grad: Array, dtype: Any, buffers: Buffers) -> Array:
+    """In the library's dtype."""
+    if grad.dtype == dtype:
+        return grad
+    out = buffers.like(grad, dtype)
+    np.copyto(out, grad, casting="same_kind")
+    return out
+
+
+def by_rule(hess: Array, rule: str, classes: int, dtype: Any, buffers: Buffers) -> Array:
+    """The second derivative as a library takes it, made of p (1 - p), in its dtype."""
+    factor = rule_factor(rule, classes)
+    if factor == 1.0:
+        out = converted(hess, dtype, buffers)
+    else:
+        out = hess if hess.dtype == dtype else buffers.like(hess, dtype)
+        np.multiply(hess, hess.dtype.type(factor), out=out, casting="same_kind")
+    return np.maximum(out, out.dtype.type(FLOOR), out=out) if rule == "xgboost" else out
+
+
+def rule_factor(rule: str, classes: int) -> float:
+    """How much larger than p (1 - p) a library takes the second derivative for several classes."""
+    if classes < 2 or rule not in ("xgboost", "lightgbm"):
+        return 1.0
+    # LightGBM's from J. Friedman, "Greedy function approximation", Annals of Statistics 29, 2001, algorithm 6
+    return 2.0 if rule == "xgboost" else classes / (classes - 1)
+
+
+def hessian_of(hessian: Any, rules: tuple[str, ...]) -> str:
+    if not isinstance(hessian, str) or hessian not in rules:
+        raise ValueError(f"hessian = {hessian!r}, but it must be one of {', '.join(map(repr, rules))}")
+    return hessian
+
+
+def class_weight_of(class_weight: Any, binary: bool) -> tuple[float, ...] | None:
+    """Weights of classes as plain numbers; of a binary loss, a positive one for each of the labels 0 and 1."""
+    if class_weight is None:
+        return None
+    array = _check.real_array(class_weight, "class_weight")
+    if array.ndim != 1 or (binary and len(array) != 2):
+        expected = "(2,), for the labels 0 and 1" if binary else "(C,)"
+        raise ValueError(f"class_weight has shape {array.shape}; expected {expected}")
+    _check.check_weight(array, "class_weight", 1)
+    if binary and not array.all():
+        raise ValueError(f"class_weight[{int(array.argmin())}] = 0, but both weights of a binary loss are positive")
+    return tuple(array.astype(np.float64).tolist())

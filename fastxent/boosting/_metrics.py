@@ -1,0 +1,204 @@
+"""The metrics: a mean loss, in the interface that a library calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from fastxent import _check
+from fastxent.boosting import _catboost, _lightgbm, _xgboost
+from fastxent.boosting._cross_entropy import SigmoidLoss, SoftmaxLoss
+from fastxent.boosting._focal import FocalLoss
+from fastxent.boosting._objectives import adapted, alpha_of, checked
+
+METRICS: dict[tuple[str, str], Any] = {
+    ("xgboost", "native"): _xgboost.NativeMetric,
+    ("xgboost", "sklearn"): _xgboost.SklearnMetric,
+    ("lightgbm", "native"): _lightgbm.NativeMetric,
+    ("lightgbm", "sklearn"): _lightgbm.SklearnMetric,
+    ("catboost", "native"): _catboost.Metric,  # CatBoost has one interface
+    ("catboost", "sklearn"): _catboost.Metric,
+}
+
+
+def softmax_metric(
+    library: str, api: str = "native", *, class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+    n_threads: int | None = None,
+) -> Any:  # fmt: skip
+    r"""Mean softmax cross entropy of the scores, as an evaluation metric of a gradient boosting library.
+
+    .. math:: \frac{\sum_i v_i l_i}{\sum_i v_i w_{y_i}}
+
+    for the losses :math:`l_i` of `fastxent.softmax_cross_entropy`, the data set's weights :math:`v_i` and class weights
+    :math:`w` [1]_.
+
+    Parameters
+    ----------
+    library : {"xgboost", "lightgbm", "catboost"}
+        Who calls the metric.
+    api : {"native", "sklearn"}, default "native"
+        How: ``xgboost.train(custom_metric=...)`` and ``lightgbm.train(feval=...)``, or ``eval_metric`` of
+        `XGBClassifier` and of `LGBMClassifier.fit`. CatBoost has one interface for both.
+    class_weight : array_like, shape (K,), optional
+        Finite, not negative; 1 for each class by default.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is spread evenly over the classes.
+    n_threads : int, optional
+        The most threads to use, `fastxent.get_num_threads` by default.
+
+    Returns
+    -------
+    metric
+        In nats; nan if nothing has weight. "xgboost": ``metric(preds, dmatrix)`` returns (name, value), and
+        ``metric(y_true, y_pred, sample_weight=None)`` the value; "lightgbm": ``metric(preds, dataset)`` and
+        ``metric(y_true, y_pred, weight)`` return (name, value, False), since higher is not better; "catboost": an
+        object with ``evaluate``, ``get_final_error`` and ``is_max_optimal``.
+
+    Raises
+    ------
+    ValueError
+        Here, if an option is out of its range; in training, if a label is no class.
+
+    See Also
+    --------
+    softmax_objective : The objective.
+
+    Notes
+    -----
+    It takes scores. XGBoost and LightGBM pass scores if the objective is a function, such as `softmax_objective`; to
+    their own objectives' metrics they pass probabilities instead. CatBoost always passes scores.
+
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer, 2006, section 4.3.4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastxent.boosting import softmax_metric
+    >>> metric = softmax_metric("lightgbm", api="sklearn")
+    >>> name, value, higher_is_better = metric(np.float32([0, 2]), np.array([[2, 0.5, -1], [0.1, 0.2, 0.3]]), None)
+    >>> print(f"{name} {value:.4f}")
+    softmax_cross_entropy 0.6216
+    """
+    return adapted(SoftmaxLoss(*checked(class_weight, label_smoothing, n_threads)), library, api, METRICS)
+
+
+def sigmoid_metric(
+    library: str, api: str = "native", *, class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+    n_threads: int | None = None,
+) -> Any:  # fmt: skip
+    r"""Mean sigmoid cross entropy of the scores, as an evaluation metric of a gradient boosting library.
+
+    .. math:: \frac{\sum_i v_i l_i}{\sum_i v_i w_{y_i}}
+
+    for the losses :math:`l_i` of `sigmoid_objective`, the data set's weights :math:`v_i` and class weights :math:`w`
+    [1]_.
+
+    Parameters
+    ----------
+    library : {"xgboost", "lightgbm", "catboost"}
+        Who calls the metric.
+    api : {"native", "sklearn"}, default "native"
+        How, as in `softmax_metric`.
+    class_weight : array_like, shape (2,), optional
+        Of the labels 0 and 1: finite, positive; 1 by default.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    n_threads : int, optional
+        The most threads to use, `fastxent.get_num_threads` by default.
+
+    Returns
+    -------
+    metric
+        As `softmax_metric` returns it, for scores of shape (n,).
+
+    Raises
+    ------
+    ValueError
+        Here, if an option is out of its range; in training, if a label is outside [0, 1].
+
+    See Also
+    --------
+    sigmoid_objective : The objective.
+    softmax_metric : For more than two classes, with notes on when the libraries pass scores.
+
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer, 2006, section 4.3.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastxent.boosting import sigmoid_metric
+    >>> metric = sigmoid_metric("xgboost", api="sklearn")
+    >>> print(f"{metric(np.float32([1, 0]), np.float32([0.5, -3.0])):.4f}")
+    0.2613
+    """
+    options = checked(class_weight, label_smoothing, n_threads, binary=True)
+    return adapted(SigmoidLoss(*options), library, api, METRICS)
+
+
+def focal_metric(
+    library: str, api: str = "native", *, gamma: float = 2.0, alpha: ArrayLike | None = None,
+    class_weight: ArrayLike | None = None, label_smoothing: float = 0.0, n_threads: int | None = None,
+) -> Any:  # fmt: skip
+    r"""Mean focal loss of the scores, as an evaluation metric of a gradient boosting library.
+
+    .. math:: \frac{\sum_i v_i l_i}{\sum_i v_i w_{y_i}}
+
+    for the losses :math:`l_i` of `fastxent.softmax_focal_loss`, or for one score a row of `fastxent.sigmoid_focal_loss`
+    [1]_, the data set's weights :math:`v_i` and class weights :math:`w`.
+
+    Parameters
+    ----------
+    library : {"xgboost", "lightgbm", "catboost"}
+        Who calls the metric.
+    api : {"native", "sklearn"}, default "native"
+        How, as in `softmax_metric`.
+    gamma : float, default 2.0
+        The focusing parameter: finite, not negative.
+    alpha : array_like, shape () or (K,), optional
+        As in `focal_objective`. It does not count in what the mean divides by.
+    class_weight : array_like, shape (K,), optional
+        Finite, not negative; 1 for each class by default. For one score a row two weights, positive.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is spread evenly over the classes.
+    n_threads : int, optional
+        The most threads to use, `fastxent.get_num_threads` by default.
+
+    Returns
+    -------
+    metric
+        As `softmax_metric` returns it.
+
+    Raises
+    ------
+    ValueError
+        Here, if an option is out of its range; in training, if a label is no class, or if `alpha` or the class weights
+        do not fit the number of classes.
+
+    See Also
+    --------
+    focal_objective : The objective.
+    softmax_metric : The cross entropy, with notes on when the libraries pass scores.
+
+    References
+    ----------
+    .. [1] T.-Y. Lin, P. Goyal, R. Girshick, K. He and P. Dollár, "Focal loss for dense object detection", ICCV, 2017,
+       section 3.
+
+    Examples
+    --------
+    As CatBoost calls it: with an array of scores for each class, here one.
+
+    >>> import numpy as np
+    >>> from fastxent.boosting import focal_metric
+    >>> metric = focal_metric("catboost", gamma=2)
+    >>> error, weight = metric.evaluate([np.array([0.5, -3.0])], np.float32([1, 0]), None)
+    >>> print(f"{metric.get_final_error(error, weight):.4f}")
+    0.0340
+    """
+    options = checked(class_weight, label_smoothing, n_threads)
+    return adapted(FocalLoss(_check.gamma_of(gamma), alpha_of(alpha), *options), library, api, METRICS)

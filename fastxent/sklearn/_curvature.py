@@ -1,0 +1,113 @@
+r"""The Hessian of the objective at a model, as a product of what it says of the classes and of the features.
+
+The Hessian of the mean softmax cross entropy with respect to the coefficients is the mean of
+:math:`(\mathrm{diag}(p_i) - p_i p_i^T) \otimes x_i x_i^T` [1]_. With :math:`q_{ik} = p_{ik} (1 - p_{ik})` it is taken
+for the product of the classes' means :math:`\bar q_k` and the features' covariance under the weights
+:math:`\sum_k q_{ik}`: confident samples hardly count.
+
+References
+----------
+.. [1] D. Böhning, "Multinomial logistic regression algorithm", Annals of the Institute of Statistical Mathematics 44,
+   1992, section 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+import fastxent as fx
+from fastxent._layout import Array
+from fastxent.sklearn._objective import Objective, blocks
+
+LEAST_RATIO = 1e-7  # of variances, the smallest to the largest: below that, what is seen is rounding
+LEAST_SHARE = 1e-12  # of a class that no sample is near
+SAMPLED = 10_000  # so many rows, or 20 for each feature, tell the scale of the features well enough
+WORTH = 10  # so many evaluations of the objective the eigenvectors may cost
+
+
+@dataclass(frozen=True, slots=True)
+class Curvature:
+    """Any finite values with positive shares and variances give an exact change of variables; good ones a fast fit."""
+
+    share: Array  # (C,) of the classes
+    mean: Array  # (F,) of the features; 0 without an intercept
+    variance: Array  # (F,) along the eigenvectors of the covariance, or of each feature
+    vectors: Array | None  # (F, F) its columns; None where they would cost too much
+
+
+def curvature(objective: Objective, coef: Array, intercept: Array, centre: bool) -> Curvature:
+    """The curvature at a model, from at most some thousand rows."""
+    X, dtype = objective.X, objective.dtype
+    n_samples, n_features = X.shape
+    step = max(1, n_samples // max(SAMPLED, 20 * n_features))
+    full = worth_eigenvectors(objective, -(-n_samples // step))
+    shift = first_mean(objective, step) if centre and not sparse.issparse(X) else np.zeros(n_features, dtype)
+    share, count, total = np.zeros(objective.n_outputs), 0.0, 0.0
+    first, second = np.zeros(n_features), np.zeros((n_features, n_features) if full else n_features)
+    model = objective.cast(coef, intercept)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for rows in blocks(n_samples, objective.rows * step):
+            rows = slice(rows.start, rows.stop, step)
+            block, weight = objective.block(rows), objective.row_weight(rows)
+            q = uncertainty(objective.linear(block, *model), objective.target.binary, objective.n_threads)
+            share += weight @ q
+            count += float(weight.sum())
+            weight = weight * q.sum(axis=1)
+            total += float(weight.sum())
+            if not sparse.issparse(block):
+                block = block - shift
+            first += block.T @ weight
+            second += second_moment(block, weight.astype(dtype), full)
+        mean = first / total if centre else np.zeros(n_features)
+        second = second / total - (np.outer(mean, mean) if full else mean * mean)
+    return usable(share / count if count else share, mean + shift, second)
+
+
+def worth_eigenvectors(objective: Objective, n_sampled: int) -> bool:
+    """Whether the covariance and its eigenvectors cost less than some evaluations of the objective."""
+    n_samples, n_features = objective.X.shape
+    if sparse.issparse(objective.X):
+        return False
+    # In multiplications; an evaluation with one output costs about as much as 20 would, since it waits for memory.
+    evaluation = 4 * n_samples * n_features * (objective.n_outputs + 20)
+    return n_features**2 * (2 * n_sampled + 27 * n_features) < WORTH * evaluation
+
+
+def first_mean(objective: Objective, step: int) -> Array:
+    """The features' means in the first block: what is subtracted before squaring need not be exact."""
+    mean: Array = objective.block(slice(0, objective.rows * step, step)).mean(axis=0, dtype=np.float64)
+    return mean.astype(objective.dtype)
+
+
+def uncertainty(logits: Array, binary: bool, n_threads: int | None) -> Array:
+    """p (1 - p) of each class, written over the logits."""
+    if binary:
+        return fx.sigmoid_cross_entropy_grad_hess(
+            logits, np.broadcast_to(np.uint8(0), logits.shape), reduction="none", n_threads=n_threads
+        )[2]
+    p = fx.softmax(logits, out=logits, n_threads=n_threads)
+    p *= 1.0 - p
+    return p
+
+
+def second_moment(block: Array, weight: Array, full: bool) -> Array:
+    """The sum of weight x x^T, or of its diagonal."""
+    if full:
+        root = block * np.sqrt(weight)[:, None]
+        product: Array = root.T @ root
+        return product
+    squares = block.multiply(block) if sparse.issparse(block) else np.square(block)
+    diagonal: Array = squares.T @ weight
+    return diagonal
+
+
+def usable(share: Array, mean: Array, second: Array) -> Curvature:
+    """Eigenvectors; no variances that are rounding; and the variables as they are, where numbers overflow."""
+    if not (np.isfinite(share).all() and np.isfinite(mean).all() and np.isfinite(second).all()):
+        return Curvature(np.ones_like(share), np.zeros_like(mean), np.ones_like(mean), None)
+    variance, vectors = np.linalg.eigh(second) if second.ndim == 2 else (second, None)
+    largest = float(variance.max(initial=0.0)) or 1.0
+    return Curvature(np.maximum(share, LEAST_SHARE), mean, np.maximum(variance, LEAST_RATIO * largest), vectors)

@@ -1,0 +1,60 @@
+r"""A change of variables after which L-BFGS needs few iterations.
+
+With the classes' shares :math:`\bar q`, the features' means :math:`\mu` and covariance :math:`Q \Lambda Q^T` of
+`Curvature`, and the penalty's :math:`\lambda`,
+
+.. math::
+
+   W = (V / S)\, Q^T, \qquad b = c / \sqrt{\bar q} - W \mu, \qquad S_{kj} = \sqrt{\bar q_k \Lambda_j + \lambda}
+
+gives an objective of :math:`(V, c)` whose Hessian is near the identity. It is the same problem in other variables, so
+its optimum is the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastxent._layout import Array
+from fastxent.sklearn._curvature import Curvature
+
+
+class Scaling:
+    """The change of variables between (coef, intercept) and the flat vector that L-BFGS sees."""
+
+    def __init__(self, curvature: Curvature, l2: float, fit_intercept: bool) -> None:
+        self.fit_intercept = fit_intercept
+        self.mean, self.vectors = curvature.mean, curvature.vectors
+        self.scale = np.sqrt(curvature.share[:, None] * curvature.variance + l2)
+        self.intercept_scale = np.sqrt(curvature.share)
+
+    def stretch(self, factor: float) -> None:
+        """Make a step of length 1 as long as one of length `factor` was."""
+        self.scale /= factor
+        self.intercept_scale /= factor
+
+    def pack(self, coef: Array, intercept: Array) -> Array:
+        """The flat vector of a model."""
+        rotated = coef if self.vectors is None else coef @ self.vectors
+        if not self.fit_intercept:
+            return (rotated * self.scale).ravel()
+        return np.append(rotated * self.scale, (intercept + coef @ self.mean) * self.intercept_scale)
+
+    def unpack(self, flat: Array) -> tuple[Array, Array]:
+        """The model (coef, intercept) of a flat vector."""
+        coef = flat[: self.scale.size].reshape(self.scale.shape) / self.scale
+        if self.vectors is not None:
+            coef = coef @ self.vectors.T
+        if not self.fit_intercept:
+            return coef, np.zeros(len(coef))
+        return coef, flat[self.scale.size :] / self.intercept_scale - coef @ self.mean
+
+    def gradient(self, coef_grad: Array, intercept_grad: Array) -> Array:
+        """The gradient with respect to the flat vector."""
+        grad = coef_grad
+        if self.fit_intercept:
+            grad = grad - np.outer(intercept_grad, self.mean)
+        if self.vectors is not None:
+            grad = grad @ self.vectors
+        grad = grad / self.scale
+        return np.append(grad, intercept_grad / self.intercept_scale) if self.fit_intercept else grad.ravel()

@@ -1,0 +1,126 @@
+"""What CatBoost asks for: derivatives of minus the loss, of blocks of rows or of one row; and its metric protocol."""
+
+import numpy as np
+import pytest
+
+import fastxent as fx
+from fastxent import boosting
+
+CLASSES = 4
+SCORES = np.random.default_rng(5).normal(0, 2, (9, CLASSES))
+LABELS = np.random.default_rng(6).integers(0, CLASSES, 9)
+OPTIONS = {
+    "plain": {},
+    "class_weight": {"class_weight": [1, 2, 0, 0.5]},
+    "label_smoothing": {"label_smoothing": 0.2},
+    "both": {"class_weight": [1, 2, 0, 0.5], "label_smoothing": 0.2},
+}
+each_option = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+
+
+def row(objective, scores, label, weight):
+    ders, hess = objective.calc_ders_multi(scores, float(label), weight)
+    return np.array(ders), np.array(list(hess))
+
+
+@each_option
+@pytest.mark.parametrize("rule", ["exact", "xgboost", "lightgbm"])
+def test_one_row_is_minus_the_batch(options, rule):
+    objective = boosting.softmax_objective("catboost", hessian=rule, **options)
+    batch = boosting.softmax_objective("lightgbm", "sklearn", hessian=rule, **options)
+    grad, hess = batch(LABELS.astype(np.float32), SCORES, np.full(9, 1.5))
+    for i in range(9):
+        ders, matrix = row(objective, SCORES[i], LABELS[i], 1.5)
+        np.testing.assert_allclose(ders, -grad[i], rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(np.diag(matrix), -hess[i], rtol=1e-6, atol=1e-8)
+
+
+@each_option
+def test_the_hessian_is_that_of_the_gradient(options):
+    objective = boosting.softmax_objective("catboost", **options)
+    step = 1e-6
+    for i in range(9):
+        _, matrix = row(objective, SCORES[i], LABELS[i], 0.7)
+        moved = [
+            (row(objective, SCORES[i] + step * unit, LABELS[i], 0.7)[0]
+             - row(objective, SCORES[i] - step * unit, LABELS[i], 0.7)[0]) / (2 * step)
+            for unit in np.eye(CLASSES)
+        ]  # fmt: skip
+        np.testing.assert_allclose(matrix, moved, atol=1e-8)
+        np.testing.assert_allclose(matrix, matrix.T, rtol=1e-14)
+        assert np.linalg.eigvalsh(matrix).max() < 1e-15
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 5.0])
+def test_one_row_of_focal_loss(gamma):
+    options = {"gamma": gamma, "alpha": [1, 0.5, 2, 3], "class_weight": [1, 2, 1, 0.5]}
+    grad = fx.softmax_focal_loss_grad(SCORES, LABELS, reduction="sum", sample_weight=1.5, **options)[1]
+    objective = boosting.focal_objective("catboost", **options)
+    _, hess = boosting.focal_objective("lightgbm", "sklearn", **options)(
+        LABELS.astype(np.float32), SCORES, np.full(9, 1.5)
+    )
+    for i in range(9):
+        ders, matrix = row(objective, SCORES[i], LABELS[i], 1.5)
+        np.testing.assert_allclose(ders, -grad[i], rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(np.diag(matrix), -hess[i], rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("scores", [[800.0, 0, 0, 0], [0.0, 800, 0, 0], [-np.inf, 0, 0, 0], [1e308, -1e308, 0, 0]])
+def test_one_extreme_row(scores):
+    for objective in (boosting.softmax_objective("catboost"), boosting.focal_objective("catboost")):
+        ders, matrix = row(objective, scores, 0, 1.0)
+        assert np.isfinite(ders).all()
+        assert np.isfinite(matrix).all()
+
+
+@pytest.mark.parametrize("label", [-1.0, 4.0, 0.5, np.nan, np.inf])
+def test_one_row_with_a_label_that_is_no_class(label):
+    for objective in (boosting.softmax_objective("catboost"), boosting.focal_objective("catboost")):
+        with pytest.raises(ValueError, match=rf"target = {label}, but class labels are integers from 0 to 3"):
+            objective.calc_ders_multi(SCORES[0], label, 1.0)
+
+
+def test_class_weights_for_another_number_of_classes():
+    with pytest.raises(ValueError, match=r"class_weight has shape \(3,\), but there are 4 classes"):
+        boosting.softmax_objective("catboost", class_weight=[1, 2, 3]).calc_ders_multi(SCORES[0], 0.0, 1.0)
+
+
+def test_a_block_of_rows_with_one_score_each():
+    labels = (LABELS > 1).astype(np.float32)
+    weights = np.linspace(0.5, 2, 9, dtype=np.float32)
+    for factory in (boosting.sigmoid_objective, boosting.focal_objective):
+        ders = factory("catboost").calc_ders_range(SCORES[:, 0], labels, weights)
+        grad, hess = factory("lightgbm")(SCORES[:, 0], Rows(labels, weights))
+        assert ders.shape == (9, 2)
+        assert ders.dtype == np.float64
+        np.testing.assert_allclose(ders, -np.stack([grad, hess], axis=1), rtol=1e-6)
+
+
+class Rows:
+    def __init__(self, labels, weights):
+        self.get_label, self.get_weight = (lambda: labels), (lambda: weights)
+
+
+def test_objectives_ask_for_as_many_scores_as_they_need():
+    with pytest.raises(ValueError, match="classes_count"):
+        boosting.softmax_objective("catboost").calc_ders_range(SCORES[:, 0], LABELS, None)
+    with pytest.raises(ValueError, match="softmax_objective"):
+        boosting.sigmoid_objective("catboost").calc_ders_multi(SCORES[0], 0.0, 1.0)
+    with pytest.raises(ValueError, match="gauss_newton"):
+        boosting.focal_objective("catboost", hessian="exact").calc_ders_multi(SCORES[0], 0.0, 1.0)
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 2, 9, dtype=np.float32)], ids=["plain", "weighted"])
+def test_a_metric_adds_up_over_parts(weights):
+    metric = boosting.softmax_metric("catboost", class_weight=[1, 2, 1, 0.5])
+    assert metric.is_max_optimal() is False
+    whole = metric.evaluate(tuple(SCORES.T), LABELS.astype(np.float32), weights)
+    parts = [
+        metric.evaluate(
+            tuple(SCORES[part].T), LABELS[part].astype(np.float32), None if weights is None else weights[part]
+        )
+        for part in (slice(0, 4), slice(4, 9))
+    ]
+    np.testing.assert_allclose(np.sum(parts, axis=0), whole, rtol=1e-12)
+    want = fx.softmax_cross_entropy(SCORES, LABELS, class_weight=[1, 2, 1, 0.5], sample_weight=weights)
+    assert metric.get_final_error(*whole) == pytest.approx(want, rel=1e-12)

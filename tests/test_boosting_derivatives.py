@@ -1,0 +1,267 @@
+"""Gradients, second derivatives and means that the objectives and metrics return, whoever calls them."""
+
+import copy
+import inspect
+import pickle
+
+import cloudpickle
+import numpy as np
+import pytest
+
+import fastxent as fx
+from fastxent import boosting, reference
+from tests.boosting import LIBRARIES, Data
+from tests.layouts import LAYOUTS
+
+APIS = [("xgboost", "native"), ("xgboost", "sklearn"), ("lightgbm", "native"), ("lightgbm", "sklearn")]
+each_api = pytest.mark.parametrize(("library", "api"), APIS, ids="-".join)
+each_library = pytest.mark.parametrize("library", LIBRARIES)
+OBJECTIVES = [boosting.softmax_objective, boosting.sigmoid_objective, boosting.focal_objective]
+METRICS = [boosting.softmax_metric, boosting.sigmoid_metric, boosting.focal_metric]
+FLOOR = 1e-16
+WEIGHTS = np.float32([1, 0.5, 2, 3, 0.25, 1, 4])
+
+
+def softmax_problem(library, classes=5, n=7):
+    rng = np.random.default_rng(2)
+    scores = rng.normal(0, 2, (n, classes))
+    scores = scores.astype(np.float32) if library == "xgboost" else np.asfortranarray(scores)
+    return scores, rng.integers(0, classes, n).astype(np.float32)
+
+
+def sigmoid_problem(library, n=7):
+    rng = np.random.default_rng(3)
+    scores = rng.normal(0, 2, n).astype(np.float32 if library == "xgboost" else np.float64)
+    return scores, rng.integers(0, 2, n).astype(np.float32)
+
+
+def called(function, api, scores, labels, weights=None):
+    """An objective or metric of XGBoost or LightGBM, called as the library does."""
+    if api == "native":
+        empty = weights is None and "dtrain" in inspect.signature(function).parameters
+        return function(scores, Data(None, labels, np.empty(0, np.float32) if empty else weights))
+    return function(labels, scores, weights)
+
+
+def softmax_of(scores):
+    return np.exp(scores.astype(np.float64) - reference.logsumexp(scores.astype(np.float64), keepdims=True))
+
+
+def assert_close(got, want):
+    np.testing.assert_allclose(got, want, rtol=2e-6, atol=1e-7)
+
+
+@each_api
+def test_the_rules_of_the_softmax_second_derivative(library, api):
+    scores, labels = softmax_problem(library)
+    p = softmax_of(scores)
+    v = WEIGHTS[:, None]
+    rules = {"exact": p * (1 - p) * v, "lightgbm": 5 / 4 * p * (1 - p) * v}
+    rules["xgboost"] = np.maximum(2 * p * (1 - p) * v, FLOOR)
+    for rule, want in rules.items():
+        objective = boosting.softmax_objective(library, api, hessian=rule)
+        grad, hess = called(objective, api, scores, labels, WEIGHTS)
+        assert_close(grad, (p - np.eye(5)[labels.astype(int)]) * v)
+        assert_close(hess, want)
+
+
+@each_api
+def test_the_rules_of_the_sigmoid_second_derivative(library, api):
+    scores, labels = sigmoid_problem(library)
+    p = 1 / (1 + np.exp(-scores.astype(np.float64)))
+    for rule in ("exact", "lightgbm", "xgboost"):
+        grad, hess = called(boosting.sigmoid_objective(library, api, hessian=rule), api, scores, labels, WEIGHTS)
+        assert_close(grad, (p - labels) * WEIGHTS)
+        assert_close(hess, p * (1 - p) * WEIGHTS)
+
+
+@pytest.mark.parametrize("objective", [boosting.softmax_objective, boosting.sigmoid_objective])
+def test_only_xgboosts_rule_has_a_floor(objective):
+    scores = np.float32([[200, 0], [0, 0]]) if objective is boosting.softmax_objective else np.float32([200, 0])
+    for rule, least in (("exact", 0), ("lightgbm", 0), ("xgboost", np.float32(FLOOR))):
+        _, hess = objective("xgboost", "sklearn", hessian=rule)(np.zeros(2, np.float32), scores)
+        assert hess.min() == least
+
+
+@each_api
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_float32_in_the_scores_memory_order(library, api, objective):
+    problems = [softmax_problem(library)] * (objective is not boosting.sigmoid_objective)
+    problems += [sigmoid_problem(library)] * (objective is not boosting.softmax_objective)
+    for scores, labels in problems:
+        for array in called(objective(library, api), api, scores, labels, WEIGHTS):
+            assert array.dtype == np.float32
+            assert array.shape == scores.shape
+            assert array.flags.f_contiguous == scores.flags.f_contiguous
+            assert array.flags.c_contiguous == scores.flags.c_contiguous
+
+
+@each_api
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_any_layout_gives_the_same_and_is_left_as_it_was(library, api, layout):
+    for objective, (scores, labels) in (
+        (boosting.softmax_objective, softmax_problem(library)),
+        (boosting.sigmoid_objective, sigmoid_problem(library)),
+        (boosting.focal_objective, softmax_problem(library)),
+    ):
+        want = called(objective(library, api), api, scores, labels, WEIGHTS)
+        arrays = [LAYOUTS[layout](array) for array in (scores, labels, WEIGHTS)]
+        before = [array.copy() for array in arrays]
+        for got, expected in zip(called(objective(library, api), api, *arrays), want, strict=True):
+            assert_close(got, expected)
+        for array, kept in zip(arrays, before, strict=True):
+            np.testing.assert_array_equal(array, kept)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_results_of_an_earlier_call_are_not_written_again(objective):
+    scores, labels = sigmoid_problem("xgboost") if objective is not OBJECTIVES[0] else softmax_problem("xgboost")
+    call = objective("xgboost", "sklearn")
+    first, _ = call(labels, scores)
+    kept = first.copy()
+    call(labels, scores + 1)
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_lightgbm_counts_three_parameters_and_xgboost_finds_sample_weight():
+    for factory in (*OBJECTIVES, *METRICS):
+        assert list(inspect.signature(factory("lightgbm", "sklearn")).parameters) == ["y_true", "y_pred", "weight"]
+        assert "sample_weight" in inspect.signature(factory("xgboost", "sklearn")).parameters
+        assert len(inspect.signature(factory("lightgbm")).parameters) == 2
+        assert len(inspect.signature(factory("xgboost")).parameters) == 2
+
+
+@each_api
+def test_class_weights_and_label_smoothing_are_those_of_the_functions(library, api):
+    scores, labels = softmax_problem(library)
+    options = {"class_weight": [0.5, 1, 2, 3, 1], "label_smoothing": 0.1}
+    _, grad, hess = fx.softmax_cross_entropy_grad_hess(
+        scores.astype(np.float64), labels.astype(int), sample_weight=WEIGHTS, reduction="sum", **options
+    )
+    got = called(boosting.softmax_objective(library, api, **options), api, scores, labels, WEIGHTS)
+    assert_close(got[0], grad)
+    assert_close(got[1], hess)
+
+
+@each_api
+def test_two_classes_of_a_softmax_are_a_sigmoid(library, api):
+    scores, labels = sigmoid_problem(library)
+    both = np.stack([np.zeros_like(scores), scores], axis=1)
+    options = {"class_weight": [0.5, 3.0], "label_smoothing": 0.2}
+    want = called(boosting.softmax_objective(library, api, **options), api, both, labels, WEIGHTS)
+    got = called(boosting.sigmoid_objective(library, api, **options), api, scores, labels, WEIGHTS)
+    assert_close(got[0], want[0][:, 1])
+    assert_close(got[1], want[1][:, 1])
+    want = called(boosting.softmax_metric(library, api, **options), api, both, labels, WEIGHTS)
+    got = called(boosting.sigmoid_metric(library, api, class_weight=[0.5, 3.0], label_smoothing=0.2), api, scores,
+                 labels, WEIGHTS)  # fmt: skip
+    want, got = (each if isinstance(each, float) else each[1] for each in (want, got))
+    assert got == pytest.approx(want, rel=1e-6)
+
+
+@each_api
+def test_the_mean_is_weighted(library, api):
+    scores, labels = softmax_problem(library)
+    class_weight = np.array([0.5, 1, 2, 3, 1])
+    for weights in (None, WEIGHTS):
+        got = called(boosting.softmax_metric(library, api, class_weight=class_weight), api, scores, labels, weights)
+        want = reference.softmax_cross_entropy(
+            scores.astype(np.float64), labels.astype(int), class_weight=class_weight, sample_weight=weights
+        )
+        assert (got if api == "sklearn" and library == "xgboost" else got[1]) == pytest.approx(want, rel=1e-6)
+        if library == "lightgbm":
+            assert got[2] is False
+
+
+@each_api
+def test_the_focal_gradient_is_that_of_the_function(library, api):
+    for hessian in ("gauss_newton", "exact", "xgboost", "lightgbm"):
+        for gamma in (0.0, 0.5, 2.0, 5.0):
+            scores, labels = softmax_problem(library)
+            options = {"gamma": gamma, "alpha": [1, 0.5, 2, 1, 3], "class_weight": [0.5, 1, 2, 3, 1]}
+            _, want = fx.softmax_focal_loss_grad(
+                scores.astype(np.float64), labels.astype(int), sample_weight=WEIGHTS, reduction="sum", **options
+            )
+            objective = boosting.focal_objective(library, api, hessian=hessian, **options)
+            assert_close(called(objective, api, scores, labels, WEIGHTS)[0], want)
+            scores, labels = sigmoid_problem(library)
+            _, want = fx.sigmoid_focal_loss_grad(
+                scores.astype(np.float64), labels, gamma=gamma, alpha=0.25, pos_weight=3 / 2,
+                sample_weight=2 * WEIGHTS, reduction="sum",
+            )  # fmt: skip
+            objective = boosting.focal_objective(
+                library, api, hessian=hessian, gamma=gamma, alpha=0.25, class_weight=[2, 3]
+            )
+            assert_close(called(objective, api, scores, labels, WEIGHTS)[0], want)
+
+
+def test_the_gauss_newton_rule_is_positive_and_exact_near_the_optimum():
+    scores = np.float64([[0.0, -6, 6], [6, 0, 0], [0, 0, -8]])
+    labels = np.float32([1, 0, 0])
+    _, exact = fx.softmax_focal_loss_grad_hess(scores, labels.astype(int), reduction="sum")[1:]
+    assert exact.min() < 0
+    _, hess = boosting.focal_objective("lightgbm", "sklearn")(labels, scores, None)
+    assert hess.min() > 0
+    _, floored = boosting.focal_objective("lightgbm", "sklearn", hessian="exact")(labels, scores, None)
+    assert_close(floored, np.maximum(exact, FLOOR))
+    sure = np.float64([[9.0, 0, 0]])
+    exact = fx.softmax_focal_loss_grad_hess(sure, [0], gamma=0.0, reduction="sum")[2]
+    assert_close(boosting.focal_objective("lightgbm", "sklearn", gamma=0.0)(np.float32([0]), sure, None)[1], exact)
+
+
+def test_a_sure_row_keeps_its_derivatives():
+    grad, hess = boosting.softmax_objective("xgboost", "sklearn")(np.float32([0]), np.float32([[20, 0]]))
+    assert_close(grad / 2.0611537e-09, [[-1, 1]])
+    assert_close(hess / 2.0611537e-09, [[1, 1]])
+    (ders,), _ = np.float64(boosting.softmax_objective("catboost").calc_ders_multi([40.0, 0.0], 0.0, 1.0)[:1]), None
+    np.testing.assert_allclose(ders, [np.exp(-40), -np.exp(-40)], rtol=1e-15)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x)),
+                                    lambda x: pickle.loads(cloudpickle.dumps(x))],
+                         ids=["deepcopy", "pickle", "cloudpickle"])  # fmt: skip
+@each_library
+def test_objectives_and_metrics_can_be_copied(library, copied):
+    for factory in (*OBJECTIVES, *METRICS):
+        for api in ("native", "sklearn"):
+            value = factory(library, api, class_weight=[1, 2], n_threads=1)
+            assert copied(value) == value
+            assert repr(copied(value)) == repr(value)
+
+
+def test_distributions_as_labels(rng):
+    scores, _ = softmax_problem("xgboost")
+    target = rng.dirichlet(np.ones(5), 7).astype(np.float32)
+    grad, _ = boosting.softmax_objective("xgboost", "sklearn")(target, scores, WEIGHTS)
+    assert_close(grad, (softmax_of(scores) - target) * WEIGHTS[:, None])
+    want = reference.softmax_cross_entropy(scores.astype(np.float64), target, sample_weight=WEIGHTS)
+    assert boosting.softmax_metric("xgboost", "sklearn")(target, scores, WEIGHTS) == pytest.approx(want, rel=1e-6)
+
+
+def test_nothing_with_weight_has_no_mean():
+    scores, labels = softmax_problem("xgboost")
+    none = np.zeros(7, np.float32)
+    assert np.isnan(boosting.softmax_metric("xgboost", "sklearn")(labels, scores, none))
+    assert np.isnan(boosting.softmax_metric("lightgbm", "sklearn")(labels, scores, none)[1])
+    assert np.isnan(boosting.softmax_metric("catboost").get_final_error(0.0, 0.0))
+    grad, hess = boosting.softmax_objective("xgboost", "sklearn")(labels, scores, none)
+    assert not grad.any()
+    assert not hess.any()
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_no_rows(objective):
+    none = np.empty(0, np.float32)
+    scores = np.empty((0, 3), np.float32) if objective is boosting.softmax_objective else none
+    grad, hess = objective("xgboost", "sklearn")(none, scores)
+    assert grad.shape == hess.shape == scores.shape
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_nan_score_spoils_its_own_row_alone(objective):
+    scores, labels = softmax_problem("lightgbm") if objective is OBJECTIVES[0] else sigmoid_problem("lightgbm")
+    want = objective("lightgbm", "sklearn")(labels, scores, None)
+    scores[2] = np.nan
+    for got, expected in zip(objective("lightgbm", "sklearn")(labels, scores, None), want, strict=True):
+        assert np.isnan(got[2]).all()
+        np.testing.assert_array_equal(np.delete(got, 2, axis=0), np.delete(expected, 2, axis=0))

@@ -1,0 +1,295 @@
+"""What `fastxent.metrics` has and scikit-learn has not: eps, distributions, multilabel, exactness, little memory."""
+
+import doctest
+import math
+import subprocess
+import sys
+import tracemalloc
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fastxent import metrics
+from fastxent.metrics import d2_log_loss_score, log_loss
+
+NAN = float("nan")
+
+
+def draw(rng, n, classes, dtype=np.float64):
+    """Probabilities, and a class for each row."""
+    probs = rng.random((n, classes), dtype) + dtype(0.01)
+    probs /= probs.sum(axis=1, keepdims=True)
+    return probs, rng.integers(0, classes, n)
+
+
+def clipped(probs, eps):
+    return np.clip(probs, eps, 1 - eps)
+
+
+@pytest.mark.parametrize("eps", [0.3, 1e-3, 1e-100])
+def test_eps_clips_on_both_sides(eps, rng):
+    probs, y = draw(rng, 50, 3)
+    probs[:10] = np.eye(3)[rng.integers(0, 3, 10)]
+    right = -np.log(clipped(probs, eps)[np.arange(50), y]).mean()
+    assert log_loss(y, probs, eps=eps) == pytest.approx(right, rel=1e-15)
+    truth = np.eye(3)[y]
+    assert log_loss(truth, probs, eps=eps) == pytest.approx(right, rel=1e-15)
+    one = probs[:, 0] / (probs[:, 0] + probs[:, 1] + 1e-3)
+    right = -np.log(np.where(y > 0, clipped(one, eps), clipped(1 - one, eps))).mean()
+    assert log_loss(y > 0, one, eps=eps) == pytest.approx(right, rel=1e-15)
+
+
+def test_without_eps_an_impossible_label_costs_infinity(dtype):
+    probs = np.array([[1.0, 0.0], [0.5, 0.5], [0.25, 0.75]], dtype)
+    assert log_loss([1, 0, 1], probs, eps=0) == math.inf
+    assert log_loss([1, 0, 1], probs[:, 1], eps=0) == math.inf
+    assert log_loss([[0.5, 0.5], [1, 0], [0, 1]], probs, eps=0) == math.inf
+    assert log_loss([0, 0, 1], probs, eps=0, normalize=False) == pytest.approx(math.log(8 / 3), rel=1e-6)
+
+
+def test_rows_of_weight_zero_have_no_influence_whatever_their_loss(dtype):
+    probs = np.array([[1.0, 0.0], [0.5, 0.5]], dtype)
+    assert log_loss([1, 0], probs, eps=0, sample_weight=[0, 2]) == pytest.approx(math.log(2), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "eps, error",
+    [(-1e-3, ValueError), (0.5, ValueError), (NAN, ValueError), ("small", TypeError), (None, TypeError)],
+    ids=str,
+)
+def test_an_eps_out_of_range_is_named(eps, error):
+    with pytest.raises(error, match=f"eps = {eps!r}"):
+        log_loss([0, 1], [0.2, 0.7], eps=eps)
+
+
+def test_an_eps_too_small_for_the_dtype_is_named():
+    with pytest.raises(ValueError, match=r"eps = 1e-45, but 1 / eps is not finite in float32"):
+        log_loss([0, 1], np.array([0.2, 0.7], np.float32), eps=1e-45)
+
+
+@pytest.mark.parametrize("function", [log_loss, d2_log_loss_score])
+def test_a_distribution_is_as_good_as_a_weighted_row_for_each_class(function, rng):
+    probs, _ = draw(rng, 60, 4)
+    target, _ = draw(rng, 60, 4)
+    target[:20] = np.eye(4)[rng.integers(0, 4, 20)]
+    weight = rng.random(60) - 0.2
+    rows, classes = np.indices(target.shape).reshape(2, -1)
+    right = function(classes, probs[rows], sample_weight=(weight[:, None] * target).ravel())
+    assert function(target, probs, sample_weight=weight) == pytest.approx(right, rel=1e-13)
+
+
+@pytest.mark.parametrize("target_dtype", [np.float32, np.float64])
+def test_a_distribution_may_have_another_dtype(target_dtype, dtype, rng):
+    probs, _ = draw(rng, 20, 5, dtype)
+    target, _ = draw(rng, 20, 5, target_dtype)
+    right = -(target.astype(float) * np.log(probs.astype(float))).sum(axis=1).mean()
+    assert log_loss(target, probs) == pytest.approx(right, rel=1e-6)
+    assert log_loss(pd.DataFrame(target), np.asfortranarray(probs)) == pytest.approx(right, rel=1e-6)
+
+
+@pytest.mark.parametrize("row", [[0.5, 0.4], [-0.5, 1.5], [0.7, 0.7]], ids=["below", "negative", "above"])
+def test_a_row_of_fractions_that_is_no_distribution_is_named(row):
+    with pytest.raises(ValueError, match=r"y_true\[1\] = .* sums to .*, but a target distribution"):
+        log_loss([[0.5, 0.5], row], [[0.5, 0.5], [0.5, 0.5]])
+
+
+def test_rows_that_are_nearly_distributions_are_taken(rng):
+    target = np.full((30, 7), 1 / 7, np.float32)
+    assert log_loss(target, target) == pytest.approx(math.log(7), rel=1e-6)
+
+
+def test_multilabel_is_the_mean_of_the_labels(dtype, rng):
+    probs = rng.random((200, 5), dtype)
+    probs[:4] = [[0], [1], [0], [1]]
+    truth = rng.integers(0, 2, probs.shape)
+    for options in ({}, {"sample_weight": rng.random(200) - 0.2}, {"eps": 1e-3}, {"normalize": False}):
+        right = [log_loss(t, q, labels=[0, 1], **options) for t, q in zip(truth.T, probs.T, strict=True)]
+        assert log_loss(truth, probs, multilabel=True, **options) == pytest.approx(np.mean(right), rel=1e-7)
+    for same in (
+        truth.astype(bool),
+        truth.astype(float),
+        np.asfortranarray(truth),
+        pd.DataFrame(truth),
+        truth.tolist(),
+    ):
+        assert log_loss(same, probs, multilabel=True) == log_loss(truth, probs, multilabel=True)
+
+
+@pytest.mark.parametrize(
+    "y_true, y_proba, options, words",
+    [
+        ([[1, 0], [2, 0]], [[0.1, 0.2], [0.3, 0.4]], {}, r"y_true\[1, 0\] = 2, but"),
+        ([[1, 0], [0.5, 0]], [[0.1, 0.2], [0.3, 0.4]], {}, r"y_true\[1, 0\] = 0.5, but"),
+        ([[1, 0], [NAN, 0]], [[0.1, 0.2], [0.3, 0.4]], {}, r"y_true\[1, 0\] = nan, but"),
+        ([[1, 0], [0, 0]], [[0.1, 0.2], [1.3, 0.4]], {}, r"y_proba\[1, 0\] = 1.3, but"),
+        ([[1, 0], [0, 0]], [[0.1, NAN], [0.3, 0.4]], {}, r"y_proba\[0, 1\] = nan, but"),
+        ([1, 0], [[0.1, 0.2], [0.3, 0.4]], {}, r"y_true has shape \(2,\) and y_proba \(2, 2\)"),
+        ([1, 0], [0.1, 0.2], {}, r"y_true has shape \(2,\) and y_proba \(2,\)"),
+        (np.empty((0, 2)), np.empty((0, 2)), {}, r"y_true has shape \(0, 2\)"),
+        ([[1, 0], [0, 0]], [[[0.1, 0.2]] * 2] * 2, {}, r"np.stack"),
+        ([[1, 0]], [[0.1, 0.2]], {"labels": [0, 1]}, "labels go with classes"),
+        ([[1, 0]], [[0.1, 0.2]], {"sample_weight": [1, 2]}, r"sample_weight has shape \(2,\), but there are 1 rows"),
+        ([[1, 0]], [[0.1, 0.2]], {"sample_weight": [NAN]}, r"sample_weight\[0\] = nan, but"),
+    ],
+    ids=lambda value: value.replace("\\", "") if isinstance(value, str) else "",
+)
+def test_what_is_no_multilabel_is_named(y_true, y_proba, options, words):
+    with pytest.raises(ValueError, match=words):
+        log_loss(y_true, y_proba, multilabel=True, **options)
+
+
+def test_multilabel_without_weight_is_refused():
+    with pytest.raises(ZeroDivisionError):
+        log_loss([[1, 0]], [[0.1, 0.2]], multilabel=True, sample_weight=[0.0])
+
+
+def test_float32_is_averaged_in_double(rng):
+    probs, y = draw(rng, 100_000, 10, np.float32)
+    right = math.fsum(-np.log(probs[np.arange(len(y)), y].astype(float))) / len(y)
+    assert abs(log_loss(y, probs) - right) < 1e-9
+
+
+def test_float64_is_right_to_the_last_digits(rng):
+    probs, y = draw(rng, 100_000, 10)
+    right = math.fsum(-np.log(probs[np.arange(len(y)), y])) / len(y)
+    assert abs(log_loss(y, probs) - right) <= 2 * np.spacing(right)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(3000, 500), (200_000, 3), (5, 40_000)], ids=str)
+def test_any_number_of_threads_gives_the_same_bits(shape, order, dtype, rng):
+    probs, y = draw(rng, *shape, dtype)
+    probs = np.asarray(probs, order=order)
+    y[:2] = 0, shape[1] - 1
+    labels = range(shape[1])
+    assert len({log_loss(y, probs, labels=labels, n_threads=n) for n in (None, 1, 2, 5)}) == 1
+
+
+@pytest.mark.parametrize("position", [(0, 0), (17, 39), (17, 40), (63, 6), (99, 99), (99, 69)], ids=str)
+@pytest.mark.parametrize("classes", [2, 7, 33, 100, 300])
+@pytest.mark.parametrize("value", [NAN, -1e-9, 1.0000002, float("inf"), -float("inf")], ids=str)
+def test_a_bad_probability_is_found_wherever_it_stands(value, classes, position, dtype, rng):
+    probs, y = draw(rng, 100, classes, dtype)
+    probs[position[0], position[1] % classes] = value
+    for array in (probs, np.asfortranarray(probs), np.repeat(probs, 2, axis=0)[::2]):
+        with pytest.raises(ValueError, match=r"NaN|infinity|greater than 1|lower than 0"):
+            log_loss(y, array, labels=range(classes))
+
+
+@pytest.mark.parametrize("row", [0, 41, 99])
+@pytest.mark.parametrize("classes", [2, 7, 33, 100, 300])
+def test_a_row_off_1_is_found_wherever_it_stands(row, classes, dtype, rng):
+    probs, y = draw(rng, 100, classes, dtype)
+    probs[row] *= dtype(0.99)
+    for array in (probs, np.asfortranarray(probs), np.repeat(probs, 2, axis=0)[::2]):
+        with pytest.warns(UserWarning, match="do not sum to one"):
+            log_loss(y, array, labels=range(classes))
+
+
+LABELS = {
+    "integers": lambda y: y,
+    "uint8": lambda y: y.astype(np.uint8),
+    "integers from 5": lambda y: y + 5,
+    "far integers": lambda y: y * 10**12,
+    "floats": lambda y: y.astype(float),
+    "strings": lambda y: np.char.add("class ", (y % 10).astype(str)),
+    "objects": lambda y: np.char.add("class ", (y % 10).astype(str)).astype(object),
+}
+MADE = {
+    "float32": lambda p: p,
+    "float64": lambda p: p.astype(np.float64),
+    "float16": lambda p: p.astype(np.float16),
+    "byte-swapped": lambda p: p.astype(">f4"),
+    "Fortran": np.asfortranarray,
+    "sums off 1": lambda p: p * np.float32(0.9),
+}
+WITH = {
+    "weights": lambda n: {"sample_weight": np.ones(n)},
+    "float32 weights": lambda n: {"sample_weight": np.ones(n, np.float32)},
+    "labels": lambda n: {"labels": range(10)},
+    "eps": lambda n: {"eps": 0},
+}
+
+
+def peak(function, *args, **options):
+    """The most bytes that a call held at once beside its arguments."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        function(*args, **options)  # so that caches and the pool exist
+        tracemalloc.start()
+        try:
+            function(*args, **options)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+
+def assert_little_memory(function, y, probs, **options):
+    """5 % of the input, and 16 bytes a row."""
+    assert peak(function, y, probs, **options) < 0.05 * probs.nbytes + 16 * len(probs)
+
+
+@pytest.fixture(scope="module")
+def million():
+    """A million rows of ten classes, once for all tests."""
+    return draw(np.random.default_rng(0), 1_000_000, 10, np.float32)
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_a_million_rows_need_little_memory(kind, million):
+    probs, y = million
+    assert_little_memory(log_loss, LABELS[kind](y), probs)
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_a_million_rows_need_little_memory(kind, million):
+    probs, y = million
+    assert_little_memory(log_loss, y, MADE[kind](probs))
+
+
+@pytest.mark.parametrize("kind", WITH)
+def test_options_for_a_million_rows_need_little_memory(kind, million):
+    probs, y = million
+    assert_little_memory(log_loss, y, probs, **WITH[kind](len(y)))
+
+
+def test_the_score_and_single_probabilities_need_little_memory(million):
+    probs, y = million
+    assert_little_memory(d2_log_loss_score, y, probs)
+    assert_little_memory(log_loss, probs, probs)
+    assert_little_memory(log_loss, (y == 0), probs[:, :1].astype(np.float64))
+    assert_little_memory(log_loss, probs > 0.1, probs, multilabel=True)
+
+
+@pytest.mark.parametrize("kind", ["integers", "integers from 5", "far integers", "floats"])
+def test_20000_rows_of_1000_classes_need_little_memory(kind, dtype, rng):
+    probs, y = draw(rng, 20_000, 1000, dtype)
+    assert_little_memory(log_loss, LABELS[kind](y), probs)
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_without_scikit_learn_the_error_names_the_extra():
+    result = run("import sys; sys.modules['sklearn'] = None; import fastxent.metrics")
+    assert "ImportError: fastxent.metrics needs scikit-learn: pip install fastxent[sklearn]" in result.stderr
+
+
+def test_importing_the_package_does_not_import_scikit_learn():
+    assert run("import sys, fastxent; assert 'sklearn' not in sys.modules").returncode == 0
+
+
+@pytest.mark.parametrize("name", metrics.__all__)
+def test_the_examples_run(name):
+    examples = doctest.DocTestFinder(recurse=False).find(getattr(metrics, name), name)
+    assert all(test.examples and doctest.DocTestRunner().run(test).failed == 0 for test in examples)
+
+
+def test_the_documentation_has_every_name():
+    listed = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
+    section = listed.partition(".. module:: fastxent.metrics")[2].partition("## ")[0]
+    assert all(f"\n   {name}\n" in section for name in metrics.__all__)

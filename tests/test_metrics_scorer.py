@@ -1,0 +1,101 @@
+"""`neg_log_loss_scorer` beside scikit-learn's scoring="neg_log_loss"."""
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from fastxent.metrics import log_loss, neg_log_loss_scorer
+
+IRIS = load_iris(return_X_y=True)
+CANCER = load_breast_cancer(return_X_y=True)
+NAMES = np.array(["setosa", "versicolor", "virginica"])
+# train and test rows: the last test fold has no class 2
+FOLDS = [(np.arange(0, 150, 2), np.arange(1, 150, 2)), (np.arange(0, 150, 2), np.arange(1, 100, 2))]
+
+
+@pytest.mark.parametrize(
+    "X, y",
+    [IRIS, (IRIS[0], NAMES[IRIS[1]]), CANCER, (CANCER[0], CANCER[1] * 2 - 1), (CANCER[0], CANCER[1].astype(bool))],
+    ids=["three classes", "three names", "two classes", "minus one and one", "booleans"],
+)
+def test_cross_validation_gives_the_scores_of_scikit_learn(X, y):
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    ours = cross_val_score(model, X, y, scoring=neg_log_loss_scorer, cv=3)
+    theirs = cross_val_score(model, X, y, scoring="neg_log_loss", cv=3)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-14)
+
+
+def test_a_fold_without_a_class_has_a_score():
+    X, y = IRIS
+    with pytest.warns(UserWarning, match="Scoring failed"):
+        theirs = cross_val_score(GaussianNB(), X, y, scoring="neg_log_loss", cv=FOLDS)
+    ours = cross_val_score(GaussianNB(), X, y, scoring=neg_log_loss_scorer, cv=FOLDS)
+    assert np.isnan(theirs).tolist() == [False, True]
+    assert ours[0] == pytest.approx(theirs[0], rel=1e-14)
+    train, test = FOLDS[1]
+    probs = GaussianNB().fit(X[train], y[train]).predict_proba(X[test])
+    assert ours[1] == -log_loss(y[test], probs, labels=[0, 1, 2])
+
+
+def test_a_binary_fold_with_one_class_has_a_score():
+    X, y = CANCER
+    model = GaussianNB().fit(X, y)
+    one = y == 1
+    right = np.log(model.predict_proba(X[one])[:, 1].clip(np.finfo(float).eps)).mean()
+    assert neg_log_loss_scorer(model, X[one], y[one]) == pytest.approx(right, rel=1e-13)
+
+
+def test_a_class_the_estimator_has_never_seen_is_refused():
+    X, y = IRIS
+    model = GaussianNB().fit(X[y < 2], y[y < 2])
+    with pytest.raises(ValueError, match="not belonging to the passed labels"):
+        neg_log_loss_scorer(model, X[y > 0], y[y > 0])
+
+
+def test_a_grid_search_takes_it():
+    search = GridSearchCV(LogisticRegression(max_iter=1000), {"C": [0.1, 1.0]}, scoring=neg_log_loss_scorer, cv=3)
+    other = GridSearchCV(LogisticRegression(max_iter=1000), {"C": [0.1, 1.0]}, scoring="neg_log_loss", cv=3)
+    assert search.fit(*IRIS).best_score_ == pytest.approx(other.fit(*IRIS).best_score_, rel=1e-14)
+    assert search.score(*IRIS) == pytest.approx(other.score(*IRIS), rel=1e-14)
+
+
+def test_weights_reach_it_by_hand_and_by_routing(rng):
+    X, y = IRIS
+    weight = rng.random(len(y))
+    model = GaussianNB().fit(X, y)
+    right = -log_loss(y, model.predict_proba(X), sample_weight=weight)
+    assert neg_log_loss_scorer(model, X, y, sample_weight=weight) == right
+    with sklearn.config_context(enable_metadata_routing=True):
+        scorer = copy.deepcopy(neg_log_loss_scorer).set_score_request(sample_weight=True)
+        model = GaussianNB().set_fit_request(sample_weight=False)
+        scores = cross_validate(model, X, y, scoring={"loss": scorer}, params={"sample_weight": weight}, cv=FOLDS[:1])
+    train, test = FOLDS[0]
+    probs = GaussianNB().fit(X[train], y[train]).predict_proba(X[test])
+    assert scores["test_loss"] == [-log_loss(y[test], probs, sample_weight=weight[test])]
+
+
+def test_it_survives_pickling():
+    X, y = IRIS
+    model = GaussianNB().fit(X, y)
+    assert pickle.loads(pickle.dumps(neg_log_loss_scorer))(model, X, y) == neg_log_loss_scorer(model, X, y)
+
+
+def test_a_regressor_is_refused():
+    with pytest.raises(AttributeError, match="predict_proba"):
+        neg_log_loss_scorer(Ridge().fit(*IRIS), *IRIS)
+
+
+def test_no_warning_without_a_reason():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        neg_log_loss_scorer(GaussianNB().fit(*IRIS), *IRIS)

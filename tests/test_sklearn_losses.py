@@ -1,0 +1,327 @@
+"""MultinomialLoss and BinomialLoss: their results, their options, and every kind of array they have to take."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from sklearn._loss.loss import HalfBinomialLoss, HalfMultinomialLoss
+
+import fastxent as fx
+from fastxent.sklearn import BinomialLoss, MultinomialLoss
+from tests import oracle
+from tests.exact_cases import CASES, truth
+from tests.layouts import LAYOUTS
+from tests.problem import SENTINEL, unmodified
+from tests.ulp import BOUND
+
+C = 4
+METHODS = {
+    "loss": ("loss_out",),
+    "gradient": ("gradient_out",),
+    "loss_gradient": ("loss_out", "gradient_out"),
+    "gradient_hessian": ("gradient_out", "hessian_out"),
+    "gradient_proba": ("gradient_out", "proba_out"),
+}
+MULTINOMIAL = {
+    "plain": {},
+    "class_weight": {"class_weight": [0.5, 2.0, 0.0, 1.25]},
+    "ignore_index": {"ignore_index": 1},
+    "label_smoothing": {"label_smoothing": 0.125},
+    "z_loss": {"z_loss": 0.25},
+    "infogain": {"infogain": np.arange(16.0).reshape(4, 4) / 8},
+    "all": {"class_weight": [0.5, 2.0, 0.0, 1.25], "ignore_index": -1, "label_smoothing": 0.125, "z_loss": 0.25},
+}
+BINOMIAL = {
+    "plain": {},
+    "pos_weight": {"pos_weight": 2.5},
+    "ignore_index": {"ignore_index": 1.0},
+    "label_smoothing": {"label_smoothing": 0.125},
+    "all": {"pos_weight": 2.5, "ignore_index": -1.0, "label_smoothing": 0.125},
+}
+OPTIONS = [pytest.param(MultinomialLoss(C, **o), id=f"multinomial {name}") for name, o in MULTINOMIAL.items()]
+OPTIONS += [pytest.param(BinomialLoss(**o), id=f"binomial {name}") for name, o in BINOMIAL.items()]
+PLAIN = [pytest.param(MultinomialLoss(C), id="multinomial"), pytest.param(BinomialLoss(), id="binomial")]
+each_loss = pytest.mark.parametrize("loss", PLAIN)
+each_option = pytest.mark.parametrize("loss", OPTIONS)
+
+
+def methods_of(loss):
+    """Only the multinomial loss gives probabilities beside the gradient."""
+    return [method for method in METHODS if hasattr(loss, method)]
+
+
+def with_methods(params):
+    """Each loss with each of its methods."""
+    pairs = [(p, method) for p in params for method in methods_of(p.values[0])]
+    return pytest.mark.parametrize(
+        "loss, method", [pytest.param(*p.values, method, id=f"{p.id} {method}") for p, method in pairs]
+    )
+
+
+each_plain_method = with_methods(PLAIN)
+each_method = with_methods(OPTIONS)
+# Both ways through the code: a small call of plain arrays, and one too large for the quick way.
+each_size = pytest.mark.parametrize("n", [50, 400_000], ids=["small", "large"])
+
+
+def data(loss, rng, n, dtype=np.float64, labels=np.float64):
+    """Targets, raw predictions and weights."""
+    raw = rng.normal(0, 3, (n, C) if loss.is_multiclass else n).astype(dtype)
+    y = rng.integers(0, C if loss.is_multiclass else 2, n).astype(labels)
+    if y.dtype.kind == "f" and not loss.is_multiclass:
+        y[::3] = 0.25
+    return y, raw, rng.uniform(0.25, 2, n).astype(dtype)
+
+
+def call(loss, method, *args, **options):
+    """The results by the names of the arguments that take them."""
+    results = getattr(loss, method)(*args, **options)
+    return dict(zip(METHODS[method], results if isinstance(results, tuple) else (results,), strict=True))
+
+
+def outputs(method, y, raw, dtype, fill=SENTINEL):
+    return {name: np.full_like(y if name == "loss_out" else raw, fill, dtype=dtype) for name in METHODS[method]}
+
+
+# Which of the public functions of a family computes as much as a method does.
+ORDER = {"loss": "", "gradient": "_grad", "loss_gradient": "_grad", "gradient_hessian": "_grad_hess"}
+
+
+def public(loss, method, y, raw, weight):
+    """What the public function with the options of a loss gives, by the names of the outputs."""
+    if method == "gradient_proba":
+        return {"proba_out": fx.softmax(raw)} | public(loss, "gradient", y, raw, weight)
+    if loss.is_multiclass:
+        options = {name: getattr(loss, f"_{name}") for name in ("class_weight", "ignore_index", "z_loss", "infogain")}
+        y = y.astype(np.int64)
+    else:
+        options = {"pos_weight": loss._pos_weight, "ignore_index": loss._ignore}
+    function = getattr(fx, f"{'softmax' if loss.is_multiclass else 'sigmoid'}_cross_entropy{ORDER[method]}")
+    options |= {"label_smoothing": loss._smoothing, "sample_weight": weight, "reduction": "none"}
+    results = function(raw, y, **options)
+    results = results if isinstance(results, tuple) else (results,)
+    return dict(zip(("loss_out", "gradient_out", "hessian_out"), results, strict=False))
+
+
+@each_method
+@each_size
+def test_results_are_those_of_the_public_function_to_the_bit(loss, n, method, rng, dtype):
+    args = data(loss, rng, n, dtype)
+    for name, got in call(loss, method, *args).items():
+        assert got.dtype == dtype
+        np.testing.assert_array_equal(got, public(loss, method, *args)[name])
+
+
+@each_size
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize(
+    "loss, theirs",
+    [(MultinomialLoss(C), HalfMultinomialLoss(n_classes=C)), (BinomialLoss(), HalfBinomialLoss())],
+    ids=["multinomial", "binomial"],
+)
+def test_agreement_with_scikit_learn(loss, theirs, n, weighted, rng):
+    y, raw, weight = data(loss, rng, n)
+    args = (y, raw, weight if weighted else None)
+    for method in methods_of(loss):
+        for name, want in call(theirs, method, *args).items():
+            # where p is near 1, theirs is a rounded difference: 1 - p, p - 1, (p - t) for t near p
+            np.testing.assert_allclose(call(loss, method, *args)[name], want, rtol=1e-13, atol=3e-15)
+    assert loss(*args) == pytest.approx(theirs(*args), rel=1e-13)
+    np.testing.assert_allclose(loss.predict_proba(raw), theirs.predict_proba(raw), rtol=1e-13, atol=3e-16)
+    for method in ("fit_intercept_only", "constant_to_optimal_zero"):
+        want = getattr(theirs, method)(y, args[2])
+        np.testing.assert_allclose(getattr(loss, method)(y, args[2]), want, rtol=1e-12, atol=1e-13)
+
+
+EXACT = [case for case in CASES if case.kind in ("softmax", "sigmoid") and case.one_product]
+
+
+def bound(case, dtype):
+    """The loss of a case, and its target and raw predictions; None if it takes no such target."""
+    x, target, options = case.inputs(dtype)
+    if case.kind == "sigmoid":
+        return BinomialLoss(**options), target, x
+    return (MultinomialLoss(x.shape[1], **options), target, x) if target.ndim == 1 else None
+
+
+@pytest.mark.parametrize("case", [c for c in EXACT if bound(c, np.float64)], ids=str)
+def test_float64_is_within_its_bounds_of_the_real_values(case):
+    loss, y, raw = bound(case, np.float64)
+    want = truth(case, np.float64)
+    results = call(loss, "gradient_hessian", y, raw) | call(loss, "loss_gradient", y, raw)
+    scales = {"grad": getattr(want, "grad_terms", None), "hess": getattr(want, "hess_terms", None)}
+    if not getattr(loss, "_z_loss", 0.0) and case.kind == "softmax":
+        scales = {}
+    for name, got in results.items():
+        name = {"loss_out": "loss", "gradient_out": "grad", "hessian_out": "hess"}[name]
+        scale = scales.get(name)
+        off = oracle.ulps_off(got, getattr(want, name), np.float64, None if scale is None else scale.high)
+        assert off.max() <= BOUND[name], name
+
+
+@each_option
+def test_the_mean_is_weighted_by_the_samples_that_count(loss, rng):
+    y, raw, weight = data(loss, rng, 200)
+    ignored = loss._ignore_index if loss.is_multiclass else loss._ignore
+    kept = np.ones(len(y), dtype=bool) if ignored is None else y != ignored
+    assert loss(y, raw, weight) == pytest.approx(np.average(loss.loss(y, raw)[kept], weights=weight[kept]), rel=1e-14)
+    assert loss(y, raw) == pytest.approx(loss.loss(y, raw)[kept].mean(), rel=1e-14)
+    assert loss(y, raw, weight) == pytest.approx(loss(y[kept], raw[kept], weight[kept]), rel=1e-14)
+
+
+LABELS = [np.bool_, np.int8, np.uint8, np.int32, np.int64, np.uint64, np.float16, np.float32, np.float64, ">i4", ">f8"]
+
+
+@each_method
+@pytest.mark.parametrize("labels", LABELS, ids=lambda dtype: np.dtype(dtype).str[1:])
+def test_labels_of_every_dtype(loss, labels, method, rng):
+    y, raw, weight = data(loss, rng, 70, labels=np.int64)
+    y %= 2
+    want = call(loss, method, y, raw, weight)
+    for name, got in call(loss, method, y.astype(labels), raw, weight).items():
+        np.testing.assert_array_equal(got, want[name])
+    assert loss(y.astype(labels), raw, weight) == loss(y, raw, weight)
+
+
+@each_method
+@pytest.mark.parametrize("n", [70, 10_000])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_memory_layout(loss, layout, method, n, rng):
+    """Outputs too have that layout, where it can be written to."""
+    arrange = LAYOUTS[layout]
+    args = data(loss, rng, n)
+    want = call(loss, method, *args)
+    outs = {name: arrange(out) for name, out in outputs(method, *args[:2], np.float64).items()}
+    takes = all(out.flags.writeable and out.dtype.isnative and out.flags.aligned for out in outs.values())
+    arranged = [arrange(array) for array in args]
+    with unmodified(arranged):
+        got = call(loss, method, *arranged, **(outs if takes else {}))
+    for name in want:
+        assert not takes or got[name] is outs[name]
+        np.testing.assert_allclose(got[name], want[name], rtol=1e-14, atol=1e-17)
+
+
+@each_method
+@pytest.mark.parametrize("out_dtype", [np.float32, np.float64])
+def test_outputs_of_either_dtype_are_filled_and_returned(loss, method, out_dtype, dtype, rng):
+    args = data(loss, rng, 70, dtype)
+    want = call(loss, method, *args)
+    outs = outputs(method, *args[:2], out_dtype)
+    got = call(loss, method, *args, **outs)
+    for name, out in outs.items():
+        assert got[name] is out
+        with np.errstate(under="ignore"):
+            np.testing.assert_array_equal(out, want[name].astype(out_dtype))
+        alone = call(loss, method, *args, **{name: np.empty_like(out)})
+        assert {array.dtype for array in alone.values()} == {np.dtype(out_dtype)}
+    first, *others = outs
+    mixed = call(loss, method, *args, **outs | {first: np.empty_like(outs[first], dtype=dtype)})
+    np.testing.assert_array_equal(mixed[first], want[first])
+    for name in others:
+        np.testing.assert_array_equal(mixed[name], outs[name])
+
+
+@each_method
+@each_size
+def test_a_derivative_may_be_written_over_the_raw_prediction(loss, method, n, rng):
+    y, raw, weight = data(loss, rng, n)
+    want = call(loss, method, y, raw, weight)
+    for name in set(METHODS[method]) - {"loss_out"}:
+        over = raw.copy()
+        got = call(loss, method, y, over, weight, **{name: over})
+        assert got[name] is over
+        for other in want:
+            np.testing.assert_array_equal(got[other], want[other])
+    with pytest.raises(ValueError, match=r"loss_out (overlaps raw_prediction|has shape)"):
+        loss.loss(y, raw, loss_out=raw)
+
+
+def test_a_column_is_a_row_of_numbers(rng):
+    loss = BinomialLoss()
+    y, raw, weight = data(loss, rng, 70)
+    for method in list(METHODS)[:-1]:
+        for name, got in call(loss, method, y, raw[:, None], weight).items():
+            np.testing.assert_array_equal(got, call(loss, method, y, raw, weight)[name])
+    column = np.empty((70, 1))
+    assert loss.gradient(y, raw[:, None], weight, column) is column
+    np.testing.assert_array_equal(column[:, 0], loss.gradient(y, raw, weight))
+    np.testing.assert_array_equal(loss.predict_proba(raw[:, None]), loss.predict_proba(raw))
+
+
+@each_option
+@each_size
+def test_a_negative_weight_turns_the_sign(loss, n, rng):
+    y, raw, weight = data(loss, rng, n)
+    for method in list(METHODS)[:-1]:
+        want, got = (call(loss, method, y, raw, sign * weight) for sign in (1, -1))
+        for name in want:
+            np.testing.assert_array_equal(got[name], -want[name])
+
+
+@each_method
+def test_the_number_of_threads_makes_no_difference(loss, method, rng):
+    args = data(loss, rng, 300_000)
+    one, two = (call(loss, method, *args, n_threads=n) for n in (1, 2))
+    for name in one:
+        np.testing.assert_array_equal(one[name], two[name])
+    assert loss(*args, n_threads=None) == loss(*args)
+
+
+@each_loss
+def test_lists_and_columns_of_a_table(loss, rng):
+    pandas = pytest.importorskip("pandas")
+    y, raw, weight = data(loss, rng, 6)
+    want = loss.gradient(y, raw, weight)
+    np.testing.assert_array_equal(loss.gradient(y.tolist(), raw.tolist(), weight.tolist()), want)
+    table = pandas.DataFrame(raw) if raw.ndim == 2 else pandas.Series(raw)
+    np.testing.assert_array_equal(loss.gradient(pandas.Series(y), table, pandas.Series(weight)), want)
+
+
+@each_option
+def test_a_copy_computes_the_same(loss, rng):
+    args = data(loss, rng, 20)
+    for other in (pickle.loads(pickle.dumps(loss)), copy.deepcopy(loss)):
+        assert other(*args) == loss(*args)
+        assert other.closs is other
+
+
+def test_options_are_bound_when_the_loss_is_made(rng):
+    weight, matrix = np.ones(C), np.eye(C)
+    losses = MultinomialLoss(C, class_weight=weight), MultinomialLoss(C, infogain=matrix)
+    args = data(losses[0], rng, 20)
+    want = [loss(*args) for loss in losses]
+    weight[:] = matrix[:] = 7.0
+    assert [loss(*args) for loss in losses] == want
+
+
+@each_option
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+def test_the_intercept_minimises_the_mean(loss, weighted, rng):
+    y, _, weight = data(loss, rng, 60)
+    weight = weight if weighted else None
+    best = loss.fit_intercept_only(y, weight)
+
+    def mean(raw):
+        return loss(y, np.broadcast_to(raw, (60, C) if loss.is_multiclass else 60), weight)
+
+    found = minimize(lambda x: mean(x if loss.is_multiclass else x[0]), np.zeros(np.size(best)), tol=1e-12)
+    assert mean(best) <= found.fun + 1e-12
+    gradient = loss.gradient(y, np.broadcast_to(best, (60, C) if loss.is_multiclass else 60), weight)
+    np.testing.assert_allclose(gradient.sum(axis=0), 0, atol=1e-12)
+
+
+@each_option
+def test_the_constant_is_the_least_loss(loss, rng):
+    y, _, weight = data(loss, rng, 6)
+    constants = loss.constant_to_optimal_zero(y, weight)
+    for i in range(6):
+
+        def value(raw, i=i):
+            return loss.loss(y[i : i + 1], np.reshape(raw, (1, C) if loss.is_multiclass else 1), weight[i : i + 1])[0]
+
+        # towards the target that the intercept of one sample has: the optimum, or the way to one at infinity
+        counts = loss.loss(y[i : i + 1], np.zeros((1, C) if loss.is_multiclass else 1)).any()
+        least = value(loss.fit_intercept_only(y[i : i + 1])) if counts else 0.0
+        assert least + constants[i] == pytest.approx(0, abs=1e-12)
