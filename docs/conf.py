@@ -60,5 +60,6 @@ nitpick_ignore = {("py:obj", name) for name in {*described_names(), "grad", "hes
 nitpick_ignore_regex = [
     ("py:obj", r"[a-z]\w*_"),
     ("py:obj", r".*[^\w.].*"),  # an expression, not a name
+    ("py:obj", r"(cross_val_score|Half\w+|LGBMClassifier|XGBClassifier)(\.\w+)?"),
     ("py:.*", r"(catboost|lightgbm|matplotlib|numpy|pandas|scipy|sklearn|xgboost)\b.*"),
 ]
