@@ -30,6 +30,7 @@ myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
+highlight_language = "none"  # of blocks that name no language: commands, trees
 default_role = "py:obj"  # `name` in a docstring is a link where there is such a name
 autodoc_typehints = "none"  # the docstrings say more than the annotations do
 numpydoc_show_class_members = False
