@@ -30,6 +30,7 @@ myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
+highlight_language = "none"  # of blocks that name no language: commands, trees
 default_role = "py:obj"  # `name` in a docstring is a link where there is such a name
 autodoc_typehints = "none"  # the docstrings say more than the annotations do
 numpydoc_show_class_members = False
@@ -41,23 +42,25 @@ html_css_files = ["style.css"]
 html_theme_options = {"top_of_page_buttons": []}
 
 
-def public_functions():
-    """Every public function, class and method."""
+def described_names():
+    """Parameters of the public functions and methods, and the members of the public classes."""
     names = [module.name for module in pkgutil.iter_modules(fastxent.__path__) if not module.name.startswith("_")]
     for module in (fastxent, *(importlib.import_module(f"fastxent.{name}") for name in names)):
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name)
-            if inspect.isclass(value):
-                yield from (one for key, one in inspect.getmembers(value, callable) if not key.startswith("_"))
-            if callable(value):
-                yield value
+            members = inspect.getmembers(value) if inspect.isclass(value) else []
+            members = {key: one for key, one in members if not key.startswith("_")}
+            yield from members
+            for function in filter(callable, (value, *members.values())):
+                yield from inspect.signature(function).parameters
 
 
 # A `name` has to be one that these pages describe, but for parameters, results, fitted attributes and other libraries.
 nitpicky = True
-parameters = {name for function in public_functions() for name in inspect.signature(function).parameters}
-nitpick_ignore = {("py:obj", name) for name in parameters | {"grad", "hess", "[..., None]"}}
+nitpick_ignore = {("py:obj", name) for name in {*described_names(), "grad", "hess", "inf"}}
 nitpick_ignore_regex = [
     ("py:obj", r"[a-z]\w*_"),
+    ("py:obj", r".*[^\w.].*"),  # an expression, not a name
+    ("py:obj", r"(cross_val_score|Half\w+|LGBMClassifier|XGBClassifier)(\.\w+)?"),
     ("py:.*", r"(catboost|lightgbm|matplotlib|numpy|pandas|scipy|sklearn|xgboost)\b.*"),
 ]

@@ -3,11 +3,8 @@
 import importlib.util
 
 EXTRAS = {
-    "guides/boosting.md": ("catboost", "lightgbm", "sklearn", "xgboost", "fastxent.boosting"),
-    "guides/sklearn.md": (
-        "matplotlib", "scipy", "sklearn", "fastxent.metrics", "fastxent.sklearn._classifier", "fastxent.sklearn._loss",
-        "fastxent.sklearn._temperature",
-    ),
+    "guides/boosting.md": ("catboost", "lightgbm", "sklearn", "xgboost"),
+    "guides/sklearn.md": ("matplotlib", "scipy", "sklearn"),
     "maths.md": ("scipy",),
 }  # fmt: skip
 collect_ignore = [

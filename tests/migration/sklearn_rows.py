@@ -10,12 +10,18 @@ names = np.array(["dog", "ant", "cat", "dog"])
 classes = np.unique(names)  # ant, cat, dog: the order of the columns
 """
 IMPORTS = """\
+from fastxent import metrics
 from sklearn.metrics import log_loss, mutual_info_score
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.extmath import softmax
 """
 
 LOG_LOSS = (
+    Row(
+        "log_loss(names, probs, sample_weight=sample_weight)",
+        "metrics.log_loss(names, probs, sample_weight=sample_weight)",
+        "The same arguments, errors, warnings and value, without a one-hot array; this module needs scikit-learn.",
+    ),
     Row(
         "log_loss(labels, probs, labels=[0, 1, 2])",
         "fx.clamped_cross_entropy(probs, labels, eps=eps)",
