@@ -1,8 +1,6 @@
 """Caffe's layers against their definitions, evaluated in plain loops. Caffe's own tests: test_caffe_properties.py."""
 
-import doctest
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -214,17 +212,3 @@ def test_an_empty_batch():
     layer = caffe.SigmoidCrossEntropyLoss()
     assert layer.forward(x, x) == 0.0
     assert layer.backward().shape == x.shape
-
-
-@pytest.mark.parametrize("name", caffe.__all__)
-def test_the_examples_run(name):
-    examples = [test for test in doctest.DocTestFinder().find(getattr(caffe, name), name) if test.examples]
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert examples
-    assert all(runner.run(test).failed == 0 for test in examples)
-
-
-def test_the_documentation_has_every_name():
-    listed = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
-    section = listed.partition(".. module:: fastxent.caffe")[2].partition("## ")[0]
-    assert all(f"\n   {name}\n" in section for name in caffe.__all__)

@@ -11,9 +11,8 @@ import pytest
 
 import fastxent
 import fastxent.reference
-import fastxent.sklearn
 from asv_benchmarks.benchmarks import accuracy
-from fastxent import boosting, caffe, continuous, metrics
+from fastxent import caffe, continuous, metrics
 from tests.table import FUNCTIONS, OPTION_SETS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,59 +78,12 @@ def test_the_benchmarks_have_every_function_of_densities_every_layer_and_every_m
     assert sorted(cases.METRICS) == sorted(metrics.__all__)
 
 
-def test_the_benchmarks_and_the_documentation_have_every_name_of_boosting():
-    benchmarks = (ROOT / "asv_benchmarks" / "benchmarks" / "boosting.py").read_text()
-    documentation = (ROOT / "docs" / "api.md").read_text()
-    for name in boosting.__all__:
-        assert f'"{name}"' in benchmarks
-        assert re.search(rf"^ *{name}$", documentation, re.MULTILINE)
-
-
-@pytest.mark.parametrize("name", boosting.__all__)
-def test_the_docstrings_of_boosting_are_complete_and_run(name):
-    function = getattr(boosting, name)
-    text = inspect.getdoc(function)
-    described = re.findall(r"^(\w+) : ", text.split("Parameters\n---")[1].split("Returns\n---")[0], re.MULTILINE)
-    assert described == list(inspect.signature(function).parameters)
-    for title in ("Returns", "Raises", "Examples", "References"):
-        assert f"\n{title}\n---" in text
-    examples = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
-    assert examples.examples
-    printed = []
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert runner.run(examples, out=printed.append).failed == 0, "".join(printed)
-
-
 @pytest.mark.parametrize("name", caffe.__all__)
 def test_the_benchmark_of_a_layer_runs(name, rng):
     layer = getattr(caffe, name)()
     bottoms = benchmark_cases().LAYERS[name](rng, (2, 5, 3, 4), "float32")
     layer.forward(*bottoms)
     assert layer.backward().shape == bottoms[0].shape
-
-
-@pytest.mark.parametrize("name", sorted(name for name in fastxent.sklearn.__all__ if name.endswith("Loss")))
-def test_a_loss_of_scikit_learn_has_a_benchmark_and_documentation_whose_examples_run(name):
-    assert name in benchmark_module("sklearn_losses").LOSSES
-    assert re.search(rf"^ *{name}$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
-    loss = getattr(fastxent.sklearn, name)
-    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    for examples in [*finder.find(loss), *finder.find(loss.__base__)]:
-        text = []
-        assert runner.run(examples, out=text.append).failed == 0, "".join(text)
-    assert runner.tries > 15
-
-
-@pytest.mark.parametrize("name", ["ReliabilityDisplay", "TemperatureScaling"])
-def test_a_calibrator_has_a_benchmark_documentation_and_examples_that_run(name):
-    module = (ROOT / "asv_benchmarks" / "benchmarks" / "calibration.py").read_text()
-    assert re.search(rf"\b{name}\(|\b{name}\.from_predictions\(", module)
-    assert re.search(rf"^ *{name}$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
-    examples = doctest.DocTestFinder(recurse=False).find(getattr(fastxent.sklearn, name), name)
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    text = []
-    assert runner.run(examples[0], out=text.append).failed == 0, "".join(text)
-    assert runner.tries > 3
 
 
 @each_public_function
@@ -187,17 +139,3 @@ def test_the_examples_of_a_docstring_run(name):
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     text = []
     assert runner.run(examples, out=text.append).failed == 0, "".join(text)
-
-
-@pytest.mark.parametrize("name", estimators.__all__)
-def test_an_estimator_has_a_benchmark_an_entry_in_the_docs_and_a_docstring_that_runs(name):
-    files = (ROOT / "asv_benchmarks" / "benchmarks").glob("*.py")
-    assert any(re.search(rf"\b{name}\b", file.read_text()) for file in files)
-    assert re.search(rf"^ *{name}$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
-    text = inspect.getdoc(getattr(estimators, name))
-    assert all(f"\n{title}\n---" in text for title in ("Parameters", "Examples", "References"))
-    examples = doctest.DocTestParser().get_doctest(text, {"np": np}, name, None, 0)
-    assert examples.examples
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    output = []
-    assert runner.run(examples, out=output.append).failed == 0, "".join(output)

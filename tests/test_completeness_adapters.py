@@ -1,0 +1,81 @@
+"""The same of the modules beside the package: benchmarks, documentation, docstrings and whether their examples run."""
+
+import doctest
+import inspect
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastxent
+import fastxent.sklearn
+from fastxent import boosting, caffe, continuous, metrics
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = (boosting, caffe, continuous, metrics, fastxent.sklearn)
+NAMES = [(module, name) for module in MODULES for name in module.__all__]
+each_name = pytest.mark.parametrize(
+    ("module", "name"), NAMES, ids=[f"{module.__name__[len('fastxent.') :]}-{name}" for module, name in NAMES]
+)
+CALLABLES = [(module, name) for module, name in NAMES if name != "neg_log_loss_scorer"]  # an object, as make_scorer's
+each_callable = pytest.mark.parametrize(
+    ("module", "name"), CALLABLES, ids=[f"{module.__name__[len('fastxent.') :]}-{name}" for module, name in CALLABLES]
+)
+
+
+def section_of_the_reference(module):
+    """What docs/api.md says of a module: from its directive to the next heading."""
+    text = (ROOT / "docs" / "api.md").read_text()
+    return re.search(rf"\.\. module:: {module.__name__}\n(.*?)(\n## |\Z)", text, re.DOTALL)[1]
+
+
+@each_name
+def test_the_documentation_has_every_public_name_of_a_module(module, name):
+    assert re.search(rf"^ *{name}$", section_of_the_reference(module), re.MULTILINE)
+
+
+@each_name
+def test_the_benchmarks_have_every_public_name_of_a_module(module, name):
+    short = module.__name__.rpartition(".")[2]
+    files = [path.read_text() for path in (ROOT / "asv_benchmarks" / "benchmarks").glob("*.py")]
+    assert any(re.search(rf"\b{name}\b", text) and re.search(rf"\b{short}\b", text) for text in files)
+
+
+@each_callable
+def test_a_docstring_of_a_module_has_a_summary_examples_and_references(module, name):
+    text = inspect.getdoc(getattr(module, name))
+    first = text.split("\n\n")[0]
+    assert first.endswith(".")
+    assert "\n" not in first
+    for title in ("Examples", "References"):
+        assert f"\n{title}\n---" in text
+
+
+@each_callable
+def test_a_docstring_of_a_module_describes_every_parameter(module, name):
+    value = getattr(module, name)
+    sections = re.split(r"\n(?=\w+\n---)", inspect.getdoc(value))
+    parameters = "".join(part for part in sections if part.startswith("Parameters\n---"))
+    described = re.findall(r"^(\*{0,2}\w[\w, *]*) : ", parameters, re.MULTILINE)
+    described = [one.strip("*") for names in described for one in names.split(", ")]
+    assert described == list(inspect.signature(value).parameters)
+
+
+@each_callable
+def test_the_examples_of_a_module_run(module, name):
+    known = {"np": np, "fx": fastxent}
+    value = getattr(module, name)
+    tests = doctest.DocTestFinder().find(value, name, extraglobs=known)
+    if inspect.isclass(value):  # what the protocol's base class describes is part of it
+        tests += [
+            test
+            for base in value.__mro__[1:]
+            if base.__module__.startswith("fastxent.")
+            for test in doctest.DocTestFinder().find(base, name, extraglobs=known)
+        ]
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    printed = []
+    for test in tests:
+        assert runner.run(test, out=printed.append).failed == 0, "".join(printed)
+    assert runner.tries >= 2
