@@ -5,7 +5,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test accuracy lint docs bench bench-compare peers migration busy dashboard dashboard-test wheel clean
+.PHONY: help demo examples test accuracy lint docs bench bench-compare peers peers-sklearn migration busy dashboard
+.PHONY: dashboard-test wheel clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -61,13 +62,16 @@ migration: .venv/built .venv-peers/installed  ## run the tables "their call, our
 	@.venv-peers/bin/python -c "from tests.migration.libraries import *; print('Beside', *(one.title for one in LIBRARIES if installed(one)), sep='  ')"
 	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m pytest tests/test_migration.py $(ARGS)
 
+peers-sklearn: .venv/test-group  ## time SoftmaxClassifier beside LogisticRegression, to the same objective
+	$(PY) asv_benchmarks/estimators_peers.py $(ARGS)
+
 busy: .venv/built  ## time one thread beside several, alone and with another core or the GIL taken
 	$(PY) asv_benchmarks/busy.py $(ARGS)
 
 # asv returns 2 when a benchmark failed on some commit: an old commit may lack a function, and the others still make a page.
 # It shows the commits along the first parents only.
 dashboard: .venv/web .asv-machine  ## benchmark the last COMMITS=5 commits, publish the graphs, serve them and print the address
-	@echo "Benchmarking $(COMMITS) commits; a build takes about a minute each, and all benchmarks some ten more: ARGS='--bench ratios' for a part"
+	@echo "Benchmarking $(COMMITS) commits, some ten minutes each; ARGS='--bench ratios' is a part of it"
 	cd asv_benchmarks && { git rev-list --first-parent --max-count=$(COMMITS) HEAD | $(ASV) run --skip-existing $(ARGS) HASHFILE:- || [ $$? -eq 2 ]; }
 	cd asv_benchmarks && $(ASV) publish
 	$(PY) asv_benchmarks/offline.py

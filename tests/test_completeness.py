@@ -187,3 +187,17 @@ def test_the_examples_of_a_docstring_run(name):
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     text = []
     assert runner.run(examples, out=text.append).failed == 0, "".join(text)
+
+
+@pytest.mark.parametrize("name", estimators.__all__)
+def test_an_estimator_has_a_benchmark_an_entry_in_the_docs_and_a_docstring_that_runs(name):
+    files = (ROOT / "asv_benchmarks" / "benchmarks").glob("*.py")
+    assert any(re.search(rf"\b{name}\b", file.read_text()) for file in files)
+    assert re.search(rf"^ *{name}$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    text = inspect.getdoc(getattr(estimators, name))
+    assert all(f"\n{title}\n---" in text for title in ("Parameters", "Examples", "References"))
+    examples = doctest.DocTestParser().get_doctest(text, {"np": np}, name, None, 0)
+    assert examples.examples
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    output = []
+    assert runner.run(examples, out=output.append).failed == 0, "".join(output)

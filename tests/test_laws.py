@@ -39,8 +39,8 @@ def test_the_order_of_the_classes_does_not_matter(p, random):
         return np.take(array, order, axis=p.axis)
 
     q = p.change(x=reordered(p.x), target=np.argsort(order)[p.target] if has_indices(p) else reordered(p.target))
-    if "class_weight" in p.options:
-        q = q.change(class_weight=p.options["class_weight"][order])
+    for per_class in {"class_weight", "alpha"} & {*p.options}:
+        q = q.change(**{per_class: p.options[per_class][order]})
     if "infogain" in p.options:
         q = q.change(infogain=p.options["infogain"][np.ix_(order, order)])
     q.assert_close(

@@ -110,7 +110,7 @@ class Metric:
 class Row:
     """One row of CLASSES classes, as CatBoost asks for it; with its Hessian, as for a leaf's value."""
 
-    params = ["softmax_objective", "focal_objective"]
+    params = ("softmax_objective", "focal_objective")
     param_names = ("objective",)
 
     def setup(self, objective):

@@ -34,7 +34,7 @@ WORK = ["loss + gradient", "loss", "log_softmax", "divergence"]
 class OverCopy:
     """Over a copy of the first argument's bytes: how far from what memory allows."""
 
-    params = (FUNCTIONS, [(8, 16), *SHAPES], DTYPES)
+    params = (FUNCTIONS, [*SHAPES, (8, 16)], DTYPES)
     param_names = ("function", "shape", "dtype")
     unit = turns.UNIT
 

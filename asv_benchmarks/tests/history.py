@@ -10,12 +10,13 @@ from asv.util import load_json
 CONFIG = Path(__file__).resolve().parents[1] / "asv.conf.json"
 PYPROJECT = """\
 [build-system]
-requires = ["setuptools>=77"]
-build-backend = "setuptools.build_meta"
+requires = ["flit_core"]
+build-backend = "flit_core.buildapi"
 
 [project]
 name = "known"
 version = "1.0"
+description = "What it is"
 """
 # the benchmarks have the names of ours, so that the thresholds of our configuration are theirs
 BENCHMARKS = {

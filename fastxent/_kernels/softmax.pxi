@@ -3,7 +3,7 @@
 from cython cimport floating
 from libc.string cimport memset
 
-from fastxent._kernels.focal_general cimport focal_samples
+from fastxent._kernels.focal_samples cimport focal_samples
 from fastxent._kernels.grid cimport PANEL, ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.memory cimport LINE

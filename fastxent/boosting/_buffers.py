@@ -10,6 +10,8 @@ import numpy as np
 
 from fastxent._layout import Array
 
+KEPT = 4  # gradient and Hessian, in the scores' dtype and in the library's
+
 
 class Buffers:
     """Uninitialised arrays, in memory that an earlier array has left.
@@ -30,15 +32,29 @@ class Buffers:
         """An array of this shape and memory order."""
         size = math.prod(array.shape)
         n_bytes = size * np.dtype(dtype).itemsize
-        memory = next((self.unused.pop(i) for i, each in enumerate(self.unused) if len(each) == n_bytes), None)
-        if memory is None:
-            memory = np.empty(n_bytes, np.uint8).data
+        memory = self.memory(n_bytes) or np.empty(n_bytes, np.uint8).data
         # views of an array refer to the array that owns the memory; where that is no array, to the first: to this one
         whole = np.frombuffer(memory, dtype, size)
         weakref.finalize(whole, self.take_back, memory).atexit = False
         fortran = array.flags.f_contiguous and not array.flags.c_contiguous
         return whole.reshape(array.shape, order="F" if fortran else "C")
 
+    def memory(self, n_bytes: int) -> memoryview | None:
+        """Unused memory of this size. It is out of the list while it is looked at: no other thread can take it too."""
+        others, found = [], None
+        while self.unused and found is None:
+            try:
+                memory = self.unused.pop()
+            except IndexError:  # another thread took the last
+                break
+            if len(memory) == n_bytes:
+                found = memory
+            else:
+                others.append(memory)
+        self.unused.extend(others)
+        return found
+
     def take_back(self, memory: memoryview) -> None:
         """Keep the memory of an array that is gone, and no more than a round of training needs."""
-        self.unused = [*self.unused[-3:], memory]
+        self.unused.append(memory)
+        del self.unused[:-KEPT]

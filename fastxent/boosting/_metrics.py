@@ -198,7 +198,7 @@ def focal_metric(
     >>> metric = focal_metric("catboost", gamma=2)
     >>> error, weight = metric.evaluate([np.array([0.5, -3.0])], np.float32([1, 0]), None)
     >>> print(f"{metric.get_final_error(error, weight):.4f}")
-    0.0340
+    0.0338
     """
     options = checked(class_weight, label_smoothing, n_threads)
     return adapted(FocalLoss(_check.gamma_of(gamma), alpha_of(alpha), *options), library, api, METRICS)

@@ -265,9 +265,9 @@ def focal_objective(
     >>> objective = focal_objective("lightgbm", api="sklearn", gamma=2)
     >>> grad, hess = objective(np.float32([1, 1, 0]), np.array([0.0, 4.0, 4.0]), None)
     >>> np.round(grad, 3)
-    array([-0.298, -0.   ,  1.072], dtype=float32)
+    array([-0.298, -0.   ,  1.086], dtype=float32)
     >>> np.round(hess, 3)
-    array([0.149, 0.   , 0.019], dtype=float32)
+    array([0.149, 0.   , 0.02 ], dtype=float32)
     """
     rule = hessian_of(hessian, ("gauss_newton", *RULES))
     options = checked(class_weight, label_smoothing, n_threads)

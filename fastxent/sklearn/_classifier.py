@@ -22,6 +22,100 @@ FLOATS = (np.float64, np.float32)
 
 
 class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    r"""Multinomial logistic regression that never holds an array of all samples times all classes.
+
+    With logits :math:`x_i W^T + b`, targets :math:`t_i` and weights :math:`v_i` it minimises what
+    `sklearn.linear_model.LogisticRegression` does [1]_,
+
+    .. math:: C \sum_i v_i\, l(x_i W^T + b,\, t_i) + \frac{1}{2} \|W\|^2
+
+    where :math:`l` is `fastxent.softmax_cross_entropy`, or, for two classes, `fastxent.sigmoid_cross_entropy` of one
+    logit. The solver is L-BFGS [2]_, from the classes' frequencies on, in variables in which the Hessian is near the
+    identity; that changes how many iterations there are, and not the optimum.
+
+    Parameters
+    ----------
+    C : float, default 1.0
+        Inverse strength of the L2 penalty, positive; ``np.inf`` for none. The intercept has no penalty.
+    fit_intercept : bool, default True
+        Whether there is an intercept.
+    class_weight : dict or "balanced", optional
+        Weights of the classes, by label; 1 by default, and for classes that the dict does not name. "balanced" gives
+        every class the same sum of weights. Of distributions the labels are 0 to C - 1.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is spread evenly over the classes.
+    tol : float, default 1e-4
+        The fit ends when no entry of the gradient of the mean loss with penalty exceeds this.
+    max_iter : int, default 100
+        The most iterations.
+    warm_start : bool, default False
+        Whether a fit starts from the last one's result.
+    n_threads : int, optional
+        The most threads for losses and probabilities, `fastxent.get_num_threads` by default. Threads of matrix
+        products are those of NumPy's BLAS, which threadpoolctl sets.
+    batch_rows : int, optional
+        How many rows are computed at a time; by default as many as suit the caches. Results differ by rounding.
+    verbose : int, default 0
+        Whether to print a line for each iteration.
+
+    Attributes
+    ----------
+    coef_ : ndarray, shape (C, n_features) or (1, n_features)
+        Coefficients, in the dtype of X; one row if there are two classes.
+    intercept_ : ndarray, shape (C,) or (1,)
+        Intercepts, 0 without `fit_intercept`.
+    classes_ : ndarray, shape (C,)
+        The labels, sorted; of distributions 0 to C - 1.
+    n_iter_ : ndarray, shape (1,)
+        Number of iterations.
+    loss_curve_ : ndarray, shape (n_iter,)
+        The objective after each iteration: in nats, the weighted mean of the losses and the penalty in proportion.
+    n_features_in_ : int
+        Number of features seen by `fit`.
+    feature_names_in_ : ndarray, shape (n_features,)
+        Their names, if all are strings.
+
+    See Also
+    --------
+    fastxent.softmax_cross_entropy_grad : The loss and gradient that is minimised.
+
+    Notes
+    -----
+    Memory beside X is some blocks of rows, and about 35 float64 arrays of the size of `coef_`. Large float64 data are
+    multiplied in float32 until an iteration gains less than a hundred-thousandth; the last iterations, and the
+    gradient that is held against `tol`, are in float64.
+
+    Coefficients (and intercepts) of more than two classes sum to 0 over the classes, as scikit-learn's do.
+
+    With `class_weight` and `label_smoothing` or distributions, a class weight multiplies the class's term of the loss,
+    as in `fastxent.softmax_cross_entropy`.
+
+    References
+    ----------
+    .. [1] T. Hastie, R. Tibshirani and J. Friedman, "The Elements of Statistical Learning", Springer, 2009,
+       section 4.4.
+    .. [2] D. C. Liu and J. Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical
+       Programming 45, 1989.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from fastxent.sklearn import SoftmaxClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = SoftmaxClassifier().fit(X, y)
+    >>> round(classifier.score(X, y), 3)
+    0.973
+    >>> classifier.predict_proba(X[:1]).round(3)
+    array([[0.982, 0.018, 0.   ]])
+
+    Distributions as targets, here a second opinion on the first sample:
+
+    >>> Y = np.eye(3)[y]
+    >>> Y[0] = [0.5, 0.5, 0.0]
+    >>> SoftmaxClassifier().fit(X, Y).predict(X[:3])
+    array([0, 0, 0])
+    """
+
     def __init__(
         self, C: float = 1.0, *, fit_intercept: bool = True,
         class_weight: Mapping[Any, float] | str | None = None, label_smoothing: float = 0.0, tol: float = 1e-4,
@@ -45,14 +139,34 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         tags.input_tags.sparse = True
         return tags
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the model."""
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array_like or sparse matrix, shape (n_samples, n_features)
+            Features; float32 and float64 are used as they are, in any memory order, and CSR among sparse formats.
+        y : array_like, shape (n_samples,) or (n_samples, C)
+            Labels of any kind; or floats of shape (n_samples, C), C at least 2: target distributions, not negative.
+        sample_weight : array_like, shape (n_samples,), optional
+            Finite, not negative; 1 by default.
+
+        Returns
+        -------
+        SoftmaxClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, X, y or a weight is not as described, named with its value; if there is only one class; if
+            nothing has weight.
+        """
         strength, smoothing, n_threads, batch_rows = self._checked()
         distribution = is_distribution(y)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=distribution)
         classes, values = encode(y)
         target = target_of(classes, values, sample_weight, self.class_weight, smoothing, n_threads)
-        l2 = 1.0 / (strength * target.denominator)
         coef, intercept, curve = minimize(
             Objective(X, target, 1.0 / (strength * target.denominator), batch_rows, n_threads),
             *self._start(target, X.shape[1]), bool(self.fit_intercept),
@@ -75,6 +189,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         smoothing = _check.smoothing_of(self.label_smoothing)
         _check.number_of(self.tol, "tol", 0.0, np.inf, "not negative")
         whole_number(self.max_iter, "max_iter", 0)
+        whole_number(self.verbose, "verbose", 0)
         if self.batch_rows is not None:
             whole_number(self.batch_rows, "batch_rows", 1)
         for name in ("fit_intercept", "warm_start"):
@@ -99,15 +214,15 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             intercept = log_share[1:] - log_share[:1] if target.binary else log_share - log_share.mean()
         return np.zeros((n_outputs, n_features)), intercept
 
-    def decision_function(self, X: ArrayLike) -> Array:
-        """Logits."""
+    def decision_function(self, X: Any) -> Array:
+        """Logits, (n_samples, C); of two classes the log-odds of the second, (n_samples,)."""
         X = self._to_predict(X)
         logits = np.empty((X.shape[0], len(self.coef_)), np.result_type(X.dtype, self.coef_.dtype))
         for rows in self._blocks(X):
             self._logits(X[rows], logits[rows])
         return logits[:, 0] if len(self.coef_) == 1 else logits
 
-    def predict(self, X: ArrayLike) -> Array:
+    def predict(self, X: Any) -> Array:
         """The most probable class of each sample."""
         X = self._to_predict(X)
         best = np.empty(X.shape[0], np.intp)
@@ -115,12 +230,12 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             best[rows] = self._two_sided(X[rows]).argmax(axis=1)
         return self.classes_[best]
 
-    def predict_proba(self, X: ArrayLike) -> Array:
-        """Probabilities."""
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities, (n_samples, C)."""
         return self._each_class(X, fx.softmax)
 
-    def predict_log_proba(self, X: ArrayLike) -> Array:
-        """Logarithms of the probabilities, exact where these are near 0 or 1."""
+    def predict_log_proba(self, X: Any) -> Array:
+        """Logarithms of the probabilities, (n_samples, C), exact where these are near 0 or 1."""
         return self._each_class(X, fx.log_softmax)
 
     def _each_class(self, X: Any, activation: Any) -> Array:

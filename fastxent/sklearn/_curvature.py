@@ -14,6 +14,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -73,7 +74,7 @@ def worth_eigenvectors(objective: Objective, n_sampled: int) -> bool:
         return False
     # In multiplications; an evaluation with one output costs about as much as 20 would, since it waits for memory.
     evaluation = 4 * n_samples * n_features * (objective.n_outputs + 20)
-    return n_features**2 * (2 * n_sampled + 27 * n_features) < WORTH * evaluation
+    return bool(n_features**2 * (2 * n_sampled + 27 * n_features) < WORTH * evaluation)
 
 
 def first_mean(objective: Objective, step: int) -> Array:
@@ -93,7 +94,7 @@ def uncertainty(logits: Array, binary: bool, n_threads: int | None) -> Array:
     return p
 
 
-def second_moment(block: Array, weight: Array, full: bool) -> Array:
+def second_moment(block: Any, weight: Array, full: bool) -> Array:
     """The sum of weight x x^T, or of its diagonal."""
     if full:
         root = block * np.sqrt(weight)[:, None]

@@ -20,14 +20,15 @@ def rows_of_block(X: Any, n_classes: int, batch_rows: int | None) -> int:
     """How many rows a block has; None chooses."""
     n_samples, n_features = X.shape
     if batch_rows is not None:
-        return max(1, min(batch_rows, n_samples))
+        return max(1, min(int(batch_rows), int(n_samples)))
     width = n_features
     if sparse.issparse(X):
         width = X.nnz // max(n_samples, 1) + 1
     rows = BLOCK_BYTES // (X.dtype.itemsize * (width + n_classes))
     if sparse.issparse(X):  # each block adds a dense gradient of all features, which should not be most of the work
         rows = max(rows, 4 * n_features // width)
-    return int(max(1, min(max(rows, LEAST_ROWS), n_samples)))
+    n_blocks = -(-n_samples // max(rows, LEAST_ROWS))
+    return int(-(-n_samples // max(n_blocks, 1)))  # as many in the last block as in the others
 
 
 def blocks(n_samples: int, rows: int) -> Iterator[slice]:

@@ -42,7 +42,7 @@ class Scaling:
 
     def unpack(self, flat: Array) -> tuple[Array, Array]:
         """The model (coef, intercept) of a flat vector."""
-        coef = flat[: self.scale.size].reshape(self.scale.shape) / self.scale
+        coef: Array = flat[: self.scale.size].reshape(self.scale.shape) / self.scale
         if self.vectors is not None:
             coef = coef @ self.vectors.T
         if not self.fit_intercept:
@@ -56,5 +56,8 @@ class Scaling:
             grad = grad - np.outer(intercept_grad, self.mean)
         if self.vectors is not None:
             grad = grad @ self.vectors
-        grad = grad / self.scale
-        return np.append(grad, intercept_grad / self.intercept_scale) if self.fit_intercept else grad.ravel()
+        flat = np.empty(self.scale.size + len(intercept_grad) * self.fit_intercept)
+        np.divide(grad, self.scale, out=flat[: self.scale.size].reshape(self.scale.shape))
+        if self.fit_intercept:
+            np.divide(intercept_grad, self.intercept_scale, out=flat[self.scale.size :])
+        return flat

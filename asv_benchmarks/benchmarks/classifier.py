@@ -1,0 +1,58 @@
+"""SoftmaxClassifier beside LogisticRegression: whole fits and predictions, their memory, how much faster a fit is."""
+
+import time
+import warnings
+
+import numpy as np
+
+from .cases import DTYPES
+
+SHAPES = [(20_000, 100, 100), (50_000, 54, 7), (1797, 64, 10)]  # samples, features, classes
+TOL = 1e-3
+
+
+def problem(shape, dtype, seed=20):
+    """Normal features, and labels drawn from the softmax of a linear model."""
+    n_samples, n_features, n_classes = shape
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_samples, n_features))
+    coef = rng.standard_normal((n_features, n_classes)) * 2 / np.sqrt(n_features)
+    y = (X @ coef + rng.gumbel(size=(n_samples, n_classes))).argmax(axis=1)
+    return X.astype(dtype), y
+
+
+class Classifier:
+    params = (SHAPES, DTYPES)
+    param_names = ("shape", "dtype")
+    timeout = 300
+
+    def setup(self, shape, dtype):
+        from sklearn.linear_model import LogisticRegression
+
+        from fastxent.sklearn import SoftmaxClassifier
+
+        warnings.simplefilter("ignore")
+        self.X, self.y = problem(shape, dtype)
+        self.model = SoftmaxClassifier(tol=TOL, n_threads=1)
+        self.theirs = LogisticRegression(tol=TOL)
+        self.fitted = SoftmaxClassifier(tol=1.0, max_iter=1, n_threads=1).fit(self.X, self.y)
+
+    def time_fit(self, shape, dtype):
+        self.model.fit(self.X, self.y)
+
+    def time_predict(self, shape, dtype):
+        self.fitted.predict(self.X)
+
+    def peakmem_fit(self, shape, dtype):
+        self.model.fit(self.X, self.y)
+
+    def peakmem_reference(self, shape, dtype):
+        pass
+
+    def track_times_faster_than_logistic_regression(self, shape, dtype):
+        seconds = {}
+        for model in (self.theirs, self.model) * 3:
+            start = time.perf_counter()
+            model.fit(self.X, self.y)
+            seconds.setdefault(model, []).append(time.perf_counter() - start)
+        return np.median(seconds[self.theirs]) / np.median(seconds[self.model])

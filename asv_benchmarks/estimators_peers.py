@@ -1,0 +1,133 @@
+"""SoftmaxClassifier beside LogisticRegression: the time each takes to the same value of the objective, and its memory.
+
+Both fit the same data in turns, and record the objective after each iteration. The ratio is that of the times at which
+each first reaches the higher of the two final values: the one that it could not get below sets the goal.
+LogisticRegression is timed without its checks of the data, by the objective and solver that it calls with its options;
+SoftmaxClassifier with all of them. Memory is what a fit allocates at most, beside its data.
+"""
+
+import argparse
+import statistics
+import time
+import tracemalloc
+import warnings
+
+import numpy as np
+from scipy import optimize
+from sklearn._loss import HalfMultinomialLoss
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model._linear_loss import LinearModelLoss
+
+from fastxent.sklearn import SoftmaxClassifier, _minimize
+
+SHAPES = {"500 classes": (20_000, 100, 500), "7 classes": (200_000, 54, 7), "digits": None}
+KINDS = ("isotropic", "correlated")
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def problem(name, kind, dtype):
+    """The data of a line: digits, or labels drawn from a linear model of normal features, all of variance 1."""
+    if name == "digits":
+        X, y = load_digits(return_X_y=True)
+        return X.astype(dtype), y
+    n_samples, n_features, n_classes = SHAPES[name]
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_samples, n_features))
+    if kind == "correlated":
+        X = (X * np.logspace(0, -2, n_features)) @ rng.standard_normal((n_features, n_features))
+        X /= X.std(axis=0)
+    coef = rng.standard_normal((n_features, n_classes)) * 2 / np.sqrt(n_features)
+    logits = X @ coef + rng.standard_normal(n_classes) + rng.gumbel(size=(n_samples, n_classes))
+    return X.astype(dtype), np.unique(logits.argmax(axis=1), return_inverse=True)[1]
+
+
+def our_curve(X, y, tol, max_iter, clock):
+    """(seconds, objective) after each iteration of SoftmaxClassifier."""
+    seconds = []
+
+    class Timed(_minimize.Progress):
+        def __call__(self, intermediate_result):
+            seconds.append(clock() - start)
+            super().__call__(intermediate_result)
+
+    plain, _minimize.Progress = _minimize.Progress, Timed
+    try:
+        start = clock()
+        model = SoftmaxClassifier(tol=tol, max_iter=max_iter).fit(X, y)
+    finally:
+        _minimize.Progress = plain
+    return list(zip(seconds, model.loss_curve_, strict=True))
+
+
+def their_curve(X, y, tol, max_iter, clock):
+    """The same of LogisticRegression(solver="lbfgs"): its loss, its start, its options."""
+    n_classes = int(y.max()) + 1
+    loss = LinearModelLoss(base_loss=HalfMultinomialLoss(n_classes=n_classes), fit_intercept=True)
+    curve = []
+
+    def record(intermediate_result):
+        curve.append((clock() - start, float(intermediate_result.fun)))
+
+    start = clock()
+    optimize.minimize(
+        loss.loss_gradient, np.zeros(n_classes * (X.shape[1] + 1), X.dtype), jac=True, method="L-BFGS-B",
+        args=(X, y.astype(X.dtype), None, 1 / len(X), 1), callback=record,
+        options={"maxiter": max_iter, "gtol": tol, "maxls": 50, "ftol": 64 * np.finfo(float).eps},
+    )  # fmt: skip
+    return curve
+
+
+def reached(curve, goal):
+    """When the objective first was as low as the goal."""
+    return next(seconds for seconds, value in curve if value <= goal)
+
+
+def peak(model, X, y):
+    """The most bytes that a fit allocates at once."""
+    tracemalloc.start()
+    try:
+        model.fit(X, y)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def line(name, kind, dtype, options):
+    """Measure one problem and print it."""
+    X, y = problem(name, kind, dtype)
+    clock = CLOCKS[options.clock]
+    ratios = []
+    for _ in range(options.rounds):
+        ours = our_curve(X, y, options.tol, options.max_iter, clock)
+        theirs = their_curve(X, y, options.tol, options.max_iter, clock)
+        goal = max(ours[-1][1], theirs[-1][1])
+        ratios.append(reached(theirs, goal) / reached(ours, goal))
+    few = {"max_iter": 3, "tol": options.tol}
+    memory = peak(SoftmaxClassifier(**few), X, y) / peak(LogisticRegression(**few), X, y)
+    print(
+        f"{name:12} {kind:11} {dtype:8} iterations {len(ours):4} and {len(theirs):4}, objective {ours[-1][1]:.7f} and "
+        f"{theirs[-1][1]:.7f}: {statistics.median(ratios):6.2f} times faster, {100 * memory:4.1f} % of the memory",
+        flush=True,
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
+    parser.add_argument("--dtype", nargs="+", choices=["float32", "float64"], default=["float32", "float64"])
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="of generated features")
+    parser.add_argument("--rounds", type=int, default=3, help="fits of each, in turns (default: %(default)s)")
+    parser.add_argument("--tol", type=float, default=1e-5, help="largest entry of the gradient (default: %(default)s)")
+    parser.add_argument("--max-iter", type=int, default=150)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu for a busy machine, with one thread")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")  # max_iter is reached where features are correlated
+    for name in options.shapes:
+        for kind in ["-"] if name == "digits" else options.kinds:
+            for dtype in options.dtype:
+                line(name, kind, dtype, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""What SoftmaxClassifier does beside the optimum: derivatives, memory, errors, warm starts, scikit-learn's tools."""
+
+import pickle
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from fastxent.sklearn import SoftmaxClassifier
+from fastxent.sklearn._curvature import curvature
+from fastxent.sklearn._objective import Objective
+from fastxent.sklearn._scaling import Scaling
+from fastxent.sklearn._target import encode, target_of
+
+X, Y = load_iris(return_X_y=True)
+NAMES = ["setosa", "versicolor", "virginica"]
+
+
+def random_objective(rng, kind, n_classes):
+    """An objective with every option, and a model."""
+    features = rng.standard_normal((50, 4))
+    target = rng.random((50, n_classes)) if kind == "distributions" else np.arange(50) % n_classes
+    bound = target_of(*encode(target), rng.random(50), dict.fromkeys(range(n_classes), 1.5) | {0: 0.5}, 0.1, None)
+    features = sparse.csr_array(features) if kind == "sparse" else features
+    objective = Objective(features, bound, 0.3, 16, None)
+    return objective, rng.standard_normal((objective.n_outputs, 4)), rng.standard_normal(objective.n_outputs)
+
+
+@pytest.mark.parametrize("kind", ["labels", "distributions", "sparse"])
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_the_gradient_is_the_central_difference(kind, n_classes, rng):
+    objective, coef, intercept = random_objective(rng, kind, n_classes)
+    value, coef_grad, intercept_grad = objective(coef, intercept)
+    step = 1e-6
+    for grad, array in ((coef_grad, coef), (intercept_grad, intercept)):
+        for i in np.ndindex(array.shape):
+            middle = array[i]
+            array[i] = middle + step
+            above = objective(coef, intercept)[0]
+            array[i] = middle - step
+            below = objective(coef, intercept)[0]
+            array[i] = middle
+            assert grad[i] == pytest.approx((above - below) / (2 * step), rel=1e-6, abs=1e-8)
+    assert np.isfinite(value)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no intercept"])
+@pytest.mark.parametrize("kind", ["labels", "sparse"])
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_scaling_is_a_change_of_variables_and_its_gradient_the_chain_rule(kind, n_classes, fit_intercept, rng):
+    objective, coef, intercept = random_objective(rng, kind, n_classes)
+    intercept *= fit_intercept
+    scaling = Scaling(curvature(objective, coef, intercept, fit_intercept), objective.l2, fit_intercept)
+    scaling.stretch(3.0)
+    flat = scaling.pack(coef, intercept)
+    np.testing.assert_allclose(scaling.unpack(flat)[0], coef, rtol=1e-9)
+    np.testing.assert_allclose(scaling.unpack(flat)[1], intercept, rtol=1e-9, atol=1e-12)
+    grad = scaling.gradient(*objective(coef, intercept)[1:])
+    direction = rng.standard_normal(flat.shape) * 1e-6
+    above, below = (objective(*scaling.unpack(flat + sign * direction))[0] for sign in (1, -1))
+    assert grad @ direction == pytest.approx((above - below) / 2, rel=1e-5)
+
+
+def peak(call):
+    """The most bytes that were allocated at once."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("form", ["dense", "sparse"])
+def test_fit_needs_a_tenth_of_the_logits(form, rng, dtype):
+    features = rng.standard_normal((30_000, 10)).astype(dtype)
+    features = sparse.csr_array(features) if form == "sparse" else features
+    y = rng.integers(0, 500, 30_000)
+    model = SoftmaxClassifier(max_iter=2, tol=1.0)
+    assert peak(lambda: model.fit(features, y)) < 30_000 * 500 * features.dtype.itemsize / 10
+
+
+def test_predict_holds_some_blocks_whatever_the_number_of_samples(rng):
+    model = SoftmaxClassifier(max_iter=1, tol=1.0).fit(rng.random((1600, 3), np.float32), np.arange(1600) % 800)
+    features = rng.random((1_000_000, 3), np.float32)
+    assert peak(lambda: model.predict(features)) < 40e6  # 1M x 800 logits are 3200e6; the classes alone 8e6 twice
+
+
+def test_probabilities_are_exact_at_both_ends():
+    model = SoftmaxClassifier(C=1e4, tol=1e-6, max_iter=1000).fit([[-1.0], [-0.9], [0.9], [1.0]], [0, 0, 1, 1])
+    far = np.array([[-100.0], [100.0]])
+    logits = model.decision_function(far)
+    assert np.array_equal(logits > 0, [False, True])
+    np.testing.assert_allclose(model.predict_log_proba(far)[[0, 1], [1, 0]], -np.abs(logits), rtol=1e-15)
+    assert (model.predict_log_proba(far) <= 0).all()
+    np.testing.assert_allclose(np.exp(model.predict_log_proba(X[:, :1])), model.predict_proba(X[:, :1]), rtol=1e-12)
+
+
+def test_labels_of_any_kind_come_back():
+    named = np.array(NAMES)[Y]
+    model = SoftmaxClassifier().fit(X, named)
+    assert list(model.classes_) == NAMES
+    assert model.predict(X).dtype == named.dtype
+    assert model.score(X, named) > 0.95
+
+
+def test_the_loss_curve_falls_and_has_an_entry_for_each_iteration():
+    model = SoftmaxClassifier(tol=1e-6).fit(X, Y)
+    assert model.loss_curve_.shape == (model.n_iter_[0],)
+    assert (np.diff(model.loss_curve_) <= 0).all()
+
+
+def test_verbose_prints_a_line_for_each_iteration(capsys):
+    model = SoftmaxClassifier(verbose=1).fit(X, Y)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == model.n_iter_[0]
+    assert lines[0].startswith("iteration 1: objective ")
+
+
+@pytest.mark.parametrize("max_iter", [0, 3])
+def test_reaching_max_iter_is_a_warning_that_says_how_far_it_came(max_iter):
+    with pytest.warns(ConvergenceWarning, match=f"after {max_iter} iteration.*largest entry of the gradient is"):
+        model = SoftmaxClassifier(max_iter=max_iter, tol=1e-9).fit(X, Y)
+    assert model.n_iter_[0] == max_iter
+
+
+@pytest.mark.parametrize("labels", [Y, Y == 1], ids=["three classes", "two classes"])
+def test_a_warm_start_begins_where_the_last_fit_ended(labels):
+    model = SoftmaxClassifier(warm_start=True, tol=1e-7, max_iter=1000).fit(X, labels)
+    coef = model.coef_.copy()
+    assert model.fit(X, labels).n_iter_[0] == 0
+    np.testing.assert_allclose(model.coef_, coef, rtol=1e-12)
+    assert model.set_params(C=1.1).fit(X, labels).n_iter_[0] < clone(model).fit(X, labels).n_iter_[0]
+
+
+def test_a_warm_start_of_another_shape_is_an_error_with_both_shapes():
+    model = SoftmaxClassifier(warm_start=True).fit(X, Y)
+    with pytest.raises(ValueError, match=r"\(3, 4\).*\(3, 2\)"):
+        model.fit(X[:, :2], Y)
+
+
+@pytest.mark.parametrize(
+    "parameter, value, error",
+    [
+        ("C", 0.0, ValueError), ("C", -1, ValueError), ("C", np.nan, ValueError), ("C", "1", TypeError),
+        ("fit_intercept", "yes", TypeError), ("warm_start", 1, TypeError), ("tol", -1e-4, ValueError),
+        ("tol", None, TypeError), ("max_iter", 1.5, TypeError), ("max_iter", -1, ValueError),
+        ("label_smoothing", 1.1, ValueError), ("batch_rows", 0, ValueError), ("batch_rows", 2.0, TypeError),
+        ("n_threads", 0, ValueError), ("class_weight", "uniform", ValueError), ("class_weight", 3, ValueError),
+        ("class_weight", {0: -1.0}, ValueError), ("class_weight", {0: np.inf}, ValueError),
+        ("verbose", "loud", TypeError),
+    ],
+)  # fmt: skip
+def test_a_wrong_parameter_is_named(parameter, value, error):
+    model = SoftmaxClassifier(**{parameter: value})
+    with pytest.raises(error, match=parameter):
+        model.fit(X, Y)
+    assert not hasattr(model, "coef_")
+
+
+@pytest.mark.parametrize(
+    "target, weight, message",
+    [
+        (np.zeros(150), None, "one class"), (np.full(150, 0.5) + Y, None, "continuous"),
+        (-np.eye(3)[Y], None, r"y\[0, 0\] = -1"), (np.eye(3)[Y] * np.nan, None, "NaN"),
+        (np.eye(3, dtype=int)[Y], None, "1d array|multilabel"), (Y[:100], None, "inconsistent"), (None, None, "y"),
+        (Y, -np.ones(150), r"sample_weight\[0\] = -1"), (Y, np.full(150, np.nan), r"sample_weight\[0\] = nan"),
+        (Y, np.ones((150, 1)), "sample_weight has shape"), (Y, np.zeros(150), "zero"),
+    ],
+    ids=["one class", "floats", "negative", "NaN", "indicators", "too short", "none", "negative weight", "NaN weight",
+         "column of weights", "no weight"],
+)  # fmt: skip
+def test_a_wrong_target_or_weight_is_named(target, weight, message):
+    with pytest.raises(ValueError, match=message):
+        SoftmaxClassifier().fit(X, target, weight)
+
+
+def test_a_class_without_weight_is_never_predicted():
+    model = SoftmaxClassifier().fit(X, Y, sample_weight=(Y != 1) * 1.0)
+    assert set(model.predict(X)) == {0, 2}
+
+
+def test_huge_features_end_in_a_warning_and_not_in_an_exception():
+    with pytest.warns(ConvergenceWarning):
+        SoftmaxClassifier(max_iter=5).fit(X * 1e300, Y)
+
+
+def test_predicting_before_fitting_is_an_error():
+    with pytest.raises(NotFittedError):
+        SoftmaxClassifier().predict(X)
+
+
+def test_feature_names_are_kept_and_compared():
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    model = SoftmaxClassifier().fit(frame, pd.Series(Y))
+    assert list(model.feature_names_in_) == list("abcd")
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[list("dcba")])
+
+
+def test_pickles_and_clones_predict_the_same():
+    model = SoftmaxClassifier(C=0.5).fit(X, Y)
+    assert np.array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X), model.predict_proba(X))
+    assert np.array_equal(clone(model).fit(X, Y).coef_, model.coef_)
+
+
+def test_works_in_a_pipeline_a_grid_search_and_a_calibration():
+    pipeline = make_pipeline(StandardScaler().set_output(transform="pandas"), SoftmaxClassifier())
+    search = GridSearchCV(pipeline, {"softmaxclassifier__C": [0.01, 1.0]}, scoring="neg_log_loss").fit(X, Y)
+    assert search.best_params_ == {"softmaxclassifier__C": 1.0}
+    calibrated = CalibratedClassifierCV(SoftmaxClassifier(), cv=3).fit(X, Y)
+    assert calibrated.score(X, Y) > 0.9
+
+
+def test_sample_weight_is_routed():
+    weight = (Y != 1) * 1.0
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = SoftmaxClassifier().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        found = cross_validate(model, X, Y, params={"sample_weight": weight}, return_estimator=True)
+    assert all(set(each.predict(X)) == {0, 2} for each in found["estimator"])
