@@ -59,6 +59,7 @@ peers: .venv/built .venv-peers/installed  ## time fastxent beside NumPy, scikit-
 	PYTHONPATH=$(CURDIR) .venv-peers/bin/python asv_benchmarks/peers.py $(ARGS)
 
 migration: .venv/built .venv-peers/installed  ## run the tables "their call, ours" of the docs beside the libraries themselves
+	@.venv-peers/bin/python -c "from tests.migration.libraries import *; print('Beside', *(one.title for one in LIBRARIES if installed(one)), sep='  ')"
 	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m pytest tests/test_migration.py $(ARGS)
 
 peers-sklearn: .venv/test-group  ## time SoftmaxClassifier beside LogisticRegression, to the same objective
