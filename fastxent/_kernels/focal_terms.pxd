@@ -30,7 +30,8 @@ cdef inline floating odds_of(floating p, floating q) noexcept nogil:
 cdef inline floating odds_times(floating odds, floating loss) noexcept nogil:
     """odds L, which is never above 1."""
     cdef floating product = odds * loss
-    product = <floating>1.0 if (odds == most_odds(odds)) | (product > 1) else product
+    product = <floating>1.0 if product > 1 else product
+    product = <floating>1.0 if odds == most_odds(odds) else product
     return <floating>0.0 if odds == 0 else product
 
 
