@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 import fastxent as fx
 from fastxent.sklearn import SoftmaxClassifier
+from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
 
 TIGHT = {"tol": 1e-9, "max_iter": 20_000}
 DATA = {"two classes": load_breast_cancer, "three classes": load_iris, "ten classes": load_digits}

@@ -21,6 +21,7 @@ from fastxent.sklearn._curvature import curvature
 from fastxent.sklearn._objective import Objective
 from fastxent.sklearn._scaling import Scaling
 from fastxent.sklearn._target import encode, target_of
+from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
 
 X, Y = load_iris(return_X_y=True)
 NAMES = ["setosa", "versicolor", "virginica"]
