@@ -1,10 +1,14 @@
 """What every test file shares: one deterministic hypothesis profile, one seeded generator per test."""
 
+import os
 import zlib
 
 import hypothesis
 import numpy as np
 import pytest
+
+# SciPy reads it at its import; without it one of scikit-learn's checks of estimators would skip itself.
+os.environ["SCIPY_ARRAY_API"] = "1"
 
 # Derandomised, so that the same commit always tests the same examples; no deadline, since timing is no assertion here.
 hypothesis.settings.register_profile("fastxent", derandomize=True, deadline=None, database=None, max_examples=60)
