@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo examples test accuracy lint docs bench bench-compare peers peers-sklearn migration busy dashboard
-.PHONY: dashboard-test wheel clean
+.PHONY: dashboard-html dashboard-test wheel clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -70,11 +70,13 @@ busy: .venv/built  ## time one thread beside several, alone and with another cor
 
 # asv returns 2 when a benchmark failed on some commit: an old commit may lack a function, and the others still make a page.
 # It shows the commits along the first parents only.
-dashboard: .venv/web .asv-machine  ## benchmark the last COMMITS=5 commits, publish the graphs, serve them and print the address
+dashboard-html: .venv/web .asv-machine  ## benchmark the last COMMITS=5 commits and make a page of graphs, in asv_benchmarks/html
 	@echo "Benchmarking $(COMMITS) commits, some ten minutes each; ARGS='--bench ratios' is a part of it"
 	cd asv_benchmarks && { git rev-list --first-parent --max-count=$(COMMITS) HEAD | $(ASV) run --skip-existing $(ARGS) HASHFILE:- || [ $$? -eq 2 ]; }
 	cd asv_benchmarks && $(ASV) publish
 	$(PY) asv_benchmarks/offline.py
+
+dashboard: dashboard-html  ## the same; then serve the page and print its address
 	cd asv_benchmarks && $(ASV) preview
 
 dashboard-test: .venv/web .asv-machine  ## test the dashboard in Chromium; screenshots go to build/dashboard
