@@ -26,6 +26,7 @@ COLUMNS = "its columns of features are not as many as the classes, of which scor
 NOT_SCORES = dict.fromkeys(
     [
         "check_all_zero_sample_weights_error",
+        "check_array_api_input",
         "check_classifiers_classes",
         "check_classifiers_train",
         "check_dtype_object",
