@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastxent._kernels.job import Job
 from fastxent._kernels.operand import Operand
+from fastxent._kernels.output import Output
 from fastxent._kernels.target import Target
 
 _Arguments = ParamSpec("_Arguments")
@@ -33,9 +34,10 @@ def softmax_cross_entropy(
     grad_output: Operand | None,
     grad_scale: float,
     z_loss: float,
+    with_loss: bool,
     losses: _Floats | None,
-    grad: _Floats | None,
-    hess: _Floats | None,
+    grad: Output | None,
+    hess: Output | None,
     sums: NDArray[np.float64],
     block_outer: int,
     block_inner: int,
@@ -52,8 +54,8 @@ def softmax_focal_loss(
     z_loss: float,
     gamma: float,
     losses: _Floats | None,
-    grad: _Floats | None,
-    hess: _Floats | None,
+    grad: Output | None,
+    hess: Output | None,
     sums: NDArray[np.float64],
     block_outer: int,
     block_inner: int,
@@ -69,7 +71,7 @@ def clamped_cross_entropy(
     grad_scale: float,
     eps: float,
     losses: _Floats | None,
-    grad: _Floats | None,
+    grad: Output | None,
     sums: NDArray[np.float64],
     block_outer: int,
     block_inner: int,
@@ -86,9 +88,10 @@ def sigmoid_cross_entropy(
     grad_scale: float,
     smoothing: float,
     ignore_index: float | None,
+    with_loss: bool,
     losses: _Floats | None,
-    grad: _Floats | None,
-    hess: _Floats | None,
+    grad: Output | None,
+    hess: Output | None,
     sums: NDArray[np.float64],
     block_outer: int,
     block_inner: int,
@@ -109,8 +112,8 @@ def sigmoid_focal_loss(
     positive: float,
     negative: float,
     losses: _Floats | None,
-    grad: _Floats | None,
-    hess: _Floats | None,
+    grad: Output | None,
+    hess: Output | None,
     sums: NDArray[np.float64],
     block_outer: int,
     block_inner: int,

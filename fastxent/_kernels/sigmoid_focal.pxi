@@ -15,8 +15,9 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_terms cimport odds_of, odds_times
 from fastxent._kernels.grid cimport Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
-from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
+from fastxent._kernels.memory cimport prefetch_block
 from fastxent._kernels.operand cimport FLOAT32, FLOAT64, Operand
+from fastxent._kernels.output cimport Output, OutputView, by_rule, output_of, prefetch_output, store_strip
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 
 
@@ -140,10 +141,8 @@ cdef inline Py_ssize_t sigmoid_focal_strip(
     Py_ssize_t o,
     Py_ssize_t i,
     Py_ssize_t n,
-    floating* grad,              # out  like x, may be x, may be NULL
-    Py_ssize_t grad_step,
-    floating* hess,              # out  like x, may be x, may be NULL
-    Py_ssize_t hess_step,
+    const OutputView* grad,      # out  may be x
+    const OutputView* hess,      # out  may be x; only with a gradient
     double* losses,              # out  (WIDTH,)
 ) noexcept nogil:
     """Elements (o, i) ... (o, i + n - 1); returns how many targets are neither in [0, 1] nor ignored."""
@@ -155,11 +154,10 @@ cdef inline Py_ssize_t sigmoid_focal_strip(
     cdef floating bend[WIDTH]
     cdef double weight[WIDTH]
     cdef Py_ssize_t j, bad
-    cdef int order = 0 if grad == NULL else 1 if hess == NULL else 2
+    cdef int order = 0 if grad.data == NULL else 1 if hess.data == NULL else 2
     if step == 1:
         prefetch_block(x + AHEAD, WIDTH)
-    if grad_step == 1 and grad != NULL:
-        prefetch_block_to_write(grad + AHEAD, WIDTH)
+    prefetch_output(grad, o, i + AHEAD, WIDTH)
     bad = read_targets(binary, o, i, n, up, down, weight)
     for j in range(WIDTH):
         up[j] = <floating>(focal.positive * up[j])
@@ -172,12 +170,13 @@ cdef inline Py_ssize_t sigmoid_focal_strip(
     else:
         for j in range(WIDTH):
             losses[j] = weight[j] * loss[j] if weight[j] != 0 else 0.0
-    if grad != NULL:
+    if grad.data != NULL:
         times_weight(binary, o, i, n, weight, slope)
-        store_strip(slope, n, grad_step, grad)
-    if hess != NULL:
+        store_strip(slope, grad, o, i, n)
+    if hess.data != NULL:
         times_weight(binary, o, i, n, weight, bend)
-        store_strip(bend, n, hess_step, hess)
+        by_rule(hess, WIDTH, bend)
+        store_strip(bend, hess, o, i, n)
     return bad
 
 
@@ -195,8 +194,8 @@ def sigmoid_focal_loss(
     double positive,                     # alpha, or 1
     double negative,                     # 1 - alpha, or 1
     floating[:, :, :] losses,            # out  (outer, inner, 1) or None: v_i l_i
-    floating[:, :, :] grad,              # out  (outer, inner, 1) or None, may be logits
-    floating[:, :, :] hess,              # out  (outer, inner, 1) or None, may be logits
+    Output grad,                         # out  (outer, inner, 1) or None, may be logits
+    Output hess,                         # out  (outer, inner, 1) or None, may be logits
     double[:, ::1] sums,                 # out  (n_blocks, 2): sum of the losses, number of targets outside [0, 1]
     Py_ssize_t block_outer,
     Py_ssize_t block_inner,
@@ -208,10 +207,9 @@ def sigmoid_focal_loss(
     )
     cdef Focal focal
     cdef Block block
-    cdef Steps x_step = steps_of(logits), g_step = steps_of(grad), h_step = steps_of(hess), loss_step = steps_of(losses)
+    cdef Steps x_step = steps_of(logits), loss_step = steps_of(losses)
+    cdef OutputView g = output_of(grad), h = output_of(hess)
     cdef floating* x = start_of(logits)
-    cdef floating* g = start_of(grad)
-    cdef floating* h = start_of(hess)
     cdef floating* loss = start_of(losses)
     cdef Py_ssize_t outer = logits.shape[0], inner = logits.shape[1], number, o, i, n, bad, strip
     cdef double values[WIDTH]
@@ -234,8 +232,7 @@ def sigmoid_focal_loss(
                     i = block.inner + strip * WIDTH
                     n = min(<Py_ssize_t>WIDTH, block.inner_stop - i)
                     bad += sigmoid_focal_strip(
-                        moved(x, x_step, o, i), x_step.inner, &binary, &focal, o, i, n, moved(g, g_step, o, i),
-                        g_step.inner, moved(h, h_step, o, i), h_step.inner, values
+                        moved(x, x_step, o, i), x_step.inner, &binary, &focal, o, i, n, &g, &h, values
                     )
                     add_losses(values, n, moved(loss, loss_step, o, i), loss_step.inner, high, low)
             sums[number, 0] = sum_lanes(high, low)

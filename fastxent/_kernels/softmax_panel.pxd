@@ -113,7 +113,7 @@ cdef inline Py_ssize_t softmax_panels(
     floating* hess,              # out  panels of C x LANES, may be NULL
     Py_ssize_t hess_panel,
     Py_ssize_t hess_step,
-    double* losses,              # out  (n,) v_i l_i
+    double* losses,              # out  (n,) v_i l_i; may be NULL where t has one entry, without z-loss and gamma
 ) noexcept nogil:
     """Returns how many labels are no class.
 
@@ -184,7 +184,7 @@ cdef inline Py_ssize_t softmax_panels(
             x + c * x_panel, x_step, C, lanes, shift + c * SHIFT, soon_read, soon_written, e, grad_step, sums + c * SUMS
         )
 
-    for c in range(n_panels):
+    for c in range(n_panels if losses != NULL else 0):
         part = sums + c * SUMS
         for j in range(LANES):
             value = (part[REST + j] + part[REST_LOW + j]) / shift[c * SHIFT + TOP + j]
@@ -202,7 +202,7 @@ cdef inline Py_ssize_t softmax_panels(
         )
         return bad
 
-    for c in range(n_panels):
+    for c in range(n_panels if losses != NULL else 0):
         first = c * LANES
         simple_losses(
             shift + c * SHIFT + MAXIMUM, own_x + first, log_s + first, own + first, weight + first, losses + first

@@ -16,15 +16,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastxent import _check
+from fastxent import _check, _sigmoid, _sigmoid_focal, _softmax_focal
 from fastxent._layout import Array
 from fastxent._sigmoid import sigmoid_cross_entropy
-from fastxent._sigmoid_focal import sigmoid_focal_loss, sigmoid_focal_loss_grad_hess
+from fastxent._sigmoid_focal import sigmoid_focal_loss
 from fastxent._softmax import softmax_cross_entropy
-from fastxent._softmax_focal import softmax_focal_loss, softmax_focal_loss_grad_hess
+from fastxent._softmax_focal import softmax_focal_loss
 from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._cross_entropy import SigmoidLoss, SoftmaxLoss, binary_total, binary_weights, class_total
-from fastxent.boosting._loss import FLOOR, RowDers, class_labels, converted, given, outputs, raise_first
+from fastxent.boosting._loss import RowDers, class_labels, derivatives_only, given, labels_of, raise_first
 from fastxent.boosting._rows import class_target, softmax_terms
 
 
@@ -44,18 +44,18 @@ class FocalLoss:
         self, scores: Array, labels: Any, weights: Any, dtype: Any, buffers: Buffers
     ) -> tuple[Array, Array]:
         if self.hessian == "exact":
-            out = outputs(scores, buffers)
-            _, grad, hess = (
-                softmax_focal_loss_grad_hess(
-                    scores, class_labels(labels, scores), **self.softmax_options(weights), **out
-                )
-                if scores.ndim == 2
-                else sigmoid_focal_loss_grad_hess(
-                    scores, np.asarray(labels), **self.sigmoid_options(weights, scores), **out
-                )
-            )
-            np.maximum(hess, hess.dtype.type(FLOOR), out=hess)
-            return converted(grad, dtype, buffers), converted(hess, dtype, buffers)
+            only = derivatives_only("xgboost", 1, dtype, buffers)  # its floor, without a factor
+            if scores.ndim == 2:
+                return _softmax_focal.solve(
+                    scores, labels_of(labels, scores), 2, z_loss=0.0, axis=-1, ignore_index=None, infogain=None,
+                    only=only, **self.softmax_options(weights),
+                )[1:]  # fmt: skip
+            options = self.sigmoid_options(weights, scores)
+            extra = _sigmoid_focal.numbers(options.pop("gamma"), options.pop("alpha"))
+            options = {"pos_weight": None} | options
+            return _sigmoid.solve(
+                scores, labels, 2, ignore_index=None, kernel="sigmoid_focal_loss", extra=extra, only=only, **options
+            )[1:]
         rows, slopes = self.weighed_rows(scores, labels, weights)
         return self.cross_entropy(scores).derivatives(scores, rows, slopes, dtype, buffers)
 
