@@ -38,6 +38,7 @@ class DerivativesOnly:
     empty: Callable[[Array], Array]  # an array in the shape and memory order of this one
     factor: float = 1.0
     floor: float = -math.inf
+    gauss_newton: bool = False  # of focal loss
 
 
 def operand(array: Array | None) -> Operand | None:

@@ -3,7 +3,7 @@
 #
 #     loss = q^gamma L
 #     grad = -q^(gamma + 1) (1 + gamma odds L)                                   for y
-#     hess = q^(gamma + 1) p (1 + 2 gamma - gamma L + gamma^2 odds L)
+#     hess = q^(gamma + 1) p (1 + 2 gamma - gamma L + gamma^2 odds L)         by the Gauss-Newton rule -grad p
 #
 # An element between 0 and 1 has both sides. focal_terms.pxd says more.
 
@@ -26,6 +26,7 @@ cdef double LARGEST_GAMMA = 3.4028234663852886e+38  # in float32
 
 cdef struct Focal:
     double gamma
+    bint gauss_newton
     double positive              # the weight of the target 1: alpha, or 1
     double negative              # of the target 0: 1 - alpha, or 1
 
@@ -35,7 +36,7 @@ cdef inline void focal_side(
     const floating* z,           # in   (WIDTH,) exp(-|y|)
     const floating* log1p_z,     # in   (WIDTH,)
     const floating* side,        # in   (WIDTH,) the side's weight
-    double gamma,
+    const Focal* focal,
     int order,                   # of the highest derivative wanted
     floating* loss,              # out  (WIDTH,)
     floating* grad,              # out  (WIDTH,)
@@ -46,7 +47,7 @@ cdef inline void focal_side(
     cdef floating odds[WIDTH]
     cdef floating factor[WIDTH]
     cdef floating odds_loss[WIDTH]
-    cdef floating g = <floating>gamma, right, wrong, inverse, value
+    cdef floating g = <floating>focal.gamma, right, wrong, inverse, value
     cdef Py_ssize_t j
     for j in range(WIDTH):
         right = <floating>1.0 if y[j] > 0 else z[j]
@@ -55,12 +56,12 @@ cdef inline void focal_side(
         p[j] = right * inverse
         q[j] = wrong * inverse
         odds[j] = odds_of(right, wrong)
-    if gamma == 2.0:
+    if focal.gamma == 2.0:
         for j in range(WIDTH):
             factor[j] = q[j] * q[j]
     else:
         for j in range(WIDTH):
-            factor[j] = scalar.inverse_power(odds[j], gamma)
+            factor[j] = scalar.inverse_power(odds[j], focal.gamma)
     for j in range(WIDTH):
         value = log1p_z[j] - y[j]
         value = log1p_z[j] if y[j] > 0 else value
@@ -69,6 +70,7 @@ cdef inline void focal_side(
     if order == 2:
         for j in range(WIDTH):
             value = p[j] + (g * p[j]) * (<floating>2.0 - loss[j]) + (g * p[j]) * (g * odds_loss[j])
+            value = p[j] * (<floating>1.0 + g * odds_loss[j]) if focal.gauss_newton else value
             value = side[j] * (factor[j] * q[j]) * value
             hess[j] = <floating>0.0 if (factor[j] == 0) | (p[j] == 0) else value
     if order >= 1:
@@ -92,7 +94,7 @@ cdef inline void focal_elements(
     const floating* x,           # in   (WIDTH,)
     const floating* up,          # in   (WIDTH,) weight of the target 1
     const floating* down,        # in   (WIDTH,) of the target 0
-    double gamma,
+    const Focal* focal,
     int order,                   # of the highest derivative wanted
     floating* loss,              # out  (WIDTH,)
     floating* grad,              # out  (WIDTH,)
@@ -111,10 +113,10 @@ cdef inline void focal_elements(
     for j in range(WIDTH):
         log1p_z[j] = scalar.log1p(z[j])
     if soft:
-        focal_side(x, z, log1p_z, up, gamma, order, loss, grad, hess)
+        focal_side(x, z, log1p_z, up, focal, order, loss, grad, hess)
         for j in range(WIDTH):
             y[j] = -x[j]
-        focal_side(y, z, log1p_z, down, gamma, order, other[0], other[1], other[2])
+        focal_side(y, z, log1p_z, down, focal, order, other[0], other[1], other[2])
         for j in range(WIDTH):
             loss[j] += other[0][j]
         if order >= 1:
@@ -127,7 +129,7 @@ cdef inline void focal_elements(
     for j in range(WIDTH):
         y[j] = x[j] if down[j] == 0 else -x[j]
         side[j] = up[j] + down[j]
-    focal_side(y, z, log1p_z, side, gamma, order, loss, grad, hess)
+    focal_side(y, z, log1p_z, side, focal, order, loss, grad, hess)
     if order >= 1:
         for j in range(WIDTH):
             grad[j] = grad[j] if down[j] == 0 else -grad[j]
@@ -163,7 +165,7 @@ cdef inline Py_ssize_t sigmoid_focal_strip(
         up[j] = <floating>(focal.positive * up[j])
         down[j] = <floating>(focal.negative * down[j])
     load_whole(<const char*>x, FLOAT32 if floating is float else FLOAT64, step * <Py_ssize_t>sizeof(floating), n, value)
-    focal_elements(value, up, down, focal.gamma, order, loss, slope, bend)
+    focal_elements(value, up, down, focal, order, loss, slope, bend)
     if is_even(binary):
         for j in range(WIDTH):
             losses[j] = loss[j]
@@ -191,6 +193,7 @@ def sigmoid_focal_loss(
     double smoothing,
     object ignore_index,                 # a number or None
     double gamma,
+    bint gauss_newton,                   # the second derivative without the change of q^gamma
     double positive,                     # alpha, or 1
     double negative,                     # 1 - alpha, or 1
     floating[:, :, :] losses,            # out  (outer, inner, 1) or None: v_i l_i
@@ -216,6 +219,7 @@ def sigmoid_focal_loss(
     cdef double high[LANES]
     cdef double low[LANES]
     focal.gamma = min(gamma, LARGEST_GAMMA) if floating is float else gamma
+    focal.gauss_newton = gauss_newton
     focal.positive = positive
     focal.negative = negative
     with nogil:

@@ -4,6 +4,7 @@ from cython cimport floating
 from libc.string cimport memset
 
 from fastxent._kernels.focal_samples cimport focal_samples
+from fastxent._kernels.focal_terms cimport Focusing
 from fastxent._kernels.grid cimport PANEL, ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.memory cimport LINE
@@ -32,7 +33,7 @@ cdef inline Py_ssize_t transposed_strip(
     Py_ssize_t i,
     Py_ssize_t n,
     double z_loss,
-    const double* gamma,         # in   of focal loss; NULL for cross entropy
+    const Focusing* focusing,    # in   of focal loss; NULL for cross entropy
     const OutputView* grad,      # out  may be the logits
     const OutputView* hess,      # out  may be the logits; only with a gradient
     double* losses,              # out  (strip_width,), NULL if not wanted
@@ -47,14 +48,14 @@ cdef inline Py_ssize_t transposed_strip(
     cdef floating* g = buffer if grad.data != NULL else <floating*>NULL
     cdef floating* h = second if hess.data != NULL else <floating*>NULL
     cdef Steps step
-    if gamma != NULL and not is_plain(target):
+    if focusing != NULL and not is_plain(target):
         step.outer = 0
         step.inner = 1
         step.classes = LANES
         for c in range(n_panels):
             bad += focal_samples(
                 x + c * LANES * x_step.inner, x_step, target, scaling, o, i + c * LANES,
-                min(<Py_ssize_t>LANES, n - c * LANES), z_loss, gamma[0],
+                min(<Py_ssize_t>LANES, n - c * LANES), z_loss, focusing.gamma,
                 g + c * panel if g != NULL else g, step, h + c * panel if h != NULL else h, step, losses + c * LANES
             )
     else:
@@ -68,8 +69,8 @@ cdef inline Py_ssize_t transposed_strip(
         if grad.step.inner == C and grad.itemsize == <Py_ssize_t>sizeof(floating):
             written_soon = <const floating*>place(grad, o, i)
         bad = softmax_panels(
-            buffer, panel, LANES, n_panels, LANES, target, scaling, o, i, n, z_loss, gamma, read_soon, written_soon, g,
-            panel, LANES, h, panel, LANES, losses
+            buffer, panel, LANES, n_panels, LANES, target, scaling, o, i, n, z_loss, focusing, read_soon, written_soon,
+            g, panel, LANES, h, panel, LANES, losses
         )
     if g != NULL:
         store_panels(g, C, grad, o, i, n)
@@ -89,7 +90,7 @@ cdef inline Py_ssize_t softmax_strip(
     Py_ssize_t i,
     Py_ssize_t n,
     double z_loss,
-    const double* gamma,         # in   of focal loss; NULL for cross entropy
+    const Focusing* focusing,    # in   of focal loss; NULL for cross entropy
     const OutputView* grad,      # out  may be the logits
     const OutputView* hess,      # out  may be the logits; only with a gradient
     double* losses,              # out  (strip_width,), NULL if not wanted
@@ -99,25 +100,25 @@ cdef inline Py_ssize_t softmax_strip(
     cdef Py_ssize_t bad
     cdef floating* g
     cdef floating* h
-    cdef bint general = gamma != NULL and not is_plain(target)
+    cdef bint general = focusing != NULL and not is_plain(target)
     # without losses, panels of one class each need no logarithm; the others need it, or somewhere to write
-    if losses == NULL and (way == ROWS or gamma != NULL or z_loss != 0.0 or not is_plain(target)):
+    if losses == NULL and (way == ROWS or focusing != NULL or z_loss != 0.0 or not is_plain(target)):
         losses = room
     if way == TRANSPOSED:
-        return transposed_strip(x, x_step, target, scaling, o, i, n, z_loss, gamma, grad, hess, losses)
+        return transposed_strip(x, x_step, target, scaling, o, i, n, z_loss, focusing, grad, hess, losses)
     g = <floating*>place(grad, o, i)
     h = <floating*>place(hess, o, i)
     if general:
         bad = focal_samples(
-            x, x_step, target, scaling, o, i, n, z_loss, gamma[0], g, grad.step, h, hess.step, losses
+            x, x_step, target, scaling, o, i, n, z_loss, focusing.gamma, g, grad.step, h, hess.step, losses
         )
     elif way == ROWS:
         bad = softmax_rows(
-            x, x_step.inner, target, scaling, o, i, n, z_loss, gamma, g, grad.step.inner, h, hess.step.inner, losses
+            x, x_step.inner, target, scaling, o, i, n, z_loss, focusing, g, grad.step.inner, h, hess.step.inner, losses
         )
     else:
         bad = softmax_panels(
-            x, 0, x_step.classes, 1, n, target, scaling, o, i, n, z_loss, gamma, <floating*>NULL, <floating*>NULL, g,
+            x, 0, x_step.classes, 1, n, target, scaling, o, i, n, z_loss, focusing, <floating*>NULL, <floating*>NULL, g,
             0, grad.step.classes, h, 0, hess.step.classes, losses
         )
     by_rule_in_place(hess, n, target.C, h)

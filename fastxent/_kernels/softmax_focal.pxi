@@ -3,6 +3,7 @@
 from cython cimport floating
 from libc.string cimport memset
 
+from fastxent._kernels.focal_terms cimport Focusing
 from fastxent._kernels.grid cimport Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.operand cimport Operand, view_of
@@ -20,6 +21,7 @@ def softmax_focal_loss(
     double grad_scale,
     double z_loss,
     double gamma,
+    bint gauss_newton,                   # the second derivatives without the bend; for plain targets
     floating[:, :, :] losses,            # out  (outer, inner, 1) or None: v_i l_i
     Output grad,                         # out  (outer, inner, C) or None, may be logits
     Output hess,                         # out  (outer, inner, C) or None, may be logits
@@ -30,6 +32,7 @@ def softmax_focal_loss(
 ):
     """Loss, gradient and Hessian diagonal of the blocks that `job` hands out."""
     cdef Scaling scaling
+    cdef Focusing focusing
     cdef Block block
     cdef Steps x_step = steps_of(logits), loss_step = steps_of(losses)
     cdef OutputView g = output_of(grad), h = output_of(hess)
@@ -43,6 +46,8 @@ def softmax_focal_loss(
     scaling.sample_weight = view_of(sample_weight)
     scaling.grad_output = view_of(grad_output)
     scaling.grad_scale = grad_scale
+    focusing.gamma = gamma
+    focusing.gauss_newton = gauss_newton
     with nogil:
         while True:
             number = job.draw()
@@ -57,7 +62,7 @@ def softmax_focal_loss(
                     i = block.inner + strip * width
                     n = min(width, block.inner_stop - i)
                     bad += softmax_strip(
-                        way, moved(x, x_step, o, i), x_step, &target.view, &scaling, o, i, n, z_loss, &gamma, &g, &h,
+                        way, moved(x, x_step, o, i), x_step, &target.view, &scaling, o, i, n, z_loss, &focusing, &g, &h,
                         values
                     )
                     add_losses(values, n, moved(loss, loss_step, o, i), loss_step.inner, high, low)
