@@ -76,7 +76,7 @@ class BuildKernels(build_ext):
 
 def extensions() -> list[Extension]:
     """The helpers at the compiler's baseline; the kernels once, and on x86-64 once more for each further level."""
-    names = ["cpu", "job", "operand", "target", "base"]
+    names = ["cpu", "job", "operand", "output", "target", "base"]
     if X86_64 and sys.platform != "win32":
         names += ["v3", "v4"]
     return [Extension(f"fastxent._kernels.{name}", [f"fastxent/_kernels/{name}.pyx"]) for name in names]

@@ -124,7 +124,9 @@ def n_threads_of(value: Any) -> int | None:
     return None if value is None else thread_count(value, "n_threads")
 
 
-def split_target(target: ArrayLike, shape: tuple[int, ...], axis: int, name: str) -> tuple[Array | None, Array | None]:
+def split_target(
+    target: ArrayLike, shape: tuple[int, ...], axis: int, name: str, float_labels: bool = False
+) -> tuple[Array | None, Array | None]:
     """(labels, None) for the shape of ``name`` without its class axis, (None, distribution) for the whole shape."""
     array = real_array(target, "target")
     rows = shape[:axis] + shape[axis + 1 :]
@@ -135,7 +137,7 @@ def split_target(target: ArrayLike, shape: tuple[int, ...], axis: int, name: str
             f"target has shape {array.shape}, but {name} have shape {shape}: expected {rows} for class indices "
             f"or {shape} for distributions"
         )
-    if array.dtype.kind == "f":
+    if array.dtype.kind == "f" and not float_labels:
         if array.size:
             raise TypeError(f"target holds class labels of dtype {array.dtype}; cast them: target.astype(np.int64)")
         array = array.astype(np.int64)
@@ -347,13 +349,19 @@ def raise_bad_label(labels: Array, classes: int, ignore_index: int | None, name:
     """Name the first label that is no class, if there is one."""
     position = 0
     for block in in_blocks(labels, labels.dtype):
-        bad = (block < 0) | (block >= classes)
+        bad = ~((block >= 0) & (block < classes))
+        if block.dtype.kind == "f":
+            bad |= block != np.floor(block)
         if ignore_index is not None:
             bad &= block != ignore_index
         if bad.any():
             position += int(bad.argmax())
-            where = place("target", labels.shape, position)
-            raise ValueError(f"{where} = {labels.flat[position]}, but {name} have {classes} classes")
+            where, label = place("target", labels.shape, position), labels.flat[position]
+            if block.dtype.kind == "f":
+                if not (abs(label) < 2.0**31 and label == int(label)):
+                    raise ValueError(f"{where} = {label}, but class labels are integers from 0 to {classes - 1}")
+                label = int(label)
+            raise ValueError(f"{where} = {label}, but {name} have {classes} classes")
         position += block.size
 
 

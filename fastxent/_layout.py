@@ -30,6 +30,8 @@ PANEL_LIMIT = 2**24
 # Elements of one block: so many that drawing it costs nothing, few enough for the level-2 cache and for even shares.
 BLOCK = 32768
 
+# Outputs that the kernels store in either float dtype, whatever they compute in.
+DERIVATIVES = frozenset(("grad", "hess"))
 READABLE = frozenset(np.dtype(code) for code in "?bhilqBHILQfd")
 
 Array = np.ndarray[Any, Any]
@@ -44,7 +46,7 @@ class Samples:
 
     shape: tuple[int, ...]
     classes: int
-    dtype: np.dtype[Any]  # of the computation: what "logits" and all that is written must have to be used in place
+    dtype: np.dtype[Any]  # of the computation: what all but derivatives must have to be computed or written in place
     read: Views  # the first leads: its strides order the axes
     write: Views
 
@@ -97,8 +99,8 @@ def direct_views(samples: Samples) -> Views | None:
     for array in arrays:
         if array.dtype not in READABLE or not array.flags.aligned:
             return None
-    computed = [samples.read.get("logits"), *samples.write.values()]
-    if any(array is not None and array.dtype != samples.dtype for array in computed):
+    computed = ("logits", *(name for name in samples.write if name not in DERIVATIVES))
+    if any((lead := operands.get(name)) is not None and lead.dtype != samples.dtype for name in computed):
         return None
     ndim = len(samples.shape)
     if all(array.flags.c_contiguous for array in arrays):  # the usual case, without a search
@@ -139,6 +141,8 @@ def choose_way(samples: Samples, views: Views) -> Way | None:
     outer, inner, classes = floats[0].shape
     if transposes(outer * inner, classes, samples.dtype, views.get("hess") is not None):
         return TRANSPOSED
+    if converts(samples, views):
+        return None
     if all(a.strides[2] == a.itemsize or a.shape[2] == 1 for a in floats):
         return ROWS
     samples_lie_together = all(a.strides[1] == a.itemsize for a in floats)
@@ -155,8 +159,15 @@ def transposes(n: int, classes: int, dtype: np.dtype[Any], with_hess: bool = Fal
     return size * (1 + with_hess) <= PANEL_BYTES and (size <= SMALL_BYTES or n >= LANES)
 
 
-def choose_elementwise(samples: Samples, views: Views) -> Way:
+def converts(samples: Samples, views: Views) -> bool:
+    """Whether a derivative has another dtype than it is computed in: only panels on the stack are converted."""
+    return any((a := views.get(name)) is not None and a.dtype != samples.dtype for name in DERIVATIVES)
+
+
+def choose_elementwise(samples: Samples, views: Views) -> Way | None:
     """Rows where the classes are contiguous and many, else a panel: these kernels take any strides."""
+    if converts(samples, views):
+        return None
     floats = [a for name in ("logits", *samples.write) if (a := views[name]) is not None and name != "losses"]
     return ROWS if samples.classes >= 32 and all(a.strides[2] == a.itemsize for a in floats) else PANEL
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from fastxent import _check, _layout
 from fastxent._isa import kernels
 from fastxent._kernels.operand import Operand
+from fastxent._kernels.output import Output
 from fastxent._kernels.target import Target
 from fastxent._layout import Array, Samples, Views
 
@@ -26,8 +28,31 @@ class Outputs:
     given: bool  # whether one of them is the user's
 
 
+@dataclass(frozen=True, slots=True)
+class DerivativesOnly:
+    """A call that wants no loss: where its derivatives go, and what becomes of the second.
+
+    The memory is not the user's, so that labels need not be looked through before it is written.
+    """
+
+    empty: Callable[[Array], Array]  # an array in the shape and memory order of this one
+    factor: float = 1.0
+    floor: float = -math.inf
+    gauss_newton: bool = False  # of focal loss
+
+
 def operand(array: Array | None) -> Operand | None:
     return None if array is None else Operand(array)
+
+
+def written(views: Views, only: DerivativesOnly | None = None) -> tuple[Output | None, ...]:
+    """The gradient, and the second derivative where there can be one, as the kernels take them."""
+    rules = {"hess": (only.factor, only.floor)} if only is not None else {}
+    return tuple(
+        None if (array := views[name]) is None else Output(array, *rules.get(name, ()))
+        for name in ("grad", "hess")
+        if name in views
+    )
 
 
 def last(array: Array, axis: int) -> Array:
@@ -46,15 +71,20 @@ def outputs(
     order: int,
     given: tuple[Any, Any],
     inputs: dict[str, Any],
+    only: DerivativesOnly | None = None,
 ) -> Outputs:
     """Check the given outputs and make the others; order 0, 1, 2: loss, gradient, Hessian. axis None: elementwise."""
+
+    def empty() -> Array:
+        return np.empty_like(logits, dtype=dtype, subok=False) if only is None else only.empty(logits)
+
     out = _check.output_of(given[0], "out", logits, inputs)
     hess_out = _check.output_of(given[1], "hess_out", logits, {**inputs, "out": out})
     grad = hess = losses = None
     if order >= 1:
-        grad = np.empty_like(logits, dtype=dtype, subok=False) if out is None else out
+        grad = empty() if out is None else out
     if order == 2:
-        hess = np.empty_like(logits, dtype=dtype, subok=False) if hess_out is None else hess_out
+        hess = empty() if hess_out is None else hess_out
     if reduction == "none":
         losses = np.empty(rows, dtype)
 
@@ -114,6 +144,7 @@ class ClassProblem:
         out: Any = None,
         hess_out: Any = None,
         alpha: Any = None,
+        only: DerivativesOnly | None = None,
     ) -> None:
         self.name = name
         self.logits, self.dtype = _check.float_array(logits, name)
@@ -121,7 +152,8 @@ class ClassProblem:
         shape = self.logits.shape
         self.classes = classes = shape[axis]
         self.rows = rows = shape[:axis] + shape[axis + 1 :]
-        self.labels, self.distribution = _check.split_target(target, shape, axis, name)
+        self.only = only
+        self.labels, self.distribution = _check.split_target(target, shape, axis, name, only is not None)
         if classes == 0 and 0 not in rows:
             raise ValueError(f"{name} have shape {shape}: 0 classes")
         self.reduction = _check.reduction_of(reduction)
@@ -149,7 +181,9 @@ class ClassProblem:
             "infogain": self.infogain,
             "grad_output": self.grad_output,
         }
-        self.outputs = outputs(self.logits, self.dtype, rows, axis, self.reduction, order, (out, hess_out), inputs)
+        self.outputs = outputs(
+            self.logits, self.dtype, rows, axis, self.reduction, order, (out, hess_out), inputs, only
+        )
         self.denominator = self.find_denominator()
         if self.denominator == 0.0:
             self.grad_scale = 0.0
@@ -213,7 +247,8 @@ class ClassProblem:
                 operand(found["grad_output"]),
                 self.grad_scale,
                 *extra,
-                *(found[key] for key in views),
+                found["losses"],
+                *written(found, self.only),
                 sums,
             )
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from fastxent import _check, _layout
 from fastxent._isa import kernels
 from fastxent._layout import Array, Samples, Views
-from fastxent._problem import clear, nowhere, operand, outputs, reduced, specialised
+from fastxent._problem import DerivativesOnly, clear, nowhere, operand, outputs, reduced, specialised, written
 
 
 def sigmoid_cross_entropy(
@@ -289,7 +289,7 @@ def sigmoid_cross_entropy_grad_hess(
 def solve(
     logits: Any, target: Any, order: int, sample_weight: Any, pos_weight: Any, ignore_index: Any, label_smoothing: Any,
     reduction: Any, n_threads: Any, grad_output: Any = None, out: Any = None, hess_out: Any = None,
-    kernel: str = "sigmoid_cross_entropy", extra: tuple[float, ...] = (),
+    kernel: str = "sigmoid_cross_entropy", extra: tuple[float, ...] | None = None, only: DerivativesOnly | None = None,
 ) -> tuple[float | np.float32 | Array, Any, Any]:  # fmt: skip
     """(loss, grad, hess), computed up to ``order``; None beyond. ``extra`` are a kernel's numbers beside the scale."""
     x, dtype = _check.float_array(logits, "logits")
@@ -307,7 +307,7 @@ def solve(
     positive = _check.pos_weight_of(pos_weight, shape, threads)
     factor, per_element = _check.grad_output_of(grad_output, reduction, shape)
     inputs = {"target": t, "sample_weight": weight, "pos_weight": positive, "grad_output": per_element}
-    found = outputs(x, dtype, shape, None, reduction, order, (out, hess_out), inputs)
+    found = outputs(x, dtype, shape, None, reduction, order, (out, hess_out), inputs, only)
     rule = "a target is in [0, 1]"
     if found.given:
         _check.check_range(t, "target", 0.0, 1.0, rule, threads, ignore)
@@ -318,12 +318,13 @@ def solve(
         clear(found)
         return float("nan"), found.grad, found.hess
     scale = factor if denominator is None else factor / denominator
+    numbers = (only is None,) if extra is None else extra
 
     def bind(views: Views, sums: Array) -> tuple[Any, ...]:
         return (
             views["logits"], operand(views["target"]), operand(views["pos_weight"]), operand(views["sample_weight"]),
-            operand(views["grad_output"]), scale, smoothing, ignore, *extra, views["losses"], views["grad"],
-            views["hess"], sums,
+            operand(views["grad_output"]), scale, smoothing, ignore, *numbers, views["losses"],
+            *written(views, only), sums,
         )  # fmt: skip
 
     read: Views = {

@@ -300,6 +300,6 @@ def sigmoid_focal_loss_grad_hess(
     )  # fmt: skip
 
 
-def numbers(gamma: Any, alpha: Any) -> tuple[float, float, float]:
-    """What the kernel takes: gamma, and the factors of the targets 1 and 0."""
-    return _check.gamma_of(gamma), *_check.balance_of(alpha)
+def numbers(gamma: Any, alpha: Any, gauss_newton: bool = False) -> tuple[float, bool, float, float]:
+    """What the kernel takes: gamma, the rule of the second derivative, and the factors of the targets 1 and 0."""
+    return _check.gamma_of(gamma), gauss_newton, *_check.balance_of(alpha)

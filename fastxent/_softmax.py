@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from fastxent import _check, _layout, _threads
 from fastxent._isa import kernels
 from fastxent._kernels.operand import Operand
+from fastxent._kernels.output import Output
 from fastxent._kernels.target import Target
 from fastxent._layout import Array
 from fastxent._problem import ClassProblem, clear, reduced, specialised
@@ -385,11 +386,12 @@ def plain_sum(logits: Array, target: Array, out: Array | None, rows: int, n_thre
     """The sum of the losses of a large plain call, whose arguments are known to be right, in blocks of ``rows``."""
     n, classes = logits.shape
     sums = np.zeros((-(-n // rows), 2))
-    grad = None if out is None else out.reshape(1, n, classes)
+    output = None if out is None else Output(out.reshape(1, n, classes))
     bound = Target(classes, Operand(target.reshape(1, n)), None, None, None, 0.0, None)
     way = _layout.TRANSPOSED if _layout.transposes(n, classes, logits.dtype) else _layout.ROWS
     kernel = specialised("softmax_cross_entropy", logits.dtype)
-    args = (way, logits.reshape(1, n, classes), bound, None, None, 1.0 / n, 0.0, None, grad, None, sums, 1, rows)
+    numbers = (1.0 / n, 0.0, True)
+    args = (way, logits.reshape(1, n, classes), bound, None, None, *numbers, None, output, None, sums, 1, rows)
     _threads.run(kernel, args, len(sums), n_threads)
     if sums[:, 1].any():
         raise ValueError("target changed while it was read")
@@ -402,7 +404,7 @@ def solve(
     """(loss, grad, hess), computed up to ``order``; None beyond."""
     z = _check.z_loss_of(z_loss)
     problem = ClassProblem("logits", logits, target, order=order, **options)
-    return results(problem, "softmax_cross_entropy", (z,))
+    return results(problem, "softmax_cross_entropy", (z, problem.only is None))
 
 
 def results(

@@ -336,4 +336,4 @@ def solve(
     focusing = _check.gamma_of(gamma)
     z = _check.z_loss_of(z_loss)
     problem = ClassProblem("logits", logits, target, order=order, alpha=alpha, **options)
-    return results(problem, "softmax_focal_loss", (z, focusing))
+    return results(problem, "softmax_focal_loss", (z, focusing, problem.only is not None and problem.only.gauss_newton))

@@ -15,6 +15,7 @@ from tests.layouts import LAYOUTS
 
 APIS = [("xgboost", "native"), ("xgboost", "sklearn"), ("lightgbm", "native"), ("lightgbm", "sklearn")]
 each_api = pytest.mark.parametrize(("library", "api"), APIS, ids="-".join)
+each_library_of_two = pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
 each_library = pytest.mark.parametrize("library", LIBRARIES)
 OBJECTIVES = [boosting.softmax_objective, boosting.sigmoid_objective, boosting.focal_objective]
 METRICS = [boosting.softmax_metric, boosting.sigmoid_metric, boosting.focal_metric]
@@ -63,6 +64,40 @@ def test_the_rules_of_the_softmax_second_derivative(library, api):
         grad, hess = called(objective, api, scores, labels, WEIGHTS)
         assert_close(grad, (p - np.eye(5)[labels.astype(int)]) * v)
         assert_close(hess, want)
+
+
+@pytest.mark.parametrize("rule", ["exact", "lightgbm", "xgboost"])
+@pytest.mark.parametrize("classes", [1, 2, 3, 40, 100, 300])
+@each_library_of_two
+def test_the_derivatives_are_those_of_the_function_rounded_once(library, classes, rule):
+    scores, labels = softmax_problem(library, classes, 70)
+    weights = np.arange(70) / 7
+    _, grad, hess = fx.softmax_cross_entropy_grad_hess(
+        scores, labels.astype(int), sample_weight=weights, reduction="sum"
+    )
+    if classes > 1:
+        hess *= {"exact": 1, "lightgbm": classes / (classes - 1), "xgboost": 2}[rule]
+    hess = np.maximum(hess, FLOOR if rule == "xgboost" else 0).astype(np.float32)
+    got = boosting.softmax_objective(library, "sklearn", hessian=rule)(labels, scores, weights)
+    np.testing.assert_array_max_ulp(got[0], grad.astype(np.float32), 1)
+    np.testing.assert_array_max_ulp(got[1], hess, 1)
+
+
+@pytest.mark.parametrize("rule", ["gauss_newton", "lightgbm", "xgboost"])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 5.0])
+@pytest.mark.parametrize("classes", [None, 2, 3, 40, 100, 300])
+@each_library_of_two
+def test_the_gauss_newton_rule_is_the_cross_entropy_of_the_row_times_its_slope(library, classes, gamma, rule):
+    scores, labels = sigmoid_problem(library, 70) if classes is None else softmax_problem(library, classes, 70)
+    x = np.stack([0 * scores, scores], axis=1) if classes is None else scores
+    p = softmax_of(x)
+    own = p[np.arange(70), labels.astype(int)][:, None]
+    slope = (1 - own) ** gamma - gamma * (1 - own) ** (gamma - 1) * own * np.log(own)
+    factor = 1.0 if classes is None or rule == "gauss_newton" else 2 if rule == "xgboost" else classes / (classes - 1)
+    want = slope * (p - np.eye(p.shape[1])[labels.astype(int)]), factor * slope * p * (1 - p)
+    got = boosting.focal_objective(library, "sklearn", gamma=gamma, hessian=rule)(labels, scores, None)
+    for one, other in zip(got, want, strict=True):
+        assert_close(one, other[:, 1] if classes is None else other)
 
 
 @each_api

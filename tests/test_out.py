@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
 
+from fastxent import _layout
+from fastxent._kernels.output import Output
 from tests.layouts import LAYOUTS
 from tests.problem import problem, unmodified
 from tests.rows import KERNELS
-from tests.table import LOSSES, WITH_OUT
+from tests.table import LOSSES, WITH_GRAD, WITH_OUT
 
 each_kernel = pytest.mark.parametrize("kernel", KERNELS)
 each_function = pytest.mark.parametrize("f", WITH_OUT, ids=str)
@@ -45,6 +47,40 @@ def test_out_of_any_strides_and_either_dtype(f, kernel, layout, out_dtype, dtype
         if layout in ("strided", "column slice"):
             untouched = np.count_nonzero(whole(outs[argument]) == -7)
             assert untouched >= whole(outs[argument]).size - p.x.size
+
+
+FEW_CLASSES = {
+    "C": ((37, 5), -1),
+    "Fortran": ((150, 5), -1),
+    "strided": ((70, 3), -1),
+    "last axis first": ((2, 9, 40), 1),
+}
+OTHER = {np.dtype(np.float32): np.float64, np.dtype(np.float64): np.float32}
+
+
+@pytest.mark.parametrize("f", [f for f in WITH_GRAD if f.kind != "clamped"], ids=str)
+@pytest.mark.parametrize("which", [0, -1], ids=["plain", "all options"])
+@pytest.mark.parametrize("layout", FEW_CLASSES)
+def test_derivatives_of_few_classes_in_the_other_dtype_are_rounded_once_and_need_no_scratch(
+    f, which, layout, dtype, rng, monkeypatch
+):
+    shape, axis = FEW_CLASSES[layout]
+    p = problem(f, rng, shape, axis, dtype, f.option_sets[which])
+    x = EMPTY[layout](shape, dtype)
+    x[...] = p.x
+    p = p.change(x=x)
+    fresh = p.run(**{argument: EMPTY[layout](shape, dtype) for argument in f.array_results})
+    outs = {argument: EMPTY[layout](shape, OTHER[np.dtype(dtype)]) for argument in f.array_results}
+    monkeypatch.setattr(_layout, "staged_blocks", None)
+    for name, value in p.run(**outs).items():
+        want = fresh[name] if name == "loss" else fresh[name].astype(OTHER[np.dtype(dtype)])
+        np.testing.assert_array_equal(value, want)
+
+
+@pytest.mark.parametrize("array", [np.zeros((1, 2, 3), int), np.zeros((1, 2, 3), np.float16), np.zeros((2, 3))])
+def test_kernels_write_floats_of_three_axes_only(array):
+    with pytest.raises(TypeError, match="do not write"):
+        Output(array)
 
 
 @each_function

@@ -10,7 +10,7 @@ from fastxent import _threads
 from fastxent._layout import BLOCK
 from tests.layouts import byte_swapped
 from tests.problem import problem
-from tests.table import FUNCTIONS
+from tests.table import FUNCTIONS, WITH_GRAD
 
 MANY = 8 * _threads.BLOCKS_EACH  # blocks, enough for eight threads
 
@@ -31,6 +31,19 @@ def test_the_result_has_the_same_bits_for_any_number_of_threads(f, which, layout
     p = problem(f, rng, shape, axis, np.float32, f.option_sets[which])
     p = p.change(x=arrange(p.x))
     results = [p.run(n_threads=n) for n in (1, 2, 8)]
+    for name, value in results[0].items():
+        assert all(np.asarray(result[name]).tobytes() == np.asarray(value).tobytes() for result in results), name
+
+
+@pytest.mark.parametrize("f", WITH_GRAD, ids=str)
+def test_derivatives_in_another_dtype_have_the_same_bits_for_any_number_of_threads(f, rng):
+    shape, axis, arrange = LAYOUTS["Fortran order"]
+    p = problem(f, rng, shape, axis, np.float64)
+    p = p.change(x=arrange(p.x))
+    results = [
+        p.run(n_threads=n, **{argument: np.empty(shape, np.float32, order="F") for argument in f.array_results})
+        for n in (1, 2, 8)
+    ]
     for name, value in results[0].items():
         assert all(np.asarray(result[name]).tobytes() == np.asarray(value).tobytes() for result in results), name
 

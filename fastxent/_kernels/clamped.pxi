@@ -13,6 +13,7 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport ROWS, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.operand cimport Operand, view_of
+from fastxent._kernels.output cimport Output, OutputView, output_of, place
 from fastxent._kernels.sums cimport GROUP, LANES, WIDTH, add_losses, sum_lanes, total_of, two_sum
 from fastxent._kernels.target cimport (
     Scaling, Target, TargetView, is_plain, own_share, read_samples, read_scales, target_of_classes, target_of_samples,
@@ -190,7 +191,7 @@ def clamped_cross_entropy(
     double grad_scale,
     double eps,
     floating[:, :, :] losses,            # out  (outer, inner, 1) or None: v_i l_i
-    floating[:, :, :] grad,              # out  (outer, inner, C) or None, may be probs
+    Output grad,                         # out  (outer, inner, C) or None, may be probs
     double[:, ::1] sums,                 # out  (n_blocks, 2): sum of the losses, labels and probabilities that are none
     Py_ssize_t block_outer,
     Py_ssize_t block_inner,
@@ -199,9 +200,9 @@ def clamped_cross_entropy(
     """Loss and gradient of the blocks that `job` hands out."""
     cdef Scaling scaling
     cdef Block block
-    cdef Steps q_step = steps_of(probs), g_step = steps_of(grad), loss_step = steps_of(losses)
+    cdef Steps q_step = steps_of(probs), loss_step = steps_of(losses)
+    cdef OutputView g = output_of(grad)
     cdef floating* q = start_of(probs)
-    cdef floating* g = start_of(grad)
     cdef floating* loss = start_of(losses)
     cdef Py_ssize_t outer = probs.shape[0], inner = probs.shape[1], number, o, i, n, bad, strip
     cdef double values[WIDTH]
@@ -225,7 +226,7 @@ def clamped_cross_entropy(
                     n = min(<Py_ssize_t>WIDTH, block.inner_stop - i)
                     bad += clamped_strip(
                         way, moved(q, q_step, o, i), q_step, &target.view, &scaling, o, i, n, <floating>eps,
-                        moved(g, g_step, o, i), g_step, values
+                        <floating*>place(&g, o, i), g.step, values
                     )
                     add_losses(values, n, moved(loss, loss_step, o, i), loss_step.inner, high, low)
             sums[number, 0] = sum_lanes(high, low)

@@ -3,7 +3,7 @@
 from cython cimport floating
 
 from fastxent._kernels cimport scalar
-from fastxent._kernels.focal_terms cimport focal_bend, odds_of, odds_times
+from fastxent._kernels.focal_terms cimport Focusing, focal_bend, odds_of, odds_times
 from fastxent._kernels.panel cimport (
     BOTTOM, MAGIC, MAXIMUM, ORIGIN, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, clear_dead, scaled_panel, store_lanes,
     whole_lanes,
@@ -102,7 +102,7 @@ cdef inline void focal_panel_hess(
     const double* t,             # in   (LANES,)
     const double* scale,         # in   (LANES,)
     double z_loss,
-    double gamma,
+    const Focusing* focusing,
     const FocalLanes* lane,
     floating* hess,              # out  C x lanes
     Py_ssize_t hess_step,
@@ -124,7 +124,8 @@ cdef inline void focal_panel_hess(
     for j in range(LANES):
         v = scale[j]
         steep = lane.slope[j] + 2.0 * z_loss * lane.lse[j]
-        bend = t[j] * focal_bend(lane.factor[j], lane.p[j], gamma, lane.loss[j], lane.odds_loss[j])
+        bend = t[j] * focal_bend(lane.factor[j], lane.p[j], focusing.gamma, lane.loss[j], lane.odds_loss[j])
+        bend = 0.0 if focusing.gauss_newton else bend
         a[j] = <floating>(v * steep / (lane.s[j] * lane.s[j]))
         b[j] = <floating>(v * 2.0 * z_loss / (lane.s[j] * lane.s[j]))
         c[j] = <floating>(v * bend / lane.s[j])
@@ -157,7 +158,7 @@ cdef inline void finish_focal(
     Py_ssize_t i,
     Py_ssize_t n,                # samples (o, i) ... (o, i + n - 1)
     double z_loss,
-    double gamma,
+    const Focusing* focusing,
     const double* weight,        # in   (WIDTH,), and so on
     const double* t,             # in   t_y of a class index
     const floating* label,       # in   the class
@@ -184,12 +185,12 @@ cdef inline void finish_focal(
         scale[j] = 0.0
     for c in range(n_panels):
         k = c * LANES
-        focal_lanes(shift + c * SHIFT, sums + c * SUMS, own_x + k, log_s + k, t + k, gamma, &lane)
+        focal_lanes(shift + c * SHIFT, sums + c * SUMS, own_x + k, log_s + k, t + k, focusing.gamma, &lane)
         focal_losses(&lane, t + k, weight + k, z_loss, losses + k)
         if hess != NULL:
             focal_panel_hess(
                 grad + c * grad_panel, grad_step, C, lanes, shift + c * SHIFT + TOP, label + k, t + k, scale + k,
-                z_loss, gamma, &lane, hess + c * hess_panel, hess_step
+                z_loss, focusing, &lane, hess + c * hess_panel, hess_step
             )
             clear_dead(weight + k, C, lanes, hess + c * hess_panel, hess_step)
         if grad != NULL:

@@ -4,7 +4,7 @@ from cython cimport floating
 from libc.stdint cimport int64_t
 
 from fastxent._kernels cimport scalar
-from fastxent._kernels.focal_terms cimport focal_bend, odds_of, odds_times
+from fastxent._kernels.focal_terms cimport Focusing, focal_bend, odds_of, odds_times
 from fastxent._kernels.panel cimport BOTTOM, MAGIC, MAXIMUM, ORIGIN, REST, REST_LOW, TIES, TOP
 from fastxent._kernels.row cimport row_scale
 from fastxent._kernels.sums cimport count_lanes, sum_lanes
@@ -28,7 +28,7 @@ cdef inline double finish_focal_row(
     Py_ssize_t C,
     int64_t y,
     double z_loss,
-    double gamma,
+    const Focusing* focusing,
     double scale,                # of the gradient and the Hessian
     floating* grad,              # out  (C,) holds the exponentials, may be NULL
     floating* hess,              # out  (C,), may be NULL
@@ -41,10 +41,10 @@ cdef inline double finish_focal_row(
     cdef double o = spread if e == top else s - e
     cdef double p = e / s, q = o / s, odds = odds_of(e, o)
     cdef double loss = <double>(shift[MAXIMUM] - own_x) + log_s, odds_loss = odds_times(odds, loss)
-    cdef double factor = scalar.inverse_power(odds, gamma)
-    cdef double slope = t * factor * (1.0 + gamma * odds_loss), bend
+    cdef double factor = scalar.inverse_power(odds, focusing.gamma)
+    cdef double slope = t * factor * (1.0 + focusing.gamma * odds_loss), bend
     if hess != NULL:
-        bend = t * focal_bend(factor, p, gamma, loss, odds_loss)
+        bend = 0.0 if focusing.gauss_newton else t * focal_bend(factor, p, focusing.gamma, loss, odds_loss)
         focal_row_hess(
             grad, C, shift[TOP], <floating>spread, <floating>s, <floating>(scale * (slope + lean) / (s * s)),
             <floating>(scale * 2.0 * z_loss / (s * s)), <floating>(scale * bend / s),

@@ -7,10 +7,17 @@
     slope  = dloss / dL = factor (1 + gamma odds L)
     bend   = q d2loss / dL2 = factor gamma p (2 - L + (gamma - 1) odds L)
 
+The Gauss-Newton rule is the Hessian without the part with the bend, for targets with one entry.
+
 As p tends to 1, so does odds L, though odds may overflow and L vanish; where p = 0 it is 0, though L is infinite.
 """
 
 from cython cimport floating
+
+
+cdef struct Focusing:
+    double gamma
+    bint gauss_newton
 
 
 cdef inline floating most_odds(floating like) noexcept nogil:

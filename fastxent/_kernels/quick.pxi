@@ -15,6 +15,7 @@ from libc.string cimport memset
 
 from fastxent._kernels.grid cimport ROWS, TRANSPOSED, Steps
 from fastxent._kernels.operand cimport FLOAT32, FLOAT64, INT8, Kind, kind_of
+from fastxent._kernels.output cimport OutputView, plain_output_of
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 from fastxent._kernels.target cimport Scaling, TargetView, bad_labels
 from fastxent._kernels.transpose cimport PANEL_BYTES
@@ -113,6 +114,7 @@ cdef double quick_loss(
     cdef double values[WIDTH]
     cdef double high[LANES]
     cdef double low[LANES]
+    cdef OutputView g = plain_output_of(grad, sizeof(floating), C, 1), h = plain_output_of(hess, sizeof(floating), C, 1)
     memset(high, 0, sizeof(high))
     memset(low, 0, sizeof(low))
     steps.outer = 0
@@ -122,9 +124,7 @@ cdef double quick_loss(
         i = start + strip * width
         count = min(width, start + n - i)
         softmax_strip(
-            way, x + i * C, steps, target, scaling, 0, i, count, z_loss, NULL,
-            grad + i * C if grad != NULL else <floating*>NULL, steps,
-            hess + i * C if hess != NULL else <floating*>NULL, steps, values
+            way, x + i * C, steps, target, scaling, 0, i, count, z_loss, NULL, &g, &h, values
         )
         add_losses(values, count, losses + i if losses != NULL else <floating*>NULL, 1, high, low)
     return sum_lanes(high, low)

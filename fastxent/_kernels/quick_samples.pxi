@@ -8,6 +8,7 @@ from libc.string cimport memset
 
 from fastxent._kernels.grid cimport Steps
 from fastxent._kernels.operand cimport FLOAT32, FLOAT64, UINT64, Kind, View, at, kind_of, load
+from fastxent._kernels.output cimport OutputView, plain_output_of
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 from fastxent._kernels.target cimport Scaling, Target, TargetView, read_samples
 
@@ -199,6 +200,7 @@ cdef double quick_elements(
     floating* hess
 ) noexcept nogil:
     """The sum of the losses of n elements from `start` on; their losses and derivatives where they are asked for."""
+    cdef OutputView g = plain_output_of(grad, sizeof(floating), 1, 1), h = plain_output_of(hess, sizeof(floating), 1, 1)
     cdef Py_ssize_t strip, i, count
     cdef double values[WIDTH]
     cdef double high[LANES]
@@ -208,10 +210,7 @@ cdef double quick_elements(
     for strip in range((n + WIDTH - 1) // WIDTH):
         i = start + strip * WIDTH
         count = min(<Py_ssize_t>WIDTH, start + n - i)
-        sigmoid_strip(
-            x + i, 1, binary, 0, i, count, grad + i if grad != NULL else <floating*>NULL, 1,
-            hess + i if hess != NULL else <floating*>NULL, 1, values
-        )
+        sigmoid_strip(x + i, 1, binary, 0, i, count, &g, &h, values)
         add_losses(values, count, losses + i if losses != NULL else <floating*>NULL, 1, high, low)
     return sum_lanes(high, low)
 

@@ -11,8 +11,9 @@ from libc.string cimport memset
 from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
-from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
+from fastxent._kernels.memory cimport prefetch_block
 from fastxent._kernels.operand cimport FLOAT32, FLOAT64, Kind, Operand, View, at, load, times, view_of
+from fastxent._kernels.output cimport Output, OutputView, by_rule, output_of, prefetch_output, store_strip
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 
 
@@ -135,47 +136,18 @@ cdef inline void times_weight(
             values[j] = <floating>(values[j] * scale[j]) if weight[j] != 0 else <floating>0.0
 
 
-cdef inline void store_strip(const floating* values, Py_ssize_t n, Py_ssize_t step, floating* out) noexcept nogil:
-    """The first n of WIDTH values."""
-    cdef Py_ssize_t j
-    if step == 1 and n == WIDTH:
-        for j in range(WIDTH):
-            out[j] = values[j]
-    else:
-        for j in range(n):
-            out[j * step] = values[j]
-
-
-cdef inline Py_ssize_t sigmoid_strip(
-    const floating* x,           # in   n elements, `step` apart
-    Py_ssize_t step,
+cdef inline void sigmoid_losses(
     const Binary* binary,
-    Py_ssize_t o,
-    Py_ssize_t i,
-    Py_ssize_t n,
-    floating* grad,              # out  like x, may be x, may be NULL
-    Py_ssize_t grad_step,
-    floating* hess,              # out  like x, may be x, may be NULL
-    Py_ssize_t hess_step,
+    const floating* value,       # in   (WIDTH,), and so on
+    const floating* up,
+    const floating* down,
+    const floating* z,
+    const double* weight,
     double* losses,              # out  (WIDTH,)
 ) noexcept nogil:
-    """Elements (o, i) ... (o, i + n - 1); returns how many targets are neither in [0, 1] nor ignored."""
-    cdef floating value[WIDTH]
-    cdef floating up[WIDTH]
-    cdef floating down[WIDTH]
-    cdef floating z[WIDTH]
     cdef floating result[WIDTH]
-    cdef double weight[WIDTH]
-    cdef floating size, far, inverse, right, left
-    cdef Py_ssize_t j, bad
-    if step == 1:
-        prefetch_block(x + AHEAD, WIDTH)
-    if grad_step == 1 and grad != NULL:
-        prefetch_block_to_write(grad + AHEAD, WIDTH)
-    bad = read_targets(binary, o, i, n, up, down, weight)
-    load_whole(<const char*>x, FLOAT32 if floating is float else FLOAT64, step * <Py_ssize_t>sizeof(floating), n, value)
-    for j in range(WIDTH):
-        z[j] = scalar.exp(-value[j] if value[j] > 0 else value[j])
+    cdef floating size, far
+    cdef Py_ssize_t j
     for j in range(WIDTH):
         result[j] = scalar.log1p(z[j])
     for j in range(WIDTH):
@@ -189,7 +161,38 @@ cdef inline Py_ssize_t sigmoid_strip(
     else:
         for j in range(WIDTH):
             losses[j] = weight[j] * result[j] if weight[j] != 0 else 0.0
-    if grad == NULL:
+
+
+cdef inline Py_ssize_t sigmoid_strip(
+    const floating* x,           # in   n elements, `step` apart
+    Py_ssize_t step,
+    const Binary* binary,
+    Py_ssize_t o,
+    Py_ssize_t i,
+    Py_ssize_t n,
+    const OutputView* grad,      # out  may be x
+    const OutputView* hess,      # out  may be x; only with a gradient
+    double* losses,              # out  (WIDTH,), NULL if not wanted
+) noexcept nogil:
+    """Elements (o, i) ... (o, i + n - 1); returns how many targets are neither in [0, 1] nor ignored."""
+    cdef floating value[WIDTH]
+    cdef floating up[WIDTH]
+    cdef floating down[WIDTH]
+    cdef floating z[WIDTH]
+    cdef floating result[WIDTH]
+    cdef double weight[WIDTH]
+    cdef floating size, inverse, right, left
+    cdef Py_ssize_t j, bad
+    if step == 1:
+        prefetch_block(x + AHEAD, WIDTH)
+    prefetch_output(grad, o, i + AHEAD, WIDTH)
+    bad = read_targets(binary, o, i, n, up, down, weight)
+    load_whole(<const char*>x, FLOAT32 if floating is float else FLOAT64, step * <Py_ssize_t>sizeof(floating), n, value)
+    for j in range(WIDTH):
+        z[j] = scalar.exp(-value[j] if value[j] > 0 else value[j])
+    if losses != NULL:
+        sigmoid_losses(binary, value, up, down, z, weight, losses)
+    if grad.data == NULL:
         return bad
 
     for j in range(WIDTH):
@@ -200,12 +203,13 @@ cdef inline Py_ssize_t sigmoid_strip(
         z[j] = right * left
         result[j] = down[j] * right - up[j] * left
     times_weight(binary, o, i, n, weight, result)
-    store_strip(result, n, grad_step, grad)
-    if hess != NULL:
+    store_strip(result, grad, o, i, n)
+    if hess.data != NULL:
         for j in range(WIDTH):
             result[j] = (up[j] + down[j]) * z[j]
         times_weight(binary, o, i, n, weight, result)
-        store_strip(result, n, hess_step, hess)
+        by_rule(hess, WIDTH, result)
+        store_strip(result, hess, o, i, n)
     return bad
 
 
@@ -219,9 +223,10 @@ def sigmoid_cross_entropy(
     double grad_scale,
     double smoothing,
     object ignore_index,                 # a number or None
+    bint with_loss,                      # whether the losses are wanted: else the sums are 0
     floating[:, :, :] losses,            # out  (outer, inner, 1) or None: v_i l_i
-    floating[:, :, :] grad,              # out  (outer, inner, 1) or None, may be logits
-    floating[:, :, :] hess,              # out  (outer, inner, 1) or None, may be logits
+    Output grad,                         # out  (outer, inner, 1) or None, may be logits
+    Output hess,                         # out  (outer, inner, 1) or None, may be logits
     double[:, ::1] sums,                 # out  (n_blocks, 2): sum of the losses, number of targets outside [0, 1]
     Py_ssize_t block_outer,
     Py_ssize_t block_inner,
@@ -232,10 +237,9 @@ def sigmoid_cross_entropy(
         target, pos_weight, sample_weight, grad_output, grad_scale, smoothing, ignore_index
     )
     cdef Block block
-    cdef Steps x_step = steps_of(logits), g_step = steps_of(grad), h_step = steps_of(hess), loss_step = steps_of(losses)
+    cdef Steps x_step = steps_of(logits), loss_step = steps_of(losses)
+    cdef OutputView g = output_of(grad), h = output_of(hess)
     cdef floating* x = start_of(logits)
-    cdef floating* g = start_of(grad)
-    cdef floating* h = start_of(hess)
     cdef floating* loss = start_of(losses)
     cdef Py_ssize_t outer = logits.shape[0], inner = logits.shape[1], number, o, i, n, bad, strip
     cdef double values[WIDTH]
@@ -255,10 +259,11 @@ def sigmoid_cross_entropy(
                     i = block.inner + strip * WIDTH
                     n = min(<Py_ssize_t>WIDTH, block.inner_stop - i)
                     bad += sigmoid_strip(
-                        moved(x, x_step, o, i), x_step.inner, &binary, o, i, n, moved(g, g_step, o, i), g_step.inner,
-                        moved(h, h_step, o, i), h_step.inner, values
+                        moved(x, x_step, o, i), x_step.inner, &binary, o, i, n, &g, &h,
+                        <double*>values if with_loss else <double*>NULL
                     )
-                    add_losses(values, n, moved(loss, loss_step, o, i), loss_step.inner, high, low)
+                    if with_loss:
+                        add_losses(values, n, moved(loss, loss_step, o, i), loss_step.inner, high, low)
             sums[number, 0] = sum_lanes(high, low)
             sums[number, 1] = bad
             job.finish()

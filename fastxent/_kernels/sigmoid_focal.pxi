@@ -3,7 +3,7 @@
 #
 #     loss = q^gamma L
 #     grad = -q^(gamma + 1) (1 + gamma odds L)                                   for y
-#     hess = q^(gamma + 1) p (1 + 2 gamma - gamma L + gamma^2 odds L)
+#     hess = q^(gamma + 1) p (1 + 2 gamma - gamma L + gamma^2 odds L)         by the Gauss-Newton rule -grad p
 #
 # An element between 0 and 1 has both sides. focal_terms.pxd says more.
 
@@ -15,8 +15,9 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_terms cimport odds_of, odds_times
 from fastxent._kernels.grid cimport Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
-from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
+from fastxent._kernels.memory cimport prefetch_block
 from fastxent._kernels.operand cimport FLOAT32, FLOAT64, Operand
+from fastxent._kernels.output cimport Output, OutputView, by_rule, output_of, prefetch_output, store_strip
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 
 
@@ -25,6 +26,7 @@ cdef double LARGEST_GAMMA = 3.4028234663852886e+38  # in float32
 
 cdef struct Focal:
     double gamma
+    bint gauss_newton
     double positive              # the weight of the target 1: alpha, or 1
     double negative              # of the target 0: 1 - alpha, or 1
 
@@ -34,7 +36,7 @@ cdef inline void focal_side(
     const floating* z,           # in   (WIDTH,) exp(-|y|)
     const floating* log1p_z,     # in   (WIDTH,)
     const floating* side,        # in   (WIDTH,) the side's weight
-    double gamma,
+    const Focal* focal,
     int order,                   # of the highest derivative wanted
     floating* loss,              # out  (WIDTH,)
     floating* grad,              # out  (WIDTH,)
@@ -45,7 +47,7 @@ cdef inline void focal_side(
     cdef floating odds[WIDTH]
     cdef floating factor[WIDTH]
     cdef floating odds_loss[WIDTH]
-    cdef floating g = <floating>gamma, right, wrong, inverse, value
+    cdef floating g = <floating>focal.gamma, right, wrong, inverse, value
     cdef Py_ssize_t j
     for j in range(WIDTH):
         right = <floating>1.0 if y[j] > 0 else z[j]
@@ -54,12 +56,12 @@ cdef inline void focal_side(
         p[j] = right * inverse
         q[j] = wrong * inverse
         odds[j] = odds_of(right, wrong)
-    if gamma == 2.0:
+    if focal.gamma == 2.0:
         for j in range(WIDTH):
             factor[j] = q[j] * q[j]
     else:
         for j in range(WIDTH):
-            factor[j] = scalar.inverse_power(odds[j], gamma)
+            factor[j] = scalar.inverse_power(odds[j], focal.gamma)
     for j in range(WIDTH):
         value = log1p_z[j] - y[j]
         value = log1p_z[j] if y[j] > 0 else value
@@ -68,6 +70,7 @@ cdef inline void focal_side(
     if order == 2:
         for j in range(WIDTH):
             value = p[j] + (g * p[j]) * (<floating>2.0 - loss[j]) + (g * p[j]) * (g * odds_loss[j])
+            value = p[j] * (<floating>1.0 + g * odds_loss[j]) if focal.gauss_newton else value
             value = side[j] * (factor[j] * q[j]) * value
             hess[j] = <floating>0.0 if (factor[j] == 0) | (p[j] == 0) else value
     if order >= 1:
@@ -91,7 +94,7 @@ cdef inline void focal_elements(
     const floating* x,           # in   (WIDTH,)
     const floating* up,          # in   (WIDTH,) weight of the target 1
     const floating* down,        # in   (WIDTH,) of the target 0
-    double gamma,
+    const Focal* focal,
     int order,                   # of the highest derivative wanted
     floating* loss,              # out  (WIDTH,)
     floating* grad,              # out  (WIDTH,)
@@ -110,10 +113,10 @@ cdef inline void focal_elements(
     for j in range(WIDTH):
         log1p_z[j] = scalar.log1p(z[j])
     if soft:
-        focal_side(x, z, log1p_z, up, gamma, order, loss, grad, hess)
+        focal_side(x, z, log1p_z, up, focal, order, loss, grad, hess)
         for j in range(WIDTH):
             y[j] = -x[j]
-        focal_side(y, z, log1p_z, down, gamma, order, other[0], other[1], other[2])
+        focal_side(y, z, log1p_z, down, focal, order, other[0], other[1], other[2])
         for j in range(WIDTH):
             loss[j] += other[0][j]
         if order >= 1:
@@ -126,7 +129,7 @@ cdef inline void focal_elements(
     for j in range(WIDTH):
         y[j] = x[j] if down[j] == 0 else -x[j]
         side[j] = up[j] + down[j]
-    focal_side(y, z, log1p_z, side, gamma, order, loss, grad, hess)
+    focal_side(y, z, log1p_z, side, focal, order, loss, grad, hess)
     if order >= 1:
         for j in range(WIDTH):
             grad[j] = grad[j] if down[j] == 0 else -grad[j]
@@ -140,10 +143,8 @@ cdef inline Py_ssize_t sigmoid_focal_strip(
     Py_ssize_t o,
     Py_ssize_t i,
     Py_ssize_t n,
-    floating* grad,              # out  like x, may be x, may be NULL
-    Py_ssize_t grad_step,
-    floating* hess,              # out  like x, may be x, may be NULL
-    Py_ssize_t hess_step,
+    const OutputView* grad,      # out  may be x
+    const OutputView* hess,      # out  may be x; only with a gradient
     double* losses,              # out  (WIDTH,)
 ) noexcept nogil:
     """Elements (o, i) ... (o, i + n - 1); returns how many targets are neither in [0, 1] nor ignored."""
@@ -155,29 +156,29 @@ cdef inline Py_ssize_t sigmoid_focal_strip(
     cdef floating bend[WIDTH]
     cdef double weight[WIDTH]
     cdef Py_ssize_t j, bad
-    cdef int order = 0 if grad == NULL else 1 if hess == NULL else 2
+    cdef int order = 0 if grad.data == NULL else 1 if hess.data == NULL else 2
     if step == 1:
         prefetch_block(x + AHEAD, WIDTH)
-    if grad_step == 1 and grad != NULL:
-        prefetch_block_to_write(grad + AHEAD, WIDTH)
+    prefetch_output(grad, o, i + AHEAD, WIDTH)
     bad = read_targets(binary, o, i, n, up, down, weight)
     for j in range(WIDTH):
         up[j] = <floating>(focal.positive * up[j])
         down[j] = <floating>(focal.negative * down[j])
     load_whole(<const char*>x, FLOAT32 if floating is float else FLOAT64, step * <Py_ssize_t>sizeof(floating), n, value)
-    focal_elements(value, up, down, focal.gamma, order, loss, slope, bend)
+    focal_elements(value, up, down, focal, order, loss, slope, bend)
     if is_even(binary):
         for j in range(WIDTH):
             losses[j] = loss[j]
     else:
         for j in range(WIDTH):
             losses[j] = weight[j] * loss[j] if weight[j] != 0 else 0.0
-    if grad != NULL:
+    if grad.data != NULL:
         times_weight(binary, o, i, n, weight, slope)
-        store_strip(slope, n, grad_step, grad)
-    if hess != NULL:
+        store_strip(slope, grad, o, i, n)
+    if hess.data != NULL:
         times_weight(binary, o, i, n, weight, bend)
-        store_strip(bend, n, hess_step, hess)
+        by_rule(hess, WIDTH, bend)
+        store_strip(bend, hess, o, i, n)
     return bad
 
 
@@ -192,11 +193,12 @@ def sigmoid_focal_loss(
     double smoothing,
     object ignore_index,                 # a number or None
     double gamma,
+    bint gauss_newton,                   # the second derivative without the change of q^gamma
     double positive,                     # alpha, or 1
     double negative,                     # 1 - alpha, or 1
     floating[:, :, :] losses,            # out  (outer, inner, 1) or None: v_i l_i
-    floating[:, :, :] grad,              # out  (outer, inner, 1) or None, may be logits
-    floating[:, :, :] hess,              # out  (outer, inner, 1) or None, may be logits
+    Output grad,                         # out  (outer, inner, 1) or None, may be logits
+    Output hess,                         # out  (outer, inner, 1) or None, may be logits
     double[:, ::1] sums,                 # out  (n_blocks, 2): sum of the losses, number of targets outside [0, 1]
     Py_ssize_t block_outer,
     Py_ssize_t block_inner,
@@ -208,16 +210,16 @@ def sigmoid_focal_loss(
     )
     cdef Focal focal
     cdef Block block
-    cdef Steps x_step = steps_of(logits), g_step = steps_of(grad), h_step = steps_of(hess), loss_step = steps_of(losses)
+    cdef Steps x_step = steps_of(logits), loss_step = steps_of(losses)
+    cdef OutputView g = output_of(grad), h = output_of(hess)
     cdef floating* x = start_of(logits)
-    cdef floating* g = start_of(grad)
-    cdef floating* h = start_of(hess)
     cdef floating* loss = start_of(losses)
     cdef Py_ssize_t outer = logits.shape[0], inner = logits.shape[1], number, o, i, n, bad, strip
     cdef double values[WIDTH]
     cdef double high[LANES]
     cdef double low[LANES]
     focal.gamma = min(gamma, LARGEST_GAMMA) if floating is float else gamma
+    focal.gauss_newton = gauss_newton
     focal.positive = positive
     focal.negative = negative
     with nogil:
@@ -234,8 +236,7 @@ def sigmoid_focal_loss(
                     i = block.inner + strip * WIDTH
                     n = min(<Py_ssize_t>WIDTH, block.inner_stop - i)
                     bad += sigmoid_focal_strip(
-                        moved(x, x_step, o, i), x_step.inner, &binary, &focal, o, i, n, moved(g, g_step, o, i),
-                        g_step.inner, moved(h, h_step, o, i), h_step.inner, values
+                        moved(x, x_step, o, i), x_step.inner, &binary, &focal, o, i, n, &g, &h, values
                     )
                     add_losses(values, n, moved(loss, loss_step, o, i), loss_step.inner, high, low)
             sums[number, 0] = sum_lanes(high, low)

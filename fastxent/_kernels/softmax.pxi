@@ -4,15 +4,17 @@ from cython cimport floating
 from libc.string cimport memset
 
 from fastxent._kernels.focal_samples cimport focal_samples
+from fastxent._kernels.focal_terms cimport Focusing
 from fastxent._kernels.grid cimport PANEL, ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.memory cimport LINE
 from fastxent._kernels.operand cimport Operand, view_of
+from fastxent._kernels.output cimport Output, OutputView, by_rule, by_rule_in_place, output_of, place, store_panels
 from fastxent._kernels.softmax_panel cimport softmax_panels
 from fastxent._kernels.softmax_row cimport softmax_rows
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 from fastxent._kernels.target cimport Scaling, Target, TargetView, is_plain
-from fastxent._kernels.transpose cimport SCRATCH, aligned, transpose_in, transpose_out
+from fastxent._kernels.transpose cimport SCRATCH, aligned, transpose_in
 
 
 cdef inline Py_ssize_t strip_width(Py_ssize_t way, Py_ssize_t C) noexcept nogil:
@@ -20,6 +22,62 @@ cdef inline Py_ssize_t strip_width(Py_ssize_t way, Py_ssize_t C) noexcept nogil:
     if way == TRANSPOSED and 0 < C < 64:
         return min(<Py_ssize_t>WIDTH, 64 // C * LANES)
     return LANES
+
+
+cdef inline Py_ssize_t transposed_strip(
+    const floating* x,           # in   n <= strip_width samples of C classes
+    Steps x_step,
+    const TargetView* target,
+    const Scaling* scaling,
+    Py_ssize_t o,
+    Py_ssize_t i,
+    Py_ssize_t n,
+    double z_loss,
+    const Focusing* focusing,    # in   of focal loss; NULL for cross entropy
+    const OutputView* grad,      # out  may be the logits
+    const OutputView* hess,      # out  may be the logits; only with a gradient
+    double* losses,              # out  (strip_width,), NULL if not wanted
+) noexcept nogil:
+    """softmax_strip by way of panels on the stack."""
+    cdef char scratch[SCRATCH + LINE]
+    cdef floating* buffer = <floating*>aligned(scratch)
+    cdef floating* second = buffer + SCRATCH // <Py_ssize_t>sizeof(floating) // 2    # where there is a Hessian
+    cdef Py_ssize_t bad = 0, c, C = target.C, panel = C * LANES, n_panels = (n + LANES - 1) // LANES
+    cdef const floating* read_soon = NULL
+    cdef const floating* written_soon = NULL
+    cdef floating* g = buffer if grad.data != NULL else <floating*>NULL
+    cdef floating* h = second if hess.data != NULL else <floating*>NULL
+    cdef Steps step
+    if focusing != NULL and not is_plain(target):
+        step.outer = 0
+        step.inner = 1
+        step.classes = LANES
+        for c in range(n_panels):
+            bad += focal_samples(
+                x + c * LANES * x_step.inner, x_step, target, scaling, o, i + c * LANES,
+                min(<Py_ssize_t>LANES, n - c * LANES), z_loss, focusing.gamma,
+                g + c * panel if g != NULL else g, step, h + c * panel if h != NULL else h, step, losses + c * LANES
+            )
+    else:
+        for c in range(n_panels):
+            transpose_in(
+                x + c * LANES * x_step.inner, x_step.inner, x_step.classes, C, min(<Py_ssize_t>LANES, n - c * LANES),
+                buffer + c * panel
+            )
+        if x_step.inner == C:
+            read_soon = x + n * C
+        if grad.step.inner == C and grad.itemsize == <Py_ssize_t>sizeof(floating):
+            written_soon = <const floating*>place(grad, o, i)
+        bad = softmax_panels(
+            buffer, panel, LANES, n_panels, LANES, target, scaling, o, i, n, z_loss, focusing, read_soon, written_soon,
+            g, panel, LANES, h, panel, LANES, losses
+        )
+    if g != NULL:
+        store_panels(g, C, grad, o, i, n)
+    if h != NULL:
+        by_rule(hess, n_panels * panel, h)
+        store_panels(h, C, hess, o, i, n)
+    return bad
 
 
 cdef inline Py_ssize_t softmax_strip(
@@ -32,64 +90,38 @@ cdef inline Py_ssize_t softmax_strip(
     Py_ssize_t i,
     Py_ssize_t n,
     double z_loss,
-    const double* gamma,         # in   of focal loss; NULL for cross entropy
-    floating* grad,              # out  like x, may be x, may be NULL
-    Steps grad_step,
-    floating* hess,              # out  like x, may be x, may be NULL
-    Steps hess_step,
-    double* losses,              # out  (strip_width,)
+    const Focusing* focusing,    # in   of focal loss; NULL for cross entropy
+    const OutputView* grad,      # out  may be the logits
+    const OutputView* hess,      # out  may be the logits; only with a gradient
+    double* losses,              # out  (strip_width,), NULL if not wanted
 ) noexcept nogil:
     """Samples (o, i) ... (o, i + n - 1); returns how many labels are no class."""
-    cdef char scratch[SCRATCH + LINE]
-    cdef floating* buffer = <floating*>aligned(scratch)
-    cdef floating* second = buffer + SCRATCH // <Py_ssize_t>sizeof(floating) // 2    # where there is a Hessian
-    cdef Py_ssize_t bad, c, C = target.C, panel = C * LANES, n_panels = (n + LANES - 1) // LANES
-    cdef const floating* read_soon = NULL
-    cdef const floating* written_soon = NULL
-    cdef floating* g = NULL
-    cdef floating* h = NULL
-    if gamma != NULL and not is_plain(target):
-        return focal_samples(
-            x, x_step, target, scaling, o, i, n, z_loss, gamma[0], grad, grad_step, hess, hess_step, losses
+    cdef double room[WIDTH]
+    cdef Py_ssize_t bad
+    cdef floating* g
+    cdef floating* h
+    cdef bint general = focusing != NULL and not is_plain(target)
+    # without losses, panels of one class each need no logarithm; the others need it, or somewhere to write
+    if losses == NULL and (way == ROWS or focusing != NULL or z_loss != 0.0 or not is_plain(target)):
+        losses = room
+    if way == TRANSPOSED:
+        return transposed_strip(x, x_step, target, scaling, o, i, n, z_loss, focusing, grad, hess, losses)
+    g = <floating*>place(grad, o, i)
+    h = <floating*>place(hess, o, i)
+    if general:
+        bad = focal_samples(
+            x, x_step, target, scaling, o, i, n, z_loss, focusing.gamma, g, grad.step, h, hess.step, losses
         )
-    if way == ROWS:
-        return softmax_rows(
-            x, x_step.inner, target, scaling, o, i, n, z_loss, gamma, grad, grad_step.inner, hess, hess_step.inner,
-            losses
+    elif way == ROWS:
+        bad = softmax_rows(
+            x, x_step.inner, target, scaling, o, i, n, z_loss, focusing, g, grad.step.inner, h, hess.step.inner, losses
         )
-    if way == PANEL:
-        return softmax_panels(
-            x, 0, x_step.classes, 1, n, target, scaling, o, i, n, z_loss, gamma, read_soon, written_soon, grad, 0,
-            grad_step.classes, hess, 0, hess_step.classes, losses
+    else:
+        bad = softmax_panels(
+            x, 0, x_step.classes, 1, n, target, scaling, o, i, n, z_loss, focusing, <floating*>NULL, <floating*>NULL, g,
+            0, grad.step.classes, h, 0, hess.step.classes, losses
         )
-    for c in range(n_panels):
-        transpose_in(
-            x + c * LANES * x_step.inner, x_step.inner, x_step.classes, C, min(<Py_ssize_t>LANES, n - c * LANES),
-            buffer + c * panel
-        )
-    if x_step.inner == C:
-        read_soon = x + n * C
-    if grad_step.inner == C:
-        written_soon = grad
-    if grad != NULL:
-        g = buffer
-    if hess != NULL:
-        h = second
-    bad = softmax_panels(
-        buffer, panel, LANES, n_panels, LANES, target, scaling, o, i, n, z_loss, gamma, read_soon, written_soon, g,
-        panel, LANES, h, panel, LANES, losses
-    )
-    for c in range(n_panels):
-        if grad != NULL:
-            transpose_out(
-                buffer + c * panel, grad_step.inner, grad_step.classes, C, min(<Py_ssize_t>LANES, n - c * LANES),
-                grad + c * LANES * grad_step.inner
-            )
-        if hess != NULL:
-            transpose_out(
-                second + c * panel, hess_step.inner, hess_step.classes, C, min(<Py_ssize_t>LANES, n - c * LANES),
-                hess + c * LANES * hess_step.inner
-            )
+    by_rule_in_place(hess, n, target.C, h)
     return bad
 
 
@@ -101,9 +133,10 @@ def softmax_cross_entropy(
     Operand grad_output,                 # in   (outer, inner) or None
     double grad_scale,
     double z_loss,
+    bint with_loss,                      # whether the losses are wanted: else the sums are 0
     floating[:, :, :] losses,            # out  (outer, inner, 1) or None: v_i l_i
-    floating[:, :, :] grad,              # out  (outer, inner, C) or None, may be logits
-    floating[:, :, :] hess,              # out  (outer, inner, C) or None, may be logits
+    Output grad,                         # out  (outer, inner, C) or None, may be logits
+    Output hess,                         # out  (outer, inner, C) or None, may be logits
     double[:, ::1] sums,                 # out  (n_blocks, 2): sum of the losses, number of labels that are no class
     Py_ssize_t block_outer,
     Py_ssize_t block_inner,
@@ -112,10 +145,9 @@ def softmax_cross_entropy(
     """Loss, gradient and Hessian diagonal of the blocks that `job` hands out."""
     cdef Scaling scaling
     cdef Block block
-    cdef Steps x_step = steps_of(logits), g_step = steps_of(grad), h_step = steps_of(hess), loss_step = steps_of(losses)
+    cdef Steps x_step = steps_of(logits), loss_step = steps_of(losses)
+    cdef OutputView g = output_of(grad), h = output_of(hess)
     cdef floating* x = start_of(logits)
-    cdef floating* g = start_of(grad)
-    cdef floating* h = start_of(hess)
     cdef floating* loss = start_of(losses)
     cdef Py_ssize_t outer = logits.shape[0], inner = logits.shape[1], number, o, i, n, bad, strip
     cdef Py_ssize_t width = strip_width(way, target.view.C)
@@ -139,10 +171,11 @@ def softmax_cross_entropy(
                     i = block.inner + strip * width
                     n = min(width, block.inner_stop - i)
                     bad += softmax_strip(
-                        way, moved(x, x_step, o, i), x_step, &target.view, &scaling, o, i, n, z_loss, NULL,
-                        moved(g, g_step, o, i), g_step, moved(h, h_step, o, i), h_step, values
+                        way, moved(x, x_step, o, i), x_step, &target.view, &scaling, o, i, n, z_loss, NULL, &g, &h,
+                        <double*>values if with_loss else <double*>NULL
                     )
-                    add_losses(values, n, moved(loss, loss_step, o, i), loss_step.inner, high, low)
+                    if with_loss:
+                        add_losses(values, n, moved(loss, loss_step, o, i), loss_step.inner, high, low)
             sums[number, 0] = sum_lanes(high, low)
             sums[number, 1] = bad
             job.finish()

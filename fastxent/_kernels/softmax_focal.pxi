@@ -3,9 +3,11 @@
 from cython cimport floating
 from libc.string cimport memset
 
+from fastxent._kernels.focal_terms cimport Focusing
 from fastxent._kernels.grid cimport Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.operand cimport Operand, view_of
+from fastxent._kernels.output cimport Output, OutputView, output_of
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 from fastxent._kernels.target cimport Scaling, Target
 
@@ -19,9 +21,10 @@ def softmax_focal_loss(
     double grad_scale,
     double z_loss,
     double gamma,
+    bint gauss_newton,                   # the second derivatives without the bend; for plain targets
     floating[:, :, :] losses,            # out  (outer, inner, 1) or None: v_i l_i
-    floating[:, :, :] grad,              # out  (outer, inner, C) or None, may be logits
-    floating[:, :, :] hess,              # out  (outer, inner, C) or None, may be logits
+    Output grad,                         # out  (outer, inner, C) or None, may be logits
+    Output hess,                         # out  (outer, inner, C) or None, may be logits
     double[:, ::1] sums,                 # out  (n_blocks, 2): sum of the losses, number of labels that are no class
     Py_ssize_t block_outer,
     Py_ssize_t block_inner,
@@ -29,11 +32,11 @@ def softmax_focal_loss(
 ):
     """Loss, gradient and Hessian diagonal of the blocks that `job` hands out."""
     cdef Scaling scaling
+    cdef Focusing focusing
     cdef Block block
-    cdef Steps x_step = steps_of(logits), g_step = steps_of(grad), h_step = steps_of(hess), loss_step = steps_of(losses)
+    cdef Steps x_step = steps_of(logits), loss_step = steps_of(losses)
+    cdef OutputView g = output_of(grad), h = output_of(hess)
     cdef floating* x = start_of(logits)
-    cdef floating* g = start_of(grad)
-    cdef floating* h = start_of(hess)
     cdef floating* loss = start_of(losses)
     cdef Py_ssize_t outer = logits.shape[0], inner = logits.shape[1], number, o, i, n, bad, strip
     cdef Py_ssize_t width = strip_width(way, target.view.C)
@@ -43,6 +46,8 @@ def softmax_focal_loss(
     scaling.sample_weight = view_of(sample_weight)
     scaling.grad_output = view_of(grad_output)
     scaling.grad_scale = grad_scale
+    focusing.gamma = gamma
+    focusing.gauss_newton = gauss_newton
     with nogil:
         while True:
             number = job.draw()
@@ -57,8 +62,8 @@ def softmax_focal_loss(
                     i = block.inner + strip * width
                     n = min(width, block.inner_stop - i)
                     bad += softmax_strip(
-                        way, moved(x, x_step, o, i), x_step, &target.view, &scaling, o, i, n, z_loss, &gamma,
-                        moved(g, g_step, o, i), g_step, moved(h, h_step, o, i), h_step, values
+                        way, moved(x, x_step, o, i), x_step, &target.view, &scaling, o, i, n, z_loss, &focusing, &g, &h,
+                        values
                     )
                     add_losses(values, n, moved(loss, loss_step, o, i), loss_step.inner, high, low)
             sums[number, 0] = sum_lanes(high, low)

@@ -8,6 +8,7 @@ from libc.stdint cimport int32_t, int64_t
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_panel cimport finish_focal
+from fastxent._kernels.focal_terms cimport Focusing
 from fastxent._kernels.panel cimport (
     BOTTOM, MAGIC, MAXIMUM, ORIGIN, PANELS, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, clear_dead, panel_exp, panel_max,
     panel_pick, scaled_panel, shift_by,
@@ -104,7 +105,7 @@ cdef inline Py_ssize_t softmax_panels(
     Py_ssize_t i,
     Py_ssize_t n,                # samples (o, i) ... (o, i + n - 1)
     double z_loss,
-    const double* gamma,         # in   of focal loss, for one class of each sample; NULL for cross entropy
+    const Focusing* focusing,    # in   of focal loss, for one class of each sample; NULL for cross entropy
     const floating* read_soon,     # n_panels times C x LANES numbers from here on will be read soon; may be NULL
     const floating* written_soon,  # and these will be written; may be NULL
     floating* grad,              # out  panels of C x LANES, may be x, may be NULL
@@ -113,7 +114,7 @@ cdef inline Py_ssize_t softmax_panels(
     floating* hess,              # out  panels of C x LANES, may be NULL
     Py_ssize_t hess_panel,
     Py_ssize_t hess_step,
-    double* losses,              # out  (n,) v_i l_i
+    double* losses,              # out  (n,) v_i l_i; may be NULL where t has one entry, without z-loss or focusing
 ) noexcept nogil:
     """Returns how many labels are no class.
 
@@ -142,7 +143,7 @@ cdef inline Py_ssize_t softmax_panels(
     cdef Py_ssize_t bad = read_samples(target, scaling, o, i, n, y, weight)
     cdef floating value
     cdef bint index = target.distribution.data == NULL
-    cdef bint simple = gamma != NULL or (is_plain(target) and z_loss == 0.0)
+    cdef bint simple = focusing != NULL or (is_plain(target) and z_loss == 0.0)
 
     for j in range(n, width):
         y[j] = 0
@@ -184,14 +185,14 @@ cdef inline Py_ssize_t softmax_panels(
             x + c * x_panel, x_step, C, lanes, shift + c * SHIFT, soon_read, soon_written, e, grad_step, sums + c * SUMS
         )
 
-    for c in range(n_panels):
+    for c in range(n_panels if losses != NULL else 0):
         part = sums + c * SUMS
         for j in range(LANES):
             value = (part[REST + j] + part[REST_LOW + j]) / shift[c * SHIFT + TOP + j]
             log_s[c * LANES + j] = scalar.log1p((part[TIES + j] - <floating>1.0) + value)
-    if gamma != NULL:
+    if focusing != NULL:
         finish_focal(
-            n_panels, lanes, C, scaling, o, i, n, z_loss, gamma[0], weight, own, label, own_x, log_s, shift, sums, grad,
+            n_panels, lanes, C, scaling, o, i, n, z_loss, focusing, weight, own, label, own_x, log_s, shift, sums, grad,
             grad_panel, grad_step, hess, hess_panel, hess_step, losses
         )
         return bad
@@ -202,7 +203,7 @@ cdef inline Py_ssize_t softmax_panels(
         )
         return bad
 
-    for c in range(n_panels):
+    for c in range(n_panels if losses != NULL else 0):
         first = c * LANES
         simple_losses(
             shift + c * SHIFT + MAXIMUM, own_x + first, log_s + first, own + first, weight + first, losses + first

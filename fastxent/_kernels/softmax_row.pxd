@@ -6,6 +6,7 @@ from libc.string cimport memset
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_row cimport finish_focal_row
+from fastxent._kernels.focal_terms cimport Focusing
 from fastxent._kernels.panel cimport MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP
 from fastxent._kernels.row cimport row_exp, row_scale, row_shift
 from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
@@ -123,7 +124,7 @@ cdef inline Py_ssize_t softmax_rows(
     Py_ssize_t i,
     Py_ssize_t n,                # samples (o, i) ... (o, i + n - 1)
     double z_loss,
-    const double* gamma,         # in   of focal loss, for one class of each sample; NULL for cross entropy
+    const Focusing* focusing,    # in   of focal loss, for one class of each sample; NULL for cross entropy
     floating* grad,              # out  like x, may be x, may be NULL
     Py_ssize_t grad_step,
     floating* hess,              # out  like x, may be x, may be NULL
@@ -170,9 +171,9 @@ cdef inline Py_ssize_t softmax_rows(
         row_exp(row, C, shift[j % 2], ahead, g, e_ahead, sums)
         if short_rows and j + 1 < n:
             row_shift(row + step, C, shift[(j + 1) % 2])
-        if gamma != NULL:
+        if focusing != NULL:
             losses[j] = finish_focal_row(
-                own_x, total, shift[j % 2], sums, C, y[j], z_loss, gamma[0], scale[j], g, h
+                own_x, total, shift[j % 2], sums, C, y[j], z_loss, focusing, scale[j], g, h
             )
         else:
             losses[j] = finish_row(

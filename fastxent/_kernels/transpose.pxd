@@ -36,20 +36,25 @@ cdef inline void columns_in(
             panel[k * LANES + j] = rows[j * columns + k]
 
 
+ctypedef fused Stored:    # what is computed in the other dtype is converted on the way out
+    float
+    double
+
+
 cdef inline void columns_out(
-    const floating* panel, Py_ssize_t step, Py_ssize_t n, Py_ssize_t columns, floating* x
+    const floating* panel, Py_ssize_t step, Py_ssize_t n, Py_ssize_t columns, Stored* x
 ) noexcept nogil:
     """The way back of columns_in."""
-    cdef floating rows[8 * LANES]
+    cdef Stored rows[8 * LANES]
     cdef Py_ssize_t j, k
     if step == columns and n == LANES:
         for j in range(LANES):
             for k in range(columns):
-                x[j * columns + k] = panel[k * LANES + j]
+                x[j * columns + k] = <Stored>panel[k * LANES + j]
         return
     for j in range(LANES):
         for k in range(columns):
-            rows[j * columns + k] = panel[k * LANES + j]
+            rows[j * columns + k] = <Stored>panel[k * LANES + j]
     for j in range(n):
         for k in range(columns):
             x[j * step + k] = rows[j * columns + k]
@@ -94,7 +99,7 @@ cdef inline void transpose_out(
     Py_ssize_t class_step,
     Py_ssize_t C,
     Py_ssize_t n,
-    floating* x,             # out  n samples of C classes
+    Stored* x,               # out  n samples of C classes
 ) noexcept nogil:
     """The way back of transpose_in."""
     cdef Py_ssize_t first, j, k
@@ -112,8 +117,8 @@ cdef inline void transpose_out(
         for k in range(C):
             prefetch_block_to_write(x + k * class_step + WIDTH, LANES)
             for j in range(LANES):
-                x[k * class_step + j] = panel[k * LANES + j]
+                x[k * class_step + j] = <Stored>panel[k * LANES + j]
     else:
         for j in range(n):
             for k in range(C):
-                x[j * sample_step + k * class_step] = panel[k * LANES + j]
+                x[j * sample_step + k * class_step] = <Stored>panel[k * LANES + j]

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastxent._layout import Array
 
-KEPT = 4  # gradient and Hessian, in the scores' dtype and in the library's
+KEPT = 4  # gradient and Hessian of a round, and of the one before as long as the library holds them
 
 
 class Buffers:

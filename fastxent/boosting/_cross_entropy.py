@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fastxent import _sigmoid, _softmax
 from fastxent._layout import Array
-from fastxent._sigmoid import sigmoid_cross_entropy, sigmoid_cross_entropy_grad_hess
-from fastxent._softmax import softmax_cross_entropy, softmax_cross_entropy_grad_hess
+from fastxent._sigmoid import sigmoid_cross_entropy
+from fastxent._softmax import softmax_cross_entropy
 from fastxent.boosting._buffers import Buffers
-from fastxent.boosting._loss import FLOOR, RowDers, by_rule, class_labels, converted, given, outputs, rule_factor
+from fastxent.boosting._loss import FLOOR, RowDers, class_labels, derivatives_only, given, labels_of, rule_factor
 from fastxent.boosting._rows import ascent, class_target, diagonal_hessian, full_hessian, softmax_terms
 
 
@@ -28,11 +29,11 @@ class SoftmaxLoss:
     def derivatives(
         self, scores: Array, labels: Any, weights: Any, dtype: Any, buffers: Buffers
     ) -> tuple[Array, Array]:
-        labels = class_labels(labels, scores)
-        out = outputs(scores, buffers)
-        _, grad, hess = softmax_cross_entropy_grad_hess(scores, labels, **self.options(weights), **out)
-        rule, classes = self.hessian, scores.shape[1]
-        return converted(grad, dtype, buffers), by_rule(hess, rule, classes, dtype, buffers)
+        labels = labels_of(labels, scores)
+        only = derivatives_only(self.hessian, scores.shape[1], dtype, buffers)
+        return _softmax.solve(
+            scores, labels, 2, 0.0, axis=-1, ignore_index=None, infogain=None, only=only, **self.options(weights)
+        )[1:]
 
     def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
         target = class_target(label, weight, len(scores), self.class_weight, self.label_smoothing)
@@ -72,9 +73,9 @@ class SigmoidLoss:
     def derivatives(
         self, scores: Array, labels: Any, weights: Any, dtype: Any, buffers: Buffers
     ) -> tuple[Array, Array]:
-        options = self.options(weights, scores) | outputs(scores, buffers)
-        _, grad, hess = sigmoid_cross_entropy_grad_hess(scores, np.asarray(labels), **options)
-        return converted(grad, dtype, buffers), by_rule(hess, self.hessian, 1, dtype, buffers)
+        only = derivatives_only(self.hessian, 1, dtype, buffers)
+        options = {"pos_weight": None} | self.options(weights, scores)
+        return _sigmoid.solve(scores, labels, 2, ignore_index=None, only=only, **options)[1:]
 
     def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
         raise ValueError(f"there are {len(scores)} scores a row: use softmax_objective for several classes")

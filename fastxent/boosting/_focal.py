@@ -4,27 +4,25 @@ Focal loss phi(L) of a row with cross entropy L has phi'(L) times its gradient, 
 
     phi'(L) L'' + phi''(L) L' L'^T                   phi(L) = (1 - e^-L)^gamma L
 
-of which the second part may be negative. Without it, what is left is the Gauss-Newton matrix: cross entropy with the
-row weighted by phi'(L), which is how it is computed here.
+of which the second part may be negative. Without it, what is left is the Gauss-Newton matrix: that of cross entropy
+with the row weighted by phi'(L).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import Any, ClassVar
 
 import numpy as np
 
-from fastxent import _check
+from fastxent import _sigmoid, _sigmoid_focal, _softmax_focal
 from fastxent._layout import Array
-from fastxent._sigmoid import sigmoid_cross_entropy
-from fastxent._sigmoid_focal import sigmoid_focal_loss, sigmoid_focal_loss_grad_hess
-from fastxent._softmax import softmax_cross_entropy
-from fastxent._softmax_focal import softmax_focal_loss, softmax_focal_loss_grad_hess
+from fastxent._sigmoid_focal import sigmoid_focal_loss
+from fastxent._softmax_focal import softmax_focal_loss
 from fastxent.boosting._buffers import Buffers
-from fastxent.boosting._cross_entropy import SigmoidLoss, SoftmaxLoss, binary_total, binary_weights, class_total
-from fastxent.boosting._loss import FLOOR, RowDers, class_labels, converted, given, outputs, raise_first
+from fastxent.boosting._cross_entropy import SoftmaxLoss, binary_total, binary_weights, class_total
+from fastxent.boosting._loss import RowDers, class_labels, derivatives_only, given, labels_of, raise_first
 from fastxent.boosting._rows import class_target, softmax_terms
 
 
@@ -43,43 +41,24 @@ class FocalLoss:
     def derivatives(
         self, scores: Array, labels: Any, weights: Any, dtype: Any, buffers: Buffers
     ) -> tuple[Array, Array]:
-        if self.hessian == "exact":
-            out = outputs(scores, buffers)
-            _, grad, hess = (
-                softmax_focal_loss_grad_hess(
-                    scores, class_labels(labels, scores), **self.softmax_options(weights), **out
-                )
-                if scores.ndim == 2
-                else sigmoid_focal_loss_grad_hess(
-                    scores, np.asarray(labels), **self.sigmoid_options(weights, scores), **out
-                )
-            )
-            np.maximum(hess, hess.dtype.type(FLOOR), out=hess)
-            return converted(grad, dtype, buffers), converted(hess, dtype, buffers)
-        rows, slopes = self.weighed_rows(scores, labels, weights)
-        return self.cross_entropy(scores).derivatives(scores, rows, slopes, dtype, buffers)
-
-    def cross_entropy(self, scores: Array) -> SoftmaxLoss | SigmoidLoss:
-        """Whose derivatives, each row times its slope, are those of the Gauss-Newton rule."""
-        kind = SoftmaxLoss if scores.ndim == 2 else SigmoidLoss
-        return kind(n_threads=self.n_threads, hessian="exact" if self.hessian == "gauss_newton" else self.hessian)
-
-    def weighed_rows(self, scores: Array, labels: Any, weights: Any) -> tuple[Array, Array]:
-        """The labels, checked, and each row's slope times its weights."""
-        if scores.ndim == 2:
-            rows, alpha, classes = class_labels(labels, scores), self.alpha, scores.shape[1]
-            if rows.ndim == 2:
+        exact, softmax = self.hessian == "exact", scores.ndim == 2
+        # the exact rule has XGBoost's floor, but no factor
+        rule, classes = ("xgboost", 1) if exact else (self.hessian, scores.shape[1] if softmax else 1)
+        only = replace(derivatives_only(rule, classes, dtype, buffers), gauss_newton=not exact)
+        if softmax:
+            target = labels_of(labels, scores)
+            if target.ndim == 2 and not exact:
                 raise ValueError('the labels are distributions: hessian = "exact" is the rule that takes them')
-            losses = softmax_cross_entropy(scores, rows, reduction="none", n_threads=self.n_threads)
-        else:
-            rows, alpha, classes = zeros_and_ones(labels), self.binary_alpha, 2
-            losses = sigmoid_cross_entropy(scores, rows, reduction="none", n_threads=self.n_threads)
-        balance = balance_of(self.class_weight, alpha, classes)
-        slopes = slope(np.atleast_1d(losses), self.gamma)
-        row_weight = _check.sample_weight_of(given(weights), slopes.shape, self.n_threads)
-        for factor in (row_weight, None if balance is None else np.take(balance, rows.astype(np.intp))):
-            slopes = slopes if factor is None else slopes * factor
-        return rows, slopes
+            return _softmax_focal.solve(
+                scores, target, 2, z_loss=0.0, axis=-1, ignore_index=None, infogain=None, only=only,
+                **self.softmax_options(weights),
+            )[1:]  # fmt: skip
+        options = {"pos_weight": None} | self.sigmoid_options(weights, scores)
+        extra = _sigmoid_focal.numbers(options.pop("gamma"), options.pop("alpha"), not exact)
+        target = labels if exact else zeros_and_ones(labels)
+        return _sigmoid.solve(
+            scores, target, 2, ignore_index=None, kernel="sigmoid_focal_loss", extra=extra, only=only, **options
+        )[1:]
 
     def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
         if self.hessian == "exact":
@@ -90,8 +69,7 @@ class FocalLoss:
         target = class_target(label, weight, len(scores), self.class_weight, 0.0)
         probs, others = softmax_terms(scores)
         own = int(label)
-        balance = balance_of(None, self.alpha, len(scores))
-        target[own] *= row_slope(probs[own], others[own], self.gamma) * (1.0 if balance is None else balance[own])
+        target[own] *= row_slope(probs[own], others[own], self.gamma) * own_alpha(self.alpha, own, len(scores))
         rule = "exact" if self.hessian == "gauss_newton" else self.hessian
         return SoftmaxLoss(hessian=rule).ders_of_target(scores, target)
 
@@ -113,28 +91,16 @@ class FocalLoss:
 
     def sigmoid_options(self, weights: Any, scores: Array) -> dict[str, Any]:
         return {
-            "gamma": self.gamma, "alpha": self.alpha, **binary_weights(self.class_weight, weights, scores),
+            "gamma": self.gamma, "alpha": self.binary_alpha, **binary_weights(self.class_weight, weights, scores),
             "label_smoothing": self.label_smoothing, "reduction": "sum", "n_threads": self.n_threads,
         }  # fmt: skip
 
     @property
-    def binary_alpha(self) -> tuple[float, ...] | None:
-        """Alpha as factors of the labels 0 and 1."""
+    def binary_alpha(self) -> float | None:
+        """Alpha as the factor of the label 1."""
         if isinstance(self.alpha, tuple):
             raise ValueError(f"alpha has shape ({len(self.alpha)},), but for one score a row it is a number in [0, 1]")
-        if self.alpha is not None and self.alpha > 1.0:
-            raise ValueError(f"alpha = {self.alpha}, but for one score a row it is a number in [0, 1]")
-        return None if self.alpha is None else (1.0 - self.alpha, self.alpha)
-
-
-def slope(losses: Array, gamma: float) -> Array:
-    """phi'(L) = q^gamma + gamma q^(gamma - 1) (1 - q) L, where q = 1 - e^-L."""
-    shares = np.exp(-losses)
-    others = np.maximum(-np.expm1(-losses), np.finfo(losses.dtype).tiny)
-    with np.errstate(invalid="ignore"):  # an infinite loss, whose share is 0
-        bend = np.where(shares > 0, shares * losses / others, 0)
-    slopes = others**gamma * (1 + gamma * bend)
-    return np.where(np.isnan(losses), 1, slopes).astype(losses.dtype)  # nan comes back with the derivatives
+        return self.alpha
 
 
 def row_slope(prob: float, other: float, gamma: float) -> float:
@@ -146,20 +112,13 @@ def row_slope(prob: float, other: float, gamma: float) -> float:
     return float(other**gamma * (1.0 + gamma * prob * loss / other))
 
 
-def balance_of(
-    class_weight: tuple[float, ...] | None, alpha: float | tuple[float, ...] | None, classes: int
-) -> list[float] | None:
-    """Each class's weight times its alpha; None where both are 1."""
-    if class_weight is None and alpha is None:
-        return None
-    balance = [1.0] * classes
-    for name, factors in (("class_weight", class_weight), ("alpha", alpha)):
-        if isinstance(factors, tuple) and len(factors) != classes:
-            raise ValueError(f"{name} has shape ({len(factors)},), but there are {classes} classes")
-        if factors is not None:
-            each = factors if isinstance(factors, tuple) else (factors,) * classes
-            balance = [a * b for a, b in zip(balance, each, strict=True)]
-    return balance
+def own_alpha(alpha: float | tuple[float, ...] | None, own: int, classes: int) -> float:
+    """The factor of a row's own class."""
+    if not isinstance(alpha, tuple):
+        return 1.0 if alpha is None else alpha
+    if len(alpha) != classes:
+        raise ValueError(f"alpha has shape ({len(alpha)},), but there are {classes} classes")
+    return alpha[own]
 
 
 def zeros_and_ones(labels: Any) -> Array:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from fastxent import _check
 from fastxent._layout import Array
+from fastxent._problem import DerivativesOnly
 from fastxent.boosting._buffers import Buffers
 
 RowDers = tuple[list[float], Iterator[list[float]]]
@@ -37,14 +39,20 @@ class Loss(Protocol):
         """The weighted sum of the losses, and the weight to divide it by for their mean."""
 
 
-def class_labels(labels: Any, scores: Array) -> Array:
-    """Class labels, which these libraries keep as floats, as integers; distributions as they are."""
+def labels_of(labels: Any, scores: Array) -> Array:
+    """The labels of scores that have a column for each class."""
     if scores.ndim != 2:
         raise ValueError(
             f"the scores have shape {scores.shape}, but a softmax needs a column for each class: "
             "set num_class (XGBoost, LightGBM) or classes_count (CatBoost)"
         )
     array: Array = np.asarray(labels)
+    return array
+
+
+def class_labels(labels: Any, scores: Array) -> Array:
+    """Class labels, which these libraries keep as floats, as integers; distributions as they are."""
+    array = labels_of(labels, scores)
     if array.dtype.kind != "f" or array.shape == scores.shape:
         return array
     with np.errstate(invalid="ignore"):  # a NaN, or a number beyond int32, is no integer afterwards either
@@ -68,30 +76,10 @@ def given(weights: Any) -> Array | None:
     return array if array.size else None
 
 
-def outputs(scores: Array, buffers: Buffers) -> dict[str, Any]:
-    """Where a function of the package is to write its derivatives, in the dtype that it computes in."""
-    dtype = _check.float_array(scores, "scores")[1]
-    return {"out": buffers.like(scores, dtype), "hess_out": buffers.like(scores, dtype)}
-
-
-def converted(grad: Array, dtype: Any, buffers: Buffers) -> Array:
-    """In the library's dtype."""
-    if grad.dtype == dtype:
-        return grad
-    out = buffers.like(grad, dtype)
-    np.copyto(out, grad, casting="same_kind")
-    return out
-
-
-def by_rule(hess: Array, rule: str, classes: int, dtype: Any, buffers: Buffers) -> Array:
-    """The second derivative as a library takes it, made of p (1 - p), in its dtype."""
-    factor = rule_factor(rule, classes)
-    if factor == 1.0:
-        out = converted(hess, dtype, buffers)
-    else:
-        out = hess if hess.dtype == dtype else buffers.like(hess, dtype)
-        np.multiply(hess, hess.dtype.type(factor), out=out, casting="same_kind")
-    return np.maximum(out, out.dtype.type(FLOOR), out=out) if rule == "xgboost" else out
+def derivatives_only(rule: str, classes: int, dtype: Any, buffers: Buffers) -> DerivativesOnly:
+    """What a library takes: both derivatives in its dtype, the second one by a rule, and no loss."""
+    floor = FLOOR if rule == "xgboost" else -inf
+    return DerivativesOnly(lambda scores: buffers.like(scores, dtype), rule_factor(rule, classes), floor)
 
 
 def rule_factor(rule: str, classes: int) -> float:

@@ -173,7 +173,7 @@ class MultinomialLoss(CrossEntropy):
 
         def bind(views: Views) -> tuple[Any, ...]:
             target = self._target(views["y_true"], ignore)
-            return target, operand(views["sample_weight"]), None, 1.0, self._z_loss
+            return target, operand(views["sample_weight"]), None, 1.0, self._z_loss, True
 
         if call.given:
             self._raise_bad_label(call, self._count(call, weighted=False)[1])
@@ -492,7 +492,7 @@ class BinomialLoss(CrossEntropy):
             y = views["y_true"]
             assert y is not None
             weight = None if positive is None else operand(np.broadcast_to(positive, y.shape))
-            return operand(y), weight, operand(views["sample_weight"]), None, 1.0, self._smoothing, self._ignore
+            return operand(y), weight, operand(views["sample_weight"]), None, 1.0, self._smoothing, self._ignore, True
 
         if call.given:
             self._check_targets(call.y_true, call.n_threads)

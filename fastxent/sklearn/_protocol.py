@@ -10,7 +10,7 @@ import numpy as np
 
 from fastxent import _check, _layout
 from fastxent._layout import Array, Samples, Views
-from fastxent._problem import specialised
+from fastxent._problem import specialised, written
 
 VIEWS = {"loss_out": "losses", "gradient_out": "grad", "hessian_out": "hess"}  # what the kernels call the outputs
 LIMIT = 2**63
@@ -47,7 +47,7 @@ class Call:
         read: Views = {"logits": raw, "y_true": self.y_true, "sample_weight": self.sample_weight}
 
         def arguments(views: Views, sums: Array) -> tuple[Any, ...]:
-            return views["logits"], *bind(views), views["losses"], views["grad"], views["hess"], sums
+            return views["logits"], *bind(views), views["losses"], *written(views), sums
 
         samples = Samples(self.y_true.shape, raw.shape[1], self.dtype, read, write)
         return _layout.run(specialised(kernel, self.dtype), samples, arguments, choose, self.n_threads)
