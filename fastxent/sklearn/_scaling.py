@@ -27,9 +27,11 @@ class Scaling:
         self.mean, self.vectors = curvature.mean, curvature.vectors
         self.scale = np.sqrt(curvature.share[:, None] * curvature.variance + l2)
         self.intercept_scale = np.sqrt(curvature.share)
+        self.length = 1.0  # what a step that the scaling alone would make of length 1 has
 
     def stretch(self, factor: float) -> None:
         """Make a step of length 1 as long as one of length `factor` was."""
+        self.length *= factor
         self.scale /= factor
         self.intercept_scale /= factor
 
