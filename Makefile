@@ -14,6 +14,7 @@ PY := .venv/bin/python
 ASV := ../.venv/bin/asv
 KERNELS := $(wildcard fastxent/_kernels/*.pyx fastxent/_kernels/*.pxd fastxent/_kernels/*.pxi)
 PEERS := torch==2.13.0 jax optax scikit-learn scipy tensorflow-cpu
+WEB := asv_benchmarks/web/node_modules/.package-lock.json
 COMMITS ?= 5
 BASE ?= main
 HEAD ?= HEAD
@@ -70,7 +71,7 @@ busy: .venv/built  ## time one thread beside several, alone and with another cor
 
 # asv returns 2 when a benchmark failed on some commit: an old commit may lack a function, and the others still make a page.
 # It shows the commits along the first parents only.
-dashboard-html: .venv/web .asv-machine  ## benchmark the last COMMITS=5 commits and make a page of graphs, in asv_benchmarks/html
+dashboard-html: $(WEB) .asv-machine  ## benchmark the last COMMITS=5 commits and make a page of graphs, in asv_benchmarks/html
 	@echo "Benchmarking $(COMMITS) commits, some ten minutes each; ARGS='--bench ratios' is a part of it"
 	cd asv_benchmarks && { git rev-list --first-parent --max-count=$(COMMITS) HEAD | $(ASV) run --skip-existing $(ARGS) HASHFILE:- || [ $$? -eq 2 ]; }
 	cd asv_benchmarks && $(ASV) publish
@@ -79,7 +80,7 @@ dashboard-html: .venv/web .asv-machine  ## benchmark the last COMMITS=5 commits 
 dashboard: dashboard-html  ## the same; then serve the page and print its address
 	cd asv_benchmarks && $(ASV) preview
 
-dashboard-test: .venv/web .asv-machine  ## test the dashboard in Chromium; screenshots go to build/dashboard
+dashboard-test: $(WEB) .asv-machine  ## test the dashboard in Chromium; screenshots go to build/dashboard
 	$(PY) -m pytest asv_benchmarks/tests $(ARGS)
 
 wheel: .venv/wheel-group  ## build a wheel for any Linux, and test it where there is no compiler
@@ -106,7 +107,7 @@ clean:  ## remove the environments and everything built
 	@touch $@
 
 # The scripts that asv's pages load, from npm, which the group brings: they must show without a net.
-.venv/web: .venv/dashboard-group asv_benchmarks/web/package-lock.json
+$(WEB): .venv/dashboard-group asv_benchmarks/web/package-lock.json
 	@echo "Installing the scripts of the dashboard into asv_benchmarks/web/node_modules"
 	PATH=$(CURDIR)/.venv/bin:$$PATH npm ci --prefix asv_benchmarks/web --ignore-scripts --no-audit --no-fund --silent
 	@touch $@

@@ -41,7 +41,7 @@ def localise(html: Path) -> list[str]:
             raise SystemExit(f"asv's page loads {address}, which asv_benchmarks/offline.py does not know")
         source = MODULES / FILES[name]
         if not source.exists():
-            raise SystemExit(f"{source} is missing: make .venv/web installs it")
+            raise SystemExit(f"{source} is missing: make dashboard installs it")
         shutil.copy(source, html / "web" / name)
         names.append(name)
         return ONLY_FOR_OTHER_HOSTS.sub("", tag[0].replace(address, f"web/{name}"))

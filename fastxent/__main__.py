@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import sys
 
 from fastxent import __version__, show_config
@@ -20,8 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--seconds", type=float, default=8.0, help="how long to measure the speed (default 8); 0 leaves that out"
     )
     options = parser.parse_args(arguments)
-    if not options.seconds >= 0:
-        parser.error(f"--seconds {options.seconds}: it must not be negative")
+    if not 0 <= options.seconds < math.inf:
+        parser.error(f"--seconds {options.seconds}: it must be a finite number, and not negative")
 
     show_config()
     for line in machine.report():
@@ -42,5 +44,16 @@ def main(arguments: list[str] | None = None) -> int:
     return int(bool(broken))
 
 
+def run() -> int:
+    """`main`, and a quiet end if whoever reads has seen enough, as `head` has."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more at its end
+        return 1
+    return status
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

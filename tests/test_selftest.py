@@ -21,6 +21,14 @@ def test_the_command_prints_the_configuration_both_tables_and_the_verdict():
     assert lines[-1] == "self-test passed"
 
 
+def test_a_reader_that_has_seen_enough_gets_no_traceback():
+    command = [sys.executable, "-m", "fastxent", "--seconds", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as report:
+        report.stdout.close()
+        assert report.stderr.read() == ""
+        assert report.wait() == 1
+
+
 def test_without_seconds_the_speed_is_left_out(capsys):
     assert __main__.main(["--seconds", "0"]) == 0
     printed = capsys.readouterr().out
@@ -28,7 +36,7 @@ def test_without_seconds_the_speed_is_left_out(capsys):
     assert "1 thread" not in printed
 
 
-@pytest.mark.parametrize("seconds", ["-1", "nan", "soon"])
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
 def test_seconds_must_be_a_number_from_0_on(seconds, capsys):
     with pytest.raises(SystemExit, match="2"):
         __main__.main(["--seconds", seconds])

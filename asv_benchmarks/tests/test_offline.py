@@ -46,5 +46,5 @@ def test_a_file_that_is_not_known_is_named(page):
 
 def test_a_file_that_is_not_installed_is_named(page, monkeypatch, tmp_path):
     monkeypatch.setattr(offline, "MODULES", tmp_path)
-    with pytest.raises(SystemExit, match=r"jquery\.min\.js is missing: make \.venv/web"):
+    with pytest.raises(SystemExit, match=r"jquery\.min\.js is missing: make dashboard"):
         page(JQUERY)

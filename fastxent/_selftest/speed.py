@@ -40,7 +40,9 @@ def table(seconds: float) -> str:
         for dtype in DTYPES
         for shape in shapes
     ]
-    lines = [f"{'':38}{'1 thread':>10}{f'{fx.get_num_threads()} threads':>11}{'NumPy':>8}{'copy':>8}"]
+    n = fx.get_num_threads()
+    several_threads = f"{n} thread{'s' if n > 1 else ''}"
+    lines = [f"{'':38}{'1 thread':>10}{several_threads:>11}{'NumPy':>8}{'copy':>8}"]
     for case in cases:
         times = times_of(case, seconds / len(cases))
         one, several = times["one"], times["several"]

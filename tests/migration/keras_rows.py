@@ -95,6 +95,16 @@ PROBABILITIES = (
         agrees=False,
     ),
     Row(
+        "q = tf.constant([[0.25, 0.75], [0.0, 1.0]])\n"
+        "with tf.GradientTape() as tape:\n"
+        "    tape.watch(q)\n"
+        "    loss = keras.losses.SparseCategoricalCrossentropy()(np.array([0, 0]), q)\n"
+        "tape.gradient(loss, q)",
+        "fx.clamped_cross_entropy_grad(np.float32([[0.25, 0.75], [0.0, 1.0]]), [0, 0], eps=1e-7)[1]",
+        "Keras's gradient is 0 where it clips, and passes its division by the sum; fastxent's is -1 / max(q, eps).",
+        agrees=False,
+    ),
+    Row(
         "keras.losses.BinaryCrossentropy()(1 - answers, probs)",
         "fx.clamped_cross_entropy(np.stack([1 - probs, probs], axis=-1), 1 - answers.astype(int), eps=1e-7)",
         "Two classes, and the threshold by name. With logits at hand prefer the sigmoid.",

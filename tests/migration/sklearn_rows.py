@@ -11,9 +11,17 @@ classes = np.unique(names)  # ant, cat, dog: the order of the columns
 """
 IMPORTS = """\
 from fastxent import metrics
-from sklearn.metrics import log_loss, mutual_info_score
+from fastxent.sklearn import MultinomialLoss, ReliabilityDisplay, SoftmaxClassifier, TemperatureScaling
+from sklearn._loss import HalfMultinomialLoss
+from sklearn.calibration import CalibratedClassifierCV, calibration_curve
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import d2_log_loss_score, log_loss, mutual_info_score
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.extmath import softmax
+
+clf = FrozenEstimator(LogisticRegression().fit(logits, labels))
+X, y = np.repeat(logits, 5, axis=0), np.repeat(labels, 5)
 """
 
 LOG_LOSS = (
@@ -57,6 +65,11 @@ LOG_LOSS = (
         trap="fx.clamped_cross_entropy(probs[:, 1], answers[:, 0].astype(int), eps=eps)",
     ),
     Row(
+        "d2_log_loss_score(names, probs)",
+        "metrics.d2_log_loss_score(names, probs)",
+        "The same arguments, errors, warnings and value.",
+    ),
+    Row(
         "log_loss([0, 1], [[1.0, 0.0], [0.0, 1.0]])",
         "fx.clamped_cross_entropy([[1.0, 0.0], [0.0, 1.0]], [0, 1], eps=eps)",
         "log_loss clips above as well: its loss of a probability of 1 is 2.2e-16. fastxent's is 0.",
@@ -80,6 +93,29 @@ WEIGHTS = (
     ),
 )
 
+ESTIMATORS = (
+    Row(
+        "LogisticRegression(C=10).fit(X, y).predict(logits)",
+        "SoftmaxClassifier(C=10).fit(X, y).predict(logits)",
+        "The same objective, L2 only; coefficients agree to `tol`. It takes label smoothing and distributions as well.",
+    ),
+    Row(
+        "CalibratedClassifierCV(clf, method='temperature').fit(X, y).predict(probs)",
+        "TemperatureScaling(clf).fit(X, y).predict(probs)",
+        "No folds: it never fits the classifier. Of two classes with one score, scikit-learn's temperature is twice ours.",
+    ),
+    Row(
+        "calibration_curve(answers[:, 1], probs[:, 1])",
+        "shown = ReliabilityDisplay.from_predictions(answers[:, 1], probs[:, 1])\nshown.prob_true, shown.prob_pred",
+        "The display keeps the curve, takes weights and more than two classes, and has the calibration error.",
+    ),
+    Row(
+        "HalfMultinomialLoss(n_classes=3).loss(y_true=labels.astype(float), raw_prediction=logits)",
+        "MultinomialLoss(n_classes=3).loss(y_true=labels.astype(float), raw_prediction=logits)",
+        "The same protocol, with options bound; scikit-learn's own losses are private.",
+    ),
+)
+
 FUNCTIONS = (
     Row("softmax(logits)", "fx.softmax(logits)", "The same; `out=logits` in place of `copy=False`."),
     Row(
@@ -93,5 +129,5 @@ FUNCTIONS = (
 
 SKLEARN = Library(
     "sklearn", "scikit-learn", ("sklearn",), SETUP, IMPORTS, np.float64,
-    {"Log loss": LOG_LOSS, "Balanced classes": WEIGHTS, "Functions": FUNCTIONS},
+    {"Log loss": LOG_LOSS, "Balanced classes": WEIGHTS, "Estimators": ESTIMATORS, "Functions": FUNCTIONS},
 )  # fmt: skip
