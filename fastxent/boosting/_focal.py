@@ -11,7 +11,7 @@ row weighted by phi'(L), which is how it is computed here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
+from math import exp, log, log1p
 from typing import Any, ClassVar
 
 import numpy as np
@@ -69,7 +69,10 @@ class FocalLoss:
         if scores.ndim == 2:
             rows, alpha, classes = class_labels(labels, scores), self.alpha, scores.shape[1]
             if rows.ndim == 2:
-                raise ValueError('the labels are distributions: hessian = "exact" is the rule that takes them')
+                raise ValueError(
+                    f"the labels have shape {rows.shape}, as distributions or several labels a row: this rule is for "
+                    'rows with one class (hessian = "exact" takes distributions)'
+                )
             losses = softmax_cross_entropy(scores, rows, reduction="none", n_threads=self.n_threads)
         else:
             rows, alpha, classes = zeros_and_ones(labels), self.binary_alpha, 2
@@ -131,9 +134,12 @@ def slope(losses: Array, gamma: float) -> Array:
     """phi'(L) = q^gamma + gamma q^(gamma - 1) (1 - q) L, where q = 1 - e^-L."""
     shares = np.exp(-losses)
     others = np.maximum(-np.expm1(-losses), np.finfo(losses.dtype).tiny)
-    with np.errstate(invalid="ignore"):  # an infinite loss, whose share is 0
+    gamma = min(gamma, float(np.finfo(losses.dtype).max) / 2)
+    with np.errstate(invalid="ignore", over="ignore"):  # an infinite loss, whose share is 0; q^gamma that vanishes
         bend = np.where(shares > 0, shares * losses / others, 0)
-    slopes = others**gamma * (1 + gamma * bend)
+        # near 1 it is the share that has the digits of q
+        factor = np.where(shares < 0.5, np.exp(gamma * np.log1p(-np.minimum(shares, 0.5))), others**gamma)
+    slopes = factor * (1 + gamma * bend)
     return np.where(np.isnan(losses), 1, slopes).astype(losses.dtype)  # nan comes back with the derivatives
 
 
@@ -141,9 +147,10 @@ def row_slope(prob: float, other: float, gamma: float) -> float:
     """The slope of one row with p = prob and q = other."""
     if prob == 0.0 or other == 0.0:
         return 1.0 if prob == 0.0 or gamma == 0.0 else 0.0
-    # -log p, which near p = 1 is known from q alone
-    loss = other if other < 1e-8 else -log(prob)
-    return float(other**gamma * (1.0 + gamma * prob * loss / other))
+    # of p and q the one near 1 lacks digits, which the other has
+    loss = -log1p(-other) if other < 0.5 else -log(prob)
+    factor = exp(gamma * log1p(-prob)) if prob < 0.5 else other**gamma
+    return float(factor * (1.0 + gamma * prob * loss / other))
 
 
 def balance_of(
@@ -165,5 +172,6 @@ def balance_of(
 def zeros_and_ones(labels: Any) -> Array:
     """Binary labels, of which a Gauss-Newton row has one."""
     array: Array = np.asarray(labels)
-    raise_first(array, (array != 0) & (array != 1), 'labels are 0 or 1; for others use hessian="exact"')
+    rule = 'with one score a row labels are 0 or 1 (between them: hessian = "exact"; more classes: set num_class)'
+    raise_first(array, (array != 0) & (array != 1), rule)
     return array
