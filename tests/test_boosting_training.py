@@ -157,6 +157,20 @@ def test_a_pickled_objective_trains_the_same(library, rng):
 
 
 @each_kind
+def test_lightgbms_estimator_stops_where_the_metric_is_best(kind, rng):
+    """Unless it evaluates its own metric as well, which takes the scores for probabilities."""
+    d = data(kind, rng, n=400)
+    model = lightgbm.LGBMClassifier(
+        n_estimators=100, objective=ours("lightgbm", kind, "sklearn"), metric="None", n_jobs=1, verbose=-1
+    ).fit(
+        d.features[::2], d.labels[::2], eval_X=d.features[1::2], eval_y=d.labels[1::2],
+        eval_metric=METRICS[kind]("lightgbm", "sklearn"), callbacks=[lightgbm.early_stopping(3, verbose=False)],
+    )  # fmt: skip
+    (values,) = model.evals_result_["valid_0"].values()
+    assert 1 < model.best_iteration_ == np.argmin(values) + 1 == len(values) - 3 < 97
+
+
+@each_kind
 def test_estimators_of_catboost_can_be_cloned_and_searched(kind, rng):
     """CatBoost copies its parameters, and clone wants the same objects back."""
     d = data(kind, rng)
