@@ -65,6 +65,15 @@ def test_one_row_of_focal_loss(gamma):
         np.testing.assert_allclose(np.diag(matrix), -hess[i], rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 50.0, 1e3, 1e38, 1e300])
+@pytest.mark.parametrize("margin", [-300.0, -30.0, -1.0, 1.0, 17.0, 19.0, 30.0])
+def test_one_row_of_focal_loss_however_sure(margin, gamma):
+    scores = np.array([0.0, margin, -0.5, 0.25])
+    _, grad = fx.softmax_focal_loss_grad(scores, 1, gamma=gamma, reduction="none")
+    ders, _ = row(boosting.focal_objective("catboost", gamma=gamma), scores, 1, 1.0)
+    np.testing.assert_allclose(ders, -grad, rtol=1e-14 * (1 + min(gamma, 1e3)), atol=1e-300)
+
+
 @pytest.mark.parametrize("scores", [[800.0, 0, 0, 0], [0.0, 800, 0, 0], [-np.inf, 0, 0, 0], [1e308, -1e308, 0, 0]])
 def test_one_extreme_row(scores):
     for objective in (boosting.softmax_objective("catboost"), boosting.focal_objective("catboost")):

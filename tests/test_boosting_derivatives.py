@@ -230,6 +230,21 @@ def test_the_focal_gradient_is_that_of_the_function(library, api):
             assert_close(called(objective, api, scores, labels, WEIGHTS)[0], want)
 
 
+@pytest.mark.parametrize("gamma", [0.5, 2.0, 50.0, 1e3, 1e38, 1e300])
+@pytest.mark.parametrize("rule", ["gauss_newton", "exact", "xgboost"])
+def test_the_focal_gradient_however_sure_a_row_and_however_large_gamma(rule, gamma):
+    margins = np.array([-80, -25, -18, -5, -1, 0, 1, 5, 12, 18, 25, 40], np.float32)
+    labels = np.ones(margins.size, np.float32)
+    both = np.stack([np.zeros_like(margins), margins], axis=1)
+    objective = boosting.focal_objective("xgboost", "sklearn", hessian=rule, gamma=gamma)
+    _, want = fx.sigmoid_focal_loss_grad(margins.astype(np.float64), labels, gamma=gamma, reduction="none")
+    for scores, of_label in ((margins, np.s_[:]), (both, np.s_[:, 1])):
+        grad, hess = (result[of_label] for result in objective(labels, scores))
+        np.testing.assert_allclose(grad, want, rtol=1e-6 * (1 + min(gamma, 1e3)), atol=1e-30)
+        assert np.isfinite(hess).all()
+        assert (hess >= 0).all()
+
+
 def test_the_gauss_newton_rule_is_positive_and_exact_near_the_optimum():
     scores = np.float64([[0.0, -6, 6], [6, 0, 0], [0, 0, -8]])
     labels = np.float32([1, 0, 0])

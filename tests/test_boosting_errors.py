@@ -77,10 +77,12 @@ def test_the_gauss_newton_rule_is_for_rows_with_one_class():
     with pytest.raises(ValueError, match=r'label_smoothing = 0.1, but hessian = "gauss_newton"'):
         boosting.focal_objective("xgboost", label_smoothing=0.1)
     objective = boosting.focal_objective("xgboost", "sklearn")
-    with pytest.raises(ValueError, match="distributions"):
+    with pytest.raises(ValueError, match=r"the labels have shape \(3, 4\), as distributions or several labels a row"):
         objective(np.full((3, 4), 0.25, np.float32), SCORES)
-    with pytest.raises(ValueError, match=r"target\[1\] = 0.5, but labels are 0 or 1"):
+    with pytest.raises(ValueError, match=r"target\[1\] = 0.5, but with one score a row labels are 0 or 1"):
         objective(np.float32([0, 0.5, 1]), SCORES[:, 0])
+    with pytest.raises(ValueError, match=r"target\[2\] = 2.0, .*more classes: set num_class"):
+        objective(np.float32([0, 1, 2]), SCORES[:, 0])
 
 
 @pytest.mark.parametrize("factory", [boosting.softmax_objective, boosting.focal_objective])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sklearn.base
 import xgboost
+from sklearn.model_selection import GridSearchCV
 
 from fastxent import boosting
 from tests.boosting import CLASSES, LIBRARIES, NATIVE, ROUNDS, data, trained
@@ -153,6 +154,38 @@ def test_a_pickled_objective_trains_the_same(library, rng):
     want, _ = trained(library, objective, "sigmoid", d)
     got, _ = trained(library, pickle.loads(pickle.dumps(objective)), "sigmoid", d)
     np.testing.assert_array_equal(got, want)
+
+
+@each_kind
+def test_lightgbms_estimator_stops_where_the_metric_is_best(kind, rng):
+    """Unless it evaluates its own metric as well, which takes the scores for probabilities."""
+    d = data(kind, rng, n=400)
+    model = lightgbm.LGBMClassifier(
+        n_estimators=100, objective=ours("lightgbm", kind, "sklearn"), metric="None", n_jobs=1, verbose=-1
+    ).fit(
+        d.features[::2], d.labels[::2], eval_X=d.features[1::2], eval_y=d.labels[1::2],
+        eval_metric=METRICS[kind]("lightgbm", "sklearn"), callbacks=[lightgbm.early_stopping(3, verbose=False)],
+    )  # fmt: skip
+    (values,) = model.evals_result_["valid_0"].values()
+    assert 1 < model.best_iteration_ == np.argmin(values) + 1 == len(values) - 3 < 97
+
+
+@each_kind
+def test_estimators_of_catboost_can_be_cloned_and_searched(kind, rng):
+    """CatBoost copies its parameters, and clone wants the same objects back."""
+    d = data(kind, rng)
+    model = catboost.CatBoostClassifier(
+        loss_function=ours("catboost", kind), eval_metric=METRICS[kind]("catboost"), iterations=2, thread_count=1,
+        verbose=False, allow_writing_files=False, classes_count=CLASSES if kind == "softmax" else None,
+    )  # fmt: skip
+    assert sklearn.base.clone(model).get_params() == model.get_params()
+    search = GridSearchCV(model, {"depth": [1, 4]}, scoring=score, cv=2, error_score="raise").fit(d.features, d.labels)
+    assert search.best_params_ == {"depth": 4}
+
+
+def score(model, features, labels):
+    scores = model.predict(features, prediction_type="RawFormulaVal")
+    return np.mean((scores.argmax(axis=1) if scores.ndim == 2 else scores > 0) == labels)
 
 
 def test_catboost_says_what_it_has_to_be_told(rng):

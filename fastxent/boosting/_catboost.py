@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -16,8 +16,19 @@ from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._loss import Loss
 
 
+class Shared:
+    """What never changes and so is its own copy.
+
+    CatBoost copies its parameters whenever they are asked for, and scikit-learn's `clone` wants the same objects each
+    time.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
 @dataclass(frozen=True)
-class Objective:
+class Objective(Shared):
     """For ``CatBoostClassifier(loss_function=...)``."""
 
     loss: Loss
@@ -43,7 +54,7 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class Metric:
+class Metric(Shared):
     """For ``CatBoostClassifier(eval_metric=...)``."""
 
     loss: Loss

@@ -11,7 +11,7 @@ with the row weighted by phi'(L).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import log
+from math import exp, log, log1p
 from typing import Any, ClassVar
 
 import numpy as np
@@ -48,7 +48,10 @@ class FocalLoss:
         if softmax:
             target = labels_of(labels, scores)
             if target.ndim == 2 and not exact:
-                raise ValueError('the labels are distributions: hessian = "exact" is the rule that takes them')
+                raise ValueError(
+                    f"the labels have shape {target.shape}, as distributions or several labels a row: this rule is for "
+                    'rows with one class (hessian = "exact" takes distributions)'
+                )
             return _softmax_focal.solve(
                 scores, target, 2, z_loss=0.0, axis=-1, ignore_index=None, infogain=None, only=only,
                 **self.softmax_options(weights),
@@ -107,9 +110,10 @@ def row_slope(prob: float, other: float, gamma: float) -> float:
     """The slope of one row with p = prob and q = other."""
     if prob == 0.0 or other == 0.0:
         return 1.0 if prob == 0.0 or gamma == 0.0 else 0.0
-    # -log p, which near p = 1 is known from q alone
-    loss = other if other < 1e-8 else -log(prob)
-    return float(other**gamma * (1.0 + gamma * prob * loss / other))
+    # of p and q the one near 1 lacks digits, which the other has
+    loss = -log1p(-other) if other < 0.5 else -log(prob)
+    factor = exp(gamma * log1p(-prob)) if prob < 0.5 else other**gamma
+    return float(factor * (1.0 + gamma * prob * loss / other))
 
 
 def own_alpha(alpha: float | tuple[float, ...] | None, own: int, classes: int) -> float:
@@ -124,5 +128,6 @@ def own_alpha(alpha: float | tuple[float, ...] | None, own: int, classes: int) -
 def zeros_and_ones(labels: Any) -> Array:
     """Binary labels, of which a Gauss-Newton row has one."""
     array: Array = np.asarray(labels)
-    raise_first(array, (array != 0) & (array != 1), 'labels are 0 or 1; for others use hessian="exact"')
+    rule = 'with one score a row labels are 0 or 1 (between them: hessian = "exact"; more classes: set num_class)'
+    raise_first(array, (array != 0) & (array != 1), rule)
     return array

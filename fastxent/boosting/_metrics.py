@@ -69,6 +69,9 @@ def softmax_metric(
     It takes scores. XGBoost and LightGBM pass scores if the objective is a function, such as `softmax_objective`; to
     their own objectives' metrics they pass probabilities instead. CatBoost always passes scores.
 
+    `LGBMClassifier` also evaluates a metric of its own, which takes the scores for probabilities, and early stopping
+    listens to all of them: ``LGBMClassifier(metric="None")`` leaves this one alone.
+
     References
     ----------
     .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer, 2006, section 4.3.4.

@@ -84,9 +84,12 @@ def softmax_objective(
     LightGBM; ``classes_count``, or ``eval_metric="MultiClass"``, for CatBoost. For the predictions to be those of the
     library's own objective, automatic base scores have to be the same as well: ``base_score=0.5`` for XGBoost, and for
     LightGBM ``boost_from_average=False``. XGBoost also takes the objective's name, which says how scores are turned
-    into probabilities: ``{"objective": "multi:softprob"}``.
+    into probabilities: ``{"objective": "multi:softprob"}``. Its own objective rounds in float32, and these derivatives
+    are more exact: in deep trees a split that is nearly a tie may then fall the other way.
 
     CatBoost asks for one row at a time, which takes microseconds for each; its own objective is much faster there.
+
+    Labels are checked in each round, as the library hands them over. LightGBM has made 0 of a NaN by then.
 
     References
     ----------

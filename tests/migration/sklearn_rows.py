@@ -102,7 +102,7 @@ ESTIMATORS = (
     Row(
         "CalibratedClassifierCV(clf, method='temperature').fit(X, y).predict(probs)",
         "TemperatureScaling(clf).fit(X, y).predict(probs)",
-        "No folds: it never fits the classifier. Of two classes with one score, scikit-learn's temperature is twice ours.",
+        "No folds: it never fits the classifier. For two classes with one score, T is half of scikit-learn's.",
     ),
     Row(
         "calibration_curve(answers[:, 1], probs[:, 1])",
