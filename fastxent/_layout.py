@@ -30,8 +30,8 @@ PANEL_LIMIT = 2**24
 # Elements of one block: so many that drawing it costs nothing, few enough for the level-2 cache and for even shares.
 BLOCK = 32768
 
-# Outputs that the kernels store in either float dtype, whatever they compute in.
-DERIVATIVES = frozenset(("grad", "hess"))
+# Operands that have to be of the dtype computed in; derivatives are stored in either float dtype.
+COMPUTED = frozenset(("logits", "losses", "out"))
 READABLE = frozenset(np.dtype(code) for code in "?bhilqBHILQfd")
 
 Array = np.ndarray[Any, Any]
@@ -99,9 +99,9 @@ def direct_views(samples: Samples) -> Views | None:
     for array in arrays:
         if array.dtype not in READABLE or not array.flags.aligned:
             return None
-    computed = ("logits", *(name for name in samples.write if name not in DERIVATIVES))
-    if any((lead := operands.get(name)) is not None and lead.dtype != samples.dtype for name in computed):
-        return None
+    for name, operand in operands.items():
+        if operand is not None and operand.dtype != samples.dtype and name in COMPUTED:
+            return None
     ndim = len(samples.shape)
     if all(array.flags.c_contiguous for array in arrays):  # the usual case, without a search
         merged = (1, math.prod(samples.shape))
@@ -161,7 +161,8 @@ def transposes(n: int, classes: int, dtype: np.dtype[Any], with_hess: bool = Fal
 
 def converts(samples: Samples, views: Views) -> bool:
     """Whether a derivative has another dtype than it is computed in: only panels on the stack are converted."""
-    return any((a := views.get(name)) is not None and a.dtype != samples.dtype for name in DERIVATIVES)
+    grad, hess = views.get("grad"), views.get("hess")
+    return (grad is not None and grad.dtype != samples.dtype) or (hess is not None and hess.dtype != samples.dtype)
 
 
 def choose_elementwise(samples: Samples, views: Views) -> Way | None:

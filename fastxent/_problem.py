@@ -35,7 +35,7 @@ class DerivativesOnly:
     The memory is not the user's, so that labels need not be looked through before it is written.
     """
 
-    empty: Callable[[Array], Array]  # an array in the shape and memory order of this one
+    empty: Callable[[Array], Array]  # an array in the shape and memory order of this one, of either float dtype
     factor: float = 1.0
     floor: float = -math.inf
     gauss_newton: bool = False  # of focal loss
@@ -47,12 +47,14 @@ def operand(array: Array | None) -> Operand | None:
 
 def written(views: Views, only: DerivativesOnly | None = None) -> tuple[Output | None, ...]:
     """The gradient, and the second derivative where there can be one, as the kernels take them."""
-    rules = {"hess": (only.factor, only.floor)} if only is not None else {}
-    return tuple(
-        None if (array := views[name]) is None else Output(array, *rules.get(name, ()))
-        for name in ("grad", "hess")
-        if name in views
-    )
+    grad = views["grad"]
+    gradient = None if grad is None else Output(grad)
+    if "hess" not in views:
+        return (gradient,)
+    hess = views["hess"]
+    if hess is None:
+        return gradient, None
+    return gradient, Output(hess) if only is None else Output(hess, only.factor, only.floor)
 
 
 def last(array: Array, axis: int) -> Array:

@@ -12,7 +12,16 @@ from fastxent._layout import Array
 from fastxent._sigmoid import sigmoid_cross_entropy
 from fastxent._softmax import softmax_cross_entropy
 from fastxent.boosting._buffers import Buffers
-from fastxent.boosting._loss import FLOOR, RowDers, class_labels, derivatives_only, given, labels_of, rule_factor
+from fastxent.boosting._loss import (
+    FLOOR,
+    RowDers,
+    class_labels,
+    converted,
+    derivatives_only,
+    given,
+    labels_of,
+    rule_factor,
+)
 from fastxent.boosting._rows import ascent, class_target, diagonal_hessian, full_hessian, softmax_terms
 
 
@@ -31,9 +40,10 @@ class SoftmaxLoss:
     ) -> tuple[Array, Array]:
         labels = labels_of(labels, scores)
         only = derivatives_only(self.hessian, scores.shape[1], dtype, buffers)
-        return _softmax.solve(
+        _, grad, hess = _softmax.solve(
             scores, labels, 2, 0.0, axis=-1, ignore_index=None, infogain=None, only=only, **self.options(weights)
-        )[1:]
+        )
+        return converted(grad, hess, dtype, buffers)
 
     def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
         target = class_target(label, weight, len(scores), self.class_weight, self.label_smoothing)
@@ -75,7 +85,8 @@ class SigmoidLoss:
     ) -> tuple[Array, Array]:
         only = derivatives_only(self.hessian, 1, dtype, buffers)
         options = {"pos_weight": None} | self.options(weights, scores)
-        return _sigmoid.solve(scores, labels, 2, ignore_index=None, only=only, **options)[1:]
+        _, grad, hess = _sigmoid.solve(scores, labels, 2, ignore_index=None, only=only, **options)
+        return converted(grad, hess, dtype, buffers)
 
     def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
         raise ValueError(f"there are {len(scores)} scores a row: use softmax_objective for several classes")

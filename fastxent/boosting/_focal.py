@@ -22,7 +22,7 @@ from fastxent._sigmoid_focal import sigmoid_focal_loss
 from fastxent._softmax_focal import softmax_focal_loss
 from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._cross_entropy import SoftmaxLoss, binary_total, binary_weights, class_total
-from fastxent.boosting._loss import RowDers, class_labels, derivatives_only, given, labels_of, raise_first
+from fastxent.boosting._loss import RowDers, class_labels, converted, derivatives_only, given, labels_of, raise_first
 from fastxent.boosting._rows import class_target, softmax_terms
 
 
@@ -52,16 +52,18 @@ class FocalLoss:
                     f"the labels have shape {target.shape}, as distributions or several labels a row: this rule is for "
                     'rows with one class (hessian = "exact" takes distributions)'
                 )
-            return _softmax_focal.solve(
+            _, grad, hess = _softmax_focal.solve(
                 scores, target, 2, z_loss=0.0, axis=-1, ignore_index=None, infogain=None, only=only,
                 **self.softmax_options(weights),
-            )[1:]  # fmt: skip
+            )  # fmt: skip
+            return converted(grad, hess, dtype, buffers)
         options = {"pos_weight": None} | self.sigmoid_options(weights, scores)
         extra = _sigmoid_focal.numbers(options.pop("gamma"), options.pop("alpha"), not exact)
         target = labels if exact else zeros_and_ones(labels)
-        return _sigmoid.solve(
+        _, grad, hess = _sigmoid.solve(
             scores, target, 2, ignore_index=None, kernel="sigmoid_focal_loss", extra=extra, only=only, **options
-        )[1:]
+        )
+        return converted(grad, hess, dtype, buffers)
 
     def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
         if self.hessian == "exact":

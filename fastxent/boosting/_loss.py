@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from fastxent import _check
+from fastxent import _check, _layout
 from fastxent._layout import Array
 from fastxent._problem import DerivativesOnly
 from fastxent.boosting._buffers import Buffers
@@ -78,8 +78,26 @@ def given(weights: Any) -> Array | None:
 
 def derivatives_only(rule: str, classes: int, dtype: Any, buffers: Buffers) -> DerivativesOnly:
     """What a library takes: both derivatives in its dtype, the second one by a rule, and no loss."""
-    floor = FLOOR if rule == "xgboost" else -inf
-    return DerivativesOnly(lambda scores: buffers.like(scores, dtype), rule_factor(rule, classes), floor)
+
+    def empty(scores: Array) -> Array:
+        return buffers.like(scores, dtype if stored(scores) else _check.float_array(scores, "scores")[1])
+
+    return DerivativesOnly(empty, rule_factor(rule, classes), FLOOR if rule == "xgboost" else -inf)
+
+
+def stored(scores: Array) -> bool:
+    """Whether the kernels store derivatives in any dtype: one score a row, or few."""
+    return scores.ndim == 1 or _layout.transposes(len(scores), scores.shape[1], np.dtype(np.float64), with_hess=True)
+
+
+def converted(grad: Array, hess: Array, dtype: Any, buffers: Buffers) -> tuple[Array, Array]:
+    """In the library's dtype."""
+    if grad.dtype == dtype:
+        return grad, hess
+    out = buffers.like(grad, dtype), buffers.like(hess, dtype)
+    np.copyto(out[0], grad, casting="same_kind")
+    np.copyto(out[1], hess, casting="same_kind")
+    return out
 
 
 def rule_factor(rule: str, classes: int) -> float:

@@ -173,7 +173,7 @@ class MultinomialLoss(CrossEntropy):
 
         def bind(views: Views) -> tuple[Any, ...]:
             target = self._target(views["y_true"], ignore)
-            return target, operand(views["sample_weight"]), None, 1.0, self._z_loss, True
+            return target, operand(views["sample_weight"]), None, 1.0, self._z_loss, call.with_loss
 
         if call.given:
             self._raise_bad_label(call, self._count(call, weighted=False)[1])
@@ -492,7 +492,8 @@ class BinomialLoss(CrossEntropy):
             y = views["y_true"]
             assert y is not None
             weight = None if positive is None else operand(np.broadcast_to(positive, y.shape))
-            return operand(y), weight, operand(views["sample_weight"]), None, 1.0, self._smoothing, self._ignore, True
+            arrays = operand(y), weight, operand(views["sample_weight"]), None
+            return *arrays, 1.0, self._smoothing, self._ignore, call.with_loss
 
         if call.given:
             self._check_targets(call.y_true, call.n_threads)

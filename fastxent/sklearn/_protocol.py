@@ -28,6 +28,11 @@ class Call:
     outputs: dict[str, Array]
     given: bool  # whether one of them is the caller's
 
+    @property
+    def with_loss(self) -> bool:
+        """Whether the losses are wanted, and not derivatives alone."""
+        return "loss_out" in self.outputs or not self.outputs
+
     def plain_inputs(self) -> tuple[Array, Array, Array | None]:
         """Raw predictions, targets and weights, copied where they are not contiguous and of a native dtype."""
         raw = np.ascontiguousarray(self.raw, self.dtype)
