@@ -11,7 +11,8 @@ classes = np.unique(names)  # ant, cat, dog: the order of the columns
 """
 IMPORTS = """\
 from fastxent import metrics
-from fastxent.sklearn import MultinomialLoss, ReliabilityDisplay, SoftmaxClassifier, TemperatureScaling
+from fastxent.sklearn import MultinomialLoss, SoftmaxClassifier
+from fastxent.sklearn import ReliabilityDisplay, TemperatureScaling
 from sklearn._loss import HalfMultinomialLoss
 from sklearn.calibration import CalibratedClassifierCV, calibration_curve
 from sklearn.frozen import FrozenEstimator
@@ -102,7 +103,7 @@ ESTIMATORS = (
     Row(
         "CalibratedClassifierCV(clf, method='temperature').fit(X, y).predict(probs)",
         "TemperatureScaling(clf).fit(X, y).predict(probs)",
-        "No folds: it never fits the classifier. For two classes with one score, T is half of scikit-learn's.",
+        "No folds: it never fits the classifier. For one score per row scikit-learn's temperature is twice ours.",
     ),
     Row(
         "calibration_curve(answers[:, 1], probs[:, 1])",
