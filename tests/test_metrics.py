@@ -11,8 +11,7 @@ import pytest
 import scipy.sparse
 import sklearn.metrics
 
-from fastxent import metrics
-from fastxent.metrics import d2_log_loss_score, log_loss
+from fastxent.metrics import _log_loss, d2_log_loss_score, log_loss
 
 THIRD = np.full((4, 3), 1 / 3)
 P2 = np.array([[0.3, 0.7], [0.6, 0.4], [0.4, 0.6], [0.7, 0.3]])
@@ -235,8 +234,8 @@ def test_plain_arguments_never_go_to_scikit_learn(case, monkeypatch):
         """Stands for scikit-learn, which may say a word about one or two rows, but never computes."""
         assert len(y_true) <= 2
 
-    monkeypatch.setattr(metrics, "sklearn_log_loss", refuse)
-    monkeypatch.setattr(metrics, "sklearn_d2_log_loss_score", refuse)
+    monkeypatch.setattr(_log_loss, "sklearn_log_loss", refuse)
+    monkeypatch.setattr(_log_loss, "sklearn_d2_log_loss_score", refuse)
     y_true, y_proba, options = ACCEPTED[case]
     assert type(log_loss(y_true, y_proba, **options)) is float
     options = {name: value for name, value in options.items() if name != "normalize"}

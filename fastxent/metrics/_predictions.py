@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from fastxent import _labels, _layout
+from fastxent import _layout
 from fastxent._clamped import clamped_cross_entropy
 from fastxent._layout import BLOCK, Array, Samples
 from fastxent._problem import specialised
+from fastxent.metrics import _labels
 
 
 @dataclass(slots=True)

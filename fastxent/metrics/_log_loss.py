@@ -1,4 +1,4 @@
-"""scikit-learn's log loss without one-hot targets: `log_loss`, `d2_log_loss_score` and a scorer; needs scikit-learn.
+"""scikit-learn's log loss without one-hot targets.
 
 Plain arguments are computed here. What scikit-learn would object to, or warn of, goes to scikit-learn, so that its
 errors and warnings are those of the installed version, in its order.
@@ -12,21 +12,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.metrics import d2_log_loss_score as sklearn_d2_log_loss_score
+from sklearn.metrics import log_loss as sklearn_log_loss
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import check_array
 
-try:
-    from sklearn.metrics import d2_log_loss_score as sklearn_d2_log_loss_score
-    from sklearn.metrics import log_loss as sklearn_log_loss
-    from sklearn.metrics import make_scorer
-    from sklearn.preprocessing import LabelBinarizer
-    from sklearn.utils import check_array
-except ImportError as error:
-    raise ImportError("fastxent.metrics needs scikit-learn: pip install fastxent[sklearn]") from error
-
-from fastxent import _check, _multilabel, _predictions
+from fastxent import _check
 from fastxent._layout import Array
-from fastxent._predictions import Prediction
-
-__all__ = ["d2_log_loss_score", "log_loss", "neg_log_loss_scorer"]
+from fastxent.metrics import _multilabel, _predictions
+from fastxent.metrics._predictions import Prediction
 
 BELOW_HALF = math.nextafter(0.5, 0.0)
 
@@ -232,59 +226,6 @@ def d2_log_loss_score(
     eps = np.finfo(np.float64).eps
     shares = np.clip(totals / prediction.total_weight, eps, 1 - eps)
     return 1.0 - explained / math.fsum(-totals * np.log(shares))
-
-
-class ClassScorer(type(make_scorer(log_loss))):  # type: ignore[misc]
-    """One of scikit-learn's scorers, which passes the estimator's classes on as `labels`, where `y_true` has labels."""
-
-    def _score(self, method_caller: Callable[..., Any], estimator: Any, X: Any, y_true: Any, **kwargs: Any) -> float:
-        classes = getattr(estimator, "classes_", None)
-        if isinstance(classes, np.ndarray) and classes.ndim == 1 and np.ndim(y_true) == 1:
-            kwargs = {"labels": classes, **kwargs}
-        score: float = super()._score(method_caller, estimator, X, y_true, **kwargs)
-        return score
-
-
-neg_log_loss_scorer = ClassScorer(log_loss, -1, {}, "predict_proba")
-neg_log_loss_scorer.__doc__ = r"""Scorer of classifiers by `log_loss`, for `cross_val_score` and the like.
-
-A drop-in for ``scoring="neg_log_loss"``: called as ``scorer(estimator, X, y_true, sample_weight=None)``, it returns
-:math:`-L` of the estimator's `predict_proba`, so that more is better [1]_.
-
-In addition it passes ``estimator.classes_`` as `labels`. A fold in which a class does not occur has its score, where
-scikit-learn's gives nan; one with a class that the estimator has never seen has none, where scikit-learn's may take
-the class for another one.
-
-Returns
--------
-float
-    In nats, not positive.
-
-Raises
-------
-TypeError, ValueError
-    As `log_loss` does, and if the estimator has no `predict_proba` (AttributeError) or knows one class only.
-
-See Also
---------
-log_loss : The loss, with every option.
-
-References
-----------
-.. [1] scikit-learn's user guide, "Metrics and scoring: quantifying the quality of predictions", section "The scoring
-   parameter".
-
-Examples
---------
->>> from sklearn.datasets import load_iris
->>> from sklearn.dummy import DummyClassifier
->>> from sklearn.model_selection import cross_val_score
->>> from fastxent.metrics import neg_log_loss_scorer
->>> X, y = load_iris(return_X_y=True)
->>> scores = cross_val_score(DummyClassifier(), X, y, scoring=neg_log_loss_scorer)  # -log(3), for three classes
->>> round(float(scores.mean()), 4)
--1.0986
-"""
 
 
 def renamed(judge: Callable[..., Any], y_true: Any, y_proba: Any, y_pred: Any) -> Any:

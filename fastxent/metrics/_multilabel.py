@@ -8,7 +8,7 @@ import numpy as np
 
 from fastxent import _check
 from fastxent._layout import Array
-from fastxent._predictions import binary_losses, block_rows, row_blocks
+from fastxent.metrics._predictions import binary_losses, block_rows, row_blocks
 
 
 def multilabel_losses(
