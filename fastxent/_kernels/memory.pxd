@@ -1,4 +1,8 @@
-"""Hints to the processor about memory that will be needed soon. They change no result, whatever the address."""
+"""Hints to the processor about memory that will be needed soon. They change no result, whatever the address.
+
+Nothing but loops of a known length, which are inlined early: to GCC a function that only gives hints does nothing, and
+it drops the calls of one that it has not inlined by then.
+"""
 
 from cython cimport floating
 

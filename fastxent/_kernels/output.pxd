@@ -4,7 +4,6 @@ cimport cython
 from cython cimport floating
 
 from fastxent._kernels.grid cimport Steps
-from fastxent._kernels.memory cimport LINE, prefetch_to_write
 from fastxent._kernels.sums cimport LANES, WIDTH
 from fastxent._kernels.transpose cimport Stored, transpose_out
 
@@ -52,15 +51,6 @@ cdef inline char* place(const OutputView* output, Py_ssize_t o, Py_ssize_t i) no
     if output.data == NULL:
         return NULL
     return output.data + (o * output.step.outer + i * output.step.inner) * output.itemsize
-
-
-cdef inline void prefetch_output(const OutputView* output, Py_ssize_t o, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    """n samples of one number, from (o, i) on, will be written soon."""
-    cdef const char* start = place(output, o, i)
-    cdef Py_ssize_t line
-    if start != NULL and output.step.inner == 1:
-        for line in range(n * output.itemsize // LINE):
-            prefetch_to_write(start + line * LINE)
 
 
 cdef inline void by_rule(const OutputView* output, Py_ssize_t n, floating* x) noexcept nogil:

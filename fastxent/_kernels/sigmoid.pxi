@@ -11,9 +11,9 @@ from libc.string cimport memset
 from fastxent._kernels cimport scalar
 from fastxent._kernels.grid cimport Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
-from fastxent._kernels.memory cimport prefetch_block
+from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
 from fastxent._kernels.operand cimport FLOAT32, FLOAT64, Kind, Operand, View, at, load, times, view_of
-from fastxent._kernels.output cimport Output, OutputView, by_rule, output_of, prefetch_output, store_strip
+from fastxent._kernels.output cimport Output, OutputView, by_rule, output_of, place, store_strip
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 
 
@@ -185,7 +185,8 @@ cdef inline Py_ssize_t sigmoid_strip(
     cdef Py_ssize_t j, bad
     if step == 1:
         prefetch_block(x + AHEAD, WIDTH)
-    prefetch_output(grad, o, i + AHEAD, WIDTH)
+    if grad.step.inner == 1 and grad.data != NULL:
+        prefetch_block_to_write(<const floating*>place(grad, o, i + AHEAD), WIDTH)
     bad = read_targets(binary, o, i, n, up, down, weight)
     load_whole(<const char*>x, FLOAT32 if floating is float else FLOAT64, step * <Py_ssize_t>sizeof(floating), n, value)
     for j in range(WIDTH):

@@ -15,9 +15,9 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_terms cimport odds_of, odds_times
 from fastxent._kernels.grid cimport Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.job cimport Job
-from fastxent._kernels.memory cimport prefetch_block
+from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
 from fastxent._kernels.operand cimport FLOAT32, FLOAT64, Operand
-from fastxent._kernels.output cimport Output, OutputView, by_rule, output_of, prefetch_output, store_strip
+from fastxent._kernels.output cimport Output, OutputView, by_rule, output_of, place, store_strip
 from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 
 
@@ -159,7 +159,8 @@ cdef inline Py_ssize_t sigmoid_focal_strip(
     cdef int order = 0 if grad.data == NULL else 1 if hess.data == NULL else 2
     if step == 1:
         prefetch_block(x + AHEAD, WIDTH)
-    prefetch_output(grad, o, i + AHEAD, WIDTH)
+    if grad.step.inner == 1 and grad.data != NULL:
+        prefetch_block_to_write(<const floating*>place(grad, o, i + AHEAD), WIDTH)
     bad = read_targets(binary, o, i, n, up, down, weight)
     for j in range(WIDTH):
         up[j] = <floating>(focal.positive * up[j])

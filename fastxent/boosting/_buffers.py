@@ -17,9 +17,9 @@ class Buffers:
     """Uninitialised arrays, in memory that an earlier array has left.
 
     New pages cost more than what is computed in them: 100,000 x 10 float32 derivatives took 5.0 ms there, and 1.5 ms in
-    used ones. An array's memory is
-    used again when nothing refers to the array any more, nor to a view of it: nobody's result is overwritten, and one
-    objective may serve several threads. A copy, or what comes out of a pickle, starts without memory.
+    used ones. An array's memory is used again when nothing refers to the array any more, nor to a view of it: nobody's
+    result is overwritten, and one objective may serve several threads. A copy, or what comes out of a pickle, starts
+    without memory.
     """
 
     def __init__(self) -> None:
