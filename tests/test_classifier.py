@@ -167,3 +167,33 @@ def test_without_a_penalty_the_optimum_is_the_maximum_of_the_likelihood(rng):
     residual = model.predict_proba(X) - np.eye(3)[y]
     np.testing.assert_allclose(residual.T @ X / 300, 0, atol=1e-8)
     np.testing.assert_allclose(residual.mean(axis=0), 0, atol=1e-8)
+
+
+ODD = {
+    "wide sparse counts": lambda rng: sparse.random(500, 2000, 0.01, format="csr", random_state=1),
+    "a few rows far from 0": lambda rng: rng.standard_normal((20, 50)) + 50 * rng.standard_normal(50),
+    "sums that run along the columns": lambda rng: rng.standard_normal((500, 100)).cumsum(axis=1),
+    "copies of columns": lambda rng: np.tile(rng.standard_normal((300, 10)), 3),
+    "counts of a rare event": lambda rng: rng.poisson(0.1, size=(500, 10)).astype(float),
+}
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs failed")  # LogisticRegression may need more than max_iter
+@pytest.mark.parametrize("C", [1.0, 100.0])
+@pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no intercept"])
+@pytest.mark.parametrize("n_classes", [2, 5])
+@pytest.mark.parametrize("form", ODD)
+def test_at_any_tol_the_objective_is_no_worse(form, n_classes, fit_intercept, C, rng):
+    X = ODD[form](rng)
+    y = rng.integers(0, n_classes, X.shape[0])
+    y[:n_classes] = np.arange(n_classes)
+    options = {"C": C, "fit_intercept": fit_intercept, "max_iter": 1000}
+    ours, theirs = (model(**options).fit(X, y) for model in (SoftmaxClassifier, LogisticRegression))
+    assert objective(ours, X, y, C) <= objective(theirs, X, y, C) * (1 + 1e-6)
+
+
+def test_a_small_penalty_takes_no_more_iterations_than_none(rng):
+    X = rng.standard_normal((300, 10))
+    y = (X @ rng.standard_normal((10, 4)) + rng.gumbel(size=(300, 4))).argmax(axis=1)
+    iterations = [int(SoftmaxClassifier(C=C, tol=1e-8, max_iter=1000).fit(X, y).n_iter_[0]) for C in (1e3, np.inf)]
+    assert iterations[0] < 1.5 * iterations[1]

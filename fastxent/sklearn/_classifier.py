@@ -45,7 +45,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is spread evenly over the classes.
     tol : float, default 1e-4
-        The fit ends when no entry of the gradient of the mean loss with penalty exceeds this.
+        The fit has converged if no entry of the gradient of the mean loss with penalty exceeds this. It goes on until
+        that mean is within about a ten-millionth of its least as well, or below a hundredth of this.
     max_iter : int, default 100
         The most iterations.
     warm_start : bool, default False

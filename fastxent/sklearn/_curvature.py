@@ -26,7 +26,8 @@ from fastxent.sklearn._objective import Objective, blocks
 LEAST_RATIO = 1e-7  # of variances, the smallest to the largest: below that, what is seen is rounding
 LEAST_SHARE = 1e-12  # of a class that no sample is near
 SAMPLED = 10_000  # so many rows, or 20 for each feature, tell the scale of the features well enough
-WORTH = 10  # so many evaluations of the objective the eigenvectors may cost
+WORTH = 20  # so many evaluations of the objective the eigenvectors may cost
+CALLS = 300_000  # multiplications in the time that the calls of an evaluation take, however small the data
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def worth_eigenvectors(objective: Objective, n_sampled: int) -> bool:
     if sparse.issparse(objective.X):
         return False
     # In multiplications; an evaluation with one output costs about as much as 20 would, since it waits for memory.
-    evaluation = 4 * n_samples * n_features * (objective.n_outputs + 20)
+    evaluation = 4 * n_samples * n_features * (objective.n_outputs + 20) + CALLS
     return bool(n_features**2 * (2 * n_sampled + 27 * n_features) < WORTH * evaluation)
 
 

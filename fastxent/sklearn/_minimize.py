@@ -16,15 +16,17 @@ from fastxent.sklearn._scaling import Scaling
 
 # The variables are scaled anew, by the curvature at the model reached, when the objective has fallen to this share of
 # what it was at the last scaling: confident samples have little curvature. On data that can be separated, as digits
-# are, this takes a fifth of the iterations; L-BFGS starts anew each time, so not after a few iterations.
+# are, this takes a fifth of the iterations; L-BFGS starts anew each time, so not after a few iterations. A scaling that
+# has not led to the optimum in many is renewed as well: of outliers and of random walks it soon is a wrong one.
 FALLEN = 0.25
 LEAST_ITERATIONS = 15
+MANY_ITERATIONS = 60
 # Until an iteration gains less than this share of the objective, large float64 data are multiplied in float32, in half
 # the time: rounding is far below that. Large is what takes some milliseconds an evaluation.
 COARSE_GAIN = 1e-5
 LARGE = 10_000_000  # multiplications for the logits
-# Steps that L-BFGS remembers: each takes two vectors, and with many parameters half as many do as well here.
-PAIRS = 10
+# Steps that L-BFGS remembers: each takes two vectors, so with many parameters there are a quarter as many.
+PAIRS = 20
 MANY_PARAMETERS = 20_000
 # The largest gradient alone says little of many small ones: with it the objective would be half as large again as
 # LogisticRegression's on wide sparse data. So an iteration must also find the objective within this share of its least,
@@ -61,14 +63,15 @@ class Progress:
 
     def converged(self, value: float, gain: float = np.inf) -> bool:
         """Whether the optimum is reached, or all of it that the dtype can tell."""
-        least_gain = float(np.finfo(self.objective.X.dtype).eps) * value
+        least_gain = 0.1 * float(np.finfo(self.objective.X.dtype).eps) * value
         return self.flat and (self.gap <= GAP * value or value <= NEGLIGIBLE * self.tol or gain <= least_gain)
 
     @property
     def outgrown(self) -> bool:
         """Whether the variables should be scaled anew."""
-        enough = len(self.curve) >= self.scaled_after + LEAST_ITERATIONS
-        return enough and self.curve[-1] < FALLEN * self.scaled_at
+        n_iter = len(self.curve) - self.scaled_after
+        fallen = n_iter >= LEAST_ITERATIONS and self.curve[-1] < FALLEN * self.scaled_at
+        return fallen or n_iter >= MANY_ITERATIONS
 
     def __call__(self, intermediate_result: optimize.OptimizeResult) -> None:
         """After an iteration; its point is the last one that was evaluated."""
@@ -132,7 +135,7 @@ def one_round(
     # L-BFGS-B begins with a step of length 1, which becomes Newton's for the Hessian that the scaling assumes.
     scaling.stretch(length)
     known.append((value, grad * length))
-    pairs = PAIRS if grad.size <= MANY_PARAMETERS else PAIRS // 2
+    pairs = PAIRS if grad.size <= MANY_PARAMETERS else PAIRS // 4
     found = optimize.minimize(
         evaluate, scaling.pack(coef, intercept), jac=True, method="L-BFGS-B", callback=progress,
         options={"maxiter": n_iter, "maxfun": np.inf, "maxls": LINE_SEARCH, "gtol": 0.0, "ftol": FTOL, "maxcor": pairs},

@@ -94,8 +94,8 @@ class Objective:
             intercept_grad += scale * (self.ones[: len(grad)] @ grad)
         coef_grad /= self.target.denominator
         penalised = coef if self.target.binary else coef - coef.mean(axis=0)
-        coef_grad += self.l2 * penalised
         value = total / self.target.denominator + 0.5 * self.l2 * float(np.vdot(penalised, penalised))
+        coef_grad += self.l2 * penalised
         return value, coef_grad, intercept_grad / self.target.denominator
 
     def cast(self, coef: Array, intercept: Array) -> tuple[Array, Array]:
