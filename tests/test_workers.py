@@ -31,7 +31,7 @@ def loss_and_gradient(x, y):
 def cluster():
     """One process with two threads, which take tasks at the same time."""
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=True, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
