@@ -176,10 +176,11 @@ def test_a_wrong_parameter_is_named(parameter, value, error):
         (-np.eye(3)[Y], None, r"y\[0, 0\] = -1"), (np.eye(3)[Y] * np.nan, None, "NaN"),
         (np.eye(3, dtype=int)[Y], None, "1d array|multilabel"), (Y[:100], None, "inconsistent"), (None, None, "y"),
         (Y, -np.ones(150), r"sample_weight\[0\] = -1"), (Y, np.full(150, np.nan), r"sample_weight\[0\] = nan"),
-        (Y, np.ones((150, 1)), "sample_weight has shape"), (Y, np.zeros(150), "zero"),
+        (Y, np.ones((150, 1)), "sample_weight has shape"), (Y, np.ones(1), "sample_weight has shape"),
+        (Y, np.zeros(150), "zero"),
     ],
     ids=["one class", "floats", "negative", "NaN", "indicators", "too short", "none", "negative weight", "NaN weight",
-         "column of weights", "no weight"],
+         "column of weights", "one weight", "no weight"],
 )  # fmt: skip
 def test_a_wrong_target_or_weight_is_named(target, weight, message):
     with pytest.raises(ValueError, match=message):

@@ -62,6 +62,7 @@ ACCEPTED = {
     "float16": (Y3, P3.astype(np.float16), {}),
     "longdouble": (Y3, P3.astype(np.longdouble), {}),
     "byte-swapped": (Y3, swapped(P3), {}),
+    "byte-swapped float32": (Y3, swapped(P3.astype(np.float32)), {}),
     "Fortran order": (Y3, np.asfortranarray(P3), {}),
     "strided": (Y3, np.repeat(P3, 2, axis=1)[:, ::2], {}),
     "integers as probabilities": ([0, 1, 0], [[1, 0], [0, 1], [0, 1]], {}),

@@ -148,6 +148,7 @@ def test_bars_are_the_shares_of_the_samples(strategy, multiclass):
         ([0, 1], [0.5, 0.5], {"sample_weight": [1, -1]}, r"sample_weight\[1\] = -1"),
         ([0, 1], [0.5, 0.5], {"sample_weight": [0, 0]}, "sample_weight is zero"),
         ([0, 1], [0.5, 0.5], {"sample_weight": [1, 1, 1]}, "sample_weight has shape"),
+        ([0, 1], [0.5, 0.5], {"sample_weight": [1]}, "sample_weight has shape"),
     ],
 )
 def test_wrong_input_is_named_and_nothing_drawn(y, prob, options, message):

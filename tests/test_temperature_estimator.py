@@ -284,6 +284,7 @@ def changed(place, value):
         ({}, X3, Y3 + 0.5, None, ValueError, "Unknown label type"),
         ({}, X3, None, None, ValueError, "requires y"),
         ({}, X3, Y3, [1, 1, 1], ValueError, "sample_weight has shape"),
+        ({}, X3, Y3, [1], ValueError, "sample_weight has shape"),
         ({}, X3, Y3, [1, 1, -1, 1], ValueError, r"sample_weight\[2\] = -1"),
         ({}, X3, Y3, [0, 0, 0, 0], ValueError, "sample_weight is zero"),
         ({}, X3 + 0j, Y3, None, ValueError, "Complex"),

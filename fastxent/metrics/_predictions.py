@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,9 @@ def misfits(probs: Array, n_threads: int | None) -> int | None:
     """The number of rows whose sum may be too far from 1; None if not every number is in [0, 1]."""
     if probs.ndim == 1:
         return 0 if probs.min() >= 0 and probs.max() <= 1 else None
+    if is_widened(probs):
+        found = [misfits(block.astype(np.float64), n_threads) for block in row_blocks(probs)]
+        return None if None in found else sum(off for off in found if off)
     # scikit-learn's own tolerance is sqrt(eps), on sums in the dtype; half of it is safe from the sums' rounding
     tolerance = 0.5 * math.sqrt(np.finfo(probs.dtype).eps)
     off, outside = off_simplex(probs, tolerance, n_threads)
@@ -117,10 +120,11 @@ def off_simplex(probs: Array, tolerance: float, n_threads: int | None) -> tuple[
 
 def worst_row(probs: Array) -> int:
     """A row whose sum, rounded as scikit-learn rounds it, is clearly off 1; else the one furthest from it."""
-    clear = 2 * math.sqrt(np.finfo(probs.dtype).eps)
+    kind = np.float64 if is_widened(probs) else probs.dtype.type
+    clear = 2 * math.sqrt(np.finfo(kind).eps)
     worst, position = -1.0, 0
     for start, block in zip(range(0, len(probs), block_rows(probs)), row_blocks(probs), strict=True):
-        deviations = np.abs(block.sum(axis=1) - 1)
+        deviations = np.abs(block.sum(axis=1, dtype=kind) - 1)
         if deviations.max() > worst:
             worst, position = float(deviations.max()), start + int(deviations.argmax())
         if worst > clear:
@@ -158,6 +162,11 @@ def is_target(y: Array, n_threads: int | None) -> bool:
     return True
 
 
+def is_widened(probs: Array) -> bool:
+    """Whether scikit-learn takes them for float64: float32 and float16 that are byte-swapped."""
+    return probs.dtype.itemsize < 8 and not probs.dtype.isnative
+
+
 def block_rows(array: Array) -> int:
     return max(1, BLOCK // (array.shape[1] if array.ndim == 2 else 1))
 
@@ -171,6 +180,13 @@ def row_blocks(array: Array) -> list[Array]:
 def row_losses(prediction: Prediction, eps: float | None, n_threads: int | None) -> Array:
     """-sum_k t_k log q_k of each row, q clipped to [eps, 1 - eps] in its own dtype; (n,), float32 or float64."""
     probs, target = prediction.probs, prediction.target
+    step = block_rows(probs)
+    if is_widened(probs):
+        parts = [
+            row_losses(replace(prediction, probs=block.astype(np.float64), target=target[i * step :][:step]), eps, 1)
+            for i, block in enumerate(row_blocks(probs))
+        ]
+        return np.concatenate(parts)
     eps = float(np.finfo(probs.dtype).eps) if eps is None else eps
     if probs.ndim == 1:
         return binary_losses(probs, target, eps)
@@ -178,7 +194,6 @@ def row_losses(prediction: Prediction, eps: float | None, n_threads: int | None)
         return losses_of_classes(probs, target, eps, n_threads)
     losses = np.empty(len(probs), np.float32 if probs.dtype.itemsize < 8 else np.float64)
     top = probs.dtype.type(1 - eps)
-    step = block_rows(probs)
     for start, block in zip(range(0, len(probs), step), row_blocks(probs), strict=True):
         rows = slice(start, start + step)
         losses[rows] = clamped_cross_entropy(

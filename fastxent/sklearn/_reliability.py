@@ -11,6 +11,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from fastxent import _check
 from fastxent._layout import Array
 from fastxent.sklearn._scores import labels_of
+from fastxent.sklearn._target import one_for_each
 
 STRATEGIES = ("uniform", "quantile")
 
@@ -80,7 +81,7 @@ def weight_of(sample_weight: Any, n: int) -> Array | None:
     """Weights in float64, not all 0."""
     if sample_weight is None:
         return None
-    weight = _check.sample_weight_of(sample_weight, (n,), None)
+    weight = one_for_each(sample_weight, n, None)
     assert weight is not None
     if not weight.any():
         raise ValueError("sample_weight is zero for all samples")

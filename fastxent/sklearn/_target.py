@@ -55,7 +55,7 @@ def target_of(
 ) -> Target:
     """Check the weights and bind them to the encoded target."""
     n_classes, n_samples = len(classes), len(values)
-    weight = _check.sample_weight_of(sample_weight, (n_samples,), n_threads)
+    weight = one_for_each(sample_weight, n_samples, n_threads)
     if weight is not None:
         weight = np.ascontiguousarray(weight, np.float64)
     mass = masses(values, weight, n_classes)
@@ -69,6 +69,15 @@ def target_of(
         shares, weight = folded(values, weight, per_class, label_smoothing)
         return Target(shares, weight, None, 0.0, denominator, mass, True)
     return Target(values, weight, per_class, label_smoothing, denominator, mass, False)
+
+
+def one_for_each(sample_weight: Any, n_samples: int, n_threads: int | None) -> Array | None:
+    """Weights of the samples, from as many or a scalar: a single one in an array is taken for a mistake."""
+    weight = _check.sample_weight_of(sample_weight, (n_samples,), n_threads)
+    given = np.asarray(sample_weight).shape
+    if weight is not None and given not in ((), weight.shape):
+        raise ValueError(f"sample_weight has shape {given}, but there are {n_samples} samples")
+    return weight
 
 
 def masses(values: Array, weight: Array | None, n_classes: int) -> Array:

@@ -28,6 +28,7 @@ from fastxent.sklearn._scores import (
     scores_of,
     shares_of,
 )
+from fastxent.sklearn._target import one_for_each
 
 
 class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -189,7 +190,7 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
             warnings.warn("X looks like probabilities; for these there is probabilities=True", stacklevel=2)
         classes = getattr(self.estimator, "classes_", None) if self.classes is None else self.classes
         self.classes_, labels = labels_of(y, classes, scores.n_classes)
-        weight = None if sample_weight is None else _check.sample_weight_of(sample_weight, labels.shape, n_threads)
+        weight = one_for_each(sample_weight, len(labels), n_threads)
         check_counted(scores, labels, weight)
         loss = (SigmoidLoss if scores.array.ndim == 1 else SoftmaxLoss)(scores, labels, weight, n_threads)
         optimum = temperature_alone(loss, tol, max_iter)
