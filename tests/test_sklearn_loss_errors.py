@@ -128,6 +128,7 @@ def test_a_weight_that_is_not_finite(loss, method, n, value, rng):
 MISFITS = {
     "labels missing": (lambda y, raw, w: {"y_true": y[:-1]}, ValueError, r"y_true has shape \(49,\).* \(50,\)"),
     "column of labels": (lambda y, raw, w: {"y_true": y[:, None]}, ValueError, r"y_true has shape \(50, 1\).* \(50,\)"),
+    "no labels": (lambda y, raw, w: {"y_true": None}, TypeError, "y_true has dtype object"),
     "strings": (lambda y, raw, w: {"y_true": y.astype(str)}, TypeError, "y_true has dtype"),
     "complex": (lambda y, raw, w: {"y_true": y.astype(complex)}, TypeError, "y_true has dtype complex128"),
     "weights missing": (lambda y, raw, w: {"sample_weight": w[:-1]}, ValueError, r"sample_weight has shape \(49,\)"),

@@ -119,7 +119,7 @@ cdef tuple open_arrays(tuple arrays, tuple wanted, int ndim, Arrays into):
     """Open the arrays of a call, making the outputs that are wanted and not given; None if they are not plain."""
     cdef int i
     cdef list found = list(arrays)
-    if not into.open(RAW, arrays[RAW], 0) or not into.plain_raw(ndim):
+    if arrays[TARGETS] is None or not into.open(RAW, arrays[RAW], 0) or not into.plain_raw(ndim):
         return None
     for i in range(TARGETS, N_ARRAYS):
         if i >= LOSSES and arrays[i] is None and wanted[i - LOSSES]:
