@@ -47,6 +47,13 @@ def test_two_classes_are_binned_as_by_scikit_learn(strategy, n_bins, binary):
     assert ((ours.bin_edges[:, 0] <= ours.prob_pred + 1e-15) & (ours.prob_pred <= ours.bin_edges[:, 1] + 1e-15)).all()
 
 
+def test_a_column_of_probabilities_is_that_of_the_positive_class(binary):
+    y, prob = binary
+    ours = [ReliabilityDisplay.from_predictions(y, p) for p in (prob, np.asarray(prob)[:, None])]
+    np.testing.assert_array_equal(ours[1].prob_true, ours[0].prob_true)
+    assert ours[1].pos_label == ours[0].pos_label == 1
+
+
 @pytest.mark.parametrize("pos_label", [None, "no", "yes"])
 def test_a_classifier_of_two_classes_is_shown_as_by_scikit_learn(pos_label, rng):
     X = rng.standard_normal((200, 3))
@@ -144,6 +151,7 @@ def test_bars_are_the_shares_of_the_samples(strategy, multiclass):
         ([], [], {}, "empty"),
         ([0, 1], [0.5], {}, "inconsistent"),
         ([0, 1], [0.5, 0.5], {"n_bins": 0}, "n_bins = 0"),
+        ([0, 1], [0.5, 0.5], {"n_bins": 2.5}, r"n_bins = 2\.5"),
         ([0, 1], [0.5, 0.5], {"strategy": "equal"}, "strategy = 'equal'"),
         ([0, 1], [0.5, 0.5], {"sample_weight": [1, -1]}, r"sample_weight\[1\] = -1"),
         ([0, 1], [0.5, 0.5], {"sample_weight": [0, 0]}, "sample_weight is zero"),
@@ -152,7 +160,7 @@ def test_bars_are_the_shares_of_the_samples(strategy, multiclass):
     ],
 )
 def test_wrong_input_is_named_and_nothing_drawn(y, prob, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         ReliabilityDisplay.from_predictions(y, prob, **options)
     assert not plt.get_fignums()
 

@@ -217,7 +217,7 @@ class ReliabilityDisplay:
         ----------
         y_true : array-like of shape (n_samples,)
             The true classes.
-        y_prob : array-like of shape (n_samples,) or (n_samples, n_classes)
+        y_prob : array-like of shape (n_samples,), (n_samples, 1) or (n_samples, n_classes)
             The predicted probabilities: of the positive class, or of all classes, of which the most probable is then
             the prediction.
         sample_weight : array-like of shape (n_samples,), default=None

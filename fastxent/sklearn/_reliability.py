@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from fastxent import _check
 from fastxent._layout import Array
+from fastxent._threads import thread_count
 from fastxent.sklearn._scores import labels_of
 from fastxent.sklearn._target import one_for_each
 
@@ -49,6 +49,8 @@ def prediction_of(y_true: Any, y_prob: Any, pos_label: Any, classes: Any) -> tup
     if not len(y):
         raise ValueError("y_true is empty")
     _check.check_range(prob, "y_prob", 0.0, 1.0, "probabilities are in [0, 1], and not NaN", None)
+    if prob.ndim == 2 and prob.shape[1] == 1:
+        prob = prob[:, 0]  # as CalibrationDisplay
     if prob.ndim == 1:
         if classes is not None:
             raise ValueError("classes go with the probabilities of all classes, but y_prob has one for each sample")
@@ -90,9 +92,7 @@ def weight_of(sample_weight: Any, n: int) -> Array | None:
 
 def check_options(n_bins: Any, strategy: Any) -> int:
     """The number of bins."""
-    number = operator.index(n_bins)
-    if number < 1:
-        raise ValueError(f"n_bins = {number}, but it must be at least 1")
+    number = thread_count(n_bins, "n_bins")
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy = {strategy!r}, but it must be one of {', '.join(map(repr, STRATEGIES))}")
     return number
