@@ -197,3 +197,12 @@ def test_a_small_penalty_takes_no_more_iterations_than_none(rng):
     y = (X @ rng.standard_normal((10, 4)) + rng.gumbel(size=(300, 4))).argmax(axis=1)
     iterations = [int(SoftmaxClassifier(C=C, tol=1e-8, max_iter=1000).fit(X, y).n_iter_[0]) for C in (1e3, np.inf)]
     assert iterations[0] < 1.5 * iterations[1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_convergence_is_judged_by_the_curvature_where_it_ended(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((100, 1))
+    y = X[:, 0] + 0.1 * rng.standard_normal(100) > 0  # nearly all samples end up confident
+    ours, theirs = (model(C=5e3, fit_intercept=False).fit(X, y) for model in (SoftmaxClassifier, LogisticRegression))
+    assert objective(ours, X, y, 5e3) <= objective(theirs, X, y, 5e3) * (1 + 1e-6)

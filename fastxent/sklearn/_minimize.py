@@ -33,6 +33,8 @@ MANY_PARAMETERS = 20_000
 # by half the square of the gradient in the scaled variables, or so small that a share of it is nothing beside tol.
 GAP = 1e-7
 NEGLIGIBLE = 0.01  # of tol
+# That takes a scaling of the place: below this share of what the objective was there, it is judged in a new one.
+STALE = 0.5
 LINE_SEARCH = 50  # steps; this and the next as in LogisticRegression
 FTOL = 64 * np.finfo(np.float64).eps
 
@@ -49,7 +51,7 @@ class Progress:
     curve: list[float] = field(default_factory=list)
     scaled_at: float = np.inf  # the objective, and the number of iterations, when the variables were scaled
     scaled_after: int = 0
-    done: bool = False
+    renew: bool = False  # whether to go on from here in variables scaled anew
 
     @property
     def coarse(self) -> bool:
@@ -80,8 +82,9 @@ class Progress:
         self.curve.append(value)
         if self.verbose:
             print(f"iteration {len(self.curve)}: objective {value:.9g}, largest gradient {self.largest:.3g}")
-        self.done = self.converged(value, gain)
-        if self.done or self.outgrown:
+        done = self.converged(value, gain)
+        self.renew = value < STALE * self.scaled_at if done else self.outgrown
+        if done or self.renew:
             raise StopIteration
         if self.coarse and (gain < COARSE_GAIN * value or self.largest <= self.tol):
             self.objective.compute_in(self.objective.X.dtype)
@@ -99,7 +102,7 @@ def minimize(
         n_iter = max_iter - len(progress.curve)
         with np.errstate(over="ignore", invalid="ignore"):  # a step, or float32, may be too wide: that is seen below
             coef, intercept, message = one_round(objective, coef, intercept, fit_intercept, progress, n_iter)
-        going = progress.coarse or (progress.outgrown and len(progress.curve) < max_iter and not progress.done)
+        going = progress.coarse or (progress.renew and len(progress.curve) < max_iter)
         objective.compute_in(objective.X.dtype)
     if message is not None and not progress.flat:
         warn(message, progress)
@@ -126,7 +129,7 @@ def one_round(
         return value, grad
 
     value, grad = evaluate(scaling.pack(coef, intercept))
-    progress.scaled_at, progress.scaled_after = value, len(progress.curve)
+    progress.scaled_at, progress.scaled_after, progress.renew = value, len(progress.curve), False
     length = float(np.linalg.norm(grad))
     if not np.isfinite(value + length):
         return coef, intercept, "the objective is not finite"
