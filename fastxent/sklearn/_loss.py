@@ -1,236 +1,160 @@
-"""Softmax and sigmoid cross entropy as scikit-learn's losses: its protocol, its names, its order of arguments."""
+"""What both losses share: scikit-learn's methods for losses, each one call of a kernel."""
 
 from __future__ import annotations
 
-import math
-import operator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import xlogy
-from sklearn._loss.link import Interval, LogitLink, MultinomialLogit
+from sklearn._loss.loss import BaseLoss
 
-from fastxent import _check, _layout
-from fastxent._activations import SOFTMAX, apply, softmax
-from fastxent._isa import kernels
-from fastxent._kernels.target import Target
-from fastxent._layout import Array, Views
-from fastxent._problem import operand, sum_of_others
-from fastxent.sklearn._cross_entropy import CrossEntropy, Results, Wanted, is_number_of_threads
-from fastxent.sklearn._protocol import (
-    LIMIT,
-    Call,
-    first_bad_label,
-    float_of,
-    ignored_of,
-    raise_bad_label,
-    rows,
-    sample_weight_of,
-    squeezed,
-    weighted_blocks,
-    y_true_of,
-)
+from fastxent._layout import BLOCK, Array
+from fastxent.sklearn._loss_call import VIEWS, Call, call_of
+
+Wanted = tuple[bool, bool, bool]  # losses, gradient, Hessian
+Results = tuple[float, Any, Any, Any]  # the sum of the losses, and the outputs that are wanted
 
 
-class MultinomialLoss(CrossEntropy):
-    r"""Softmax cross entropy of class labels as a loss of scikit-learn, with options bound.
+def is_number_of_threads(value: object) -> bool:
+    """Whether a call for so many threads may go the quick way, which never needs a second one."""
+    return value is None or (isinstance(value, int) and value is not True and value >= 1)
 
-    A sample with the raw predictions :math:`x`, whose label :math:`y` gives the target :math:`t`, has the loss [1]_
 
-    .. math::
+class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
+    """The methods that do not depend on what the target is.
 
-       l = -\sum_k t_k \log p_k + c\, \mathrm{lse}^2, \qquad
-       p_k = e^{x_k - \mathrm{lse}}, \qquad
-       \mathrm{lse} = \log \sum_k e^{x_k}
-
-    where :math:`t_k = w_k ((1 - a) [k = y] + a / C)` with class weights :math:`w` and label smoothing :math:`a`, or row
-    :math:`y` of an infogain matrix; :math:`c` is the z-loss coefficient. Without options it is scikit-learn's
-    HalfMultinomialLoss.
-
-    Parameters
-    ----------
-    n_classes : int, default 3
-        The number of classes :math:`C`, at least 1.
-    class_weight : array_like, shape (n_classes,), optional
-        Finite, not negative; 1 for each class by default.
-    ignore_index : int, optional
-        Samples with this label have no influence. It may be a class; by default no label is ignored.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is spread evenly over the classes.
-    z_loss : float, default 0.0
-        Coefficient, not negative, of the squared log-sum-exp.
-    infogain : array_like, shape (n_classes, n_classes), optional
-        Row y is the target of the samples with label y: finite and not negative. Neither with `class_weight` nor with
-        `label_smoothing`.
-    sample_weight : optional
-        Not used: scikit-learn gives it to the constructor of every loss. The methods take weights.
-
-    Raises
-    ------
-    TypeError
-        If an option is of the wrong kind.
-    ValueError
-        If an option is out of its range or goes against another.
-
-    See Also
-    --------
-    BinomialLoss : For two classes and one raw prediction.
-    fastxent.softmax_cross_entropy : The function, with the same options.
-
-    Notes
-    -----
-    Labels are integers from 0 to `n_classes` - 1 of any integer, bool or float dtype, read where they lie. Any other
-    label raises a ValueError with its value and place before anything is written; scikit-learn reads out of bounds.
-    Arrays may have any memory layout.
-
-    A sample that is ignored, or has weight 0, has the loss 0 and the gradient 0 even if its raw predictions are NaN.
-    Weights may be negative, as in scikit-learn.
-
-    In float64 losses and gradients are within 4 ulp of the real values, Hessians within 8.
-
-    The methods multiply each sample by its weight and leave the mean to the caller, as scikit-learn does. Its linear
-    models divide by the sum of the sample weights, ignored samples and all: class weights and ignored samples change
-    how much the penalty counts. They make the full Hessian (solvers newton-cg and newton-cholesky) of the
-    probabilities alone, which is that of the loss without options.
-
-    References
-    ----------
-    .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer, 2006, section 4.3.4.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fastxent.sklearn import MultinomialLoss
-    >>> loss = MultinomialLoss(n_classes=3, label_smoothing=0.1)
-    >>> raw = np.array([[2.0, 0.5, -1.0], [0.1, 0.2, 0.3]])
-    >>> np.round(loss.gradient(y_true=np.array([0.0, 2.0]), raw_prediction=raw), 3)
-    array([[-0.148,  0.142,  0.006],
-           [ 0.267,  0.299, -0.566]])
-
-    Boosted trees with it:
-
-    >>> from sklearn.ensemble import HistGradientBoostingClassifier
-    >>> model = HistGradientBoostingClassifier(loss=loss, max_iter=5)
-    >>> X = np.arange(90.0).reshape(-1, 1)
-    >>> model.fit(X, np.repeat([0, 1, 2], 30)).predict([[10.0], [80.0]])
-    array([0, 2])
+    It is a BaseLoss so that scikit-learn's estimators accept it. BaseLoss calls what computes the losses ``closs``;
+    that is the loss itself here, which has the four methods of such an object.
     """
 
-    is_multiclass = True
+    def __init__(self, link: Any, n_classes: int) -> None:
+        super().__init__(closs=self, link=link, n_classes=n_classes)
 
-    def __init__(
-        self, n_classes: int = 3, *, class_weight: ArrayLike | None = None, ignore_index: int | None = None,
-        label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None,
-        sample_weight: object = None,
-    ) -> None:  # fmt: skip
-        try:
-            classes = operator.index(n_classes)
-        except TypeError:
-            raise TypeError(f"n_classes = {n_classes!r}, but it must be an integer") from None
-        if classes < 1:
-            raise ValueError(f"n_classes = {classes}, but it must be at least 1")
-        super().__init__(MultinomialLogit(), classes)
-        self.interval_y_true = Interval(0, classes - 1, True, True)
-        labels = np.empty(0, np.int64)
-        _check.ignore_of(ignore_index, labels)
-        smoothing = _check.smoothing_of(label_smoothing)
-        matrix = _check.infogain_of(infogain, classes, labels, class_weight, smoothing, None)
-        weight = _check.class_weight_of(class_weight, classes, None)
-        self._ignore_index = ignore_index
-        self._ignores = ignore_index is not None
-        self._smoothing = smoothing
-        self._z_loss = _check.z_loss_of(z_loss)
-        self._infogain = None if matrix is None else matrix.astype(np.float64)  # copies: they are bound
-        self._class_weight = None if weight is None else weight.copy()
-        self._others = None if weight is None or not smoothing else sum_of_others(weight)
+    _ignores = False  # whether some samples may not count
 
     def _raw(self, raw_prediction: Any) -> tuple[Array, np.dtype[Any]]:
-        raw, dtype = _check.float_array(raw_prediction, "raw_prediction")
-        if raw.ndim != 2 or raw.shape[1] != self.n_classes:
-            raise ValueError(
-                f"raw_prediction has shape {raw.shape}, but there are {self.n_classes} classes: "
-                f"expected (n_samples, {self.n_classes})"
-            )
-        return raw, dtype
+        """Raw predictions, (n, n_classes) or (n,), and the dtype to compute in."""
+        raise NotImplementedError
 
-    def _target(self, labels: Array | None, ignore: int | None) -> Target:
-        """What the kernels make a sample's target of."""
-        matrix = None if self._infogain is None else self._infogain[:, None, :]
-        return Target(
-            self.n_classes, operand(labels), operand(matrix), self._class_weight, self._others, self._smoothing, ignore
-        )
-
-    def _quick(self, arrays: tuple[Any, ...], wanted: Wanted, with_proba: bool = False) -> Results | None:
-        if self._ignore_index is not None and not -LIMIT < self._ignore_index < LIMIT:
-            return None
-        target = self._target(None, self._ignore_index)
-        results: Results | None = kernels.quick_multinomial(arrays, wanted, target, self._z_loss, with_proba)
-        return results
+    def _quick(self, arrays: tuple[Any, ...], wanted: Wanted) -> Results | None:
+        """The results of a small call that is plain; None if it has to go the long way."""
+        raise NotImplementedError
 
     def _run(self, call: Call) -> float:
-        ignore = ignored_of(self._ignore_index, call.y_true)
-
-        def bind(views: Views) -> tuple[Any, ...]:
-            target = self._target(views["y_true"], ignore)
-            return target, operand(views["sample_weight"]), None, 1.0, self._z_loss, call.with_loss
-
-        if call.given:
-            self._raise_bad_label(call, self._count(call, weighted=False)[1])
-        total, bad = call.run("softmax_cross_entropy", _layout.choose_way, bind)
-        self._raise_bad_label(call, bad)
-        return total
-
-    def _count(self, call: Call, weighted: bool) -> tuple[float, int]:
-        """The sum of the weights of the samples that are not ignored, and how many labels are none."""
-        ignore = ignored_of(self._ignore_index, call.y_true)
-
-        def bind(views: Views) -> tuple[Any, ...]:
-            target = Target(self.n_classes, operand(views["y_true"]), None, None, None, 0.0, ignore)
-            return target, operand(views["sample_weight"])
-
-        return call.run_check(kernels.denominator, bind, weighted)
+        """Fill the outputs of a call; the sum of the losses."""
+        raise NotImplementedError
 
     def _total_weight(self, call: Call) -> float:
-        return self._count(call, weighted=True)[0]
+        """The sum of the sample weights that count."""
+        raise NotImplementedError
 
-    def _raise_bad_label(self, call: Call, bad: int) -> None:
-        if bad:
-            position = first_bad_label(call.y_true, self.n_classes, self._ignore_index)
-            if position is None:
-                raise ValueError("y_true changed while it was read")
-            raise_bad_label(call.y_true, position, self._rule)
+    def _call(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any, n_threads: Any, given: dict[str, Any]
+    ) -> Call:
+        """The arguments of a call, checked."""
+        raw, dtype = self._raw(raw_prediction)
+        return call_of(y_true, raw, dtype, sample_weight, n_threads, given)
 
-    @property
-    def _rule(self) -> str:
-        return f"a label is an integer from 0 to {self.n_classes - 1}"
+    def _filled(self, arrays: tuple[Any, ...], wanted: Wanted, n_threads: Any) -> Results:
+        """The sum of the losses and the outputs that are wanted: the caller's own arrays where there are some.
 
-    def in_y_true_range(self, y: ArrayLike) -> bool:
-        """Whether all of `y` are labels: integers from 0 to `n_classes` - 1, or `ignore_index`."""
-        return first_bad_label(_check.real_array(y, "y"), self.n_classes, self._ignore_index) is None
+        ``arrays`` are raw predictions, labels, weights and the three outputs.
+        """
+        if is_number_of_threads(n_threads):
+            results = self._quick(arrays, wanted)
+            if results is not None:
+                return results
+        raw, y_true, sample_weight, *outs = arrays
+        given = {name: out for name, out, want in zip(VIEWS, outs, wanted, strict=True) if want}
+        call = self._call(y_true, raw, sample_weight, n_threads, given)
+        total = self._copied(call, wanted)
+        if total is None:
+            total = self._run(call)
+        loss, gradient, hessian = (
+            call.outputs.get(name) if out is None else out for name, out in zip(VIEWS, outs, strict=True)
+        )
+        return total, loss, gradient, hessian
 
-    def gradient_proba(
+    def _copied(self, call: Call, wanted: Wanted) -> float | None:
+        """The quick way on copies, which are no larger than the scratch of the long way; None for larger calls."""
+        if not 0 < call.raw.size <= BLOCK:
+            return None
+        results = self._quick((*call.plain_inputs(), None, None, None), wanted)
+        if results is None:
+            return None
+        for name, result in zip(VIEWS, results[1:], strict=True):
+            if name in call.outputs:
+                with np.errstate(all="ignore"):  # an output of less precision takes what it can hold
+                    np.copyto(call.outputs[name], result, casting="same_kind")
+        return results[0]
+
+    def loss(
         self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
-        gradient_out: Array | None = None, proba_out: Array | None = None, n_threads: int | None = 1,
-    ) -> tuple[Array, Array]:  # fmt: skip
-        r"""Gradient and class probabilities of each sample.
+        loss_out: Array | None = None, n_threads: int | None = 1,
+    ) -> Array:  # fmt: skip
+        r"""Loss of each sample.
 
-        .. math:: v_i\, \frac{\partial l_i}{\partial x_{ik}}, \qquad p_{ik}
+        .. math:: v_i\, l_i
 
         Parameters
         ----------
-        y_true, raw_prediction, sample_weight, gradient_out, n_threads
-            As `gradient` takes them.
-        proba_out : ndarray, shape (n_samples, n_classes), optional
-            Like `gradient_out`, whose memory it must not share. If only one of the two outputs is given, the other gets
-            its dtype.
+        y_true : array_like, shape (n_samples,)
+            The targets, of any real dtype.
+        raw_prediction : array_like, shape (n_samples, n_classes), or (n_samples,) or (n_samples, 1)
+            The logits; several for `MultinomialLoss`, one for `BinomialLoss`. float32 and float16 are computed in
+            float32; float64, integers and bool in float64.
+        sample_weight : array_like, shape (n_samples,), optional
+            Finite; 1 for each sample by default.
+        loss_out : ndarray, shape (n_samples,), optional
+            Where to write the losses: a writeable float32 or float64 array with any strides that shares no memory with
+            an input. By default a new array.
+        n_threads : int or None, default 1
+            The most threads to use; None for `fastxent.get_num_threads`. The result is the same for any number.
 
         Returns
         -------
-        gradient : ndarray, shape (n_samples, n_classes)
-            As `gradient` returns it.
-        proba : ndarray, shape (n_samples, n_classes)
-            `proba_out` if given; else an array like the gradient. The softmax, without weights or options.
+        ndarray, shape (n_samples,)
+            `loss_out` if given; else an array of the dtype computed in. In nats.
+
+        Raises
+        ------
+        TypeError
+            If an argument is not an array of real numbers; if an output is not a float32 or float64 array.
+        ValueError
+            If a shape does not fit; if a label or target is none, or a weight is not finite, with its value and place;
+            if an output is read-only or overlaps another array. All checks come before the first write.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastxent.sklearn import BinomialLoss
+        >>> np.round(BinomialLoss().loss(y_true=[1, 0], raw_prediction=[0.5, -3.0]), 4)
+        array([0.4741, 0.0486])
+        """
+        arrays = raw_prediction, y_true, sample_weight, loss_out, None, None
+        loss: Array = self._filled(arrays, (True, False, False), n_threads)[1]
+        return loss
+
+    def gradient(
+        self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
+        gradient_out: Array | None = None, n_threads: int | None = 1,
+    ) -> Array:  # fmt: skip
+        r"""Gradient of each sample's loss with respect to its raw prediction.
+
+        .. math:: v_i\, \frac{\partial l_i}{\partial x_{ik}}
+
+        Parameters
+        ----------
+        y_true, raw_prediction, sample_weight, n_threads
+            As `loss` takes them.
+        gradient_out : ndarray, the shape of `raw_prediction`, optional
+            Where to write the gradient: a writeable float32 or float64 array with any strides. It may be
+            `raw_prediction` itself, but must share no other memory with an input. By default a new array.
+
+        Returns
+        -------
+        ndarray, shape (n_samples, n_classes) or (n_samples,)
+            `gradient_out` if given; else an array of the dtype computed in, with the memory order of `raw_prediction`.
 
         Raises
         ------
@@ -240,391 +164,129 @@ class MultinomialLoss(CrossEntropy):
         Examples
         --------
         >>> import numpy as np
-        >>> from fastxent.sklearn import MultinomialLoss
-        >>> gradient, proba = MultinomialLoss().gradient_proba(y_true=[2], raw_prediction=[[2.0, 0.5, -1.0]])
-        >>> np.round(gradient, 3), np.round(proba, 3)
-        (array([[ 0.786,  0.175, -0.961]]), array([[0.786, 0.175, 0.039]]))
+        >>> from fastxent.sklearn import BinomialLoss
+        >>> np.round(BinomialLoss().gradient(y_true=[1, 0], raw_prediction=[0.5, -3.0]), 4)
+        array([-0.3775,  0.0474])
         """
-        if is_number_of_threads(n_threads):
-            arrays = raw_prediction, y_true, sample_weight, None, gradient_out, proba_out
-            results = self._quick(arrays, (False, True, True), with_proba=True)
-            if results is not None:
-                return results[2:]
-        given = {"gradient_out": gradient_out, "proba_out": proba_out}
-        call = self._call(y_true, raw_prediction, sample_weight, n_threads, given)
-        proba = call.outputs["proba_out"]
-        last = _check.exactly(proba, call.raw)  # the gradient still has to be read from there
-        if last:
-            self._run(call)
-        elif call.given:
-            self._raise_bad_label(call, self._count(call, weighted=False)[1])
-        if proba.size:
-            apply(SOFTMAX, call.raw, call.dtype, 1, proba, call.n_threads)
-        if not last:
-            self._run(call)
-        return call.outputs["gradient_out"], proba
+        arrays = raw_prediction, y_true, sample_weight, None, gradient_out, None
+        gradient: Array = self._filled(arrays, (False, True, False), n_threads)[2]
+        return gradient
 
-    def predict_proba(self, raw_prediction: ArrayLike) -> Array:
-        """Class probabilities: the softmax of the raw predictions, whatever the options.
+    def loss_gradient(
+        self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
+        loss_out: Array | None = None, gradient_out: Array | None = None, n_threads: int | None = 1,
+    ) -> tuple[Array, Array]:  # fmt: skip
+        r"""Loss and gradient of each sample, in one pass.
+
+        .. math:: v_i\, l_i, \qquad v_i\, \frac{\partial l_i}{\partial x_{ik}}
 
         Parameters
         ----------
-        raw_prediction : array_like, shape (n_samples, n_classes)
-            The logits.
+        y_true, raw_prediction, sample_weight, loss_out, n_threads
+            As `loss` takes them.
+        gradient_out : ndarray, optional
+            As `gradient` takes it. If only one of the two outputs is given, the other gets its dtype.
 
         Returns
         -------
-        ndarray, shape (n_samples, n_classes)
-            Of the dtype computed in.
+        loss : ndarray, shape (n_samples,)
+            As `loss` returns it.
+        gradient : ndarray, shape (n_samples, n_classes) or (n_samples,)
+            As `gradient` returns it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `loss` does.
 
         Examples
         --------
         >>> import numpy as np
-        >>> from fastxent.sklearn import MultinomialLoss
-        >>> np.round(MultinomialLoss().predict_proba([[2.0, 0.5, -1.0]]), 3)
-        array([[0.786, 0.175, 0.039]])
+        >>> from fastxent.sklearn import BinomialLoss
+        >>> loss, gradient = BinomialLoss().loss_gradient(y_true=[1, 0], raw_prediction=[0.5, -3.0])
+        >>> np.round(loss, 4), np.round(gradient, 4)
+        (array([0.4741, 0.0486]), array([-0.3775,  0.0474]))
         """
-        return softmax(self._raw(raw_prediction)[0], axis=1)
+        arrays = raw_prediction, y_true, sample_weight, loss_out, gradient_out, None
+        return self._filled(arrays, (True, True, False), n_threads)[1:3]
 
-    def fit_intercept_only(self, y_true: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-        r"""Raw prediction that minimises the loss if it is the same for all samples.
+    def gradient_hessian(
+        self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
+        gradient_out: Array | None = None, hessian_out: Array | None = None, n_threads: int | None = 1,
+    ) -> tuple[Array, Array]:  # fmt: skip
+        r"""Gradient and Hessian diagonal of each sample, in one pass.
 
-        .. math:: x_k = \log \bar t_k - \frac{1}{C} \sum_j \log \bar t_j, \qquad \bar t_k = \sum_i v_i t_{ik}
+        .. math::
 
-        and with z-loss, where the mean of :math:`x` matters, :math:`x_k = \log (\bar t_k / \sum_j \bar t_j)`.
+           v_i\, \frac{\partial l_i}{\partial x_{ik}}, \qquad v_i\, \frac{\partial^2 l_i}{\partial x_{ik}^2}
 
         Parameters
         ----------
-        y_true : array_like, shape (n_samples,)
-            Labels. As in scikit-learn an integer that is no class counts for none.
-        sample_weight : array_like, shape (n_samples,), optional
-            Finite; 1 by default.
+        y_true, raw_prediction, sample_weight, gradient_out, n_threads
+            As `gradient` takes them.
+        hessian_out : ndarray, optional
+            Like `gradient_out`, whose memory it must not share. If only one of the two outputs is given, the other gets
+            its dtype.
 
         Returns
         -------
-        ndarray, shape (n_classes,)
-            float32 if `y_true` is, else float64. Shares are kept an epsilon away from 0 and 1, so that it is finite.
+        gradient : ndarray, shape (n_samples, n_classes) or (n_samples,)
+            As `gradient` returns it.
+        hessian : ndarray, shape (n_samples, n_classes) or (n_samples,)
+            `hessian_out` if given; else an array like the gradient.
 
         Raises
         ------
-        TypeError
-            If an argument is not an array of real numbers.
-        ValueError
-            If a label is not an integer; if no sample has weight.
+        TypeError, ValueError
+            As `loss` does.
 
         Examples
         --------
         >>> import numpy as np
-        >>> from fastxent.sklearn import MultinomialLoss
-        >>> np.round(MultinomialLoss().fit_intercept_only([0, 0, 1, 2]), 3)
-        array([ 0.462, -0.231, -0.231])
-        """
-        y = y_true_of(y_true, None)
-        counts = self._class_totals(y, sample_weight_of(sample_weight, y.shape, None))
-        totals = self._targets(counts)
-        if not totals.sum() > 0.0:
-            raise ValueError("y_true has no sample with weight, and so there is nothing to fit")
-        dtype = float_of(y)
-        eps = np.finfo(dtype).eps
-        shares = np.clip(totals / totals.sum(), eps, 1.0 - eps).astype(dtype)
-        raw = np.log(shares / shares.sum()) if self._z_loss else self.link.link(shares[None]).reshape(-1)
-        return np.asarray(raw)
-
-    def _class_totals(self, y: Array, weight: Array | None) -> Array:
-        """The sum of the weights of each class."""
-        totals = np.zeros(self.n_classes)
-        position = 0
-        for labels, weights in weighted_blocks(y, weight):
-            bad = ~(labels == np.floor(labels)) | np.isinf(labels)
-            if bad.any():
-                raise_bad_label(y, position + int(bad.argmax()), self._rule)
-            counted = (labels >= 0) & (labels < self.n_classes)
-            if self._ignore_index is not None:
-                counted &= labels != self._ignore_index
-            totals += np.bincount(labels[counted].astype(np.intp), weights[counted], self.n_classes)
-            position += labels.size
-        return totals
-
-    def _targets(self, counts: Array) -> Array:
-        """The sum of the targets of samples, so many of each class."""
-        if self._infogain is not None:
-            return np.asarray(counts @ self._infogain)
-        smoothed = (1.0 - self._smoothing) * counts + self._smoothing / self.n_classes * counts.sum()
-        return np.asarray(smoothed if self._class_weight is None else self._class_weight * smoothed)
-
-    def constant_to_optimal_zero(self, y_true: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-        r"""What has to be added to each sample's loss to make that of a perfect prediction 0.
-
-        .. math:: v \sum_k t_k \log \frac{t_k}{\sum_j t_j}
-
-        Parameters
-        ----------
-        y_true : array_like, shape (n_samples,)
-            Labels.
-        sample_weight : array_like, shape (n_samples,), optional
-            Finite; 1 by default.
-
-        Returns
-        -------
-        ndarray, shape (n_samples,)
-            In nats; float32 if `y_true` is, else float64. 0 but for label smoothing and infogain.
-        """
-        y = y_true_of(y_true, None)
-        weight = sample_weight_of(sample_weight, y.shape, None)
-        position = first_bad_label(y, self.n_classes, self._ignore_index)
-        if position is not None:
-            raise_bad_label(y, position, self._rule)
-        constant = np.zeros(y.shape, float_of(y))
-        if not self._smoothing and self._infogain is None:
-            return constant
-        kept = slice(None) if self._ignore_index is None else y != self._ignore_index
-        constant[kept] = self._least_losses()[y[kept].astype(np.intp)]
-        return -constant if weight is None else -constant * weight
-
-    def _least_losses(self) -> Array:
-        """For each class the entropy of its target, which is the least that its loss can be without z-loss."""
-        if self._infogain is not None:
-            total = self._infogain.sum(axis=1)
-            return np.asarray(xlogy(total, total) - xlogy(self._infogain, self._infogain).sum(axis=1))
-        weight = np.ones(self.n_classes) if self._class_weight is None else self._class_weight
-        other = weight * self._smoothing / self.n_classes
-        own = other + weight * (1.0 - self._smoothing)
-        total = other.sum() - other + own
-        return np.asarray(xlogy(total, total) - xlogy(own, own) - (xlogy(other, other).sum() - xlogy(other, other)))
-
-
-class BinomialLoss(CrossEntropy):
-    r"""Sigmoid cross entropy as a loss of scikit-learn, with options bound.
-
-    A sample with the raw prediction :math:`x` and the target :math:`t` has the loss [1]_
-
-    .. math::
-
-       l = v\, t \log(1 + e^{-x}) + (1 - t) \log(1 + e^x)
-
-    where :math:`v` is the positive weight, and with label smoothing :math:`a` the target is :math:`t (1 - a) + a / 2`.
-    Without options it is scikit-learn's HalfBinomialLoss.
-
-    Parameters
-    ----------
-    pos_weight : float, optional
-        Weight, finite and not negative, of the positive part of the loss; 1 by default.
-    ignore_index : float, optional
-        Samples with this target have no influence. It may be outside [0, 1].
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is split evenly between 0 and 1.
-    sample_weight : optional
-        Not used: scikit-learn gives it to the constructor of every loss. The methods take weights.
-
-    Raises
-    ------
-    TypeError
-        If an option is not a number.
-    ValueError
-        If an option is out of its range.
-
-    See Also
-    --------
-    MultinomialLoss : For several classes, with one raw prediction each.
-    fastxent.sigmoid_cross_entropy : The function, with the same options.
-
-    Notes
-    -----
-    Targets are numbers in [0, 1] of any real dtype, read where they lie; any other raises a ValueError with its value
-    and place before anything is written. Arrays may have any memory layout, and raw predictions the shape (n_samples,)
-    or (n_samples, 1).
-
-    A sample that is ignored, or has weight 0, has the loss 0 and the gradient 0 even if its raw prediction is NaN.
-    Sample weights may be negative, as in scikit-learn.
-
-    In float64 losses are within 4 ulp of the real values, gradients within 4 ulp of their larger term, Hessians within
-    8 ulp.
-
-    The methods multiply each sample by its weight and leave the mean to the caller, as scikit-learn does. Its linear
-    models divide by the sum of the sample weights, ignored samples and all.
-
-    References
-    ----------
-    .. [1] C. M. Bishop, "Pattern Recognition and Machine Learning", Springer, 2006, section 4.3.2.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fastxent.sklearn import BinomialLoss
-    >>> loss = BinomialLoss(pos_weight=2.0)
-    >>> np.round(loss.loss(y_true=np.array([1.0, 0.0]), raw_prediction=np.array([0.5, -3.0])), 4)
-    array([0.9482, 0.0486])
-    """
-
-    def __init__(
-        self, *, pos_weight: float | None = None, ignore_index: float | None = None, label_smoothing: float = 0.0,
-        sample_weight: object = None,
-    ) -> None:  # fmt: skip
-        super().__init__(LogitLink(), 2)
-        self.interval_y_true = Interval(0, 1, True, True)
-        largest = _check.LARGEST
-        self._pos_weight = 1.0
-        if pos_weight is not None:
-            self._pos_weight = _check.number_of(pos_weight, "pos_weight", 0.0, largest, "finite and not negative")
-        self._ignore = None
-        if ignore_index is not None:
-            self._ignore = _check.number_of(ignore_index, "ignore_index", -largest, largest, "a finite number")
-        self._ignores = ignore_index is not None
-        self._smoothing = _check.smoothing_of(label_smoothing)
-
-    def _raw(self, raw_prediction: Any) -> tuple[Array, np.dtype[Any]]:
-        raw, dtype = _check.float_array(raw_prediction, "raw_prediction")
-        raw = squeezed(raw)
-        if raw.ndim != 1:
-            raise ValueError(f"raw_prediction has shape {raw.shape}: expected (n_samples,) or (n_samples, 1)")
-        return raw, dtype
-
-    def _quick(self, arrays: tuple[Any, ...], wanted: Wanted) -> Results | None:
-        results: Results | None = kernels.quick_binomial(
-            arrays, wanted, self._pos_weight, self._smoothing, self._ignore
-        )
-        return results
-
-    def _run(self, call: Call) -> float:
-        positive = None if self._pos_weight == 1.0 else np.float64(self._pos_weight)
-
-        def bind(views: Views) -> tuple[Any, ...]:
-            y = views["y_true"]
-            assert y is not None
-            weight = None if positive is None else operand(np.broadcast_to(positive, y.shape))
-            arrays = operand(y), weight, operand(views["sample_weight"]), None
-            return *arrays, 1.0, self._smoothing, self._ignore, call.with_loss
-
-        if call.given:
-            self._check_targets(call.y_true, call.n_threads)
-        total, bad = call.run("sigmoid_cross_entropy", rows, bind)
-        if bad:
-            self._check_targets(call.y_true, call.n_threads)
-            raise ValueError("y_true changed while it was read")
-        return total
-
-    def _check_targets(self, y: Array, n_threads: int | None) -> None:
-        _check.check_range(y, "y_true", 0.0, 1.0, "a target is in [0, 1]", n_threads, self._ignore)
-
-    def _total_weight(self, call: Call) -> float:
-        def bind(views: Views) -> tuple[Any, ...]:
-            return operand(views["y_true"]), operand(views["sample_weight"]), self._ignore
-
-        return call.run_check(kernels.element_denominator, bind, weighted=True)[0]
-
-    def in_y_true_range(self, y: ArrayLike) -> bool:
-        """Whether all of `y` are targets: in [0, 1], or `ignore_index`."""
-        return _check.first_outside(_check.real_array(y, "y"), 0.0, 1.0, self._ignore) is None
-
-    def predict_proba(self, raw_prediction: ArrayLike) -> Array:
-        """Probabilities of the two classes, whatever the options.
-
-        Parameters
-        ----------
-        raw_prediction : array_like, shape (n_samples,) or (n_samples, 1)
-            The logits.
-
-        Returns
-        -------
-        ndarray, shape (n_samples, 2)
-            Of the dtype computed in. The smaller of the two has all its digits as well.
-
-        Examples
-        --------
         >>> from fastxent.sklearn import BinomialLoss
-        >>> BinomialLoss().predict_proba([0.0, 100.0])
-        array([[5.00000000e-01, 5.00000000e-01],
-               [3.72007598e-44, 1.00000000e+00]])
+        >>> gradient, hessian = BinomialLoss().gradient_hessian(y_true=[1, 0], raw_prediction=[0.5, -3.0])
+        >>> np.round(hessian, 4)
+        array([0.235 , 0.0452])
         """
-        raw, dtype = self._raw(raw_prediction)
-        proba = np.empty((len(raw), 2), dtype)
-        # the sigmoid is the softmax of 0 and x, shifted so that the larger is 0
-        np.minimum(raw, 0.0, out=proba[:, 1])
-        np.maximum(raw, 0.0, out=proba[:, 0])
-        np.negative(proba[:, 0], out=proba[:, 0])
-        return softmax(proba, axis=1, out=proba)
+        arrays = raw_prediction, y_true, sample_weight, None, gradient_out, hessian_out
+        return self._filled(arrays, (False, True, True), n_threads)[2:]
 
-    def fit_intercept_only(self, y_true: ArrayLike, sample_weight: ArrayLike | None = None) -> np.floating[Any]:
-        r"""Raw prediction that minimises the loss if it is the same for all samples.
+    def __call__(
+        self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
+        n_threads: int | None = 1,
+    ) -> float:  # fmt: skip
+        r"""Mean of the losses, weighted by the samples' weights.
 
-        .. math:: x = \log \frac{\sum_i w_i\, v\, t_i}{\sum_i w_i (1 - t_i)}
+        .. math:: \frac{\sum_i v_i\, l_i}{\sum_i v_i}
 
-        with the sample weights :math:`w`.
+        over the samples that are not ignored. Class weights, `pos_weight` and infogain are in :math:`l_i` and do not
+        count in the denominator.
 
         Parameters
         ----------
-        y_true : array_like, shape (n_samples,)
-            Targets in [0, 1].
-        sample_weight : array_like, shape (n_samples,), optional
-            Finite; 1 by default.
+        y_true, raw_prediction, sample_weight, n_threads
+            As `loss` takes them.
 
         Returns
         -------
-        NumPy scalar
-            float32 if `y_true` is, else float64. The share of the positives is kept ten epsilons away from 0 and 1, as
-            in scikit-learn, so that it is finite.
+        float
+            In nats, accumulated in double precision; nan if no sample has weight.
 
         Raises
         ------
-        TypeError
-            If an argument is not an array of real numbers.
-        ValueError
-            If a target is outside [0, 1]; if no sample has weight.
+        TypeError, ValueError
+            As `loss` does.
 
         Examples
         --------
         >>> from fastxent.sklearn import BinomialLoss
-        >>> round(float(BinomialLoss().fit_intercept_only([0, 0, 0, 1])), 4)
-        -1.0986
+        >>> round(BinomialLoss()(y_true=[1, 0], raw_prediction=[0.5, -3.0], sample_weight=[1, 3]), 4)
+        0.155
         """
-        y = y_true_of(y_true, None)
-        weight = sample_weight_of(sample_weight, y.shape, None)
-        self._check_targets(y, None)
-        up, down = [], []
-        for block, weights in weighted_blocks(y, weight):
-            kept = weights if self._ignore is None else weights * (block != self._ignore)
-            up.append(kept @ self._up(block))
-            down.append(kept @ self._down(block))
-        positive = math.fsum(up)
-        total = positive + math.fsum(down)
-        if not total > 0.0:
-            raise ValueError("y_true has no sample with weight, and so there is nothing to fit")
-        dtype = float_of(y)
-        margin = 10 * np.finfo(dtype).eps
-        raw: np.floating[Any] = self.link.link(np.clip(dtype.type(positive / total), margin, 1 - margin))
-        return raw
-
-    def _up(self, y: Array) -> Array:
-        """The weight of log(1 + exp(-x))."""
-        return self._pos_weight * (y * (1.0 - self._smoothing) + 0.5 * self._smoothing)
-
-    def _down(self, y: Array) -> Array:
-        """The weight of log(1 + exp(x))."""
-        return (1.0 - y) * (1.0 - self._smoothing) + 0.5 * self._smoothing
-
-    def constant_to_optimal_zero(self, y_true: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
-        r"""What has to be added to each sample's loss to make that of a perfect prediction 0.
-
-        .. math:: v\, t \log \frac{v\, t}{v\, t + 1 - t} + (1 - t) \log \frac{1 - t}{v\, t + 1 - t}
-
-        Parameters
-        ----------
-        y_true : array_like, shape (n_samples,)
-            Targets in [0, 1].
-        sample_weight : array_like, shape (n_samples,), optional
-            Finite; 1 by default.
-
-        Returns
-        -------
-        ndarray, shape (n_samples,)
-            In nats; float32 if `y_true` is, else float64. 0 where the target is 0 or 1 and there is no smoothing.
-        """
-        y = y_true_of(y_true, None)
-        weight = sample_weight_of(sample_weight, y.shape, None)
-        self._check_targets(y, None)
-        if self._ignore is not None:
-            weight = (y != self._ignore) * (1.0 if weight is None else weight)
-            y = np.where(y == self._ignore, 0, y)
-        up, down = self._up(y), self._down(y)
-        constant = xlogy(up, up / (up + down)) + xlogy(down, down / (up + down))
-        return np.asarray(constant if weight is None else constant * weight, float_of(y))
+        arrays = raw_prediction, y_true, sample_weight, None, None, None
+        total = self._filled(arrays, (False, False, False), n_threads)[0]
+        if sample_weight is None and not self._ignores:
+            weight = float(np.size(y_true))
+        else:
+            weight = self._total_weight(self._call(y_true, raw_prediction, sample_weight, n_threads, {}))
+        return total / weight if weight else float("nan")

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastxent import _check, _layout
 from fastxent._layout import Array, Samples, Views
-from fastxent._problem import specialised, written
+from fastxent._problem import nowhere, specialised, written
 
 VIEWS = {"loss_out": "losses", "gradient_out": "grad", "hessian_out": "hess"}  # what the kernels call the outputs
 LIMIT = 2**63
@@ -67,12 +67,7 @@ class Call:
             return *bind(views), *y.shape, sums
 
         samples = Samples(self.y_true.shape, 1, self.dtype, read, {})
-        return _layout.run(kernel, samples, arguments, rows, self.n_threads)
-
-
-def rows(_: Samples, __: Views) -> int:
-    """The way of kernels that do not look at classes."""
-    return _layout.ROWS
+        return _layout.run(kernel, samples, arguments, nowhere, self.n_threads)
 
 
 def plain(array: Array) -> Array:
