@@ -82,9 +82,9 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
 
     Notes
     -----
-    Memory beside X is some blocks of rows, and about 35 float64 arrays of the size of `coef_`. Large float64 data are
-    multiplied in float32 until an iteration gains less than a hundred-thousandth; the last iterations, and the
-    gradient that is held against `tol`, are in float64.
+    Memory beside X is some blocks of rows, and about 40 float64 arrays of the size of `coef_`, or 70 up to 20,000
+    coefficients. Large float64 data are multiplied in float32 until an iteration gains less than a hundred-thousandth;
+    the last iterations, and the gradient that is held against `tol`, are in float64.
 
     Coefficients (and intercepts) of more than two classes sum to 0 over the classes, as scikit-learn's do.
 
