@@ -11,6 +11,7 @@ import pytest
 import fastxent
 import fastxent.sklearn
 from fastxent import boosting, caffe, continuous, metrics
+from tests.docstrings import assert_every_parameter_is_described, section
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = (boosting, caffe, continuous, metrics, fastxent.sklearn)
@@ -22,6 +23,7 @@ CALLABLES = [(module, name) for module, name in NAMES if name != "neg_log_loss_s
 each_callable = pytest.mark.parametrize(
     ("module", "name"), CALLABLES, ids=[f"{module.__name__[len('fastxent.') :]}-{name}" for module, name in CALLABLES]
 )
+CLASSES = [(module, name) for module, name in CALLABLES if inspect.isclass(getattr(module, name))]
 
 
 def section_of_the_reference(module):
@@ -54,12 +56,15 @@ def test_a_docstring_of_a_module_has_a_summary_examples_and_references(module, n
 
 @each_callable
 def test_a_docstring_of_a_module_describes_every_parameter(module, name):
+    assert_every_parameter_is_described(getattr(module, name))
+
+
+@pytest.mark.parametrize(("module", "name"), CLASSES, ids=[name for _, name in CLASSES])
+def test_a_method_that_describes_parameters_describes_all_of_them(module, name):
     value = getattr(module, name)
-    sections = re.split(r"\n(?=\w+\n---)", inspect.getdoc(value))
-    parameters = "".join(part for part in sections if part.startswith("Parameters\n---"))
-    described = re.findall(r"^(\*{0,2}\w[\w, *]*) : ", parameters, re.MULTILINE)
-    described = [one.strip("*") for names in described for one in names.split(", ")]
-    assert described == list(inspect.signature(value).parameters)
+    for _, method in inspect.getmembers(value, lambda one: inspect.isfunction(one) or inspect.ismethod(one)):
+        if method.__module__.startswith("fastxent.") and section(method, "Parameters"):
+            assert_every_parameter_is_described(method)
 
 
 @each_callable
