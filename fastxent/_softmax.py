@@ -180,28 +180,10 @@ def softmax_cross_entropy_grad(
 
     Parameters
     ----------
-    logits : array_like, shape (..., C, ...)
-        Unnormalised log-probabilities.
-    target : array_like, shape (...) or (..., C, ...)
-        Class indices, or distributions in the logits' shape.
-    axis : int, default -1
-        The logits' axis that holds the classes.
-    class_weight : array_like, shape (C,), optional
-        Finite, not negative; 1 by default.
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or broadcast to the rows from as many axes.
-    ignore_index : int, optional
-        Rows with this label have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is spread evenly over the classes.
-    z_loss : float, default 0.0
-        Coefficient, not negative, of the squared log-sum-exp.
-    infogain : array_like, shape (C, C), optional
-        Row y is the target of the rows with label y.
+    logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, infogain, n_threads
+        As `softmax_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the rows are combined. The gradient is that of the result; for "none", of each row's own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
+        The gradient is that of the result; for "none", of each row's own loss.
     grad_output : array_like, optional
         Factor of the gradient: a scalar, or for "none" an array with one value for each row; 1 by default.
     out : ndarray, optional
@@ -226,7 +208,6 @@ def softmax_cross_entropy_grad(
 
     See Also
     --------
-    softmax_cross_entropy : The loss alone, with every option explained.
     softmax_cross_entropy_grad_hess : The Hessian diagonal as well.
 
     Notes
@@ -291,31 +272,12 @@ def softmax_cross_entropy_grad_hess(
 
     Parameters
     ----------
-    logits : array_like, shape (..., C, ...)
-        Unnormalised log-probabilities.
-    target : array_like, shape (...) or (..., C, ...)
-        Class indices, or distributions in the logits' shape.
-    axis : int, default -1
-        The logits' axis that holds the classes.
-    class_weight : array_like, shape (C,), optional
-        Finite, not negative; 1 by default.
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or broadcast to the rows from as many axes.
-    ignore_index : int, optional
-        Rows with this label have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is spread evenly over the classes.
-    z_loss : float, default 0.0
-        Coefficient, not negative, of the squared log-sum-exp.
-    infogain : array_like, shape (C, C), optional
-        Row y is the target of the rows with label y.
+    logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, infogain, n_threads
+        As `softmax_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the rows are combined. The derivatives are those of the result; for "none", of each row's
-        own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
+        The derivatives are those of the result; for "none", of each row's own loss.
     out : ndarray, optional
-        Where to write the gradient: as in `softmax_cross_entropy_grad`.
+        As `softmax_cross_entropy_grad` takes it.
     hess_out : ndarray, optional
         Where to write the Hessian diagonal: like `out`, whose memory it must not share.
 
@@ -330,15 +292,8 @@ def softmax_cross_entropy_grad_hess(
 
     Raises
     ------
-    TypeError
-        As `softmax_cross_entropy_grad` does, for `hess_out` as well.
-    ValueError
-        As `softmax_cross_entropy_grad` does, for `hess_out` as well, and if the two outputs overlap.
-
-    See Also
-    --------
-    softmax_cross_entropy : The loss alone, with every option explained.
-    softmax_cross_entropy_grad : Without the Hessian.
+    TypeError, ValueError
+        As `softmax_cross_entropy_grad` does, for `hess_out` as well; ValueError if the two outputs overlap.
 
     Notes
     -----
