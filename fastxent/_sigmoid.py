@@ -135,23 +135,10 @@ def sigmoid_cross_entropy_grad(
 
     Parameters
     ----------
-    logits : array_like
-        Log-odds, of any shape with at least one axis.
-    target : array_like, the shape of `logits`
-        In [0, 1].
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or broadcast to the logits from as many axes.
-    pos_weight : array_like, optional
-        Weight of the positive part of the loss; 1 by default. A scalar, (K,) on the last axis, or as `sample_weight`.
-    ignore_index : float, optional
-        Elements with this target have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    logits, target, sample_weight, pos_weight, ignore_index, label_smoothing, n_threads
+        As `sigmoid_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the elements are combined. The gradient is that of the result; for "none", of each
-        element's own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
+        The gradient is that of the result; for "none", of each element's own loss.
     grad_output : array_like, optional
         Factor of the gradient: a scalar, or for "none" an array of the logits' shape; 1 by default.
     out : ndarray, optional
@@ -176,7 +163,6 @@ def sigmoid_cross_entropy_grad(
 
     See Also
     --------
-    sigmoid_cross_entropy : The loss alone, with every option explained.
     sigmoid_cross_entropy_grad_hess : The second derivative as well.
 
     Notes
@@ -221,25 +207,12 @@ def sigmoid_cross_entropy_grad_hess(
 
     Parameters
     ----------
-    logits : array_like
-        Log-odds, of any shape with at least one axis.
-    target : array_like, the shape of `logits`
-        In [0, 1].
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or broadcast to the logits from as many axes.
-    pos_weight : array_like, optional
-        Weight of the positive part of the loss; 1 by default. A scalar, (K,) on the last axis, or as `sample_weight`.
-    ignore_index : float, optional
-        Elements with this target have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    logits, target, sample_weight, pos_weight, ignore_index, label_smoothing, n_threads
+        As `sigmoid_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the elements are combined. The derivatives are those of the result; for "none", of each
-        element's own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
+        The derivatives are those of the result; for "none", of each element's own loss.
     out : ndarray, optional
-        Where to write the gradient: as in `sigmoid_cross_entropy_grad`.
+        As `sigmoid_cross_entropy_grad` takes it.
     hess_out : ndarray, optional
         Where to write the second derivative: like `out`, whose memory it must not share.
 
@@ -254,15 +227,8 @@ def sigmoid_cross_entropy_grad_hess(
 
     Raises
     ------
-    TypeError
-        As `sigmoid_cross_entropy_grad` does, for `hess_out` as well.
-    ValueError
-        As `sigmoid_cross_entropy_grad` does, for `hess_out` as well, and if the two outputs overlap.
-
-    See Also
-    --------
-    sigmoid_cross_entropy : The loss alone, with every option explained.
-    sigmoid_cross_entropy_grad : Without the second derivative.
+    TypeError, ValueError
+        As `sigmoid_cross_entropy_grad` does, for `hess_out` as well; ValueError if the two outputs overlap.
 
     References
     ----------

@@ -138,32 +138,12 @@ def sigmoid_focal_loss_grad(
 
     Parameters
     ----------
-    logits : array_like
-        Log-odds, of any shape with at least one axis.
-    target : array_like, the shape of `logits`
-        Of any real dtype, in [0, 1].
-    gamma : float, default 2.0
-        The focusing parameter: finite, not negative.
-    alpha : float, optional
-        Balances the two answers: in [0, 1].
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or an array with as many axes as the logits.
-    pos_weight : array_like, optional
-        Weight of the positive part of the loss: a scalar, one for each index of the last axis, or one for each element.
-    ignore_index : float, optional
-        Elements with this target have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    logits, target, gamma, alpha, sample_weight, pos_weight, ignore_index, label_smoothing, n_threads
+        As `sigmoid_focal_loss` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the elements are combined. The gradient is that of the result; for "none", of each element's
-        own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
-    grad_output : array_like, optional
-        Factor of the gradient: a scalar, or for "none" an array with one value for each element; 1 by default.
-    out : ndarray, optional
-        Where to write the gradient: a writeable float32 or float64 array of the logits' shape, with any strides. It
-        may be the logits themselves, but must share no other memory with an input. By default a new array.
+        The gradient is that of the result; for "none", of each element's own loss.
+    grad_output, out
+        As `sigmoid_cross_entropy_grad` takes them.
 
     Returns
     -------
@@ -175,15 +155,11 @@ def sigmoid_focal_loss_grad(
 
     Raises
     ------
-    TypeError
-        As `sigmoid_focal_loss` does, and if `out` is not a float32 or float64 array.
-    ValueError
-        As `sigmoid_focal_loss` does; if `out` is read-only, of another shape, or overlaps an input in part; if
-        `grad_output` is an array, but the loss is one number. All checks come before the first write.
+    TypeError, ValueError
+        As `sigmoid_focal_loss` and `sigmoid_cross_entropy_grad` do; all checks come before the first write.
 
     See Also
     --------
-    sigmoid_focal_loss : The loss alone, with every option explained.
     sigmoid_focal_loss_grad_hess : The second derivative as well.
 
     References
@@ -229,29 +205,12 @@ def sigmoid_focal_loss_grad_hess(
 
     Parameters
     ----------
-    logits : array_like
-        Log-odds, of any shape with at least one axis.
-    target : array_like, the shape of `logits`
-        Of any real dtype, in [0, 1].
-    gamma : float, default 2.0
-        The focusing parameter: finite, not negative.
-    alpha : float, optional
-        Balances the two answers: in [0, 1].
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or an array with as many axes as the logits.
-    pos_weight : array_like, optional
-        Weight of the positive part of the loss: a scalar, one for each index of the last axis, or one for each element.
-    ignore_index : float, optional
-        Elements with this target have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    logits, target, gamma, alpha, sample_weight, pos_weight, ignore_index, label_smoothing, n_threads
+        As `sigmoid_focal_loss` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the elements are combined. The derivatives are those of the result; for "none", of each
-        element's own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
+        The derivatives are those of the result; for "none", of each element's own loss.
     out : ndarray, optional
-        Where to write the gradient: as in `sigmoid_focal_loss_grad`.
+        As `sigmoid_cross_entropy_grad` takes it.
     hess_out : ndarray, optional
         Where to write the second derivative: like `out`, whose memory it must not share.
 
@@ -266,15 +225,8 @@ def sigmoid_focal_loss_grad_hess(
 
     Raises
     ------
-    TypeError
-        As `sigmoid_focal_loss_grad` does, for `hess_out` as well.
-    ValueError
-        As `sigmoid_focal_loss_grad` does, for `hess_out` as well, and if the two outputs overlap.
-
-    See Also
-    --------
-    sigmoid_focal_loss : The loss alone, with every option explained.
-    sigmoid_focal_loss_grad : Without the second derivative.
+    TypeError, ValueError
+        As `sigmoid_focal_loss_grad` does, for `hess_out` as well; ValueError if the two outputs overlap.
 
     Notes
     -----
