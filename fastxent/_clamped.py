@@ -149,28 +149,10 @@ def clamped_cross_entropy_grad(
 
     Parameters
     ----------
-    probs : array_like, shape (..., C, ...)
-        Probabilities, not negative.
-    target : array_like, shape (...) or (..., C, ...)
-        Class indices, or distributions in the probabilities' shape.
-    eps : float, default 1e-20
-        The threshold of the clamp, not negative; 0 for no clamp.
-    axis : int, default -1
-        The probabilities' axis that holds the classes.
-    class_weight : array_like, shape (C,), optional
-        Finite, not negative; 1 by default.
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or broadcast to the rows from as many axes.
-    ignore_index : int, optional
-        Rows with this label have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is spread evenly over the classes.
-    infogain : array_like, shape (C, C), optional
-        Row y is the target of the rows with label y.
+    probs, target, eps, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain, n_threads
+        As `clamped_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the rows are combined. The gradient is that of the result; for "none", of each row's own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
+        The gradient is that of the result; for "none", of each row's own loss.
     grad_output : array_like, optional
         Factor of the gradient: a scalar, or for "none" an array with one value for each row; 1 by default.
     out : ndarray, optional
@@ -196,7 +178,6 @@ def clamped_cross_entropy_grad(
 
     See Also
     --------
-    clamped_cross_entropy : The loss alone, with every option explained.
     softmax_cross_entropy_grad : The same for logits.
 
     Notes
