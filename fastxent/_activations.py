@@ -27,7 +27,7 @@ def softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_threads
         Of any shape with at least one axis. float32 and float16 are computed in float32; float64, integers and bool in
         float64.
     axis : int, default -1
-        The axis along which the result sums to one.
+        The axis along which the probabilities sum to one.
     out : ndarray, optional
         Where to write the result: a writeable float32 or float64 array of the shape of `x`, with any strides. It
         may be `x` itself, but must not overlap it in part. By default a new array.
@@ -82,16 +82,8 @@ def log_softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_thr
 
     Parameters
     ----------
-    x : array_like
-        Of any shape with at least one axis. float32 and float16 are computed in float32; float64, integers and bool in
-        float64.
-    axis : int, default -1
-        The axis along which the probabilities sum to one.
-    out : ndarray, optional
-        Where to write the result: a writeable float32 or float64 array of the shape of `x`, with any strides. It
-        may be `x` itself, but must not overlap it in part. By default a new array.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+    x, axis, out, n_threads
+        As `softmax` takes them.
 
     Returns
     -------
@@ -100,11 +92,8 @@ def log_softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_thr
 
     Raises
     ------
-    TypeError
-        If `x` is not an array of real numbers, or is longdouble, masked or sparse; if `out` is not a float32 or
-        float64 array.
-    ValueError
-        If `x` is a scalar; if there is no such axis; if `out` is read-only, of another shape, or overlaps `x` in part.
+    TypeError, ValueError
+        As `softmax` does.
 
     See Also
     --------
@@ -143,15 +132,12 @@ def logsumexp(
 
     Parameters
     ----------
-    x : array_like
-        Of any shape with at least one axis. float32 and float16 are computed in float32; float64, integers and bool in
-        float64.
+    x, n_threads
+        As `softmax` takes them.
     axis : int, default -1
         The axis to sum along.
     keepdims : bool, default False
         Whether `axis` stays, with size 1.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
 
     Returns
     -------

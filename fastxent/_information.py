@@ -101,10 +101,8 @@ def cross_entropy(
         to. Where both are float32 or float16, the computation is in float32, else in float64.
     axis : int, default -1
         The axis of the broadcast shape that holds the classes.
-    base : float, optional
-        The base of the logarithm: positive, finite and not 1. By default e, for a result in nats; 2 gives bits.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+    base, n_threads
+        As `entropy` takes them.
 
     Returns
     -------
@@ -172,18 +170,12 @@ def kl_divergence(
 
     Parameters
     ----------
-    p : array_like, shape (..., C, ...)
-        The probabilities to expect by: finite, not negative.
+    p, axis
+        As `cross_entropy` takes them.
     q : array_like, shape (..., C, ...)
-        The probabilities to compare them with: finite, not negative; of any real dtype. `p` and `q` broadcast against
-        each other by NumPy's rules, without a copy of either. Both are used as they are, whatever they sum to. Where
-        both are float32 or float16, the computation is in float32, else in float64.
-    axis : int, default -1
-        The axis of the broadcast shape that holds the classes.
-    base : float, optional
-        The base of the logarithm: positive, finite and not 1. By default e, for a result in nats; 2 gives bits.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+        The probabilities to compare them with: as `cross_entropy` takes them, but of any real dtype.
+    base, n_threads
+        As `entropy` takes them.
 
     Returns
     -------
