@@ -163,8 +163,9 @@ def table():
         for name in names:
             function, _, form = name.partition(", ")
             cells = f"`{function}`" + (f", {form}" if form else ""), f"{1e6 * times[name, 0]:.3g}"
-            ratios = (f"{times[name, 0] / time:.2f}" for time in (times[plain, 0], times[name, 1]))
-            lines.append(f"| {' | '.join((*cells, *ratios))} |")
+            over_plain, over_formula = (f"{times[name, 0] / time:.2f}" for time in (times[plain, 0], times[name, 1]))
+            cells += "plain" if name == plain else over_plain, over_formula
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
