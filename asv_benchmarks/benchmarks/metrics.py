@@ -81,7 +81,7 @@ def main():
         for n_threads in (1, threads):
             fastxent.set_num_threads(n_threads)
             ratio = turns.ratio(benchmark.ours, benchmark.theirs, clock=perf_counter, rounds=ROUNDS)
-            ratios.append(f"{ratio:.2g} of scikit-learn's time with {n_threads}")
+            ratios.append(f"{ratio:.2g} of scikit-learn's time with n_threads={n_threads}")
         tracemalloc.start()
         benchmark.ours()
         peak = tracemalloc.get_traced_memory()[1]
