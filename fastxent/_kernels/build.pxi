@@ -5,8 +5,8 @@ from cpython.pycapsule cimport PyCapsule_New
 from fastxent._kernels.memory cimport LINE
 from fastxent._kernels.memoryview cimport point_double, point_float
 from fastxent._kernels.problem cimport (
-    ACTIVATION, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, HESS, INFORMATION, LOSSES,
-    SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX, X, Problem, Table, View, has, side_by_side, size_of,
+    ACTIVATION, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, INFORMATION, LOSSES,
+    SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX, X, Problem, Table, View, side_by_side, size_of,
 )
 from fastxent._kernels.staging cimport samples_of_tile, stage, staging_bytes, unstage
 from fastxent._kernels.sums cimport Total, clear_total, close_total
@@ -110,7 +110,7 @@ cdef Py_ssize_t kernel_bytes(const Problem* problem) noexcept nogil:
     elif problem.family == ACTIVATION or problem.family == SIMPLEX:
         panels = side_by_side(problem)
     elif problem.family == SOFTMAX and side_by_side(problem):
-        panels = max(<Py_ssize_t>2, panels_of(&problem.tuning, problem.C) * (2 if has(problem, HESS) else 1))
+        panels = max(<Py_ssize_t>2, panels_of(&problem.tuning, problem.C))    # focal loss has two of some targets
     # rows, of which there are no more, are at most LANES - 1 numbers longer than their classes
     return (panels * LANES * (problem.C + LANES) * size + LINE - 1) // LINE * LINE
 

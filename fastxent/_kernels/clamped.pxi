@@ -11,8 +11,7 @@ from libc.string cimport memset
 from fastxent._kernels cimport scalar
 from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.problem cimport GRAD, X, Problem, Strip, at, has
-from fastxent._kernels.softmax_general cimport part_of
-from fastxent._kernels.strips cimport strip_at
+from fastxent._kernels.strips cimport part_of, strip_at
 from fastxent._kernels.sums cimport Total, add_losses, sum_lanes, total_of, two_sum
 from fastxent._kernels.target cimport (
     is_plain, own_share, read_samples, read_scales, target_of_classes, target_of_samples,
@@ -63,20 +62,35 @@ cdef inline Py_ssize_t clamped_plain(
     """One class of each of n samples; returns how many q are no probability."""
     cdef floating own[WIDTH]
     cdef double t[WIDTH]
+    cdef double weight[WIDTH]
+    cdef double term
     cdef floating eps = <floating>problem.option.eps
     cdef Py_ssize_t j, bad = 0
+    cdef double one = problem.option.keep + problem.option.share
     for j in range(n):
-        own[j] = q[j * q_step.inner + lanes.y[j] * q_step.classes] if lanes.weight[j] != 0 else <floating>1.0
+        weight[j] = lanes.weight[j]
+        own[j] = q[j * q_step.inner + lanes.y[j] * q_step.classes] if weight[j] != 0 else <floating>1.0
         bad += not is_probability(own[j])
-        t[j] = own_share(problem, lanes.y[j])
+    if problem.weight == NULL:
+        for j in range(n):
+            t[j] = one
+    else:
+        for j in range(n):
+            t[j] = own_share(problem, lanes.y[j])
+    for j in range(n, WIDTH):    # a loop of a known length vectorises best
+        own[j] = <floating>1.0
+        t[j] = weight[j] = 0.0
+    for j in range(WIDTH):
+        term = clamped_term(own[j], t[j], eps)
+        t[j] = term
     for j in range(n):
-        losses[j] = lanes.weight[j] * clamped_term(own[j], t[j], eps) if lanes.weight[j] != 0 else 0.0
+        losses[j] = weight[j] * t[j] if weight[j] != 0 else 0.0
     if grad != NULL:
         clear(grad, grad_step, problem.C, n)
         for j in range(n):
-            if lanes.weight[j] != 0:
+            if weight[j] != 0:
                 grad[j * grad_step.inner + lanes.y[j] * grad_step.classes] = clamped_slope(
-                    own[j], t[j], eps, lanes.scale[j]
+                    own[j], one if problem.weight == NULL else own_share(problem, lanes.y[j]), eps, lanes.scale[j]
                 )
     return bad
 

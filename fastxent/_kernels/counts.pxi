@@ -7,7 +7,7 @@ from fastxent._kernels.operand cimport load
 from fastxent._kernels.problem cimport TARGET, Problem, at
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.sums cimport Total, add_losses
-from fastxent._kernels.target cimport read_samples
+from fastxent._kernels.target cimport labels_outside, read_samples
 from fastxent._kernels.ways cimport WIDTH
 
 
@@ -27,10 +27,10 @@ cdef void count_classes(
     cdef Strip strip
     while start < stop:
         strip = strip_at(start, stop, logits.shape[1], WIDTH)
-        total.bad += read_samples(problem, &strip, y, weight)
         start += strip.n
-        if not problem.option.with_loss:
+        if not problem.option.with_loss and labels_outside(problem, &strip, y) == 0:
             continue
+        total.bad += read_samples(problem, &strip, y, weight)
         if problem.class_weight != NULL:
             for j in range(strip.n):
                 weight[j] *= problem.class_weight[y[j]]
@@ -45,9 +45,20 @@ cdef Py_ssize_t bad_labels(const Problem* problem) noexcept nogil:
     cdef Strip strip
     while start < stop:
         strip = strip_at(start, stop, problem.inner, WIDTH)
-        bad += read_samples(problem, &strip, y, weight)
+        if labels_outside(problem, &strip, y) > 0:
+            bad += read_samples(problem, &strip, y, weight)
         start += strip.n
     return bad
+
+
+cdef inline Py_ssize_t outside_of(const floating* x, Py_ssize_t n, double low, double high) noexcept nogil:
+    """How many of n numbers are not in [low, high]; nan never is."""
+    cdef floating least = <floating>low, most = <floating>high
+    cdef Py_ssize_t j
+    cdef int outside = 0
+    for j in range(n):
+        outside += (x[j] < least) | (x[j] > most) | (x[j] != x[j])
+    return outside
 
 
 cdef void count_elements(
@@ -62,26 +73,23 @@ cdef void count_elements(
     """What the mean over elements divides by."""
     cdef double t[WIDTH]
     cdef double weight[WIDTH]
+    cdef const View* target = &problem.view[<int>TARGET]
     cdef Py_ssize_t j, stop = start + n
     cdef Strip strip
+    cdef bint even = not problem.option.with_loss and is_even(problem)
+    cdef bint direct = even and target.kind == FLOAT32 and target.inner == 4
     while start < stop:
         strip = strip_at(start, stop, logits.shape[1], WIDTH)
+        if direct:
+            total.bad += outside_of(<const float*>at(target, strip.o, strip.i), strip.n, 0.0, 1.0)
+            start += strip.n
+            continue
         for j in range(WIDTH):
             weight[j] = 1.0
         total.bad += read_weights(problem, &strip, t, weight)
         start += strip.n
         if problem.option.with_loss:
             add_losses(weight, strip.n, <double*>NULL, 0, total)
-
-
-cdef inline Py_ssize_t outside_of(const floating* x, Py_ssize_t n, double low, double high) noexcept nogil:
-    """How many of n numbers are not in [low, high]; nan never is."""
-    cdef floating least = <floating>low, most = <floating>high
-    cdef Py_ssize_t j
-    cdef int outside = 0
-    for j in range(n):
-        outside += (x[j] < least) | (x[j] > most) | (x[j] != x[j])
-    return outside
 
 
 cdef void count_outside(

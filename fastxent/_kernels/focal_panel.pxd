@@ -5,12 +5,14 @@ from cython cimport floating
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_terms cimport focal_bend, odds_of, odds_times
 from fastxent._kernels.lanes cimport Lanes
+from fastxent._kernels.output cimport by_rule, store_classes
 from fastxent._kernels.panel cimport (
     BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead,
     scaled_panel,
 )
-from fastxent._kernels.problem cimport GRAD, Problem, has
-from fastxent._kernels.ways cimport LANES
+from fastxent._kernels.problem cimport GRAD, HESS, Problem, Strip, has
+from fastxent._kernels.strips cimport part_of
+from fastxent._kernels.ways cimport GROUP, LANES
 
 
 cdef struct FocalLanes:          # one number a lane
@@ -93,16 +95,41 @@ cdef inline void focal_factors(
         own_grad[j] = <floating>(scale[j] * (z_slope * lane.p[j] - lane.slope[j] * lane.q[j]))
 
 
-cdef inline void focal_panel_hess(
-    const Problem* problem,
-    const floating* e,           # in   C x LANES
-    const floating* of,          # in   (PANEL,)
-    const double* t,             # in   (LANES,)
-    const double* scale,         # in   (LANES,)
-    const FocalLanes* lane,
-    floating* hess,              # out  C x LANES
+cdef struct FocalCurves:         # one number a lane: hess = a e o + b e^2 + c e^2 / o_y, but for the label's class
+    double a[LANES]
+    double b[LANES]
+    double c[LANES]
+    double own[LANES]
+
+
+cdef inline void focal_curves(
+    const Problem* problem, const double* t, const double* scale, const FocalLanes* lane, FocalCurves* curves   # out
 ) noexcept nogil:
-    """hess = a e o + b e^2 + c e^2 / o_y, in which e / o_y <= 1 where the square might overflow."""
+    cdef double bend, steep, v, z_loss = problem.option.z_loss
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        v = scale[j]
+        steep = lane.slope[j] + 2.0 * z_loss * lane.lse[j]
+        bend = t[j] * focal_bend(lane.factor[j], lane.p[j], problem.option.gamma, lane.loss[j], lane.odds_loss[j])
+        bend = 0.0 if problem.option.gauss_newton else bend
+        curves.a[j] = v * steep / (lane.s[j] * lane.s[j])
+        curves.b[j] = v * 2.0 * z_loss / (lane.s[j] * lane.s[j])
+        curves.c[j] = v * bend / lane.s[j]
+        curves.own[j] = v * (
+            steep * lane.p[j] * lane.q[j] + bend * lane.q[j] + 2.0 * z_loss * lane.p[j] * lane.p[j]
+        )
+
+
+cdef inline void focal_panel_hess(
+    const floating* e,           # in   n x LANES, of the classes from `first` on
+    Py_ssize_t first,
+    Py_ssize_t n,
+    const floating* of,          # in   (PANEL,)
+    const FocalLanes* lane,
+    const FocalCurves* curves,
+    floating* hess,              # out  n x LANES
+) noexcept nogil:
+    """In which e / o_y <= 1 where the square might overflow."""
     cdef floating a[LANES]
     cdef floating b[LANES]
     cdef floating c[LANES]
@@ -112,24 +139,17 @@ cdef inline void focal_panel_hess(
     cdef floating own[LANES]
     cdef floating result[LANES]
     cdef floating value, o, most, number
-    cdef double bend, steep, v, z_loss = problem.option.z_loss
     cdef Py_ssize_t j, k
     for j in range(LANES):
-        v = scale[j]
-        steep = lane.slope[j] + 2.0 * z_loss * lane.lse[j]
-        bend = t[j] * focal_bend(lane.factor[j], lane.p[j], problem.option.gamma, lane.loss[j], lane.odds_loss[j])
-        bend = 0.0 if problem.option.gauss_newton else bend
-        a[j] = <floating>(v * steep / (lane.s[j] * lane.s[j]))
-        b[j] = <floating>(v * 2.0 * z_loss / (lane.s[j] * lane.s[j]))
-        c[j] = <floating>(v * bend / lane.s[j])
+        a[j] = <floating>curves.a[j]
+        b[j] = <floating>curves.b[j]
+        c[j] = <floating>curves.c[j]
+        own[j] = <floating>curves.own[j]
         inverse[j] = <floating>(1.0 / lane.own_o[j]) if lane.own_o[j] > 0 else <floating>0.0
-        own[j] = <floating>(
-            v * (steep * lane.p[j] * lane.q[j] + bend * lane.q[j] + 2.0 * z_loss * lane.p[j] * lane.p[j])
-        )
         spread[j] = <floating>lane.spread[j]
         s[j] = <floating>lane.s[j]
-    for k in range(problem.C):
-        number = <floating>k
+    for k in range(n):
+        number = <floating>(first + k)
         for j in range(LANES):
             value = e[k * LANES + j]
             most = spread[j]
@@ -142,32 +162,52 @@ cdef inline void focal_panel_hess(
             hess[k * LANES + j] = result[j]
 
 
+cdef inline void store_focal_hess(
+    const Problem* problem,
+    const Strip* part,           # a panel of samples
+    const double* weight,        # in   (LANES,)
+    const floating* of,          # in   (PANEL,)
+    const FocalLanes* lane,
+    const FocalCurves* curves,
+    const floating* e,           # in   C x LANES
+) noexcept nogil:
+    """As store_hess of softmax_general.pxd."""
+    cdef floating hess[GROUP * LANES]
+    cdef Py_ssize_t group, k, n = min(<Py_ssize_t>GROUP, problem.C)
+    for group in range((problem.C + GROUP - 1) // GROUP):
+        k = min(group * GROUP, problem.C - n)
+        focal_panel_hess(e + k * LANES, k, n, of, lane, curves, hess)
+        clear_dead(weight, n, hess)
+        by_rule(&problem.option, n * LANES, hess)
+        store_classes(&problem.view[<int>HESS], part, k, n, <const floating*>hess)
+
+
 cdef inline void finish_focal_panels(
     const Problem* problem,
-    Py_ssize_t n_panels,
+    const Strip* strip,
     const Lanes* lanes,
     const floating* known,       # in   (PANEL,) of each panel
     floating* grad,              # out  panels of C x LANES, hold the exponentials
-    floating* hess,              # out  panels of C x LANES, may be NULL
     double* losses,              # out  (WIDTH,) v_i l_i
 ) noexcept nogil:
     """Losses, gradients and Hessians of panels whose exponentials are known."""
     cdef FocalLanes lane
+    cdef FocalCurves curves
+    cdef Strip part
     cdef floating factor[LANES]
     cdef floating own_grad[LANES]
     cdef const floating* of
     cdef Py_ssize_t c, first, C = problem.C
     cdef double z_loss = problem.option.z_loss
-    for c in range(n_panels):
+    for c in range((strip.n + LANES - 1) // LANES):
         of = known + c * PANEL
         first = c * LANES
         focal_lanes(of, lanes.own + first, problem.option.gamma, &lane)
         focal_losses(&lane, lanes.own + first, lanes.weight + first, z_loss, losses + first)
-        if hess != NULL:
-            focal_panel_hess(
-                problem, grad + first * C, of, lanes.own + first, lanes.scale + first, &lane, hess + first * C
-            )
-            clear_dead(lanes.weight + first, C, hess + first * C)
+        if has(problem, HESS):
+            part = part_of(strip, first)
+            focal_curves(problem, lanes.own + first, lanes.scale + first, &lane, &curves)
+            store_focal_hess(problem, &part, lanes.weight + first, of, &lane, &curves, grad + first * C)
         if has(problem, GRAD):
             focal_factors(&lane, lanes.scale + first, z_loss, factor, own_grad)
             scaled_panel(of + LABEL, factor, own_grad, C, grad + first * C)

@@ -8,7 +8,7 @@ from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.output cimport by_rule, store, store_panels
 from fastxent._kernels.panel cimport clear_dead
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at, has, side_by_side
-from fastxent._kernels.softmax_general cimport part_of
+from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.solo cimport solo_rows, solo_width
 from fastxent._kernels.target cimport read_samples, read_scales
 from fastxent._kernels.transpose cimport transpose_in

@@ -9,8 +9,7 @@ from fastxent._kernels.information_sums cimport information_panel, information_r
 from fastxent._kernels.information_terms cimport is_share
 from fastxent._kernels.operand cimport load
 from fastxent._kernels.problem cimport DIVERGENCE, ENTROPY, LOSSES, TARGET, X, Problem, Strip, View, at
-from fastxent._kernels.softmax_general cimport part_of
-from fastxent._kernels.strips cimport strip_at
+from fastxent._kernels.strips cimport part_of, strip_at
 from fastxent._kernels.ways cimport GROUP, LANES
 
 

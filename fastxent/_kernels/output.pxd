@@ -3,6 +3,7 @@
 from cython cimport floating
 
 from fastxent._kernels.problem cimport FLOAT32, FLOAT64, Options, Strip, View, at
+from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.transpose cimport Stored, transpose_out
 from fastxent._kernels.ways cimport LANES, WIDTH
 
@@ -52,19 +53,22 @@ cdef inline void store_strip(const View* output, const Strip* strip, const float
         store(output, first, values, strip.n, output.inner)
 
 
+cdef inline void store_classes(
+    const View* output, const Strip* part, Py_ssize_t k, Py_ssize_t n, const floating* panel   # in  n x LANES
+) noexcept nogil:
+    """The classes k ... k + n - 1 of a panel of samples."""
+    cdef char* first = at(output, part.o, part.i) + k * output.classes
+    if output.kind == FLOAT32:
+        transpose_out(panel, output.inner // 4, output.classes // 4, n, part.n, <float*>first)
+    else:
+        transpose_out(panel, output.inner // 8, output.classes // 8, n, part.n, <double*>first)
+
+
 cdef inline void store_panels(
     const View* output, const Strip* strip, Py_ssize_t C, const floating* panel   # in  panels of C x LANES
 ) noexcept nogil:
-    cdef Py_ssize_t c, n
+    cdef Strip part
+    cdef Py_ssize_t c
     for c in range((strip.n + LANES - 1) // LANES):
-        n = min(<Py_ssize_t>LANES, strip.n - c * LANES)
-        if output.kind == FLOAT32:
-            transpose_out(
-                panel + c * C * LANES, output.inner // 4, output.classes // 4, C, n,
-                <float*>at(output, strip.o, strip.i + c * LANES)
-            )
-        else:
-            transpose_out(
-                panel + c * C * LANES, output.inner // 8, output.classes // 8, C, n,
-                <double*>at(output, strip.o, strip.i + c * LANES)
-            )
+        part = part_of(strip, c * LANES)
+        store_classes(output, &part, 0, C, panel + c * C * LANES)

@@ -128,5 +128,5 @@ cdef inline char* at(const View* view, Py_ssize_t o, Py_ssize_t i) noexcept nogi
 
 
 cdef inline bint side_by_side(const Problem* problem) noexcept nogil:
-    """Whether the samples go into panels."""
-    return in_panels(&problem.tuning, problem.C, size_of(problem.kind))
+    """Whether the samples go into panels; with a Hessian, of half as many classes: it is stored beside the gradient."""
+    return in_panels(&problem.tuning, problem.C, size_of(problem.kind) * (2 if has(problem, HESS) else 1))

@@ -3,7 +3,7 @@
 from cython cimport floating
 
 from fastxent._kernels.focal_strip cimport focal_strip
-from fastxent._kernels.problem cimport HESS, Problem, Strip, has, side_by_side
+from fastxent._kernels.problem cimport Problem, Strip, side_by_side
 from fastxent._kernels.softmax_panel cimport softmax_panels
 from fastxent._kernels.softmax_row cimport softmax_rows
 from fastxent._kernels.strips cimport strip_at
@@ -18,7 +18,6 @@ cdef Py_ssize_t softmax_strip(
     """Returns how many labels are no class. Without losses they are computed only where the derivatives need them."""
     cdef double room[WIDTH]
     cdef floating* panels = <floating*>scratch
-    cdef floating* hess = NULL
     cdef bint plain = is_plain(problem)
     cdef bint needed = not plain or not side_by_side(problem) or problem.option.z_loss != 0.0 or problem.option.is_focal
     if losses == NULL and needed:
@@ -27,9 +26,7 @@ cdef Py_ssize_t softmax_strip(
         return focal_strip(x, problem, strip, panels, losses)
     if not side_by_side(problem):
         return softmax_rows(x, problem, strip, losses)
-    if has(problem, HESS):
-        hess = panels + panels_of(&problem.tuning, problem.C) * problem.C * LANES
-    return softmax_panels(x, problem, strip, panels, hess, losses)
+    return softmax_panels(x, problem, strip, panels, losses)
 
 
 cdef void softmax_cross_entropy(

@@ -7,14 +7,16 @@ from cython cimport floating
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.lanes cimport Lanes
+from fastxent._kernels.output cimport by_rule, store_classes
 from fastxent._kernels.panel cimport (
     BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead,
 )
-from fastxent._kernels.problem cimport GRAD, Problem, Strip, has
+from fastxent._kernels.problem cimport GRAD, HESS, Problem, Strip, has
 from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
+from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.sums cimport total_of, two_sum
 from fastxent._kernels.target cimport is_index, is_plain, target_of_samples
-from fastxent._kernels.ways cimport LANES
+from fastxent._kernels.ways cimport GROUP, LANES
 
 
 cdef struct Curves:              # one number a lane: the Hessian is a e o + b e^2
@@ -28,15 +30,6 @@ cdef struct Slopes:              # and the gradient, entry by entry
     double z_slope[LANES]          # 2 c lse
     double quotient[LANES]       # scale / s in two parts
     double quotient_low[LANES]
-
-
-cdef inline Strip part_of(const Strip* strip, Py_ssize_t first) noexcept nogil:
-    """The panel of a strip that begins with its sample `first`."""
-    cdef Strip part
-    part.o = strip.o
-    part.i = strip.i + first
-    part.n = min(<Py_ssize_t>LANES, strip.n - first)
-    return part
 
 
 cdef inline void panel_dot(
@@ -73,13 +66,13 @@ cdef inline void panel_dot(
 
 
 cdef inline void panel_hess(
-    const floating* e,           # in   C x LANES
-    Py_ssize_t C,
+    const floating* e,           # in   n x LANES
+    Py_ssize_t n,
     const floating* top,         # in   (LANES,)
     const Curves* curves,
-    floating* hess,              # out  C x LANES
+    floating* hess,              # out  n x LANES
 ) noexcept nogil:
-    """hess = a e o + b e^2."""
+    """hess = a e o + b e^2, of n classes."""
     cdef floating p[LANES]
     cdef floating q[LANES]
     cdef floating spread[LANES]
@@ -92,7 +85,7 @@ cdef inline void panel_hess(
         q[j] = <floating>curves.b[j]
         spread[j] = <floating>curves.spread[j]
         whole[j] = <floating>curves.s[j]
-    for k in range(C):
+    for k in range(n):
         for j in range(LANES):
             value = e[k * LANES + j]
             most = spread[j]
@@ -101,6 +94,25 @@ cdef inline void panel_hess(
             result[j] = value * (p[j] * o + q[j] * value)
         for j in range(LANES):
             hess[k * LANES + j] = result[j]
+
+
+cdef inline void store_hess(
+    const Problem* problem,
+    const Strip* part,           # a panel of samples
+    const double* weight,        # in   (LANES,)
+    const floating* top,         # in   (LANES,)
+    const Curves* curves,
+    const floating* e,           # in   C x LANES
+) noexcept nogil:
+    """The Hessian goes to where it is wanted, some classes after the others: it needs no panel of its own."""
+    cdef floating hess[GROUP * LANES]
+    cdef Py_ssize_t group, k, n = min(<Py_ssize_t>GROUP, problem.C)
+    for group in range((problem.C + GROUP - 1) // GROUP):
+        k = min(group * GROUP, problem.C - n)
+        panel_hess(e + k * LANES, n, top, curves, hess)
+        clear_dead(weight, n, hess)
+        by_rule(&problem.option, n * LANES, hess)
+        store_classes(&problem.view[<int>HESS], part, k, n, <const floating*>hess)
 
 
 cdef inline void general_panel(
@@ -144,7 +156,6 @@ cdef inline void finish_general(
     const Lanes* lanes,
     const floating* known,       # in   (PANEL,) of each panel
     floating* grad,              # out  panels of C x LANES, hold the exponentials
-    floating* hess,              # out  panels of C x LANES, may be NULL
     double* losses,              # in, out  (WIDTH,) sum_k t_k (m - x_k) becomes v_i l_i
 ) noexcept nogil:
     """Losses, gradients and Hessians of panels whose exponentials are known."""
@@ -183,12 +194,11 @@ cdef inline void finish_general(
             for j in range(LANES):
                 rest = sum_rest(curves.s[j], of[TOP + j], sums[TIES + j], sums[REST + j]) + sums[REST_LOW + j]
                 slopes.quotient_low[j] = quotient_rest(slopes.quotient[j], lanes.scale[first + j], curves.s[j], rest)
-        if hess != NULL:
+        if has(problem, HESS):
             for j in range(LANES):
                 rest = lanes.scale[first + j] / (curves.s[j] * curves.s[j])
                 curves.a[j] = (lanes.total[first + j] + slopes.z_slope[j]) * rest
                 curves.b[j] = 2.0 * z_loss * rest
-            panel_hess(grad + first * C, C, of + TOP, &curves, hess + first * C)
-            clear_dead(lanes.weight + first, C, hess + first * C)
+            store_hess(problem, &part, lanes.weight + first, of + TOP, &curves, grad + first * C)
         general_panel(problem, &part, lanes, first, of, &slopes, &curves, grad + first * C)
         clear_dead(lanes.weight + first, C, grad + first * C)

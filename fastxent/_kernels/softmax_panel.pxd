@@ -9,15 +9,16 @@ from libc.stdint cimport int32_t
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_panel cimport finish_focal_panels
 from fastxent._kernels.lanes cimport Lanes
-from fastxent._kernels.output cimport by_rule, is_own, store, store_panels
+from fastxent._kernels.output cimport is_own, store, store_panels
 from fastxent._kernels.panel cimport (
     BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead, panel_exp,
     panel_max, panel_pick, scaled_panel, shift_by,
 )
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at, has
 from fastxent._kernels.row cimport row_scale
-from fastxent._kernels.softmax_general cimport Curves, finish_general, panel_dot, panel_hess
+from fastxent._kernels.softmax_general cimport Curves, finish_general, panel_dot, store_hess
 from fastxent._kernels.solo cimport solo_exp, solo_max, solo_rows, solo_width
+from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport is_index, is_plain, own_shares, read_samples, read_scales
 from fastxent._kernels.transpose cimport transpose_in
 from fastxent._kernels.ways cimport LANES, PANELS, WIDTH, is_solo
@@ -30,14 +31,23 @@ cdef inline void simple_losses(
     double* losses,              # out  (LANES,)
 ) noexcept nogil:
     """The losses where t has one entry, and there is no z-loss. A row that is nan is so without weight of its class."""
-    cdef double loss, product, nothing
+    cdef floating loss[LANES]
+    cdef double product, nothing
     cdef Py_ssize_t j
+    cdef int odd = 0
     for j in range(LANES):
-        loss = (<double>of[MAXIMUM + j] - <double>of[OWN_X + j]) + <double>of[LOG_S + j]
+        loss[j] = (of[MAXIMUM + j] - of[OWN_X + j]) + of[LOG_S + j]
+    for j in range(LANES):
+        odd += (loss[j] - loss[j] != 0) | (own[j] == 0)
+    if odd == 0:
+        for j in range(LANES):
+            product = weight[j] * own[j] * loss[j]
+            losses[j] = product if weight[j] != 0 else 0.0
+        return
+    for j in range(LANES):       # a difference that overflows in float32 does not in double
+        product = own[j] * ((<double>of[MAXIMUM + j] - <double>of[OWN_X + j]) + <double>of[LOG_S + j])
         nothing = of[LOG_S + j] - of[LOG_S + j]
-        product = own[j] * loss
-        product = product if own[j] != 0 else nothing
-        product = weight[j] * product
+        product = weight[j] * (product if own[j] != 0 else nothing)
         losses[j] = product if weight[j] != 0 else 0.0
 
 
@@ -66,17 +76,14 @@ cdef inline void simple_factors(
         own_grad[j] = -factor[j] * own_o
 
 
-cdef inline void simple_hess(
+cdef inline void simple_curves(
     const floating* of,          # in   (PANEL,)
     const double* own,           # in   (LANES,)
     const double* scale,         # in   (LANES,)
-    const floating* e,           # in   C x LANES, the exponentials
-    Py_ssize_t C,
-    floating* hess,              # out  C x LANES
+    Curves* curves,              # out
 ) noexcept nogil:
     """The Hessian diagonal where there is no z-loss: t e o / s^2."""
     cdef const floating* sums = of + SHIFT
-    cdef Curves curves
     cdef double top, rest
     cdef Py_ssize_t j
     for j in range(LANES):
@@ -86,7 +93,6 @@ cdef inline void simple_hess(
         curves.spread[j] = (<double>sums[TIES + j] - 1.0) * top + rest
         curves.a[j] = own[j] * scale[j] / (curves.s[j] * curves.s[j])
         curves.b[j] = 0.0
-    panel_hess(e, C, of + TOP, &curves, hess)
 
 
 cdef inline void store_solo(
@@ -170,7 +176,6 @@ cdef inline Py_ssize_t softmax_panels(
     const Problem* problem,
     const Strip* strip,
     floating* panels,            # C x LANES each, or rows: room for the exponentials
-    floating* hess,              # as many panels, NULL without a Hessian
     double* losses,              # out  (WIDTH,) v_i l_i; may be NULL where t has one entry, without z-loss or focusing
 ) noexcept nogil:
     """Returns how many labels are no class.
@@ -189,7 +194,9 @@ cdef inline Py_ssize_t softmax_panels(
     cdef Py_ssize_t c, first, j, n = strip.n, C = problem.C, n_panels = (n + LANES - 1) // LANES
     cdef bint with_grad = has(problem, GRAD)
     cdef bint simple = is_plain(problem) and problem.option.z_loss == 0.0 and not problem.option.is_focal
-    cdef bint solo = simple and hess == NULL and is_solo(&problem.tuning, C, n)
+    cdef bint solo = simple and n <= LANES and not has(problem, HESS) and is_solo(&problem.tuning, C, n)
+    cdef Curves curves
+    cdef Strip part
     cdef Py_ssize_t bad = read_samples(problem, strip, lanes.y, lanes.weight)
 
     for j in range(n, n_panels * LANES):
@@ -221,9 +228,9 @@ cdef inline Py_ssize_t softmax_panels(
             lanes.scale[j] = 0.0
 
     if problem.option.is_focal:
-        finish_focal_panels(problem, n_panels, &lanes, known, panels, hess, losses)
+        finish_focal_panels(problem, strip, &lanes, known, panels, losses)
     elif not simple:
-        finish_general(problem, strip, &lanes, known, panels, hess, losses)
+        finish_general(problem, strip, &lanes, known, panels, losses)
     else:
         for c in range(n_panels if losses != NULL else 0):
             first = c * LANES
@@ -240,14 +247,12 @@ cdef inline Py_ssize_t softmax_panels(
         for c in range(n_panels if with_grad else 0):
             of = known + c * PANEL
             first = c * LANES
-            if hess != NULL:
-                simple_hess(of, lanes.own + first, lanes.scale + first, panels + first * C, C, hess + first * C)
-                clear_dead(lanes.weight + first, C, hess + first * C)
+            if has(problem, HESS):
+                simple_curves(of, lanes.own + first, lanes.scale + first, &curves)
+                part = part_of(strip, first)
+                store_hess(problem, &part, lanes.weight + first, of + TOP, &curves, panels + first * C)
             scaled_panel(of + LABEL, factor + first, own_grad + first, C, panels + first * C)
             clear_dead(lanes.weight + first, C, panels + first * C)
     if with_grad:
         store_panels(&problem.view[<int>GRAD], strip, C, panels)
-    if hess != NULL:
-        by_rule(&problem.option, n_panels * LANES * C, hess)
-        store_panels(&problem.view[<int>HESS], strip, C, hess)
     return bad

@@ -10,7 +10,7 @@ from fastxent._kernels.output cimport by_rule
 from fastxent._kernels.panel cimport MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at
 from fastxent._kernels.row cimport row_exp, row_scale, row_shift
-from fastxent._kernels.softmax_general cimport part_of
+from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.softmax_terms cimport Row, entry, quotient_rest, sum_rest
 from fastxent._kernels.sums cimport count_lanes, sum_lanes, two_sum
 from fastxent._kernels.target cimport (

@@ -5,12 +5,12 @@ whose classes lie apart, runs of samples too short for the lanes.
 """
 
 from cython cimport floating
-from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from fastxent._kernels.memory cimport LINE
+from fastxent._kernels.memory cimport LINE, prefetch_block, prefetch_block_to_write
 from fastxent._kernels.operand cimport load, load_labels
-from fastxent._kernels.output cimport store
+from fastxent._kernels.output cimport is_own, store
 from fastxent._kernels.problem cimport (
     FLOAT16, FLOAT32, FLOAT64, GRAD, HESS, INT64, LABELS, LOSSES, ROLES, TARGET, X, Kind, Problem, Role, View, at, has,
     size_of,
@@ -40,14 +40,26 @@ cdef extern from *:
 
 cdef inline void swap(char* p, Py_ssize_t size, Py_ssize_t n) noexcept nogil:
     """The bytes of n elements in the other order."""
-    cdef Py_ssize_t i, _
-    cdef char byte
-    for _ in range(n):
-        for i in range(size // 2):
-            byte = p[i]
-            p[i] = p[size - 1 - i]
-            p[size - 1 - i] = byte
-        p += size
+    cdef uint16_t* two = <uint16_t*>p
+    cdef uint32_t* four = <uint32_t*>p
+    cdef uint64_t* eight = <uint64_t*>p
+    cdef uint32_t low, high
+    cdef Py_ssize_t j
+    if size == 2:
+        for j in range(n):
+            two[j] = <uint16_t>(two[j] << 8 | two[j] >> 8)
+    elif size == 4:
+        for j in range(n):
+            four[j] = swapped_word(four[j])
+    elif size == 8:
+        for j in range(n):
+            low = <uint32_t>eight[j]
+            high = <uint32_t>(eight[j] >> 32)
+            eight[j] = <uint64_t>swapped_word(low) << 32 | swapped_word(high)
+
+
+cdef inline uint32_t swapped_word(uint32_t x) noexcept nogil:
+    return x << 24 | (x << 8 & 0xff0000) | (x >> 8 & 0xff00) | x >> 24
 
 
 cdef inline void fetch(const View* view, const char* first, Py_ssize_t step, Py_ssize_t n, char* room) noexcept nogil:
@@ -123,11 +135,35 @@ cdef inline bint apart(Py_ssize_t class_step, Py_ssize_t step) noexcept nogil:
     return (class_step if class_step > 0 else -class_step) > (step if step > 0 else -step)
 
 
+cdef inline bint is_simple(const View* view, Py_ssize_t step, const floating* own) noexcept nogil:
+    """Whether samples lie side by side, in the dtype that is computed in."""
+    return is_own(view, own) and not view.swapped and not view.unaligned and step == <Py_ssize_t>sizeof(floating)
+
+
+cdef inline void copy_in(const floating* x, Py_ssize_t class_step, floating* panel) noexcept nogil:
+    """COLUMNS classes of LANES samples that lie side by side; the next ones will be needed soon."""
+    cdef Py_ssize_t c, j
+    for c in range(COLUMNS):
+        prefetch_block(x + c * class_step + LANES, LANES)
+        for j in range(LANES):
+            panel[c * LANES + j] = x[c * class_step + j]
+
+
+cdef inline void copy_out(const floating* panel, Py_ssize_t class_step, floating* x) noexcept nogil:
+    """The way back of copy_in."""
+    cdef Py_ssize_t c, j
+    for c in range(COLUMNS):
+        prefetch_block_to_write(x + c * class_step + LANES, LANES)
+        for j in range(LANES):
+            x[c * class_step + j] = panel[c * LANES + j]
+
+
 cdef inline void gather_run(
     const View* view, const char* first, Py_ssize_t step, Py_ssize_t n, Py_ssize_t C, floating* out
 ) noexcept nogil:
     """n samples, `step` bytes apart, into rows of C."""
     cdef floating panel[COLUMNS * LANES]
+    cdef bint simple = is_simple(view, step, out)
     cdef Py_ssize_t block, c, j, k, start, count, group
     if C == 1:
         read_numbers(view, first, step, n, out)
@@ -140,7 +176,12 @@ cdef inline void gather_run(
             count = min(<Py_ssize_t>LANES, n - start)
             for group in range((C + COLUMNS - 1) // COLUMNS):
                 k = min(group * COLUMNS, C - COLUMNS)
-                for c in range(COLUMNS):
+                if count == LANES and simple:
+                    copy_in(
+                        <const floating*>(first + start * step + k * view.classes),
+                        view.classes // <Py_ssize_t>sizeof(floating), panel
+                    )
+                for c in range(0 if count == LANES and simple else COLUMNS):
                     read_numbers(
                         view, first + start * step + (k + c) * view.classes, step, count, panel + c * LANES
                     )
@@ -152,6 +193,7 @@ cdef inline void scatter_run(
 ) noexcept nogil:
     """The way back of gather_run."""
     cdef floating panel[COLUMNS * LANES]
+    cdef bint simple = is_simple(view, step, rows)
     cdef Py_ssize_t block, c, j, k, start, count, group
     if C == 1:
         write_numbers(view, first, step, n, rows)
@@ -165,7 +207,12 @@ cdef inline void scatter_run(
             for group in range((C + COLUMNS - 1) // COLUMNS):
                 k = min(group * COLUMNS, C - COLUMNS)
                 columns_in(rows + start * C + k, C, count, COLUMNS, panel)
-                for c in range(COLUMNS):
+                if count == LANES and simple:
+                    copy_out(
+                        <const floating*>panel, view.classes // <Py_ssize_t>sizeof(floating),
+                        <floating*>(first + start * step + k * view.classes)
+                    )
+                for c in range(0 if count == LANES and simple else COLUMNS):
                     write_numbers(
                         view, first + start * step + (k + c) * view.classes, step, count,
                         <const floating*>panel + c * LANES

@@ -7,7 +7,7 @@ from libc.stdint cimport int64_t
 
 from fastxent._kernels.operand cimport load, load_labels, times
 from fastxent._kernels.problem cimport (
-    GRAD_OUTPUT, LABELS, SAMPLE_WEIGHT, TARGET, Problem, Strip, at, has,
+    GRAD_OUTPUT, LABELS, SAMPLE_WEIGHT, TARGET, Problem, Strip, View, at, has,
 )
 
 
@@ -54,6 +54,17 @@ cdef inline void own_shares(
             others[j] = others_share(problem, y[j])
 
 
+cdef inline Py_ssize_t labels_outside(const Problem* problem, const Strip* strip, int64_t* y) noexcept nogil:
+    """y = a strip's labels; returns how many are no class, ignored or not."""
+    cdef const View* labels = &problem.view[<int>LABELS]
+    cdef int64_t C = problem.C, outside = 0
+    cdef Py_ssize_t j
+    load_labels(at(labels, strip.o, strip.i), labels.kind, labels.inner, strip.n, y)
+    for j in range(strip.n):
+        outside += (y[j] < 0) | (y[j] >= C)
+    return outside
+
+
 cdef inline Py_ssize_t read_samples(
     const Problem* problem,
     const Strip* strip,
@@ -61,7 +72,7 @@ cdef inline Py_ssize_t read_samples(
     double* weight,              # out  (n,) v_i; 0 for the same samples
 ) noexcept nogil:
     """Labels and weights of a strip; returns how many labels are neither class nor ignored."""
-    cdef Py_ssize_t j, n = strip.n, outside = 0, bad = 0
+    cdef Py_ssize_t j, n = strip.n, outside, bad = 0
     cdef int64_t C = problem.C
     for j in range(n):
         weight[j] = 1.0
@@ -70,12 +81,7 @@ cdef inline Py_ssize_t read_samples(
         for j in range(n):
             y[j] = 0
         return 0
-    load_labels(
-        at(&problem.view[<int>LABELS], strip.o, strip.i), problem.view[<int>LABELS].kind,
-        problem.view[<int>LABELS].inner, n, y
-    )
-    for j in range(n):
-        outside += (y[j] < 0) | (y[j] >= C)
+    outside = labels_outside(problem, strip, y)
     if problem.option.has_ignored:
         outside = 1
         for j in range(n):
