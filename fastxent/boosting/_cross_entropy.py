@@ -9,13 +9,12 @@ import numpy as np
 
 from fastxent._kernels import door
 from fastxent._sigmoid import sigmoid_cross_entropy
-from fastxent._softmax import softmax_cross_entropy
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._loss import (
     FLOOR,
+    MEAN,
     RowDers,
-    class_labels,
     derivatives_only,
     given,
     labels_of,
@@ -66,9 +65,11 @@ class SoftmaxLoss:
         return ascent(target, probs, others), diagonal_hessian(scale, probs, others, floor)
 
     def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
-        labels = class_labels(labels, scores)
-        total = softmax_cross_entropy(scores, labels, **self.options(weights))
-        return float(total), class_total(self.class_weight, labels, weights)
+        results = door.softmax_cross_entropy(
+            0, scores, labels_of(labels, scores), axis=-1, ignore_index=None, z_loss=0.0, infogain=None, rules=MEAN,
+            **self.options(weights) | {"reduction": "mean"},
+        )  # fmt: skip
+        return results[:2]
 
     def options(self, weights: Any) -> dict[str, Any]:
         return {
@@ -110,15 +111,6 @@ class SigmoidLoss:
         }  # fmt: skip
 
 
-def class_total(class_weight: tuple[float, ...] | None, labels: Array, weights: Any) -> float:
-    """What the sum of the losses is divided by for their mean: sum_i v_i w_{y_i}; sum_i v_i for distributions."""
-    weights = given(weights)
-    if class_weight is None or labels.ndim == 2:
-        return float(len(labels)) if weights is None else float(weights.sum(dtype=np.float64))
-    of_rows = np.take(class_weight, labels)
-    return float(of_rows.sum() if weights is None else of_rows @ weights)
-
-
 def binary_weights(class_weight: tuple[float, ...] | None, weights: Any, scores: Array) -> dict[str, Any]:
     """Weights of rows and classes as the sigmoid losses take them, which weigh the positive part alone."""
     weights = given(weights)
@@ -136,7 +128,7 @@ def binary_weights(class_weight: tuple[float, ...] | None, weights: Any, scores:
 
 
 def binary_total(class_weight: tuple[float, ...] | None, labels: Array, weights: Any) -> float:
-    """What the sum of the losses is divided by for their mean, as class_total, for labels in [0, 1]."""
+    """What the sum of the losses is divided by for their mean: labels are in [0, 1]."""
     negative, positive = class_weight or (1.0, 1.0)
     of_labels = negative + (positive - negative) * labels.astype(np.float64)
     weights = given(weights)

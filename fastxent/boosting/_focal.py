@@ -18,11 +18,10 @@ import numpy as np
 
 from fastxent._kernels import door
 from fastxent._sigmoid_focal import sigmoid_focal_loss
-from fastxent._softmax_focal import softmax_focal_loss
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
-from fastxent.boosting._cross_entropy import SoftmaxLoss, binary_total, binary_weights, class_total
-from fastxent.boosting._loss import RowDers, class_labels, derivatives_only, given, labels_of, raise_first
+from fastxent.boosting._cross_entropy import SoftmaxLoss, binary_total, binary_weights
+from fastxent.boosting._loss import MEAN, RowDers, derivatives_only, given, labels_of, raise_first
 from fastxent.boosting._rows import class_target, softmax_terms
 
 
@@ -77,9 +76,11 @@ class FocalLoss:
 
     def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
         if scores.ndim == 2:
-            labels = class_labels(labels, scores)
-            total = softmax_focal_loss(scores, labels, **self.softmax_options(weights))
-            return float(total), class_total(self.class_weight, labels, weights)
+            results = door.softmax_focal_loss(
+                0, scores, labels_of(labels, scores), z_loss=0.0, axis=-1, ignore_index=None, infogain=None, rules=MEAN,
+                **self.softmax_options(weights) | {"reduction": "mean"},
+            )  # fmt: skip
+            return results[:2]
         labels = np.asarray(labels)
         total = sigmoid_focal_loss(scores, labels, **self.sigmoid_options(weights, scores))
         return float(total), binary_total(self.class_weight, labels, weights)

@@ -16,6 +16,8 @@ from fastxent.boosting._buffers import Buffers
 RowDers = tuple[list[float], Iterator[list[float]]]
 # XGBoost's kRtEps (src/common/math.h and the objectives): no second derivative below it
 FLOOR = 1e-16
+# for the sum of the losses, and what it is divided by for their mean
+MEAN = Rules(float_labels=True)
 
 
 class Loss(Protocol):
@@ -48,17 +50,6 @@ def labels_of(labels: Any, scores: Array) -> Array:
         )
     array: Array = np.asarray(labels)
     return array
-
-
-def class_labels(labels: Any, scores: Array) -> Array:
-    """Class labels, which these libraries keep as floats, as integers; distributions as they are."""
-    array = labels_of(labels, scores)
-    if array.dtype.kind != "f" or array.shape == scores.shape:
-        return array
-    with np.errstate(invalid="ignore"):  # a NaN, or a number beyond int32, is no integer afterwards either
-        integers = array.astype(np.int32)
-    raise_first(array, integers != array, f"class labels are integers from 0 to {scores.shape[1] - 1}")
-    return integers
 
 
 def raise_first(labels: Array, wrong: Array, rule: str) -> None:
