@@ -21,18 +21,19 @@ def ulp(scale, dtype):
     return np.spacing(np.maximum(np.abs(scale), info.tiny / info.eps).astype(dtype)).astype(np.float64)
 
 
-def assert_ulp(got, want, bound, dtype, scale=None, what="result"):
+def assert_ulp(got, want, bound, dtype, scale=None, what="result", lost=0.0):
     """|got - want| <= bound ulp at `scale` (at `want` itself unless given) for every entry.
 
-    `scale` is the sum of the absolute terms that `want` is made of. Infinities and NaN must stand in the same
-    places.
+    `scale` is the sum of the absolute terms that `want` is made of, `lost` of those that may count as 0. Infinities and
+    NaN must stand in the same places.
     """
     got, want = np.asarray(got, np.float64), np.asarray(want, np.float64)
     assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}"
     finite = np.isfinite(want)
     np.testing.assert_array_equal(got[~finite], want[~finite], err_msg=f"{what}: the entries that are not finite")
     scale = np.abs(want[finite]) if scale is None else np.broadcast_to(np.abs(scale), want.shape)[finite]
-    distance = np.abs(got[finite] - want[finite]) / ulp(scale, dtype)
+    lost = np.broadcast_to(lost, want.shape)[finite]
+    distance = np.maximum(np.abs(got[finite] - want[finite]) - lost, 0) / ulp(scale, dtype)
     if distance.size and not distance.max() <= bound:
         worst = int(np.argmax(np.nan_to_num(distance, nan=np.inf)))
         at = tuple(int(i) for i in np.argwhere(finite)[worst])
