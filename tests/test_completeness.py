@@ -13,12 +13,12 @@ import fastxent
 import fastxent.reference
 from asv_benchmarks.benchmarks import accuracy
 from fastxent import caffe, continuous, metrics
-from tests.table import FUNCTIONS, OPTION_SETS
+from tests.table import FUNCTIONS, OPTION_SETS, each_of
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_NUMERIC = {"__version__", "set_num_threads", "get_num_threads", "show_config"}
 NAMES = sorted(f.name for f in FUNCTIONS)
-each_function = pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+each_function = each_of(FUNCTIONS)
 each_public_function = pytest.mark.parametrize("name", sorted(set(fastxent.__all__) - {"__version__"}))
 
 

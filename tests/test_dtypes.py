@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 
 from tests.problem import problem
-from tests.table import FUNCTIONS, LOSSES
+from tests.table import FUNCTIONS, LOSSES, each_of
 
 REFUSED = {
     "longdouble": lambda a: a.astype(np.longdouble),
@@ -27,14 +27,14 @@ REFUSED_TARGETS = [what for what in REFUSED if what != "longdouble"]
 
 
 @pytest.mark.parametrize("what", REFUSED)
-@pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+@each_of(FUNCTIONS)
 def test_logits_of_a_refused_dtype(f, what, rng):
     p = problem(f, rng, (6, 5))
     p.change(x=REFUSED[what](p.x)).assert_rejected(TypeError, None)
 
 
 @pytest.mark.parametrize("what", REFUSED_TARGETS)
-@pytest.mark.parametrize("f", LOSSES, ids=str)
+@each_of(LOSSES)
 def test_targets_and_weights_of_a_refused_dtype(f, what, rng):
     for options in f.option_sets:
         p = problem(f, rng, (6, 5), options=options)
@@ -43,7 +43,7 @@ def test_targets_and_weights_of_a_refused_dtype(f, what, rng):
             p.change(**{name: REFUSED[what](value)}).assert_rejected(TypeError, None)
 
 
-@pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+@each_of(FUNCTIONS)
 def test_the_advice_for_a_masked_array_holds_for_every_function(f, rng):
     p = problem(f, rng, (6, 5))
     p.change(x=np.ma.array(p.x)).assert_rejected(TypeError, r"is a masked array.*fill it first: \w+\.filled")

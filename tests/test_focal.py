@@ -9,23 +9,17 @@ import fastxent as fx
 from fastxent import _isa
 from tests import oracle
 from tests.problem import named, problem
-from tests.rows import KERNELS
-from tests.table import LOSSES, NAMED
+from tests.rows import KERNELS, each_kernel
+from tests.table import FOCAL_LOSSES, NAMED, each_of
 from tests.ulp import BOUND, assert_ulp
 
-FOCAL = [f for f in LOSSES if f.focal]
 GAMMAS = [0.0, 1e-300, 0.5, 1.0, 2.0, 3.7, 100.0, 1e20, 1e300, np.finfo(float).max]
 LOGITS = [0.0, 1e-30, 1.0, 16.0, 40.0, 80.0, 87.5, 103.0, 700.0, 708.5, 745.0, 1e5, 1e30, np.inf]
-each_kernel = pytest.mark.parametrize("kernel", KERNELS)
-
-
-def functions(functions):
-    return pytest.mark.parametrize("f", functions, ids=str)
 
 
 @pytest.mark.parametrize("options", ["all options", "index with all options", "distribution with all options", "index"])
 @pytest.mark.parametrize("spread", [0.1, 10.0])
-@functions(FOCAL)
+@each_of(FOCAL_LOSSES)
 @each_kernel
 def test_gamma_0_is_the_cross_entropy(f, kernel, spread, options, dtype, rng):
     options = options if options in f.option_sets else f.option_sets[0]
@@ -35,7 +29,7 @@ def test_gamma_0_is_the_cross_entropy(f, kernel, spread, options, dtype, rng):
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0, 5.0])
-@functions([f for f in FOCAL if f.kind == "softmax"])
+@each_of([f for f in FOCAL_LOSSES if f.kind == "softmax"])
 @each_kernel
 def test_a_one_hot_distribution_is_the_class_index_however_confident(f, kernel, gamma, dtype, rng):
     """Class indices and distributions go through different kernels."""
@@ -99,7 +93,7 @@ def test_one_alpha_for_all_classes_is_a_factor(dtype, rng):
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)
-@functions(FOCAL)
+@each_of(FOCAL_LOSSES)
 def test_finite_for_every_gamma_and_every_logit(f, gamma, dtype):
     """But for the loss where the target's logit is infinitely wrong, which is +inf."""
     for x, target in extremes(f.kind, dtype):

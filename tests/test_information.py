@@ -15,20 +15,15 @@ from fastxent import reference
 from tests import oracle
 from tests.layouts import LAYOUTS
 from tests.problem import problem, unmodified
-from tests.rows import KERNELS
+from tests.rows import KERNELS, LARGE, each_kernel, each_large_kernel
 from tests.strategies import problems
-from tests.table import FUNCTIONS, NAMED
+from tests.table import DTYPES, FUNCTIONS, NAMED, each_of
 from tests.terms import terms
 from tests.ulp import BOUND, assert_ulp
 
 INFORMATION = [f for f in FUNCTIONS if f.kind == "information"]
 PAIRS = [f for f in INFORMATION if f.operands == 2]
 DIVERGENCE = NAMED["kl_divergence"]
-each_kernel = pytest.mark.parametrize("kernel", KERNELS)
-
-
-def functions(functions):
-    return pytest.mark.parametrize("f", functions, ids=str)
 
 
 def assert_exact(p, q, dtype, name="kl_divergence", bound=BOUND["value"]):
@@ -48,12 +43,7 @@ def assert_exact(p, q, dtype, name="kl_divergence", bound=BOUND["value"]):
 
 def above_last_place(values, size):
     """Each value with each dtype in which 1 plus its size has five more digits."""
-    return [
-        (value, dtype)
-        for dtype in (np.float32, np.float64)
-        for value in values
-        if size(value) > 31 * np.finfo(dtype).eps
-    ]
+    return [(value, dtype) for dtype in DTYPES for value in values if size(value) > 31 * np.finfo(dtype).eps]
 
 
 def balanced(rng, classes, dtype):
@@ -152,7 +142,7 @@ def test_an_overflow_within_does_not_show(name, dtype):
 
 
 @pytest.mark.parametrize("base", [2, 10, 0.5, 1e-300, 1 + 2.0**-52, 1 - 2.0**-53, 1.7e308, np.float32(3), 10**300])
-@functions(INFORMATION)
+@each_of(INFORMATION)
 def test_another_base_costs_one_rounding(f, base, dtype, rng):
     p = problem(f, rng, (40, 10), -1, dtype)
     got, nats = p.run(base=base)["value"], p.run()["value"]
@@ -172,7 +162,7 @@ def test_powers_of_two_in_bits_are_exact(dtype):
 # What a class contributes
 
 
-@functions(PAIRS)
+@each_of(PAIRS)
 @each_kernel
 def test_share_0_contributes_0_whatever_the_other(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype)
@@ -184,7 +174,7 @@ def test_share_0_contributes_0_whatever_the_other(f, kernel, dtype, rng):
         smaller.assert_close(p.run(), smaller.run(), 2)
 
 
-@functions(PAIRS)
+@each_of(PAIRS)
 @each_kernel
 def test_share_above_0_against_0_is_infinite(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype)
@@ -202,7 +192,7 @@ def test_share_above_0_against_0_is_infinite(f, kernel, dtype, rng):
         np.testing.assert_array_equal(got, clean)
 
 
-@functions(INFORMATION)
+@each_of(INFORMATION)
 @pytest.mark.parametrize("shape, axis", [((3, 0), -1), ((0, 4), 0), ((0,), 0), ((2, 0, 3), 1)], ids=str)
 def test_no_classes_give_0(f, shape, axis, dtype):
     got = f.call(*[np.empty(shape, dtype)] * f.operands, axis=axis)
@@ -211,7 +201,7 @@ def test_no_classes_give_0(f, shape, axis, dtype):
     assert not np.any(got)
 
 
-@functions(INFORMATION)
+@each_of(INFORMATION)
 def test_one_row_gives_a_numpy_scalar(f, dtype):
     assert type(f.call(*[np.full(3, 0.25, dtype)] * f.operands)) is dtype
 
@@ -224,7 +214,7 @@ def test_a_certain_outcome_has_entropy_plus_0(dtype):
 # p and q together
 
 
-@functions(PAIRS)
+@each_of(PAIRS)
 @pytest.mark.parametrize(
     "p_shape, q_shape, axis",
     [
@@ -252,7 +242,7 @@ def test_p_and_q_broadcast(f, p_shape, q_shape, axis, dtype, rng):
     assert_ulp(got, want, 2 * BOUND["value"], dtype, size)
 
 
-@functions(INFORMATION)
+@each_of(INFORMATION)
 @pytest.mark.parametrize("inner", [1, 2, 15, 16, 31, 32, 33, 130])
 @pytest.mark.parametrize("classes", [1, 7, 8, 9, 70, 127, 128, 300])
 def test_samples_side_by_side_are_worth_what_they_are_in_rows(f, inner, classes, dtype, rng):
@@ -263,13 +253,13 @@ def test_samples_side_by_side_are_worth_what_they_are_in_rows(f, inner, classes,
     assert_ulp(f.call(*arrays, axis=1), f.call(*in_rows), 2 * BOUND["value"], dtype, size)
 
 
-@functions(PAIRS)
+@each_of(PAIRS)
 def test_shapes_that_do_not_broadcast_are_named(f):
     with pytest.raises(ValueError, match=r"p has shape \(4, 3\) and q has shape \(4, 2\)"):
         f.call(np.ones((4, 3)), np.ones((4, 2)))
 
 
-@functions(PAIRS)
+@each_of(PAIRS)
 @each_kernel
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layout_of_q(f, kernel, layout, dtype, rng):
@@ -279,13 +269,13 @@ def test_layout_of_q(f, kernel, layout, dtype, rng):
         p.assert_close(changed.run(), p.run(), 2)
 
 
-DTYPES = ["float16", "float32", "float64", ">f4", ">f8"]
+FLOATS = ["float16", "float32", "float64", ">f4", ">f8"]
 
 
-@functions(PAIRS)
+@each_of(PAIRS)
 @each_kernel
-@pytest.mark.parametrize("of_p", [*DTYPES, "bool", "int8", "uint64", ">i4"])
-@pytest.mark.parametrize("of_q", DTYPES)
+@pytest.mark.parametrize("of_p", [*FLOATS, "bool", "int8", "uint64", ">i4"])
+@pytest.mark.parametrize("of_q", FLOATS)
 def test_two_dtypes(f, kernel, of_p, of_q, rng):
     """float32 only where both are float16 or float32. Small binary fractions are the same numbers in each."""
     shape, axis = KERNELS[kernel]
@@ -304,7 +294,7 @@ def test_cross_entropy_with_class_indices_names_the_loss_that_takes_them(of_q):
         fx.cross_entropy(np.ones((4, 3)), np.ones(4, of_q))
 
 
-@functions(PAIRS)
+@each_of(PAIRS)
 def test_q_cannot_be_left_out(f):
     with pytest.raises(TypeError, match="q has dtype object"):
         f.call([0.5, 0.5], None)
@@ -319,16 +309,10 @@ def test_divergence_takes_integers():
 
 
 BAD = pytest.mark.parametrize("value", [-0.5, -1e-30, np.nan, np.inf, -np.inf])
-LARGE = {
-    "panel": ((5000, 5), -1),
-    "row": ((300, 330), -1),
-    "inner 2000": ((2, 5, 2000), 1),
-    "inner 3": ((900, 5, 3), 1),
-}
 
 
 @pytest.mark.parametrize("f, which", [(f, which) for f in INFORMATION for which in "pq"[: f.operands]], ids=str)
-@pytest.mark.parametrize("kernel", LARGE)
+@each_large_kernel
 @pytest.mark.parametrize("other", [None, 0.0, 0.5])
 @BAD
 def test_what_is_no_probability_is_named_with_its_place(f, kernel, which, other, value, dtype, rng):
@@ -342,7 +326,7 @@ def test_what_is_no_probability_is_named_with_its_place(f, kernel, which, other,
     p.assert_rejected(ValueError, pattern)
 
 
-@functions(PAIRS)
+@each_of(PAIRS)
 def test_the_place_is_that_in_the_array_given(f, rng):
     q = np.array([0.5, -0.25, 0.5])
     with pytest.raises(ValueError, match=r"q\[1\] = -0\.25"):
@@ -351,33 +335,33 @@ def test_the_place_is_that_in_the_array_given(f, rng):
         f.call(rng.random((4, 3)), np.array([[1.0], [1.0], [np.nan], [1.0]]))
 
 
-@functions(INFORMATION)
+@each_of(INFORMATION)
 def test_negative_integers_are_no_probabilities(f):
     with pytest.raises(ValueError, match=r"p\[1, 0\] = -1, but"):
         f.call(np.array([[1, 0], [-1, 2]]), *[np.ones((2, 2))] * (f.operands - 1))
 
 
-@functions(INFORMATION)
+@each_of(INFORMATION)
 def test_minus_0_is_0(f, dtype):
     zero = np.array([[-0.0, 1.0]] * 40, dtype)
     assert not f.call(*[zero] * f.operands).any()
 
 
-@functions(INFORMATION)
+@each_of(INFORMATION)
 @pytest.mark.parametrize("base", [0, -2, 1, 1.0, np.inf, np.nan, 10**400])
 def test_base_out_of_range(f, base):
     with pytest.raises(ValueError, match="base"):
         f.call(*[[0.5, 0.5]] * f.operands, base=base)
 
 
-@functions(INFORMATION)
+@each_of(INFORMATION)
 @pytest.mark.parametrize("base", ["2", [2, 3], 2j])
 def test_base_that_is_no_number(f, base):
     with pytest.raises(TypeError, match="base"):
         f.call(*[[0.5, 0.5]] * f.operands, base=base)
 
 
-@functions(PAIRS)
+@each_of(PAIRS)
 def test_q_without_dimension_or_of_a_refused_dtype(f):
     with pytest.raises(ValueError, match="q is a scalar"):
         f.call([0.5, 0.5], 0.5)
@@ -386,7 +370,7 @@ def test_q_without_dimension_or_of_a_refused_dtype(f):
             f.call([0.5, 0.5], np.array([0.5, 0.5], refused))
 
 
-@functions(INFORMATION)
+@each_of(INFORMATION)
 def test_the_reference_knows_the_same_bases(f, rng):
     args = [rng.dirichlet(np.ones(4), 5)] * f.operands
     np.testing.assert_allclose(f.call(*args, base=7), getattr(reference, f.name)(*args, base=7), rtol=1e-14, atol=1e-16)

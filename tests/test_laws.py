@@ -6,13 +6,12 @@ from hypothesis import given
 
 from tests.problem import Problem
 from tests.strategies import SEEDS, problems
-from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES, NAMED, WITH_OUT
+from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES, NAMED, SIGMOID_LOSSES, WITH_OUT
 from tests.terms import terms
 from tests.ulp import assert_ulp
 
 # Both sides are within the bound of the real value, so they differ by twice the bound at most.
 BOTH = 2
-SIGMOID = [f for f in LOSSES if f.kind == "sigmoid"]
 SHIFTABLE = [f for f in FUNCTIONS if f.kind == "softmax" or f.name == "softmax"]
 ONE_DIMENSION = st.integers(1, 300).map(lambda n: (n,))
 MATRICES = st.tuples(st.integers(1, 50), st.integers(1, 150))
@@ -67,7 +66,7 @@ def test_weight_k_is_the_row_k_times(p, seed):
 @given(
     st.one_of(
         problems(CLASS_LOSSES, without=["ignore_index", "distribution"], shapes=MATRICES),
-        problems(SIGMOID, without=["ignore_index", "pos_weight"], shapes=ONE_DIMENSION),
+        problems(SIGMOID_LOSSES, without=["ignore_index", "pos_weight"], shapes=ONE_DIMENSION),
     ),
     SEEDS,
 )
@@ -106,7 +105,7 @@ def test_axis_is_moveaxis(p):
     p.assert_close(p.run(), want, BOTH)
 
 
-@given(problems(SIGMOID, without=["pos_weight", "ignore_index"]))
+@given(problems(SIGMOID_LOSSES, without=["pos_weight", "ignore_index"]))
 def test_the_sigmoid_is_a_two_class_softmax(p):
     p = p.change(target=(np.round(p.target * 64) / 64).astype(p.dtype))  # so that 1 - t is exact
     softmax = NAMED[p.function.name.replace("sigmoid", "softmax")]

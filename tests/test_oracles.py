@@ -7,11 +7,9 @@ import scipy.stats
 import sklearn.metrics
 
 from tests.problem import Problem, problem
-from tests.rows import KERNELS
+from tests.rows import KERNELS, each_kernel
 from tests.table import NAMED
 from tests.ulp import assert_ulp
-
-each_kernel = pytest.mark.parametrize("kernel", KERNELS)
 
 
 def double(p):

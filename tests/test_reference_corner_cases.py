@@ -5,7 +5,7 @@ import pytest
 
 from fastxent import reference
 from tests.problem import named
-from tests.table import LOSSES, NAMED, WITH_OUT
+from tests.table import LOSSES, NAMED, WITH_OUT, each_of, each_reduction
 
 INF, NAN = np.inf, np.nan
 NONE = {"reduction": "none"}
@@ -74,7 +74,7 @@ def test_corner_case(why, name, args, options, results):
         np.testing.assert_allclose(got, want, rtol=4 * np.finfo(float).eps, atol=0)
 
 
-@pytest.mark.parametrize("f", WITH_OUT, ids=str)
+@each_of(WITH_OUT)
 def test_out_is_filled_and_returned(f, dtype, rng):
     x = rng.uniform(0.1, 1, (4, 3))
     args = (x,) if f.kind == "activation" else (x, rng.integers(0, 2, (4, 3) if f.kind == "sigmoid" else 4))
@@ -85,8 +85,8 @@ def test_out_is_filled_and_returned(f, dtype, rng):
         np.testing.assert_array_equal(found[result], without[result].astype(dtype))
 
 
-@pytest.mark.parametrize("f", LOSSES, ids=str)
-@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+@each_of(LOSSES)
+@each_reduction
 def test_results_are_float64_and_reduced_losses_python_floats(f, reduction):
     target = np.ones((2, 3) if f.kind == "sigmoid" else 2, np.uint8)
     found = named(f, f.reference(np.full((2, 3), 0.5, np.float32), target, reduction=reduction))
