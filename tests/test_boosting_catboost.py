@@ -5,8 +5,8 @@ import pytest
 
 import fastxent as fx
 from fastxent import boosting
+from tests.boosting import CLASSES, Data
 
-CLASSES = 4
 SCORES = np.random.default_rng(5).normal(0, 2, (9, CLASSES))
 LABELS = np.random.default_rng(6).integers(0, CLASSES, 9)
 OPTIONS = {
@@ -99,15 +99,10 @@ def test_a_block_of_rows_with_one_score_each():
     weights = np.linspace(0.5, 2, 9, dtype=np.float32)
     for factory in (boosting.sigmoid_objective, boosting.focal_objective):
         ders = factory("catboost").calc_ders_range(SCORES[:, 0], labels, weights)
-        grad, hess = factory("lightgbm")(SCORES[:, 0], Rows(labels, weights))
+        grad, hess = factory("lightgbm")(SCORES[:, 0], Data(None, labels, weights))
         assert ders.shape == (9, 2)
         assert ders.dtype == np.float64
         np.testing.assert_allclose(ders, -np.stack([grad, hess], axis=1), rtol=1e-6)
-
-
-class Rows:
-    def __init__(self, labels, weights):
-        self.get_label, self.get_weight = (lambda: labels), (lambda: weights)
 
 
 def test_objectives_ask_for_as_many_scores_as_they_need():

@@ -10,15 +10,12 @@ import pytest
 
 import fastxent as fx
 from fastxent import boosting, reference
-from tests.boosting import LIBRARIES, Data
+from tests.boosting import FACTORIES, Data, each_library, each_objective
 from tests.layouts import LAYOUTS
 
 APIS = [("xgboost", "native"), ("xgboost", "sklearn"), ("lightgbm", "native"), ("lightgbm", "sklearn")]
 each_api = pytest.mark.parametrize(("library", "api"), APIS, ids="-".join)
 each_library_of_two = pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
-each_library = pytest.mark.parametrize("library", LIBRARIES)
-OBJECTIVES = [boosting.softmax_objective, boosting.sigmoid_objective, boosting.focal_objective]
-METRICS = [boosting.softmax_metric, boosting.sigmoid_metric, boosting.focal_metric]
 FLOOR = 1e-16
 WEIGHTS = np.float32([1, 0.5, 2, 3, 0.25, 1, 4])
 
@@ -34,6 +31,10 @@ def sigmoid_problem(library, n=7):
     rng = np.random.default_rng(3)
     scores = rng.normal(0, 2, n).astype(np.float32 if library == "xgboost" else np.float64)
     return scores, rng.integers(0, 2, n).astype(np.float32)
+
+
+def problem_of(objective, library):
+    return (softmax_problem if objective is boosting.softmax_objective else sigmoid_problem)(library)
 
 
 def called(function, api, scores, labels, weights=None):
@@ -119,7 +120,7 @@ def test_only_xgboosts_rule_has_a_floor(objective):
 
 
 @each_api
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@each_objective
 def test_float32_in_the_scores_memory_order(library, api, objective):
     problems = [softmax_problem(library)] * (objective is not boosting.sigmoid_objective)
     problems += [sigmoid_problem(library)] * (objective is not boosting.softmax_objective)
@@ -148,9 +149,9 @@ def test_any_layout_gives_the_same_and_is_left_as_it_was(library, api, layout):
             np.testing.assert_array_equal(array, kept)
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@each_objective
 def test_results_of_an_earlier_call_are_not_written_again(objective):
-    scores, labels = sigmoid_problem("xgboost") if objective is not OBJECTIVES[0] else softmax_problem("xgboost")
+    scores, labels = problem_of(objective, "xgboost")
     call = objective("xgboost", "sklearn")
     first, _ = call(labels, scores)
     kept = first.copy()
@@ -159,7 +160,7 @@ def test_results_of_an_earlier_call_are_not_written_again(objective):
 
 
 def test_lightgbm_counts_three_parameters_and_xgboost_finds_sample_weight():
-    for factory in (*OBJECTIVES, *METRICS):
+    for factory in FACTORIES:
         assert list(inspect.signature(factory("lightgbm", "sklearn")).parameters) == ["y_true", "y_pred", "weight"]
         assert "sample_weight" in inspect.signature(factory("xgboost", "sklearn")).parameters
         assert len(inspect.signature(factory("lightgbm")).parameters) == 2
@@ -272,7 +273,7 @@ def test_a_sure_row_keeps_its_derivatives():
                          ids=["deepcopy", "pickle", "cloudpickle"])  # fmt: skip
 @each_library
 def test_objectives_and_metrics_can_be_copied(library, copied):
-    for factory in (*OBJECTIVES, *METRICS):
+    for factory in FACTORIES:
         for api in ("native", "sklearn"):
             value = factory(library, api, class_weight=[1, 2], n_threads=1)
             assert copied(value) == value
@@ -299,7 +300,7 @@ def test_nothing_with_weight_has_no_mean():
     assert not hess.any()
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@each_objective
 def test_no_rows(objective):
     none = np.empty(0, np.float32)
     scores = np.empty((0, 3), np.float32) if objective is boosting.softmax_objective else none
@@ -307,9 +308,9 @@ def test_no_rows(objective):
     assert grad.shape == hess.shape == scores.shape
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@each_objective
 def test_a_nan_score_spoils_its_own_row_alone(objective):
-    scores, labels = softmax_problem("lightgbm") if objective is OBJECTIVES[0] else sigmoid_problem("lightgbm")
+    scores, labels = problem_of(objective, "lightgbm")
     want = objective("lightgbm", "sklearn")(labels, scores, None)
     scores[2] = np.nan
     for got, expected in zip(objective("lightgbm", "sklearn")(labels, scores, None), want, strict=True):

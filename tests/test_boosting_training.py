@@ -11,13 +11,10 @@ import xgboost
 from sklearn.model_selection import GridSearchCV
 
 from fastxent import boosting
-from tests.boosting import CLASSES, LIBRARIES, NATIVE, ROUNDS, data, trained
+from tests.boosting import CLASSES, METRICS, NATIVE, OBJECTIVES, ROUNDS, data, each_library, trained
 
-each_library = pytest.mark.parametrize("library", LIBRARIES)
 each_kind = pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
 each_weighting = pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-OBJECTIVES = {"softmax": boosting.softmax_objective, "sigmoid": boosting.sigmoid_objective}
-METRICS = {"softmax": boosting.softmax_metric, "sigmoid": boosting.sigmoid_metric}
 
 
 def native(library, kind):
@@ -126,7 +123,7 @@ def test_xgboost_trains_several_labels_at_once(rng):
 
 
 @each_library
-@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+@each_kind
 def test_focal_loss_without_focus_trains_as_cross_entropy(library, kind, rng):
     d = data(kind, rng, weighted=True)
     want, _ = trained(library, ours(library, kind, hessian="exact"), kind, d)

@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 from sklearn.linear_model import LogisticRegression
 
 import fastxent as fx
 from fastxent.sklearn import SoftmaxClassifier
 from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
+from tests.layouts import strided
+from tests.samples import TABLES, drawn
 
 TIGHT = {"tol": 1e-9, "max_iter": 20_000}
-DATA = {"two classes": load_breast_cancer, "three classes": load_iris, "ten classes": load_digits}
 FORMS = {
     "C order": np.ascontiguousarray,
     "Fortran order": np.asfortranarray,
-    "every second column": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "strided": strided,
     "CSR matrix": sparse.csr_matrix,
     "CSR array": sparse.csr_array,
     "CSC array": sparse.csc_array,
@@ -24,7 +24,7 @@ FORMS = {
 
 def data(name, rows=None):
     """Features of variance 1, so that LogisticRegression converges, and labels."""
-    X, y = DATA[name](return_X_y=True)
+    X, y = TABLES[name](return_X_y=True)
     X = (X - X.mean(axis=0)) / (X.std(axis=0) + (X.std(axis=0) == 0))
     return X[:rows], y[:rows]
 
@@ -53,7 +53,7 @@ def assert_same_optimum(X, y, sample_weight=None, rtol=1e-4, **options):
 @pytest.mark.filterwarnings("ignore:lbfgs failed")  # of LogisticRegression, which stops where rounding stops it
 @pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no intercept"])
 @pytest.mark.parametrize("C", [1e-3, 1.0, 30.0])
-@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize("name", TABLES)
 def test_the_optimum_is_that_of_logistic_regression(name, C, fit_intercept):
     X, y = data(name)
     ours, theirs = assert_same_optimum(X, y, C=C, fit_intercept=fit_intercept)
@@ -72,7 +72,7 @@ def test_every_form_of_x_gives_the_same_optimum(name, form):
 
 
 @pytest.mark.filterwarnings("ignore:lbfgs failed")  # of LogisticRegression, as above
-@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize("name", TABLES)
 def test_float32_stays_float32_and_is_no_worse_than_logistic_regression(name):
     X, y = data(name)
     X = X.astype(np.float32)
@@ -148,14 +148,14 @@ def test_the_number_of_threads_changes_no_bit(rng):
 
 def test_large_float64_data_end_in_float64(rng):
     X = rng.standard_normal((20_000, 30))
-    y = (X @ rng.standard_normal((30, 20)) + 2 * rng.gumbel(size=(20_000, 20))).argmax(axis=1)
+    y = drawn(X @ rng.standard_normal((30, 20)) / 2, rng)
     ours = SoftmaxClassifier(tol=1e-8, max_iter=1000).fit(X, y)  # in float32 the gradient is not known so well
     theirs = LogisticRegression(tol=1e-8, max_iter=1000).fit(X, y)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=0, atol=1e-5)
 
 
 def test_features_of_very_different_scale_converge_where_logistic_regression_does_not():
-    X, y = load_breast_cancer(return_X_y=True)
+    X, y = TABLES["two classes"](return_X_y=True)
     model = SoftmaxClassifier(tol=1e-8).fit(X, y)  # a warning would be an error
     assert model.n_iter_[0] < 100
     assert model.score(X, y) > 0.95
@@ -194,7 +194,7 @@ def test_at_any_tol_the_objective_is_no_worse(form, n_classes, fit_intercept, C,
 
 def test_a_small_penalty_takes_no_more_iterations_than_none(rng):
     X = rng.standard_normal((300, 10))
-    y = (X @ rng.standard_normal((10, 4)) + rng.gumbel(size=(300, 4))).argmax(axis=1)
+    y = drawn(X @ rng.standard_normal((10, 4)), rng)
     iterations = [int(SoftmaxClassifier(C=C, tol=1e-8, max_iter=1000).fit(X, y).n_iter_[0]) for C in (1e3, np.inf)]
     assert iterations[0] < 1.5 * iterations[1]
 

@@ -1,7 +1,6 @@
 """What SoftmaxClassifier does beside the optimum: derivatives, memory, errors, warm starts, scikit-learn's tools."""
 
 import pickle
-import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,6 @@ import sklearn
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -22,9 +20,10 @@ from fastxent.sklearn._objective import Objective
 from fastxent.sklearn._scaling import Scaling
 from fastxent.sklearn._target import encode, target_of
 from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
+from tests.peak import peak
+from tests.samples import IRIS, IRIS_NAMES
 
-X, Y = load_iris(return_X_y=True)
-NAMES = ["setosa", "versicolor", "virginica"]
+X, Y = IRIS
 
 
 def random_objective(rng, kind, n_classes):
@@ -72,16 +71,6 @@ def test_scaling_is_a_change_of_variables_and_its_gradient_the_chain_rule(kind, 
     assert grad @ direction == pytest.approx((above - below) / 2, rel=1e-5)
 
 
-def peak(call):
-    """The most bytes that were allocated at once."""
-    tracemalloc.start()
-    try:
-        call()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 @pytest.mark.parametrize("form", ["dense", "sparse"])
 def test_fit_needs_a_tenth_of_the_logits(form, rng, dtype):
     features = rng.standard_normal((30_000, 10)).astype(dtype)
@@ -108,9 +97,9 @@ def test_probabilities_are_exact_at_both_ends():
 
 
 def test_labels_of_any_kind_come_back():
-    named = np.array(NAMES)[Y]
+    named = IRIS_NAMES[Y]
     model = SoftmaxClassifier().fit(X, named)
-    assert list(model.classes_) == NAMES
+    assert list(model.classes_) == list(IRIS_NAMES)
     assert model.predict(X).dtype == named.dtype
     assert model.score(X, named) > 0.95
 

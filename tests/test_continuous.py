@@ -1,8 +1,6 @@
 """Entropy, cross entropy and divergence of densities against closed forms and mpmath."""
 
 import re
-import subprocess
-import sys
 from math import inf, isinf, log
 
 import mpmath
@@ -13,6 +11,7 @@ from scipy.integrate import IntegrationWarning
 
 from fastxent import continuous
 from tests.densities import CROSS_ENTROPIES
+from tests.interpreter import interpreted
 
 ACCURACY = 1e-9
 cases = pytest.mark.parametrize(
@@ -224,14 +223,12 @@ def test_points_must_be_finite(points):
         continuous.entropy(stats.norm(), points=points)
 
 
-def run(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-
-
 def test_importing_the_package_does_not_import_scipy():
-    assert run("import sys, fastxent; assert not any(m.startswith('scipy') for m in sys.modules)").returncode == 0
+    assert (
+        interpreted("import sys, fastxent; assert not any(m.startswith('scipy') for m in sys.modules)").returncode == 0
+    )
 
 
 def test_without_scipy_the_error_names_the_extra():
-    result = run("import sys; sys.modules['scipy'] = None; import fastxent.continuous")
+    result = interpreted("import sys; sys.modules['scipy'] = None; import fastxent.continuous")
     assert "ImportError: fastxent.continuous needs SciPy: pip install fastxent[continuous]" in result.stderr

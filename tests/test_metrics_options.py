@@ -1,9 +1,6 @@
 """What `fastxent.metrics` has and scikit-learn has not: eps, distributions, multilabel, exactness, little memory."""
 
 import math
-import subprocess
-import sys
-import tracemalloc
 import warnings
 
 import numpy as np
@@ -11,6 +8,9 @@ import pandas as pd
 import pytest
 
 from fastxent.metrics import d2_log_loss_score, log_loss
+from tests.interpreter import interpreted
+from tests.peak import peak
+from tests.table import DTYPES
 
 NAN = float("nan")
 
@@ -78,7 +78,7 @@ def test_a_distribution_is_as_good_as_a_weighted_row_for_each_class(function, rn
     assert function(target, probs, sample_weight=weight) == pytest.approx(right, rel=1e-13)
 
 
-@pytest.mark.parametrize("target_dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("target_dtype", DTYPES)
 def test_a_distribution_may_have_another_dtype(target_dtype, dtype, rng):
     probs, _ = draw(rng, 20, 5, dtype)
     target, _ = draw(rng, 20, 5, target_dtype)
@@ -211,22 +211,11 @@ WITH = {
 }
 
 
-def peak(function, *args, **options):
-    """The most bytes that a call held at once beside its arguments."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        function(*args, **options)  # so that caches and the pool exist
-        tracemalloc.start()
-        try:
-            function(*args, **options)
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-
 def assert_little_memory(function, y, probs, **options):
     """5 % of the input, and 16 bytes a row."""
-    assert peak(function, y, probs, **options) < 0.05 * probs.nbytes + 16 * len(probs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of sums off 1
+        assert peak(lambda: function(y, probs, **options)) < 0.05 * probs.nbytes + 16 * len(probs)
 
 
 @pytest.fixture(scope="module")
@@ -267,14 +256,10 @@ def test_20000_rows_of_1000_classes_need_little_memory(kind, dtype, rng):
     assert_little_memory(log_loss, LABELS[kind](y), probs)
 
 
-def run(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-
-
 def test_without_scikit_learn_the_error_names_the_extra():
-    result = run("import sys; sys.modules['sklearn'] = None; import fastxent.metrics")
+    result = interpreted("import sys; sys.modules['sklearn'] = None; import fastxent.metrics")
     assert "ImportError: fastxent.metrics needs scikit-learn: pip install fastxent[sklearn]" in result.stderr
 
 
 def test_importing_the_package_does_not_import_scikit_learn():
-    assert run("import sys, fastxent; assert 'sklearn' not in sys.modules").returncode == 0
+    assert interpreted("import sys, fastxent; assert 'sklearn' not in sys.modules").returncode == 0

@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 import pytest
 import sklearn
-from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.naive_bayes import GaussianNB
@@ -15,17 +14,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fastxent.metrics import log_loss, neg_log_loss_scorer
+from tests.samples import IRIS, IRIS_NAMES, TABLES
 
-IRIS = load_iris(return_X_y=True)
-CANCER = load_breast_cancer(return_X_y=True)
-NAMES = np.array(["setosa", "versicolor", "virginica"])
+CANCER = TABLES["two classes"](return_X_y=True)
 # train and test rows: the last test fold has no class 2
 FOLDS = [(np.arange(0, 150, 2), np.arange(1, 150, 2)), (np.arange(0, 150, 2), np.arange(1, 100, 2))]
 
 
 @pytest.mark.parametrize(
     "X, y",
-    [IRIS, (IRIS[0], NAMES[IRIS[1]]), CANCER, (CANCER[0], CANCER[1] * 2 - 1), (CANCER[0], CANCER[1].astype(bool))],
+    [IRIS, (IRIS[0], IRIS_NAMES[IRIS[1]]), CANCER, (CANCER[0], CANCER[1] * 2 - 1), (CANCER[0], CANCER[1].astype(bool))],
     ids=["three classes", "three names", "two classes", "minus one and one", "booleans"],
 )
 def test_cross_validation_gives_the_scores_of_scikit_learn(X, y):

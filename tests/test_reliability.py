@@ -1,8 +1,5 @@
 """ReliabilityDisplay: beside scikit-learn's CalibrationDisplay, by hand, and as it is drawn."""
 
-import subprocess
-import sys
-
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -10,6 +7,8 @@ from sklearn.calibration import CalibrationDisplay
 from sklearn.linear_model import LogisticRegression
 
 from fastxent.sklearn import ReliabilityDisplay
+from tests.interpreter import interpreted
+from tests.samples import drawn
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt  # the backend has to be chosen first
@@ -33,7 +32,7 @@ def binary(rng):
 @pytest.fixture
 def multiclass(rng):
     prob = rng.dirichlet([0.5] * 4, size=500)
-    return np.array(["a", "b", "c", "d"])[(np.log(prob) / 2 + rng.gumbel(size=prob.shape)).argmax(axis=1)], prob
+    return np.array(["a", "b", "c", "d"])[drawn(np.log(prob) / 2, rng)], prob
 
 
 @strategies
@@ -90,7 +89,7 @@ def test_the_error_is_the_mean_distance_from_the_diagonal():
 
 def test_of_what_is_drawn_from_the_probabilities_the_error_vanishes(rng):
     prob = rng.dirichlet([1.0] * 3, size=100_000)
-    y = (np.log(prob) + rng.gumbel(size=prob.shape)).argmax(axis=1)
+    y = drawn(np.log(prob), rng)
     assert ReliabilityDisplay.from_predictions(y, prob).expected_calibration_error < 0.01
 
 
@@ -175,5 +174,4 @@ try:
 except ImportError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install fastxent[plot]" in done.stdout
+    assert "pip install fastxent[plot]" in interpreted(code).stdout

@@ -1,7 +1,6 @@
 """The optimum that TemperatureScaling finds: against bisection in longdouble, scikit-learn, and laws."""
 
 import math
-import tracemalloc
 import warnings
 
 import numpy as np
@@ -15,6 +14,8 @@ from sklearn.linear_model import LogisticRegression
 
 import fastxent as fx
 from fastxent.sklearn import TemperatureScaling
+from tests.peak import peak
+from tests.samples import drawn
 
 # The temperature's largest relative error in these tests: some roundings of the mean gradient.
 ERROR = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 2e-15}
@@ -27,7 +28,7 @@ shapes = pytest.mark.parametrize("shape", SHAPES, ids=str)
 def draw(rng, shape, scale=1.0, dtype=np.float64):
     """Scores, and classes drawn from what they say at the temperature `scale`."""
     logits = 2 * rng.standard_normal(shape)
-    labels = (logits + rng.gumbel(size=shape)).argmax(axis=1)
+    labels = drawn(logits, rng)
     if len(labels) > 9 * shape[1]:
         labels[: shape[1]] = np.arange(shape[1])  # so many samples have all classes, whatever is drawn
     return (scale * logits).astype(dtype), labels
@@ -284,16 +285,6 @@ def test_probabilities_of_0_are_raised(rng):
     assert model.temperature_ == pytest.approx(logs.temperature_, rel=1e-14)
     single = TemperatureScaling(probabilities=True).fit(probs[:, 1], [0, 1, 1])
     assert single.temperature_ == pytest.approx(model.temperature_, rel=1e-14)
-
-
-def peak(call):
-    """The most memory, in bytes, that NumPy and Python held beside what they held before."""
-    call()  # threads and caches are there
-    tracemalloc.start()
-    call()
-    most = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return most
 
 
 @pytest.mark.parametrize("form", ["plain", "byte-swapped", "integers", "probabilities", "-inf"])

@@ -21,6 +21,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 import fastxent as fx
 from fastxent.sklearn import TemperatureScaling
+from tests.layouts import LAYOUTS
+from tests.samples import drawn
 
 COLUMNS = "its columns of features are not as many as the classes, of which scores have one each"
 NOT_SCORES = dict.fromkeys(
@@ -91,37 +93,15 @@ def test_a_pipeline_that_ends_in_it_passes_the_checks_of_scikit_learn(estimator,
 def digits(rng):
     """Scores (n, 3) in float64, and names of classes drawn from what they say at the temperature 2."""
     logits = 2 * rng.standard_normal((400, 3))
-    names = np.array(["cat", "dog", "eel"])[(logits + rng.gumbel(size=logits.shape)).argmax(axis=1)]
+    names = np.array(["cat", "dog", "eel"])[drawn(logits, rng)]
     return 2 * logits, names
-
-
-def f_order(x):
-    return np.asfortranarray(x)
-
-
-def strided(x):
-    return np.repeat(np.repeat(x, 2, axis=0), 3, axis=1)[::2, ::3]
-
-
-def backwards(x):
-    return x[::-1].copy()[::-1]
-
-
-def read_only(x):
-    x = x.copy()
-    x.flags.writeable = False
-    return x
-
-
-def swapped(x):
-    return x.astype(x.dtype.newbyteorder())
 
 
 def frame(x):
     return pd.DataFrame(x, columns=["cat", "dog", "eel"])
 
 
-@pytest.mark.parametrize("form", [f_order, strided, backwards, read_only, swapped, np.ndarray.tolist, frame])
+@pytest.mark.parametrize("form", [*LAYOUTS.values(), np.ndarray.tolist, frame])
 @pytest.mark.parametrize("bias", [False, True], ids=["temperature", "bias"])
 def test_scores_may_lie_in_memory_in_any_way(form, bias, digits):
     scores, y = digits
