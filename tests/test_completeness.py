@@ -3,8 +3,6 @@
 import doctest
 import importlib.util
 import inspect
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,23 +11,13 @@ import fastxent
 import fastxent.reference
 from asv_benchmarks.benchmarks import accuracy
 from fastxent import caffe, continuous, metrics
+from tests.documentation import API, ROOT, assert_starts_with_one_sentence, described, lists, run_examples, sections
 from tests.table import FUNCTIONS, OPTION_SETS, each_of
 
-ROOT = Path(__file__).resolve().parents[1]
 NOT_NUMERIC = {"__version__", "set_num_threads", "get_num_threads", "show_config"}
 NAMES = sorted(f.name for f in FUNCTIONS)
 each_function = each_of(FUNCTIONS)
 each_public_function = pytest.mark.parametrize("name", sorted(set(fastxent.__all__) - {"__version__"}))
-
-
-def docstring(name):
-    return inspect.getdoc(getattr(fastxent, name)) or ""
-
-
-def section(name, title):
-    """The text of one section of a numpydoc docstring, or None."""
-    parts = re.split(r"^(\S.*)\n-{3,}\n", docstring(name), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True)).get(title)
 
 
 def test_the_table_has_every_numeric_public_function():
@@ -88,7 +76,7 @@ def test_the_benchmark_of_a_layer_runs(name, rng):
 
 @each_public_function
 def test_the_documentation_has_every_public_function(name):
-    assert re.search(rf"^ *{name}$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    assert lists(API, name)
 
 
 @each_function
@@ -112,30 +100,23 @@ def test_every_option_has_a_random_value_in_the_tests(f):
 
 @each_public_function
 def test_a_docstring_starts_with_one_sentence(name):
-    first, *rest = docstring(name).split("\n\n")
-    assert first.endswith(".")
-    assert "\n" not in first
-    assert rest
+    assert_starts_with_one_sentence(getattr(fastxent, name))
 
 
 @each_function
 @pytest.mark.parametrize("title", ["Parameters", "Returns", "Raises", "Examples", "References"])
 def test_a_docstring_has_every_section(f, title):
-    assert section(f.name, title), f"{f.name} has no section {title}"
+    assert sections(f.call).get(title)
 
 
 @each_function
 def test_a_docstring_has_the_formula_and_every_parameter(f):
-    assert ".. math::" in docstring(f.name)
-    described = re.findall(r"^(\w[\w, ]*) : ", section(f.name, "Parameters"), re.MULTILINE)
-    described = [name for names in described for name in names.split(", ")]
-    assert described == list(inspect.signature(f.call).parameters)
+    assert ".. math::" in f.call.__doc__
+    assert described(f.call) == list(inspect.signature(f.call).parameters)
 
 
 @each_public_function
 def test_the_examples_of_a_docstring_run(name):
-    examples = doctest.DocTestParser().get_doctest(docstring(name), {"fx": fastxent, "np": np}, name, None, 0)
-    assert examples.examples or name in NOT_NUMERIC
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    text = []
-    assert runner.run(examples, out=text.append).failed == 0, "".join(text)
+    docstring, names = getattr(fastxent, name).__doc__, {"fx": fastxent, "np": np}
+    examples = doctest.DocTestParser().get_doctest(docstring, names, name, None, 0)
+    assert run_examples([examples]) or name in NOT_NUMERIC
