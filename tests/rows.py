@@ -28,6 +28,16 @@ def middle_row(p):
     return tuple(int(n) // 2 for n in shape)
 
 
+def one_hot(p):
+    """The class indices of a problem as distributions, in its dtype."""
+    return np.moveaxis(np.eye(p.x.shape[p.axis], dtype=p.dtype)[p.target], -1, p.axis)
+
+
+def last_class(p):
+    """The index of the last class of every row in an array of the input's shape."""
+    return (slice(None),) * p.axis + (-1,)
+
+
 def with_row(p, row, values, where=...):
     """The problem with `values` in one row of its input."""
     x = p.x.copy()

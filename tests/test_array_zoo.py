@@ -8,6 +8,7 @@ from tests.layouts import LAYOUTS, SAME_KERNEL
 from tests.problem import problem, unmodified
 from tests.rows import KERNELS, each_kernel
 from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES, each_of
+from tests.ulp import BOTH
 
 each_layout = pytest.mark.parametrize("layout", LAYOUTS)
 PER_ROW = {f.kind: {"reduction": "none"} if f.takes("reduction") else {} for f in FUNCTIONS}
@@ -27,7 +28,7 @@ def assert_same(p, changed, exactly=False):
 
     The rows are the same to the bit where the same kernel computes them; their sum may be taken in another order.
     """
-    p.assert_close(run_unmodified(changed), p.run(), 2)
+    p.assert_close(run_unmodified(changed), p.run(), BOTH)
     if exactly:
         p, changed = p.change(**PER_ROW[p.function.kind]), changed.change(**PER_ROW[p.function.kind])
         got, want = run_unmodified(changed), p.run()
@@ -153,7 +154,7 @@ def test_lists_frames_and_whatever_has_an_array(f, rng):
         if p.target is not None:
             wrap_target = pd.Series if wrap is pd.DataFrame and p.target.ndim == 1 else wrap
             changed = changed.change(target=wrap_target(p.target))
-        p.assert_close(changed.run(), p.run(), 2)
+        p.assert_close(changed.run(), p.run(), BOTH)
 
 
 @each_of(LOSSES)

@@ -9,9 +9,7 @@ from hypothesis import given
 from tests.strategies import problems
 from tests.table import LOSSES, WITH_GRAD, WITH_GRAD_OUTPUT
 from tests.terms import denominator, dense_target, row_factor
-from tests.ulp import assert_ulp
-
-BOTH = 2  # both sides are within the bound of the real value
+from tests.ulp import BOTH, assert_ulp
 
 
 @given(problems([f for f in WITH_GRAD if f.kind == "softmax"], without=["z_loss"]))

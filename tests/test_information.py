@@ -15,11 +15,11 @@ from fastxent import reference
 from tests import oracle
 from tests.layouts import LAYOUTS
 from tests.problem import problem, unmodified
-from tests.rows import KERNELS, LARGE, each_kernel, each_large_kernel
+from tests.rows import KERNELS, LARGE, each_kernel, each_large_kernel, last_class, middle_row
 from tests.strategies import problems
 from tests.table import DTYPES, FUNCTIONS, NAMED, each_of
 from tests.terms import terms
-from tests.ulp import BOUND, assert_ulp
+from tests.ulp import BOTH, BOUND, assert_ulp
 
 INFORMATION = [f for f in FUNCTIONS if f.kind == "information"]
 PAIRS = [f for f in INFORMATION if f.operands == 2]
@@ -97,7 +97,7 @@ def test_cross_entropy_is_entropy_plus_divergence(p):
     size = sum(terms(p.change(function=f, target=(None, q)[f.operands - 1]))["value"] for f in INFORMATION)
     with np.errstate(invalid="ignore"):
         total = got["entropy"] + got["kl_divergence"]
-    assert_ulp(got["cross_entropy"], total, 2 * BOUND["value"], p.dtype, size)
+    assert_ulp(got["cross_entropy"], total, BOTH * BOUND["value"], p.dtype, size)
 
 
 # Sizes
@@ -166,12 +166,12 @@ def test_powers_of_two_in_bits_are_exact(dtype):
 @each_kernel
 def test_share_0_contributes_0_whatever_the_other(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype)
-    last = (slice(None),) * (p.axis % p.x.ndim) + (-1,)
+    last = last_class(p)
     smaller = p.change(x=np.delete(p.x, -1, p.axis), target=np.delete(p.target, -1, p.axis))
     p.x[last] = 0
     for value in (0, 1, np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max):
         p.target[last] = value
-        smaller.assert_close(p.run(), smaller.run(), 2)
+        smaller.assert_close(p.run(), smaller.run(), BOTH)
 
 
 @each_of(PAIRS)
@@ -179,7 +179,7 @@ def test_share_0_contributes_0_whatever_the_other(f, kernel, dtype, rng):
 def test_share_above_0_against_0_is_infinite(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype)
     clean = p.run()["value"]
-    row = tuple(n // 2 for n in clean.shape)
+    row = middle_row(p)
     at = (*row[: p.axis], 3, *row[p.axis :])
     p.target[at] = 0
     for value in (0.25, np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max):
@@ -239,7 +239,7 @@ def test_p_and_q_broadcast(f, p_shape, q_shape, axis, dtype, rng):
     got = f.call(p, q, axis=axis)
     assert got.shape == want.shape
     size = terms(problem(f, rng, (2, 2)).change(x=whole[0], target=whole[1], axis=axis))["value"]
-    assert_ulp(got, want, 2 * BOUND["value"], dtype, size)
+    assert_ulp(got, want, BOTH * BOUND["value"], dtype, size)
 
 
 @each_of(INFORMATION)
@@ -250,7 +250,7 @@ def test_samples_side_by_side_are_worth_what_they_are_in_rows(f, inner, classes,
     arrays[-1][:, 0, ::3] *= np.finfo(dtype).tiny  # some lanes need the logarithm of subnormal numbers
     in_rows = [np.moveaxis(array, 1, -1).copy() for array in arrays]
     size = terms(problem(f, rng, (2, 2)).change(x=in_rows[0], target=in_rows[-1] if f.operands == 2 else None))["value"]
-    assert_ulp(f.call(*arrays, axis=1), f.call(*in_rows), 2 * BOUND["value"], dtype, size)
+    assert_ulp(f.call(*arrays, axis=1), f.call(*in_rows), BOTH * BOUND["value"], dtype, size)
 
 
 @each_of(PAIRS)
@@ -266,7 +266,7 @@ def test_layout_of_q(f, kernel, layout, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype)
     changed = p.change(target=LAYOUTS[layout](p.target))
     with unmodified(changed.args):
-        p.assert_close(changed.run(), p.run(), 2)
+        p.assert_close(changed.run(), p.run(), BOTH)
 
 
 FLOATS = ["float16", "float32", "float64", ">f4", ">f8"]
@@ -285,7 +285,7 @@ def test_two_dtypes(f, kernel, of_p, of_q, rng):
     assert got.dtype == computed
     want = f.call(p.astype(computed), q.astype(computed), axis=axis)
     size = terms(problem(f, rng, (2, 2)).change(x=p, target=q, axis=axis))["value"]
-    assert_ulp(got, want, 2 * BOUND["value"], computed, size)
+    assert_ulp(got, want, BOTH * BOUND["value"], computed, size)
 
 
 @pytest.mark.parametrize("of_q", ["int64", "int8", "uint8", "bool", ">i4"])

@@ -7,7 +7,7 @@ import scipy.stats
 import sklearn.metrics
 
 from tests.problem import Problem, problem
-from tests.rows import KERNELS, each_kernel
+from tests.rows import KERNELS, each_kernel, one_hot
 from tests.table import NAMED
 from tests.ulp import assert_ulp
 
@@ -97,5 +97,4 @@ def test_the_gradient_is_the_softmax_minus_the_target(kernel, dtype, rng):
     """The textbook identity, between two public functions."""
     p = problem(NAMED["softmax_cross_entropy_grad"], rng, *KERNELS[kernel], dtype, reduction="sum")
     softmax = Problem(NAMED["softmax"], p.x, None, {"axis": p.axis}).run()["value"].astype(np.float64)
-    one_hot = np.moveaxis(np.eye(p.x.shape[p.axis])[p.target], -1, p.axis)
-    assert_ulp(p.run()["grad"], softmax - one_hot, 8, dtype, softmax + one_hot)
+    assert_ulp(p.run()["grad"], softmax - one_hot(p), 8, dtype, softmax + one_hot(p))

@@ -6,6 +6,7 @@ import pytest
 from tests.problem import named, problem
 from tests.rows import KERNELS
 from tests.table import CLASS_LOSSES, DTYPES, FUNCTIONS, LOSSES, WITH_OUT, each_of
+from tests.ulp import BOTH
 
 GEOMETRIES = KERNELS | {"empty": ((0, 4), -1)}
 
@@ -76,7 +77,7 @@ def test_out_of_either_float_dtype_is_filled_and_returned(f, geometry, out_dtype
     for argument, result in f.array_results.items():
         assert got[result] is outs[argument]
     coarser = p if out_dtype == np.float64 else p.change(x=p.x.astype(np.float32))
-    coarser.assert_close(got, p.expected(), 2)
+    coarser.assert_close(got, p.expected(), BOTH)
 
 
 @each_of(WITH_OUT)

@@ -5,6 +5,9 @@ import numpy as np
 # Loss and gradient 4 ulp, Hessian 8 ulp; the activations have no further cancellation than the loss.
 BOUND = {"loss": 4, "grad": 4, "hess": 8, "value": 4}
 
+# Two results, each within its bound of the real value, differ by twice the bound at most.
+BOTH = 2
+
 # What a unit of gamma adds for a focal loss. (1 - p)^gamma has gamma times the relative error of (1 - p) / p, in which
 # two exponentials and a quotient are rounded: 5/2 epsilon, or up to 5 ulp.
 PER_GAMMA = 5
