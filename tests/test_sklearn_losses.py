@@ -4,6 +4,7 @@ import copy
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import minimize
 from sklearn._loss.loss import HalfBinomialLoss, HalfMultinomialLoss
@@ -14,6 +15,7 @@ from tests import oracle
 from tests.exact_cases import CASES, truth
 from tests.layouts import LAYOUTS
 from tests.problem import SENTINEL, unmodified
+from tests.table import DTYPES
 from tests.ulp import BOUND
 
 C = 4
@@ -204,7 +206,7 @@ def test_every_memory_layout(loss, layout, method, n, rng):
 
 
 @each_method
-@pytest.mark.parametrize("out_dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("out_dtype", DTYPES)
 def test_outputs_of_either_dtype_are_filled_and_returned(loss, method, out_dtype, dtype, rng):
     args = data(loss, rng, 70, dtype)
     want = call(loss, method, *args)
@@ -271,12 +273,11 @@ def test_the_number_of_threads_makes_no_difference(loss, method, rng):
 
 @each_loss
 def test_lists_and_columns_of_a_table(loss, rng):
-    pandas = pytest.importorskip("pandas")
     y, raw, weight = data(loss, rng, 6)
     want = loss.gradient(y, raw, weight)
     np.testing.assert_array_equal(loss.gradient(y.tolist(), raw.tolist(), weight.tolist()), want)
-    table = pandas.DataFrame(raw) if raw.ndim == 2 else pandas.Series(raw)
-    np.testing.assert_array_equal(loss.gradient(pandas.Series(y), table, pandas.Series(weight)), want)
+    table = pd.DataFrame(raw) if raw.ndim == 2 else pd.Series(raw)
+    np.testing.assert_array_equal(loss.gradient(pd.Series(y), table, pd.Series(weight)), want)
 
 
 @each_option
