@@ -9,6 +9,7 @@ import pytest
 from tests.problem import problem
 from tests.rows import KERNELS, assert_other_rows_equal, assert_row, each_kernel, middle_row, rows_of, with_row
 from tests.table import CLAMPED_LOSSES, CLASS_LOSSES, LOSSES, NAMED, OPTION_SETS, SOFTMAX_LOSSES, each_of
+from tests.ulp import BOUND, assert_ulp
 
 WITHOUT_INFLUENCE = [
     (f, why, options)
@@ -108,7 +109,7 @@ def test_class_index_reads_its_own_probability_only(kernel, other, dtype, rng):
 def test_probability_above_1_is_accepted(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype)
     got = p.change(x=np.full_like(p.x, 4)).run()
-    assert got["loss"] == pytest.approx(-2 * np.log(2), rel=4 * float(np.finfo(dtype).eps))
+    assert_ulp(got["loss"], -2 * np.log(2), BOUND["loss"], dtype)
 
 
 @each_of(CLAMPED_LOSSES)
@@ -117,7 +118,7 @@ def test_subnormal_probability_has_its_logarithm(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype).change(eps=0.0)
     smallest = np.finfo(dtype).smallest_subnormal
     got = p.change(x=np.full_like(p.x, smallest)).run()
-    assert got["loss"] == pytest.approx(-float(np.log(np.float64(smallest))), rel=4 * float(np.finfo(dtype).eps))
+    assert_ulp(got["loss"], -np.log(np.float64(smallest)), BOUND["loss"], dtype)
 
 
 @each_of(CLAMPED_LOSSES)
@@ -145,6 +146,6 @@ def test_eps_may_be_the_reciprocal_of_the_largest_number(f, dtype, rng):
     eps = float(np.nextafter(dtype(1) / np.finfo(dtype).max, dtype(1)))
     p = problem(f, rng, (40, 3), -1, dtype, reduction="sum").change(eps=eps)
     got = with_row(p.change(x=np.ones_like(p.x)), (7,), 0).run()
-    assert got["loss"] == pytest.approx(-np.log(eps), rel=8 * float(np.finfo(dtype).eps))
+    assert_ulp(got["loss"], -np.log(eps), BOUND["loss"], dtype)
     if "grad" in f.gives:
         assert np.isfinite(got["grad"]).all()
