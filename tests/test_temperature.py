@@ -68,7 +68,7 @@ def fitted(scores, labels, weight=None, **options):
 def test_the_temperature_is_that_of_bisection_in_longdouble(shape, scale, dtype, rng):
     scores, labels = draw(rng, shape, scale, dtype)
     got = fitted(scores, labels).temperature_
-    assert got == pytest.approx(bisected(scores, labels), rel=ERROR[scores.dtype])
+    np.testing.assert_allclose(got, bisected(scores, labels), rtol=ERROR[scores.dtype])
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-4, 1e4, 1e30])
@@ -76,13 +76,13 @@ def test_the_temperature_is_found_at_any_scale_of_the_scores(scale, dtype, rng):
     scores, labels = draw(rng, (500, 4), 1.0, dtype)
     want = fitted(scores, labels).temperature_
     got = fitted(scores * dtype(scale), labels).temperature_ / scale
-    assert got == pytest.approx(want, rel=2 * ERROR[scores.dtype])
+    np.testing.assert_allclose(got, want, rtol=2 * ERROR[scores.dtype])
 
 
 def test_a_constant_added_to_a_row_changes_no_more_than_it_rounds(rng):
     scores, labels = draw(rng, (500, 4))
     moved = scores + 1000 * rng.integers(-1, 2, (500, 1))
-    assert fitted(moved, labels).temperature_ == pytest.approx(bisected(moved, labels), rel=1e-12)
+    np.testing.assert_allclose(fitted(moved, labels).temperature_, bisected(moved, labels), rtol=1e-12)
 
 
 def test_few_steps_are_needed(rng):
@@ -97,7 +97,7 @@ def test_a_single_wrong_row_among_confident_ones_is_heard(wrong, rng):
     scores[17] = 0.0, wrong
     labels = np.zeros(3000, np.intp)
     model = fitted(scores, labels)
-    assert model.temperature_ == pytest.approx(bisected(scores, labels), rel=1e-9)
+    np.testing.assert_allclose(model.temperature_, bisected(scores, labels), rtol=1e-9)
     assert model.n_iter_ <= 60
 
 
@@ -108,14 +108,14 @@ def test_the_temperature_of_weights_is_that_of_repeated_rows(dtype, rng):
         weighted = fitted(scores, labels, weight, **options)
         repeated = fitted(np.repeat(scores, weight, axis=0), np.repeat(labels, weight), **options)
         rel = ERROR[scores.dtype] if not options else GRADIENT[scores.dtype]
-        assert weighted.temperature_ == pytest.approx(repeated.temperature_, rel=rel)
+        np.testing.assert_allclose(weighted.temperature_, repeated.temperature_, rtol=rel)
         np.testing.assert_allclose(weighted.bias_, repeated.bias_, rtol=0, atol=1e-5)
 
 
 def test_two_scores_and_their_difference_have_the_same_temperature(dtype, rng):
     scores, labels = draw(rng, (700, 2), 2.0, dtype)
     pair, single = fitted(scores, labels), fitted(scores[:, 1] - scores[:, 0], labels)
-    assert single.temperature_ == pytest.approx(pair.temperature_, rel=2 * ERROR[scores.dtype])
+    np.testing.assert_allclose(single.temperature_, pair.temperature_, rtol=2 * ERROR[scores.dtype])
     np.testing.assert_allclose(
         single.predict_proba(scores[:, 1] - scores[:, 0]), pair.predict_proba(scores), rtol=50 * np.finfo(dtype).eps
     )
@@ -125,8 +125,8 @@ def test_two_scores_and_their_difference_have_the_same_bias(rng):
     scores, labels = draw(rng, (700, 2), 2.0)
     scores[:, 0] += 1.0
     pair, single = fitted(scores, labels, bias=True), fitted(scores[:, 1] - scores[:, 0], labels, bias=True)
-    assert single.temperature_ == pytest.approx(pair.temperature_, rel=1e-6)
-    assert single.bias_[0] == pytest.approx(pair.bias_[1] - pair.bias_[0], rel=1e-6)
+    np.testing.assert_allclose(single.temperature_, pair.temperature_, rtol=1e-6)
+    np.testing.assert_allclose(single.bias_[0], pair.bias_[1] - pair.bias_[0], rtol=1e-6)
 
 
 def test_temperature_and_bias_have_no_gradient(rng):
@@ -151,7 +151,7 @@ def test_temperature_and_bias_are_those_of_another_minimiser(rng):
 
     want = minimize(loss, [1.0, 0.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-15})
     model = fitted(scores, labels, bias=True)
-    assert 1 / model.temperature_ == pytest.approx(want.x[0], rel=1e-6)
+    np.testing.assert_allclose(1 / model.temperature_, want.x[0], rtol=1e-6)
     np.testing.assert_allclose(model.bias_[:2] - model.bias_[2], want.x[1:], rtol=0, atol=1e-6)
 
 
@@ -190,7 +190,7 @@ def test_probabilities_are_those_of_scikit_learn(classifier, n_classes, rng):
     np.testing.assert_allclose(model.predict_proba(X), peer.predict_proba(X), rtol=0, atol=1e-7)
     factor = 2 if n_classes == 2 and hasattr(classifier, "decision_function") else 1  # logits -x and x there
     beta = peer.calibrated_classifiers_[0].calibrators[0].beta_
-    assert 1 / model.temperature_ == pytest.approx(factor * beta, rel=1e-6)
+    np.testing.assert_allclose(1 / model.temperature_, factor * beta, rtol=1e-6)
 
 
 # Where there is no proper optimum
@@ -253,7 +253,7 @@ def test_a_class_that_cannot_be_is_left_out(dtype, rng):
     without = fitted(scores[:, :3], np.minimum(labels, 2))
     scores[:, 3] = -np.inf
     model = fitted(scores, np.minimum(labels, 2))
-    assert model.temperature_ == pytest.approx(without.temperature_, rel=ERROR[scores.dtype])
+    np.testing.assert_allclose(model.temperature_, without.temperature_, rtol=ERROR[scores.dtype])
     assert (model.predict_proba(scores)[:, 3] == 0).all()
 
 
@@ -273,7 +273,7 @@ def test_a_row_of_weight_0_has_no_influence(rng):
     scores[5, labels[5]] = -np.inf
     rest = np.arange(300) != 5
     got = fitted(scores, labels, weight).temperature_
-    assert got == pytest.approx(fitted(scores[rest], labels[rest]).temperature_, rel=1e-13)
+    np.testing.assert_allclose(got, fitted(scores[rest], labels[rest]).temperature_, rtol=1e-13)
 
 
 def test_probabilities_of_0_are_raised(rng):
@@ -282,9 +282,9 @@ def test_probabilities_of_0_are_raised(rng):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         logs = TemperatureScaling().fit(np.log(np.maximum(probs, 1e-12)), [0, 1, 1])
-    assert model.temperature_ == pytest.approx(logs.temperature_, rel=1e-14)
+    np.testing.assert_allclose(model.temperature_, logs.temperature_, rtol=1e-14)
     single = TemperatureScaling(probabilities=True).fit(probs[:, 1], [0, 1, 1])
-    assert single.temperature_ == pytest.approx(model.temperature_, rel=1e-14)
+    np.testing.assert_allclose(single.temperature_, model.temperature_, rtol=1e-14)
 
 
 @pytest.mark.parametrize("form", ["plain", "byte-swapped", "integers", "probabilities", "-inf"])
