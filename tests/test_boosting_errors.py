@@ -122,7 +122,11 @@ def test_class_weights_and_alphas_for_another_number_of_classes():
             objective = boosting.focal_objective("xgboost", "sklearn", hessian=hessian, **options)
             with pytest.raises(ValueError, match=rf"{name} has shape \(2,\), but there are 4 classes"):
                 objective(labels, SCORES)
-        for options in ({"class_weight": [1, 2, 3]}, {"alpha": 2.0}, {"alpha": [0.1, 0.2]}):
+        for options, message in (
+            ({"class_weight": [1, 2, 3]}, r"class_weight = \(1\.0, 2\.0, 3\.0\), .*two positive numbers"),
+            ({"alpha": 2.0}, r"alpha = 2\.0, but it must be in \[0, 1\]"),
+            ({"alpha": [0.1, 0.2]}, r"alpha has shape \(2,\), .*a number in \[0, 1\]"),
+        ):
             objective = boosting.focal_objective("xgboost", "sklearn", hessian=hessian, **options)
-            with pytest.raises((ValueError, TypeError), match=r"class_weight|alpha"):
+            with pytest.raises(ValueError, match=message):
                 objective(labels, SCORES[:, 0])

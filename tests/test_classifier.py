@@ -42,7 +42,7 @@ def objective(model, X, y, C, sample_weight=None):
 
 
 def assert_same_optimum(X, y, sample_weight=None, **options):
-    """Theirs by Newton's method; for ten classes, where it takes long, by L-BFGS, which stops where rounding stops it."""
+    """Theirs by Newton's method; for ten classes, where it takes long, by L-BFGS, until rounding stops it."""
     solver, rtol = ("newton-cholesky", 1e-6) if y.max() < 9 else ("lbfgs", 1e-4)
     ours = SoftmaxClassifier(**TIGHT, **options).fit(X, y, sample_weight)
     theirs = LogisticRegression(solver=solver, **TIGHT, **options).fit(X, y, sample_weight)

@@ -226,10 +226,13 @@ def test_plain_arguments_never_go_to_scikit_learn(case, monkeypatch):
         """Stands for scikit-learn, which may say a word about one or two rows, but never computes."""
         assert len(y_true) <= 2
 
+    y_true, y_proba, options = ACCEPTED[case]
+    without_normalize = {name: value for name, value in options.items() if name != "normalize"}
+    several = len(y_proba if y_proba is not None else Y3) > 1
+    want, _ = outcome(log_loss, y_true, y_proba, options)
+    score, _ = outcome(d2_log_loss_score, y_true, y_proba, without_normalize)
     monkeypatch.setattr(_log_loss, "sklearn_log_loss", refuse)
     monkeypatch.setattr(_log_loss, "sklearn_d2_log_loss_score", refuse)
-    y_true, y_proba, options = ACCEPTED[case]
-    assert type(log_loss(y_true, y_proba, **options)) is float
-    options = {name: value for name, value in options.items() if name != "normalize"}
-    if len(y_proba if y_proba is not None else Y3) > 1:
-        assert type(d2_log_loss_score(y_true, y_proba, **options)) is float
+    assert log_loss(y_true, y_proba, **options) == want
+    if several:
+        assert d2_log_loss_score(y_true, y_proba, **without_normalize) == score

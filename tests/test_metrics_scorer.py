@@ -94,7 +94,8 @@ def test_a_regressor_is_refused():
         neg_log_loss_scorer(Ridge().fit(*IRIS), *IRIS)
 
 
-def test_no_warning_without_a_reason():
+def test_it_does_not_warn_and_may_be_called_by_hand():
+    model = GaussianNB().fit(*IRIS)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        neg_log_loss_scorer(GaussianNB().fit(*IRIS), *IRIS)
+        assert neg_log_loss_scorer(model, *IRIS) == -log_loss(IRIS[1], model.predict_proba(IRIS[0]))

@@ -54,20 +54,20 @@ OPTIONS = [
     ("class_weight a matrix", CLASS_LOSSES, {"class_weight": np.ones((1, 5))}, ValueError, r"class_weight.*\(1, 5\)"),
     ("infogain not square", CLASS_LOSSES, {"infogain": np.ones((5, 4))}, ValueError, r"infogain.*\(5, 4\)"),
     ("infogain and class_weight", CLASS_LOSSES, {"infogain": np.eye(5), "class_weight": np.ones(5)}, ValueError,
-     "(?s)infogain.*class_weight|class_weight.*infogain"),
+     "infogain goes neither with class_weight"),
     ("infogain and label_smoothing", CLASS_LOSSES, {"infogain": np.eye(5), "label_smoothing": 0.1}, ValueError,
-     "infogain.*label_smoothing|label_smoothing.*infogain"),
+     "infogain goes neither .* nor with label_smoothing"),
     ("infogain and distribution", CLASS_LOSSES, {"infogain": np.eye(5), "target": np.ones((6, 5))}, ValueError,
-     "infogain"),
+     "infogain goes with class indices, but the target is a distribution"),
     ("ignore_index and distribution", CLASS_LOSSES, {"ignore_index": 1, "target": np.ones((6, 5))}, ValueError,
-     "ignore_index"),
+     "ignore_index = 1, but the target is a distribution"),
     ("sample_weight too long", LOSSES, {"sample_weight": np.ones(7)}, ValueError, r"sample_weight.*\(7,\)"),
     ("pos_weight of another length", SIGMOID_LOSSES, {"pos_weight": np.ones(6)}, ValueError, r"pos_weight.*\(6,\)"),
     ("axis too large", WITH_AXIS, {"axis": 2}, ValueError, "axis.*2"),
     ("axis too small", WITH_AXIS, {"axis": -3}, ValueError, "axis.*-3"),
-    ("axis a tuple", WITH_AXIS, {"axis": (0, 1)}, TypeError, None),
+    ("axis a tuple", WITH_AXIS, {"axis": (0, 1)}, TypeError, r"axis = \(0, 1\), .*a single integer"),
     ("grad_output per row of a mean", WITH_GRAD_OUTPUT, {"grad_output": np.ones(6)},
-     ValueError, "grad_output.*"),
+     ValueError, r'grad_output has shape \(6,\), but with reduction="mean"'),
 ]
 # fmt: on
 OPTIONS = [(f, *row) for row in OPTIONS for f in row[1]]
@@ -90,13 +90,13 @@ def test_target_of_another_shape_is_named_with_both_shapes(f, sizes, rng):
 @each_of(CLASS_LOSSES)
 def test_float_class_labels_are_a_type_error_that_names_the_cast(f, rng):
     p = problem(f, rng, (6, 5))
-    p.change(target=p.target.astype(float)).assert_rejected(TypeError, r"astype\(|int")
+    p.change(target=p.target.astype(float)).assert_rejected(TypeError, r"dtype float64.*: target\.astype\(np\.int64\)")
 
 
 @each_of(FUNCTIONS)
 def test_logits_without_dimension(f):
     args = (np.float64(1.0), 0)[: f.operands]
-    with pytest.raises(ValueError, match=r"0-d|dimension|rank|axis|scalar"):
+    with pytest.raises(ValueError, match=r"is a scalar \(1\.0\); expected at least one axis"):
         f.call(*args)
 
 
@@ -117,18 +117,18 @@ def test_grad_output_of_another_shape(f, rng):
 
 @each_of(CLASS_LOSSES)
 def test_no_classes_but_rows(f, dtype):
-    with pytest.raises(ValueError, match=r"class.*|\(3, 0\)"):
+    with pytest.raises(ValueError, match=r"have shape \(3, 0\): 0 classes"):
         f.call(np.empty((3, 0), dtype), np.zeros(3, int))
 
 
 UNFIT = {
-    "too short": np.full((5, 5), -7.0),
-    "other rank": np.full((6, 5, 1), -7.0),
-    "integers": np.full((6, 5), -7),
-    "float16": np.full((6, 5), -7, "f2"),
-    "byte-swapped": np.full((6, 5), -7.0, ">f8"),
-    "a list": [[-7.0] * 5] * 6,
-    "read-only": read_only(np.full((6, 5), -7.0)),
+    "too short": (np.full((5, 5), -7.0), ValueError, r"has shape \(5, 5\), but its input has shape \(6, 5\)"),
+    "other rank": (np.full((6, 5, 1), -7.0), ValueError, r"has shape \(6, 5, 1\), but its input has shape \(6, 5\)"),
+    "integers": (np.full((6, 5), -7), TypeError, "has dtype int64"),
+    "float16": (np.full((6, 5), -7, "f2"), TypeError, "has dtype float16"),
+    "byte-swapped": (np.full((6, 5), -7.0, np.dtype(float).newbyteorder()), TypeError, "has dtype [<>]f8"),
+    "a list": ([[-7.0] * 5] * 6, TypeError, "is a list"),
+    "read-only": (read_only(np.full((6, 5), -7.0)), ValueError, "is read-only"),
 }
 
 
@@ -136,6 +136,6 @@ UNFIT = {
 @pytest.mark.parametrize("what", UNFIT)
 def test_out_that_cannot_hold_the_result(f, what, dtype, rng):
     p = problem(f, rng, (6, 5), -1, dtype)
-    out = UNFIT[what]
+    out, exception, pattern = UNFIT[what]
     for argument in f.array_results:
-        p.change(**{argument: out}).assert_rejected((ValueError, TypeError), argument)
+        p.change(**{argument: out}).assert_rejected(exception, rf"^{argument} {pattern}")

@@ -211,7 +211,7 @@ def test_too_few_iterations_are_said(rng):
     scores, labels = draw(rng, (300, 3), 5.0)
     for options, name in (({}, "Newton"), ({"bias": True}, "Newton|L-BFGS")):
         with pytest.warns(ConvergenceWarning, match=name):
-            fitted(scores, labels, max_iter=2, **options)
+            assert fitted(scores, labels, max_iter=2, **options).n_iter_ == 2
 
 
 # What cannot be
