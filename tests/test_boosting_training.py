@@ -17,6 +17,7 @@ each_kind = pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
 each_weighting = pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 
 
+LIGHTGBM = {"n_estimators": ROUNDS, "num_leaves": 7, "n_jobs": 1, "boost_from_average": False, "verbose": -1}
 EPS = float(np.finfo(np.float32).eps)
 
 
@@ -95,9 +96,8 @@ def test_sklearn_estimators_of_xgboost(kind, weighted, rng):
 @each_weighting
 def test_sklearn_estimators_of_lightgbm(kind, weighted, rng):
     d = data(kind, rng, weighted)
-    options = {"n_estimators": ROUNDS, "num_leaves": 7, "n_jobs": 1, "boost_from_average": False, "verbose": -1}
-    want = lightgbm.LGBMClassifier(**options).fit(d.features, d.labels, sample_weight=d.weights)
-    model = sklearn.base.clone(lightgbm.LGBMClassifier(objective=ours("lightgbm", kind, "sklearn"), **options))
+    want = lightgbm.LGBMClassifier(**LIGHTGBM).fit(d.features, d.labels, sample_weight=d.weights)
+    model = sklearn.base.clone(lightgbm.LGBMClassifier(objective=ours("lightgbm", kind, "sklearn"), **LIGHTGBM))
     model.fit(
         d.features, d.labels, sample_weight=d.weights, eval_X=d.features, eval_y=d.labels,
         eval_sample_weight=[d.weights] if weighted else None, eval_metric=METRICS[kind]("lightgbm", "sklearn"),
@@ -110,8 +110,7 @@ def test_sklearn_estimators_of_lightgbm(kind, weighted, rng):
 
 def test_class_weights_of_lightgbms_estimator_are_applied_once(rng):
     d = data("softmax", rng)
-    options = {"n_estimators": ROUNDS, "num_leaves": 7, "n_jobs": 1, "boost_from_average": False, "verbose": -1}
-    options["class_weight"] = "balanced"
+    options = LIGHTGBM | {"class_weight": "balanced"}
     want = lightgbm.LGBMClassifier(**options).fit(d.features, d.labels)
     got = lightgbm.LGBMClassifier(objective=ours("lightgbm", "softmax", "sklearn"), **options).fit(d.features, d.labels)
     assert_same_scores(got.predict(d.features, raw_score=True), want.predict(d.features, raw_score=True))
