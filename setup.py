@@ -5,6 +5,7 @@ import subprocess
 import sys
 import sysconfig
 
+import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -79,10 +80,18 @@ class BuildKernels(build_ext):
 
 def extensions() -> list[Extension]:
     """The helpers at the compiler's baseline; the kernels once, and on x86-64 once more for each further level."""
-    names = ["cpu", "job", "operand", "output", "target", "base"]
+    names = ["cpu", "job", "ways", "door", "base"]
     if X86_64 and sys.platform != "win32":
         names += ["v3", "v4"]
-    return [Extension(f"fastxent._kernels.{name}", [f"fastxent/_kernels/{name}.pyx"]) for name in names]
+    return [
+        Extension(
+            f"fastxent._kernels.{name}",
+            [f"fastxent/_kernels/{name}.pyx"],
+            include_dirs=[numpy.get_include()] if name == "door" else [],
+            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+        )
+        for name in names
+    ]
 
 
 setup(

@@ -17,9 +17,9 @@ from asv.config import Config
 from asv.environment import get_environments
 from asv.repo import NoSuchNameError, get_repo
 from asv.results import iter_results
+from verdict import RATIOS, slower
 
 CONFIG = Path(__file__).resolve().with_name("asv.conf.json")
-RATIOS = r"\.track_ratio\b"
 ROUNDS = 3
 FAILED = 2  # asv's exit status when a benchmark failed: one that a commit does not have yet, for instance
 SLOWER, ERROR = 1, 2  # ours
@@ -69,13 +69,6 @@ def values(config: Path, commit: str, bench: str) -> dict[str, float | None]:
                 name: value for name, value in measured if re.search(bench, name) and value == value
             }  # nan: skipped
     return found
-
-
-def slower(base: dict, head: dict, factor: float) -> dict[str, tuple[float, float]]:
-    """Both values where the head's is too large, or is missing although the base has one."""
-    pairs = {name: (value, head[name]) for name, value in base.items() if value is not None and name in head}
-    pairs = {name: (old, math.inf if new is None else new) for name, (old, new) in pairs.items()}
-    return {name: (old, new) for name, (old, new) in pairs.items() if new > factor * old}
 
 
 def regressions(config: Path, commits: list[str], bench: str, factor: float) -> dict[str, tuple[float, float]]:

@@ -24,7 +24,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx-mathjax-offline",  # the pages carry MathJax with them and are readable without a network
 ]
-exclude_patterns = ["_build", "benchmarks/table.md"]  # the table is part of the page benchmarks
+exclude_patterns = ["_build", "benchmarks/*.md"]  # the tables are part of the page benchmarks
 templates_path = ["_templates"]
 myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3

@@ -7,11 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent import _check, _layout
-from fastxent._layout import Array, Samples, Views
-from fastxent._problem import last, specialised
-
-SOFTMAX, LOG_SOFTMAX, LOGSUMEXP = range(3)  # enum Activation in _kernels/activations.pxi
+from fastxent._kernels import door
+from fastxent._types import Array
 
 
 def softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_threads: int | None = None) -> Array:
@@ -27,7 +24,7 @@ def softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_threads
         Of any shape with at least one axis. float32 and float16 are computed in float32; float64, integers and bool in
         float64.
     axis : int, default -1
-        The axis along which the result sums to one.
+        The axis along which the probabilities sum to one.
     out : ndarray, optional
         Where to write the result: a writeable float32 or float64 array of the shape of `x`, with any strides. It
         may be `x` itself, but must not overlap it in part. By default a new array.
@@ -70,7 +67,7 @@ def softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_threads
     array([[0.09 , 0.245, 0.665],
            [0.5  , 0.5  , 0.   ]])
     """
-    return along(SOFTMAX, x, axis, out, n_threads)
+    return door.softmax(x, axis, out, n_threads)
 
 
 def log_softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_threads: int | None = None) -> Array:
@@ -82,16 +79,8 @@ def log_softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_thr
 
     Parameters
     ----------
-    x : array_like
-        Of any shape with at least one axis. float32 and float16 are computed in float32; float64, integers and bool in
-        float64.
-    axis : int, default -1
-        The axis along which the probabilities sum to one.
-    out : ndarray, optional
-        Where to write the result: a writeable float32 or float64 array of the shape of `x`, with any strides. It
-        may be `x` itself, but must not overlap it in part. By default a new array.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+    x, axis, out, n_threads
+        As `softmax` takes them.
 
     Returns
     -------
@@ -100,11 +89,8 @@ def log_softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_thr
 
     Raises
     ------
-    TypeError
-        If `x` is not an array of real numbers, or is longdouble, masked or sparse; if `out` is not a float32 or
-        float64 array.
-    ValueError
-        If `x` is a scalar; if there is no such axis; if `out` is read-only, of another shape, or overlaps `x` in part.
+    TypeError, ValueError
+        As `softmax` does.
 
     See Also
     --------
@@ -129,7 +115,7 @@ def log_softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_thr
     array([[-2.408, -1.408, -0.408],
            [-0.127, -2.127,   -inf]])
     """
-    return along(LOG_SOFTMAX, x, axis, out, n_threads)
+    return door.log_softmax(x, axis, out, n_threads)
 
 
 def logsumexp(
@@ -143,15 +129,12 @@ def logsumexp(
 
     Parameters
     ----------
-    x : array_like
-        Of any shape with at least one axis. float32 and float16 are computed in float32; float64, integers and bool in
-        float64.
+    x, n_threads
+        As `softmax` takes them.
     axis : int, default -1
         The axis to sum along.
     keepdims : bool, default False
         Whether `axis` stays, with size 1.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
 
     Returns
     -------
@@ -186,41 +169,4 @@ def logsumexp(
     >>> np.round(fx.logsumexp([[1.0, 2.0, 3.0], [1000.0, 1000.0, -np.inf]]), 3)
     array([   3.408, 1000.693])
     """
-    array, dtype = _check.float_array(x, "x")
-    axis = _check.axis_of(axis, array.ndim, "x")
-    threads = _check.n_threads_of(n_threads)
-    result = np.full((*array.shape[:axis], 1, *array.shape[axis + 1 :]), -np.inf, dtype)
-    if array.size:
-        apply(LOGSUMEXP, array, dtype, axis, result, threads)
-    if not keepdims:
-        result = result.reshape(array.shape[:axis] + array.shape[axis + 1 :])
-    return result if result.ndim else result[()]
-
-
-def along(activation: int, x: Any, axis: Any, out: Any, n_threads: Any) -> Array:
-    """An activation with the shape of its input."""
-    array, dtype = _check.float_array(x, "x")
-    axis = _check.axis_of(axis, array.ndim, "x")
-    threads = _check.n_threads_of(n_threads)
-    result = _check.output_of(out, "out", array, {})
-    if result is None:
-        result = np.empty_like(array, dtype=dtype, subok=False)
-    if array.size:
-        apply(activation, array, dtype, axis, result, threads)
-    return result
-
-
-def apply(activation: int, array: Array, dtype: np.dtype[Any], axis: int, result: Array, n_threads: int | None) -> None:
-    """Fill ``result``, whose class axis is ``axis`` too."""
-    samples = Samples(
-        array.shape[:axis] + array.shape[axis + 1 :],
-        array.shape[axis],
-        dtype,
-        {"logits": last(array, axis)},
-        {"out": last(result, axis)},
-    )
-
-    def bind(views: Views, _: Array) -> tuple[Any, ...]:
-        return activation, views["logits"], views["out"]
-
-    _layout.run(specialised("activation", dtype), samples, bind, _layout.choose_way, n_threads)
+    return door.logsumexp(x, axis, n_threads, keepdims)

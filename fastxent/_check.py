@@ -1,24 +1,26 @@
-"""Everything that can raise. Each check returns its argument in the form that the rest of the package works with."""
+"""What makes a caller's value canonical, and what explains an error once the door has found that something is wrong."""
 
 from __future__ import annotations
 
+import functools
 import operator
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from decimal import Context, Decimal
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent import _threads
-from fastxent._isa import kernels
-from fastxent._kernels.operand import Operand
-from fastxent._layout import BLOCK, READABLE
 from fastxent._threads import thread_count
+from fastxent._types import Array
 
-Array = np.ndarray[Any, Any]
 REDUCTIONS = ("none", "sum", "mean")
 LARGEST = float(np.finfo(np.float64).max)
 SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
+WEIGHT_RULE = "weights are finite and not negative"
+ENTRY_RULE = "its entries are finite and not negative"
+TARGET_RULE = "it must be finite and not negative"
+ELEMENTS = 32768  # that an explanation looks at, at once
 
 
 def real_array(value: ArrayLike, name: str) -> Array:
@@ -28,12 +30,35 @@ def real_array(value: ArrayLike, name: str) -> Array:
             raise TypeError(
                 f"{name} is a masked array, and its mask would be ignored; fill it first: {name}.filled(...)"
             )
+        library = type(value).__module__.partition(".")[0]
         if type(value).__module__.startswith("scipy.sparse"):
             raise TypeError(f"{name} is a sparse {type(value).__name__}; make it dense first: {name}.toarray()")
+        if library == "dask":
+            raise TypeError(
+                f"{name} is a dask {type(value).__name__}, which would be loaded as a whole; "
+                f"call {name}.compute() first, or this function in map_blocks"
+            )
+        if library == "pandas":
+            value = without_missing(value, name)
+        elif library == "torch":
+            value = value.detach()  # type: ignore[union-attr]
         value = np.asarray(value)
     if value.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {value.dtype}; expected real numbers")
     return value
+
+
+def without_missing(value: Any, name: str) -> Any:
+    """A pandas object; of its nullable dtypes, which NumPy takes for objects, the numbers."""
+    dtypes = list(value.dtypes) if getattr(value, "ndim", 1) == 2 else [value.dtype]
+    own = [getattr(dtype, "numpy_dtype", dtype) for dtype in dtypes]
+    if own == dtypes or any(np.dtype(dtype).kind not in "fiub" for dtype in own):
+        return value
+    missing = np.asarray(value.isna())
+    if missing.any():
+        position = int(missing.ravel().argmax())
+        raise ValueError(f"{place(name, missing.shape, position)} is missing (NA), but it must be a number")
+    return value.to_numpy(dtype=np.result_type(*own))
 
 
 def float_array(value: ArrayLike, name: str) -> tuple[Array, np.dtype[Any]]:
@@ -90,33 +115,48 @@ def z_loss_of(value: Any) -> float:
     return number_of(value, "z_loss", 0.0, LARGEST, "finite and not negative")
 
 
-def eps_of(value: Any, dtype: np.dtype[Any]) -> float:
+def eps_of(value: Any, dtype: str) -> float:
     """The clamp's threshold; its reciprocal must be finite in the dtype, unless it is 0."""
+    kind = np.dtype(dtype).type
     eps = number_of(value, "eps", 0.0, float(np.finfo(dtype).max), f"at least 0 and finite in {dtype}")
     with np.errstate(all="ignore"):
-        if eps > 0.0 and not np.isfinite(dtype.type(1.0) / dtype.type(eps)):
+        if eps > 0.0 and not np.isfinite(kind(1.0) / kind(eps)):
             raise ValueError(f"eps = {eps}, but 1 / eps is not finite in {dtype}; use 0 for no clamp")
     return eps
 
 
-def base_of(value: Any) -> float | None:
-    """The base of a logarithm; None for nats."""
-    if value is None:
-        return None
+def units_per_nat(value: Any) -> tuple[float, float]:
+    """1 / log(base) in two parts, so that the change of units rounds once."""
     what = "positive, finite and not 1"
     base = number_of(value, "base", SMALLEST, LARGEST, what)
     if base == 1.0:
         raise ValueError(f"base = {base}, but it must be {what}")
-    return base
+    return reciprocal_of_log(base)
 
 
-def broadcast_of(arrays: dict[str, Array]) -> tuple[int, ...]:
-    """The shape that arrays have together by NumPy's rules."""
+@functools.lru_cache(16)
+def reciprocal_of_log(base: float) -> tuple[float, float]:
+    context = Context(prec=50)
+    exact = context.divide(Decimal(1), context.ln(Decimal(base)))
+    rounded = float(exact)
+    return rounded, float(context.subtract(exact, Decimal(rounded)))
+
+
+def broadcast(p: Array, q: Array) -> tuple[Array, Array]:
+    """p and q in the shape that they have together by NumPy's rules."""
     try:
-        return np.broadcast_shapes(*(array.shape for array in arrays.values()))
+        shape = np.broadcast_shapes(p.shape, q.shape)
     except ValueError:
-        shapes = " and ".join(f"{name} has shape {array.shape}" for name, array in arrays.items())
-        raise ValueError(f"{shapes}, which do not broadcast against each other") from None
+        raise ValueError(
+            f"p has shape {p.shape} and q has shape {q.shape}, which do not broadcast against each other"
+        ) from None
+    return np.broadcast_to(p, shape), np.broadcast_to(q, shape)
+
+
+def raise_not_probabilities(q: Array) -> NoReturn:
+    raise TypeError(
+        f"q has dtype {q.dtype}, but probabilities are floats; did you mean softmax_cross_entropy(logits, target)?"
+    )
 
 
 def n_threads_of(value: Any) -> int | None:
@@ -124,36 +164,60 @@ def n_threads_of(value: Any) -> int | None:
     return None if value is None else thread_count(value, "n_threads")
 
 
-def split_target(
-    target: ArrayLike, shape: tuple[int, ...], axis: int, name: str, float_labels: bool = False
-) -> tuple[Array | None, Array | None]:
-    """(labels, None) for the shape of ``name`` without its class axis, (None, distribution) for the whole shape."""
-    array = real_array(target, "target")
-    rows = shape[:axis] + shape[axis + 1 :]
-    if array.shape == shape:
-        return None, array
-    if array.shape != rows:
-        raise ValueError(
-            f"target has shape {array.shape}, but {name} have shape {shape}: expected {rows} for class indices "
-            f"or {shape} for distributions"
-        )
-    if array.dtype.kind == "f" and not float_labels:
-        if array.size:
-            raise TypeError(f"target holds class labels of dtype {array.dtype}; cast them: target.astype(np.int64)")
-        array = array.astype(np.int64)
-    return array, None
+def raise_wrong_target(
+    shape: tuple[int, ...], whole: tuple[int, ...], rows: tuple[int, ...], target: str, name: str, strict: bool
+) -> NoReturn:
+    if strict:
+        raise ValueError(f"{target} has shape {shape}, but {name} has shape {whole}: expected {rows}")
+    raise ValueError(
+        f"{target} has shape {shape}, but {name} have shape {whole}: expected {rows} for class indices "
+        f"or {whole} for distributions"
+    )
 
 
-def ignore_of(ignore_index: Any, labels: Array | None) -> int | None:
+def raise_wrong_element_target(shape: tuple[int, ...], whole: tuple[int, ...], target: str, name: str) -> NoReturn:
+    if target == "y_true":
+        raise ValueError(f"{target} has shape {shape}, but {name} has shape {whole}: expected {whole}")
+    raise ValueError(f"{target} has shape {shape}, but {name} have shape {whole}: expected the same")
+
+
+def raise_wrong_classes(shape: tuple[int, ...], name: str, classes: int) -> NoReturn:
+    if classes < 0:
+        raise ValueError(f"{name} has shape {shape}: expected (n_samples,) or (n_samples, 1)")
+    raise ValueError(f"{name} has shape {shape}, but there are {classes} classes: expected (n_samples, {classes})")
+
+
+def raise_not_like_target(given: tuple[int, ...], name: str, shape: tuple[int, ...], target: str) -> NoReturn:
+    raise ValueError(f"{name} has shape {given}, but {target} has shape {shape}: expected the same")
+
+
+def integer_labels(array: Array, name: str) -> Array:
+    """Labels that are floats: no array of them, if there are any."""
+    if array.size:
+        raise TypeError(f"{name} holds class labels of dtype {array.dtype}; cast them: {name}.astype(np.int64)")
+    return array.astype(np.int64)
+
+
+def raise_not_one_hot(target: Array, name: str, axis: int) -> NoReturn:
+    position = first_outside(target, 0.0, 1.0)
+    assert position is not None
+    rows = target.shape[:axis] + target.shape[axis + 1 :]
+    raise ValueError(
+        f"{place(name, target.shape, position)} = {target.flat[position]}, but a target of {target.dtype} in the "
+        f"logits' shape is one-hot, of zeros and ones: class indices have shape {rows}, and distributions are floats"
+    )
+
+
+def ignored_label(ignore_index: Any, labels: Array | None) -> int | None:
     """ignore_index as the kernels compare it with labels of this dtype; None where no label can be equal to it."""
-    if ignore_index is None:
-        return None
     try:
         number = operator.index(ignore_index)
     except TypeError:
         raise TypeError(f"ignore_index = {ignore_index!r}, but it must be an integer or None") from None
     if labels is None:
         raise ValueError(f"ignore_index = {number}, but the target is a distribution; use sample_weight 0 instead")
+    if labels.dtype.kind == "f":
+        return number if -(2**63) < number < 2**63 else None
     if labels.dtype.kind == "b":
         return number if number in (0, 1) else None
     limits = np.iinfo(labels.dtype)
@@ -162,32 +226,33 @@ def ignore_of(ignore_index: Any, labels: Array | None) -> int | None:
     return number if number < 2**63 else number - 2**64
 
 
-def per_sample(value: Any, name: str, shape: tuple[int, ...]) -> Array:
-    """Weights broadcast to the samples: a scalar, or the samples' rank with sizes 1 or n."""
-    array = real_array(value, name)
-    if array.ndim not in (0, len(shape)) or any(n not in (1, m) for n, m in zip(array.shape, shape, strict=False)):
-        raise ValueError(
-            f"{name} has shape {array.shape}, but the samples have shape {shape}: "
-            "expected a scalar, or that rank with each size equal or 1"
-        )
-    return np.broadcast_to(array, shape)
+def ignored_target(value: Any) -> float:
+    """The target of ignored elements; nan for those that are missing."""
+    if isinstance(value, float | np.floating) and np.isnan(value):
+        return float(value)
+    return number_of(value, "ignore_index", -LARGEST, LARGEST, "a finite number, or nan")
 
 
-def sample_weight_of(value: Any, shape: tuple[int, ...], n_threads: int | None) -> Array | None:
-    if value is None:
-        return None
-    check_weight(real_array(value, "sample_weight"), "sample_weight", n_threads)
-    return per_sample(value, "sample_weight", shape)
+def raise_not_per_sample(given: tuple[int, ...], name: str, shape: tuple[int, ...]) -> NoReturn:
+    raise ValueError(
+        f"{name} has shape {given}, but the samples have shape {shape}: "
+        "expected a scalar, or that rank with each size equal or 1"
+    )
 
 
-def class_weight_of(value: Any, classes: int, n_threads: int | None) -> Array | None:
-    """(C,) float64."""
-    if value is None:
-        return None
+def class_weight_of(value: Any, classes: int) -> Array:
+    """(C,) float64; from a dict, if it names all classes."""
+    if isinstance(value, Mapping):
+        if set(value) != set(range(classes)):
+            raise ValueError(
+                f"class_weight is a dict with the keys {list(value)[:10]}, but it must name each class from 0 to "
+                f"{classes - 1}; an array of shape ({classes},) will do too"
+            )
+        value = [value[k] for k in range(classes)]
     array = real_array(value, "class_weight")
     if array.shape != (classes,):
         raise ValueError(f"class_weight has shape {array.shape}, but there are {classes} classes")
-    check_weight(array, "class_weight", n_threads)
+    raise_outside(array, "class_weight", 0.0, LARGEST, WEIGHT_RULE)
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
@@ -195,42 +260,22 @@ def gamma_of(value: Any) -> float:
     return number_of(value, "gamma", 0.0, LARGEST, "finite and not negative")
 
 
-def alpha_of(value: Any, classes: int, n_threads: int | None) -> Array | None:
+def alpha_of(value: Any, classes: int) -> Array:
     """(C,) float64, from a factor for each class or one for all."""
-    if value is None:
-        return None
     array = real_array(value, "alpha")
     if array.shape not in ((), (classes,)):
         raise ValueError(f"alpha has shape {array.shape}, but there are {classes} classes")
-    check_range(array, "alpha", 0.0, LARGEST, "its entries are finite and not negative", n_threads)
+    raise_outside(array, "alpha", 0.0, LARGEST, ENTRY_RULE)
     return np.array(np.broadcast_to(array, classes), np.float64)
 
 
-def balance_of(value: Any) -> tuple[float, float]:
-    """The factors of the targets 1 and 0: (alpha, 1 - alpha), or (1, 1)."""
-    if value is None:
-        return 1.0, 1.0
-    alpha = number_of(value, "alpha", 0.0, 1.0, "in [0, 1]")
-    return alpha, 1.0 - alpha
+def balance_of(value: Any) -> float:
+    """The factor of the target 1, if that of 0 is what it lacks of 1."""
+    return number_of(value, "alpha", 0.0, 1.0, "in [0, 1]")
 
 
-def pos_weight_of(value: Any, shape: tuple[int, ...], n_threads: int | None) -> Array | None:
-    """A scalar, (K,) on the last axis, or full rank, broadcast to the logits."""
-    if value is None:
-        return None
-    array = real_array(value, "pos_weight")
-    check_weight(array, "pos_weight", n_threads)
-    if array.ndim == 1 and array.shape == shape[-1:]:
-        return np.broadcast_to(array, shape)
-    return per_sample(array, "pos_weight", shape)
-
-
-def infogain_of(
-    value: Any, classes: int, labels: Array | None, class_weight: Any, smoothing: float, n_threads: int | None
-) -> Array | None:
+def infogain_of(value: Any, classes: int, labels: Array | None, class_weight: Any, smoothing: float) -> Array:
     """(C, C), read by rows."""
-    if value is None:
-        return None
     if labels is None:
         raise ValueError("infogain goes with class indices, but the target is a distribution")
     if class_weight is not None or smoothing:
@@ -238,47 +283,39 @@ def infogain_of(
     array = real_array(value, "infogain")
     if array.shape != (classes, classes):
         raise ValueError(f"infogain has shape {array.shape}, but there are {classes} classes")
-    check_range(array, "infogain", 0.0, LARGEST, "its entries are finite and not negative", n_threads)
-    return array if array.dtype in READABLE and array.flags.aligned else array.astype(np.float64)
+    direct = array.dtype.isnative and array.flags.aligned and array.dtype.itemsize <= 8 and array.dtype != np.float16
+    return array if direct else array.astype(np.float64)
 
 
-def grad_output_of(value: Any, reduction: str, shape: tuple[int, ...]) -> tuple[float, Array | None]:
-    """(scalar factor, None), or (1, a factor for each sample)."""
-    if value is None:
-        return 1.0, None
-    array = real_array(value, "grad_output")
-    if array.ndim == 0:
-        return float(array), None
-    if reduction != "none":
-        raise ValueError(
-            f'grad_output has shape {array.shape}, but with reduction="{reduction}" the loss is one number: '
-            "expected a scalar"
-        )
-    if array.shape != shape:
-        raise ValueError(f"grad_output has shape {array.shape}, but the losses have shape {shape}")
-    return 1.0, array
+def raise_wrong_grad_output(given: tuple[int, ...], per_row: bool, shape: tuple[int, ...]) -> NoReturn:
+    if not per_row:
+        raise ValueError(f"grad_output has shape {given}, but the loss is one number: expected a scalar")
+    raise ValueError(f"grad_output has shape {given}, but the losses have shape {shape}")
 
 
-def output_of(out: Any, name: str, logits: Array, others: dict[str, Any]) -> Array | None:
-    """A given output: writeable native floats of the logits' shape that overlap nothing, or exactly the logits."""
-    if out is None:
-        return None
+def check_output(out: Any, name: str, shape: tuple[int, ...], logits: Array | None, others: dict[str, Array]) -> None:
+    """Raise unless it is writeable, of native floats and this shape, and overlaps nothing but exactly the logits."""
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray | np.matrix):
         raise TypeError(f"{name} is a {type(out).__name__}, but it must be a plain NumPy array")
-    if out.dtype not in (np.float32, np.float64) or not out.dtype.isnative:
-        raise TypeError(f"{name} has dtype {out.dtype}, but it must be native float32 or float64")
-    if out.shape != logits.shape:
-        raise ValueError(f"{name} has shape {out.shape}, but its input has shape {logits.shape}")
-    if not out.flags.writeable:
+    plain = out.view(np.ndarray)
+    if plain.dtype not in (np.float32, np.float64) or not plain.dtype.isnative:
+        raise TypeError(f"{name} has dtype {plain.dtype}, but it must be native float32 or float64")
+    if plain.shape != shape:
+        raise ValueError(f"{name} has shape {plain.shape}, but its input has shape {shape}")
+    if not plain.flags.writeable:
         raise ValueError(f"{name} is read-only")
-    if out.size and any(stride == 0 and n > 1 for stride, n in zip(out.strides, out.shape, strict=True)):
-        raise ValueError(f"{name} has elements that share memory (strides {out.strides})")
-    if not exactly(out, logits) and overlap(out, logits):
+    if plain.size and any(stride == 0 and n > 1 for stride, n in zip(plain.strides, plain.shape, strict=True)):
+        raise ValueError(f"{name} has elements that share memory (strides {plain.strides})")
+    if logits is not None and not exactly(plain, logits) and overlap(plain, logits):
         raise ValueError(f"{name} overlaps its input in part; it may only be exactly the same memory, or none of it")
     for other, array in others.items():
-        if isinstance(array, np.ndarray) and overlap(out, array):
-            raise ValueError(f"{name} overlaps {other}")
-    return out
+        raise_overlap(plain, name, array, other)
+
+
+def raise_overlap(out: Array, name: str, array: Array, other: str) -> None:
+    """Raise if they share memory."""
+    if overlap(out, array):
+        raise ValueError(f"{name} overlaps {other}")
 
 
 def exactly(a: Array, b: Array) -> bool:
@@ -297,39 +334,29 @@ def overlap(a: Array, b: Array) -> bool:
         return True
 
 
-def check_weight(array: Array, name: str, n_threads: int | None) -> None:
-    """Raise for the first weight that cannot be one."""
-    check_range(array, name, 0.0, LARGEST, "weights are finite and not negative", n_threads)
-
-
-def check_range(
-    array: Array, name: str, low: float, high: float, rule: str, n_threads: int | None, ignore: float | None = None
+def raise_outside(
+    array: Array, name: str, low: float, high: float, rule: str, ignored: float | None = None, weight: Any = None
 ) -> None:
-    """Raise for the first element outside [low, high]; nan is outside."""
-    flat = array.ravel(order="K") if array.flags.forc else None
-    if flat is not None and array.dtype in READABLE and array.flags.aligned:
-        counts = np.zeros(-(-flat.size // BLOCK), np.intp)
-        if flat.size:
-            args = (Operand(flat[None]), flat.size, low, high, ignore, counts, BLOCK)
-            _threads.run(kernels.count_outside, args, len(counts), n_threads)
-        if not counts.any():
-            return
-    elif first_outside(array, low, high, ignore) is None:
-        return
-    position = first_outside(array, low, high, ignore)
-    assert position is not None
-    raise ValueError(f"{place(name, array.shape, position)} = {array.flat[position]}, but {rule}")
+    """Raise for the first element outside [low, high], where nan is, too; but not for ignored or weightless ones."""
+    position = first_outside(array, low, high, ignored, weight)
+    if position is not None:
+        raise ValueError(f"{place(name, array.shape, position)} = {array.flat[position]}, but {rule}")
 
 
-def first_outside(array: Array, low: float, high: float, ignore: float | None) -> int | None:
+def first_outside(
+    array: Array, low: float, high: float, ignored: float | None = None, weight: Any = None
+) -> int | None:
     """Position, in C order, of the first element outside [low, high]; block by block, for any dtype and layout."""
     if not array.size:
         return None
     position = 0
+    weights = None if weight is None else in_blocks(np.broadcast_to(weight, array.shape), np.float64)
     for block in in_blocks(array, np.float64):
         outside = ~((block >= low) & (block <= high))
-        if ignore is not None:
-            outside &= block != ignore
+        if ignored is not None:
+            outside &= ~np.isnan(block) if np.isnan(ignored) else block != ignored
+        if weights is not None:
+            outside &= next(weights) != 0
         if outside.any():
             return position + int(outside.argmax())
         position += block.size
@@ -345,8 +372,27 @@ def in_blocks(array: Array, dtype: Any) -> Iterator[Array]:
     return blocks
 
 
-def raise_bad_label(labels: Array, classes: int, ignore_index: int | None, name: str) -> None:
+def raise_bad_label(labels: Array, classes: int, ignore_index: int | None, target: str, name: str) -> None:
     """Name the first label that is no class, if there is one."""
+    position = first_bad_label(labels, classes, ignore_index)
+    if position is None:
+        return
+    where, label = place(target, labels.shape, position), labels.flat[position]
+    if target == "y_true":
+        raise ValueError(f"{where} = {label}, but a label is an integer from 0 to {classes - 1}")
+    if labels.dtype.kind == "f":
+        if not (abs(label) < 2.0**31 and label == int(label)):
+            raise ValueError(f"{where} = {label}, but class labels are integers from 0 to {classes - 1}")
+        label = int(label)
+    raise ValueError(f"{where} = {label}, but {name} have {classes} classes")
+
+
+def first_bad_label(labels: Array, classes: int, ignore_index: int | None) -> int | None:
+    """Position of the first label that is neither a class nor ignored."""
+    if not labels.size:
+        return None
+    if ignore_index is not None and labels.dtype.kind == "f":
+        ignore_index = ignored_label(ignore_index, labels)
     position = 0
     for block in in_blocks(labels, labels.dtype):
         bad = ~((block >= 0) & (block < classes))
@@ -355,14 +401,59 @@ def raise_bad_label(labels: Array, classes: int, ignore_index: int | None, name:
         if ignore_index is not None:
             bad &= block != ignore_index
         if bad.any():
-            position += int(bad.argmax())
-            where, label = place("target", labels.shape, position), labels.flat[position]
-            if block.dtype.kind == "f":
-                if not (abs(label) < 2.0**31 and label == int(label)):
-                    raise ValueError(f"{where} = {label}, but class labels are integers from 0 to {classes - 1}")
-                label = int(label)
-            raise ValueError(f"{where} = {label}, but {name} have {classes} classes")
+            return position + int(bad.argmax())
         position += block.size
+    return None
+
+
+def raise_bad_probability(
+    probs: Array, axis: int, labels: Array | None, weight: Array | None, ignore_index: int | None, whole: bool
+) -> None:
+    """Name the first probability that is none among those that are read: all of a row, or that of its label."""
+    moved = np.moveaxis(probs, axis, -1)
+    classes = moved.shape[-1]
+    weights = None if weight is None else np.broadcast_to(weight, moved.shape[:-1])
+    for index in blocks(moved.shape[:-1], max(1, ELEMENTS // classes)):
+        wrong = ~(moved[index] >= 0)
+        if weights is not None:
+            wrong &= (weights[index] != 0)[..., None]
+        if labels is not None:
+            y = labels[index][..., None]
+            wrong &= (y >= 0) & (y < classes)
+            if ignore_index is not None:
+                wrong &= y != ignore_index
+            if not whole:
+                wrong &= y == np.arange(classes)
+        if wrong.any():
+            *sample, k = (int(i) for i in np.argwhere(wrong)[0])
+            fixed = [i for i in index if not isinstance(i, slice)]
+            if len(fixed) < len(index):
+                sample[0] += index[-1].start
+            sample = fixed + sample
+            where = (*sample[:axis], k, *sample[axis:])
+            position = ", ".join(map(str, where))
+            raise ValueError(f"probs[{position}] = {probs[where]}, but a probability is not negative")
+
+
+def blocks(shape: tuple[int, ...], rows: int) -> Iterator[tuple[Any, ...]]:
+    """Indices that cut an array of samples into pieces of at most `rows`, in C order."""
+    axis = len(shape)
+    size = 1
+    while axis > 0 and size * shape[axis - 1] <= rows:
+        axis -= 1
+        size *= shape[axis]
+    if axis == 0:
+        yield ()
+        return
+    step = max(1, rows // size)
+    for prefix in np.ndindex(*shape[: axis - 1]):
+        for start in range(0, shape[axis - 1], step):
+            yield (*prefix, slice(start, min(start + step, shape[axis - 1])))
+
+
+def fill(out: Array, value: float) -> None:
+    """Every element of an output, whatever its class does to assignments."""
+    out.view(np.ndarray)[...] = value
 
 
 def place(name: str, shape: tuple[int, ...], position: int) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent import _check, _layout
-from fastxent._layout import Array
-from fastxent._problem import ClassProblem, clear, last, reduced
+from fastxent._kernels import door
+from fastxent._types import Array
 
 
 def clamped_cross_entropy(
@@ -126,11 +123,10 @@ def clamped_cross_entropy(
     >>> round(fx.clamped_cross_entropy(probs, [0, 1], infogain=infogain), 4)
     0.6334
     """
-    return solve(
-        probs, target, 0, eps, axis=axis, class_weight=class_weight, sample_weight=sample_weight,
-        ignore_index=ignore_index, label_smoothing=label_smoothing, infogain=infogain, reduction=reduction,
-        n_threads=n_threads,
-    )[0]  # fmt: skip
+    return door.clamped_cross_entropy(
+        0, probs, target, eps, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain, reduction,
+        n_threads,
+    )  # fmt: skip
 
 
 def clamped_cross_entropy_grad(
@@ -149,28 +145,10 @@ def clamped_cross_entropy_grad(
 
     Parameters
     ----------
-    probs : array_like, shape (..., C, ...)
-        Probabilities, not negative.
-    target : array_like, shape (...) or (..., C, ...)
-        Class indices, or distributions in the probabilities' shape.
-    eps : float, default 1e-20
-        The threshold of the clamp, not negative; 0 for no clamp.
-    axis : int, default -1
-        The probabilities' axis that holds the classes.
-    class_weight : array_like, shape (C,), optional
-        Finite, not negative; 1 by default.
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or broadcast to the rows from as many axes.
-    ignore_index : int, optional
-        Rows with this label have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is spread evenly over the classes.
-    infogain : array_like, shape (C, C), optional
-        Row y is the target of the rows with label y.
+    probs, target, eps, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain, n_threads
+        As `clamped_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the rows are combined. The gradient is that of the result; for "none", of each row's own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
+        The gradient is that of the result; for "none", of each row's own loss.
     grad_output : array_like, optional
         Factor of the gradient: a scalar, or for "none" an array with one value for each row; 1 by default.
     out : ndarray, optional
@@ -196,7 +174,6 @@ def clamped_cross_entropy_grad(
 
     See Also
     --------
-    clamped_cross_entropy : The loss alone, with every option explained.
     softmax_cross_entropy_grad : The same for logits.
 
     Notes
@@ -230,57 +207,7 @@ def clamped_cross_entropy_grad(
     >>> np.round(grad)
     array([[     0.,      0., -10000.]])
     """
-    return solve(
-        probs, target, 1, eps, axis=axis, class_weight=class_weight, sample_weight=sample_weight,
-        ignore_index=ignore_index, label_smoothing=label_smoothing, infogain=infogain, reduction=reduction,
-        n_threads=n_threads, grad_output=grad_output, out=out,
+    return door.clamped_cross_entropy(
+        1, probs, target, eps, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain, reduction,
+        n_threads, grad_output, out,
     )  # fmt: skip
-
-
-def solve(probs: Any, target: Any, order: int, eps: Any, **options: Any) -> tuple[float | np.float32 | Array, Any]:
-    """(loss, grad), computed up to ``order``; None beyond."""
-    problem = ClassProblem("probs", probs, target, order=order, **options)
-    threshold = _check.eps_of(eps, problem.dtype)
-    found = problem.outputs
-    views = {"losses": found.views["losses"], "grad": found.views["grad"]}
-    # The loss alone reads what the gradient reads, and writes nothing of the user's.
-    if found.given or problem.denominator == 0.0:
-        _, bad = problem.run(
-            "clamped_cross_entropy", (threshold,), _layout.choose_elementwise, {"losses": None, "grad": None}
-        )
-        raise_bad(problem, bad)
-    if problem.denominator == 0.0:
-        clear(found)
-        return float("nan"), found.grad
-    total, bad = problem.run("clamped_cross_entropy", (threshold,), _layout.choose_elementwise, views)
-    raise_bad(problem, bad)
-    return reduced(total, problem.denominator, found.losses), found.grad
-
-
-def raise_bad(problem: ClassProblem, bad: int) -> None:
-    """Name the first label that is no class, else the first probability that is none among those read."""
-    if not bad:
-        return
-    problem.raise_bad_label()
-    probs = last(problem.logits, problem.axis)
-    for index, _ in _layout.blocks(problem.rows, max(1, _layout.BLOCK // problem.classes)):
-        wrong = ~(probs[index] >= 0)
-        if problem.sample_weight is not None:
-            wrong &= (problem.sample_weight[index] != 0)[..., None]
-        if problem.labels is not None:
-            labels = problem.labels[index][..., None]
-            wrong &= (labels >= 0) & (labels < problem.classes)
-            if problem.ignore_index is not None:
-                wrong &= labels != problem.ignore_index
-            if problem.infogain is None and not problem.smoothing:
-                wrong &= labels == np.arange(problem.classes)
-        if wrong.any():
-            *sample, k = (int(i) for i in np.argwhere(wrong)[0])
-            fixed = [i for i in index if not isinstance(i, slice)]
-            if len(fixed) < len(index):
-                sample[0] += index[-1].start
-            sample = fixed + sample
-            where = (*sample[: problem.axis], k, *sample[problem.axis :])
-            name = ", ".join(map(str, where))
-            raise ValueError(f"probs[{name}] = {problem.logits[where]}, but a probability is not negative")
-    raise ValueError("probs or target changed while they were read")

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from decimal import Context, Decimal
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent import _check, _layout
-from fastxent._layout import Array, Samples, Views
-from fastxent._problem import last, operand, specialised
-
-ENTROPY, CROSS_ENTROPY, DIVERGENCE = range(3)  # enum Information in _kernels/information.pxi
-# From this many classes on, one sample at a time fills the lanes.
-ROW_CLASSES = 128
+from fastxent._kernels import door
+from fastxent._types import Array
 
 
 def entropy(
@@ -81,7 +74,7 @@ def entropy(
     >>> float(fx.entropy([1.0, 1e-20]))
     4.605170185988091e-19
     """
-    return along(ENTROPY, p, None, axis, base, n_threads)
+    return door.entropy(p, axis, base, n_threads)
 
 
 def cross_entropy(
@@ -101,10 +94,8 @@ def cross_entropy(
         to. Where both are float32 or float16, the computation is in float32, else in float64.
     axis : int, default -1
         The axis of the broadcast shape that holds the classes.
-    base : float, optional
-        The base of the logarithm: positive, finite and not 1. By default e, for a result in nats; 2 gives bits.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+    base, n_threads
+        As `entropy` takes them.
 
     Returns
     -------
@@ -155,7 +146,7 @@ def cross_entropy(
     >>> np.round(fx.cross_entropy([[1.0, 0.0, 0.0], [0.2, 0.8, 0.0], p], q), 3)
     array([0.693, 0.693,   inf])
     """
-    return along(CROSS_ENTROPY, p, q, axis, base, n_threads)
+    return door.cross_entropy(p, q, axis, base, n_threads)
 
 
 def kl_divergence(
@@ -172,18 +163,12 @@ def kl_divergence(
 
     Parameters
     ----------
-    p : array_like, shape (..., C, ...)
-        The probabilities to expect by: finite, not negative.
+    p, axis
+        As `cross_entropy` takes them.
     q : array_like, shape (..., C, ...)
-        The probabilities to compare them with: finite, not negative; of any real dtype. `p` and `q` broadcast against
-        each other by NumPy's rules, without a copy of either. Both are used as they are, whatever they sum to. Where
-        both are float32 or float16, the computation is in float32, else in float64.
-    axis : int, default -1
-        The axis of the broadcast shape that holds the classes.
-    base : float, optional
-        The base of the logarithm: positive, finite and not 1. By default e, for a result in nats; 2 gives bits.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+        The probabilities to compare them with: as `cross_entropy` takes them, but of any real dtype.
+    base, n_threads
+        As `entropy` takes them.
 
     Returns
     -------
@@ -239,90 +224,4 @@ def kl_divergence(
     >>> round(float(fx.kl_divergence(p, q)) * 1e18, 6), round(float(np.sum(p * np.log(p / q))) * 1e18, 1)
     (2.602085, -2.6)
     """
-    return along(DIVERGENCE, p, q, axis, base, n_threads)
-
-
-def along(name: int, p: Any, q: Any, axis: Any, base: Any, n_threads: Any) -> np.floating[Any] | Array:
-    """One number for each row of p, or of p and q broadcast against each other."""
-    arrays, dtype = shares(name, p, q)
-    shape = _check.broadcast_of({"p": arrays[0], "q": arrays[-1]})
-    axis = _check.axis_of(axis, len(shape), "p" if name == ENTROPY else "p and q")
-    per_nat = units_per_nat(_check.base_of(base))
-    threads = _check.n_threads_of(n_threads)
-    rows, classes = shape[:axis] + shape[axis + 1 :], shape[axis]
-    result = np.zeros(rows, dtype)
-    if classes and result.size:
-        views = [last(np.broadcast_to(array, shape), axis) for array in arrays]
-        if apply(name, views, classes, dtype, per_nat, result, threads):
-            raise_bad(arrays)
-    return result if result.ndim else result[()]
-
-
-def shares(name: int, p: Any, q: Any) -> tuple[list[Array], np.dtype[Any]]:
-    """p, and q unless it is an entropy, as arrays; and the dtype to compute in."""
-    array, dtype = _check.float_array(p, "p")
-    if name == ENTROPY:
-        return [array], dtype
-    other, other_dtype = _check.float_array(q, "q")
-    if name == CROSS_ENTROPY and other.dtype.kind != "f":
-        raise TypeError(
-            f"q has dtype {other.dtype}, but probabilities are floats; "
-            "did you mean softmax_cross_entropy(logits, target)?"
-        )
-    return [array, other], max(dtype, other_dtype)
-
-
-def apply(
-    name: int,
-    views: list[Array],
-    classes: int,
-    dtype: np.dtype[Any],
-    per_nat: tuple[float, float],
-    result: Array,
-    n_threads: int | None,
-) -> int:
-    """Fill ``result``; returns how many elements are no probability."""
-    operands = dict(zip(("p", "q"), views, strict=False))
-    # the one with fewer repetitions leads: its strides order the axes
-    read: Views = {key: operands[key] for key in sorted(operands, key=lambda key: operands[key].strides.count(0))}
-    samples = Samples(result.shape, classes, dtype, read, {"losses": result[..., None]})
-
-    def bind(found: Views, sums: Array) -> tuple[Any, ...]:
-        p = operand(found["p"])
-        return name, p, operand(found["q"]) if "q" in found else p, classes, *per_nat, found["losses"], sums
-
-    _, bad = _layout.run(specialised("information", dtype), samples, bind, choose_way, n_threads)
-    return bad
-
-
-def choose_way(samples: Samples, views: Views) -> int | None:
-    """Rows for many classes, unless they lie apart and the samples together; any strides will do.
-
-    None, to gather into scratch: so few samples lie side by side that most lanes would be empty.
-    """
-    inputs = [array for name in samples.read if (array := views[name]) is not None]
-    together = [array for array in inputs if array.strides[2] in (0, array.itemsize)]
-    if samples.classes >= ROW_CLASSES and len(together) == len(inputs):
-        return _layout.ROWS
-    outer, inner = inputs[0].shape[:2]
-    if outer > 1 and inner < _layout.PANEL_SAMPLES:
-        return None
-    return _layout.TRANSPOSED if together else _layout.PANEL
-
-
-@functools.lru_cache(16)
-def units_per_nat(base: float | None) -> tuple[float, float]:
-    """1 / log(base) in two parts, so that the change of units rounds once."""
-    if base is None:
-        return 1.0, 0.0
-    context = Context(prec=50)
-    exact = context.divide(Decimal(1), context.ln(Decimal(base)))
-    rounded = float(exact)
-    return rounded, float(context.subtract(exact, Decimal(rounded)))
-
-
-def raise_bad(arrays: list[Array]) -> None:
-    """Name the first element that is no probability."""
-    for name, array in zip(("p", "q"), arrays, strict=False):
-        _check.check_range(array, name, 0.0, _check.LARGEST, "a probability is finite and not negative", 1)
-    raise ValueError("p or q changed while they were read")
+    return door.kl_divergence(p, q, axis, base, n_threads)

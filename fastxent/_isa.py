@@ -5,12 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import platform
 from typing import Any
 
-import numpy as np
-
-from fastxent._kernels import cpu
+from fastxent._kernels.cpu import x86_64_level
 
 # The x86-64 level that each build needs. Other processors have the base build alone, compiled for what they are.
 LEVELS = {"base": 2, "v3": 3, "v4": 4}
@@ -42,31 +39,5 @@ def pick(wanted: str, level: int) -> tuple[str, tuple[str, ...], str]:
     return best, able, "; ".join(["the best that can run here", *(f"not {name}: {problems[name]}" for name in better)])
 
 
-build, available, reason = pick(os.environ.get("FASTXENT_ISA", ""), cpu.x86_64_level())
+build, available, reason = pick(os.environ.get("FASTXENT_ISA", ""), x86_64_level())
 kernels: Any = importlib.import_module(f"fastxent._kernels.{build}")
-
-
-def show_config() -> None:
-    """Print which build of the kernels runs and why, and how many threads large calls use.
-
-    On x86-64 the kernels are compiled for the levels x86-64-v2 (``base``), x86-64-v3 (``v3``, with AVX2) and x86-64-v4
-    (``v4``, with AVX-512). The best that the processor and its operating system can run is chosen when fastxent is
-    imported. The environment variable ``FASTXENT_ISA``, set to one of the three names, overrides that; the import fails
-    if that build cannot run.
-
-    See Also
-    --------
-    get_num_threads : The number of threads, and where it comes from.
-
-    Examples
-    --------
-    >>> fx.show_config()  # doctest: +SKIP
-    fastxent 0.1.0, NumPy 2.4.6, Python 3.11.7
-    build    v4 of base, v3, v4 (the best that can run here)
-    threads  2
-    """
-    from fastxent import __version__, _threads  # not at the top: both are imported after this module
-
-    print(f"fastxent {__version__}, NumPy {np.__version__}, Python {platform.python_version()}")
-    print(f"build    {build} of {', '.join(available)} ({reason})")
-    print(f"threads  {_threads.get_num_threads()}")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent import _check, _layout
-from fastxent._isa import kernels
-from fastxent._layout import Array, Samples, Views
-from fastxent._problem import DerivativesOnly, clear, nowhere, operand, outputs, reduced, specialised, written
+from fastxent._kernels import door
+from fastxent._types import Array
 
 
 def sigmoid_cross_entropy(
@@ -114,9 +110,9 @@ def sigmoid_cross_entropy(
     >>> round(fx.sigmoid_cross_entropy(logits, known, ignore_index=-1, pos_weight=[1.0, 3.0]), 4)
     0.8024
     """
-    return solve(
-        logits, target, 0, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
-    )[0]  # fmt: skip
+    return door.sigmoid_cross_entropy(
+        0, logits, target, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
+    )  # fmt: skip
 
 
 def sigmoid_cross_entropy_grad(
@@ -135,23 +131,10 @@ def sigmoid_cross_entropy_grad(
 
     Parameters
     ----------
-    logits : array_like
-        Log-odds, of any shape with at least one axis.
-    target : array_like, the shape of `logits`
-        In [0, 1].
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or broadcast to the logits from as many axes.
-    pos_weight : array_like, optional
-        Weight of the positive part of the loss; 1 by default. A scalar, (K,) on the last axis, or as `sample_weight`.
-    ignore_index : float, optional
-        Elements with this target have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    logits, target, sample_weight, pos_weight, ignore_index, label_smoothing, n_threads
+        As `sigmoid_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the elements are combined. The gradient is that of the result; for "none", of each
-        element's own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
+        The gradient is that of the result; for "none", of each element's own loss.
     grad_output : array_like, optional
         Factor of the gradient: a scalar, or for "none" an array of the logits' shape; 1 by default.
     out : ndarray, optional
@@ -176,7 +159,6 @@ def sigmoid_cross_entropy_grad(
 
     See Also
     --------
-    sigmoid_cross_entropy : The loss alone, with every option explained.
     sigmoid_cross_entropy_grad_hess : The second derivative as well.
 
     Notes
@@ -199,10 +181,10 @@ def sigmoid_cross_entropy_grad(
     >>> np.round(grad, 4)
     array([-0.3775,  0.0474, -0.1192])
     """
-    return solve(
-        logits, target, 1, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads, grad_output,
+    return door.sigmoid_cross_entropy(
+        1, logits, target, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads, grad_output,
         out,
-    )[:2]  # fmt: skip
+    )  # fmt: skip
 
 
 def sigmoid_cross_entropy_grad_hess(
@@ -221,25 +203,12 @@ def sigmoid_cross_entropy_grad_hess(
 
     Parameters
     ----------
-    logits : array_like
-        Log-odds, of any shape with at least one axis.
-    target : array_like, the shape of `logits`
-        In [0, 1].
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or broadcast to the logits from as many axes.
-    pos_weight : array_like, optional
-        Weight of the positive part of the loss; 1 by default. A scalar, (K,) on the last axis, or as `sample_weight`.
-    ignore_index : float, optional
-        Elements with this target have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    logits, target, sample_weight, pos_weight, ignore_index, label_smoothing, n_threads
+        As `sigmoid_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the elements are combined. The derivatives are those of the result; for "none", of each
-        element's own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
+        The derivatives are those of the result; for "none", of each element's own loss.
     out : ndarray, optional
-        Where to write the gradient: as in `sigmoid_cross_entropy_grad`.
+        As `sigmoid_cross_entropy_grad` takes it.
     hess_out : ndarray, optional
         Where to write the second derivative: like `out`, whose memory it must not share.
 
@@ -254,15 +223,8 @@ def sigmoid_cross_entropy_grad_hess(
 
     Raises
     ------
-    TypeError
-        As `sigmoid_cross_entropy_grad` does, for `hess_out` as well.
-    ValueError
-        As `sigmoid_cross_entropy_grad` does, for `hess_out` as well, and if the two outputs overlap.
-
-    See Also
-    --------
-    sigmoid_cross_entropy : The loss alone, with every option explained.
-    sigmoid_cross_entropy_grad : Without the second derivative.
+    TypeError, ValueError
+        As `sigmoid_cross_entropy_grad` does, for `hess_out` as well; ValueError if the two outputs overlap.
 
     References
     ----------
@@ -280,75 +242,7 @@ def sigmoid_cross_entropy_grad_hess(
     >>> np.round(hess, 4)
     array([0.235 , 0.0452, 0.105 ])
     """
-    return solve(
-        logits, target, 2, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads, None, out,
+    return door.sigmoid_cross_entropy(
+        2, logits, target, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads, None, out,
         hess_out,
     )  # fmt: skip
-
-
-def solve(
-    logits: Any, target: Any, order: int, sample_weight: Any, pos_weight: Any, ignore_index: Any, label_smoothing: Any,
-    reduction: Any, n_threads: Any, grad_output: Any = None, out: Any = None, hess_out: Any = None,
-    kernel: str = "sigmoid_cross_entropy", extra: tuple[float, ...] | None = None, only: DerivativesOnly | None = None,
-) -> tuple[float | np.float32 | Array, Any, Any]:  # fmt: skip
-    """(loss, grad, hess), computed up to ``order``; None beyond. ``extra`` are a kernel's numbers beside the scale."""
-    x, dtype = _check.float_array(logits, "logits")
-    shape = x.shape
-    t = _check.real_array(target, "target")
-    if t.shape != shape:
-        raise ValueError(f"target has shape {t.shape}, but logits have shape {shape}: expected the same")
-    reduction = _check.reduction_of(reduction)
-    threads = _check.n_threads_of(n_threads)
-    smoothing = _check.smoothing_of(label_smoothing)
-    ignore = ignore_index
-    if ignore is not None:
-        ignore = _check.number_of(ignore, "ignore_index", -_check.LARGEST, _check.LARGEST, "a finite number")
-    weight = _check.sample_weight_of(sample_weight, shape, threads)
-    positive = _check.pos_weight_of(pos_weight, shape, threads)
-    factor, per_element = _check.grad_output_of(grad_output, reduction, shape)
-    inputs = {"target": t, "sample_weight": weight, "pos_weight": positive, "grad_output": per_element}
-    found = outputs(x, dtype, shape, None, reduction, order, (out, hess_out), inputs, only)
-    rule = "a target is in [0, 1]"
-    if found.given:
-        _check.check_range(t, "target", 0.0, 1.0, rule, threads, ignore)
-
-    denominator = total_weight(t, weight, ignore, dtype, threads) if reduction == "mean" else None
-    if denominator == 0.0:
-        _check.check_range(t, "target", 0.0, 1.0, rule, threads, ignore)
-        clear(found)
-        return float("nan"), found.grad, found.hess
-    scale = factor if denominator is None else factor / denominator
-    numbers = (only is None,) if extra is None else extra
-
-    def bind(views: Views, sums: Array) -> tuple[Any, ...]:
-        return (
-            views["logits"], operand(views["target"]), operand(views["pos_weight"]), operand(views["sample_weight"]),
-            operand(views["grad_output"]), scale, smoothing, ignore, *numbers, views["losses"],
-            *written(views, only), sums,
-        )  # fmt: skip
-
-    read: Views = {
-        "logits": x[..., None], "target": t, "pos_weight": positive, "sample_weight": weight,
-        "grad_output": per_element,
-    }  # fmt: skip
-    samples = Samples(shape, 1, dtype, read, found.views)
-    total, bad = _layout.run(specialised(kernel, dtype), samples, bind, nowhere, threads)
-    if bad:
-        _check.check_range(t, "target", 0.0, 1.0, rule, threads, ignore)
-    return reduced(total, denominator, found.losses), found.grad, found.hess
-
-
-def total_weight(
-    target: Array, weight: Array | None, ignore: float | None, dtype: np.dtype[Any], n_threads: int | None
-) -> float:
-    """What the mean divides by: the sum of the weights of the elements that are not ignored."""
-    if weight is None and ignore is None:
-        return float(target.size)
-
-    def bind(views: Views, sums: Array) -> tuple[Any, ...]:
-        t = views["target"]
-        assert t is not None
-        return operand(t), operand(views["sample_weight"]), ignore, *t.shape, sums
-
-    samples = Samples(target.shape, 1, dtype, {"target": target, "sample_weight": weight}, {})
-    return _layout.run(kernels.element_denominator, samples, bind, nowhere, n_threads)[0]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent import _check
-from fastxent._layout import Array
-from fastxent._sigmoid import solve
+from fastxent._kernels import door
+from fastxent._types import Array
 
 
 def sigmoid_focal_loss(
@@ -113,10 +110,9 @@ def sigmoid_focal_loss(
     >>> round(fx.sigmoid_focal_loss(logits, target, alpha=0.25), 4)
     0.0471
     """
-    return solve(
-        logits, target, 0, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
-        None, None, None, "sigmoid_focal_loss", numbers(gamma, alpha),
-    )[0]  # fmt: skip
+    return door.sigmoid_focal_loss(
+        0, logits, target, gamma, alpha, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
+    )  # fmt: skip
 
 
 def sigmoid_focal_loss_grad(
@@ -138,32 +134,12 @@ def sigmoid_focal_loss_grad(
 
     Parameters
     ----------
-    logits : array_like
-        Log-odds, of any shape with at least one axis.
-    target : array_like, the shape of `logits`
-        Of any real dtype, in [0, 1].
-    gamma : float, default 2.0
-        The focusing parameter: finite, not negative.
-    alpha : float, optional
-        Balances the two answers: in [0, 1].
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or an array with as many axes as the logits.
-    pos_weight : array_like, optional
-        Weight of the positive part of the loss: a scalar, one for each index of the last axis, or one for each element.
-    ignore_index : float, optional
-        Elements with this target have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    logits, target, gamma, alpha, sample_weight, pos_weight, ignore_index, label_smoothing, n_threads
+        As `sigmoid_focal_loss` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the elements are combined. The gradient is that of the result; for "none", of each element's
-        own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
-    grad_output : array_like, optional
-        Factor of the gradient: a scalar, or for "none" an array with one value for each element; 1 by default.
-    out : ndarray, optional
-        Where to write the gradient: a writeable float32 or float64 array of the logits' shape, with any strides. It
-        may be the logits themselves, but must share no other memory with an input. By default a new array.
+        The gradient is that of the result; for "none", of each element's own loss.
+    grad_output, out
+        As `sigmoid_cross_entropy_grad` takes them.
 
     Returns
     -------
@@ -175,15 +151,11 @@ def sigmoid_focal_loss_grad(
 
     Raises
     ------
-    TypeError
-        As `sigmoid_focal_loss` does, and if `out` is not a float32 or float64 array.
-    ValueError
-        As `sigmoid_focal_loss` does; if `out` is read-only, of another shape, or overlaps an input in part; if
-        `grad_output` is an array, but the loss is one number. All checks come before the first write.
+    TypeError, ValueError
+        As `sigmoid_focal_loss` and `sigmoid_cross_entropy_grad` do; all checks come before the first write.
 
     See Also
     --------
-    sigmoid_focal_loss : The loss alone, with every option explained.
     sigmoid_focal_loss_grad_hess : The second derivative as well.
 
     References
@@ -202,10 +174,10 @@ def sigmoid_focal_loss_grad(
     >>> np.round(grad, 4)
     array([-0.1379,  0.0526,  1.0864])
     """
-    return solve(
-        logits, target, 1, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
-        grad_output, out, None, "sigmoid_focal_loss", numbers(gamma, alpha),
-    )[:2]  # fmt: skip
+    return door.sigmoid_focal_loss(
+        1, logits, target, gamma, alpha, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
+        grad_output, out,
+    )  # fmt: skip
 
 
 def sigmoid_focal_loss_grad_hess(
@@ -229,29 +201,12 @@ def sigmoid_focal_loss_grad_hess(
 
     Parameters
     ----------
-    logits : array_like
-        Log-odds, of any shape with at least one axis.
-    target : array_like, the shape of `logits`
-        Of any real dtype, in [0, 1].
-    gamma : float, default 2.0
-        The focusing parameter: finite, not negative.
-    alpha : float, optional
-        Balances the two answers: in [0, 1].
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or an array with as many axes as the logits.
-    pos_weight : array_like, optional
-        Weight of the positive part of the loss: a scalar, one for each index of the last axis, or one for each element.
-    ignore_index : float, optional
-        Elements with this target have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is split evenly between 0 and 1.
+    logits, target, gamma, alpha, sample_weight, pos_weight, ignore_index, label_smoothing, n_threads
+        As `sigmoid_focal_loss` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the elements are combined. The derivatives are those of the result; for "none", of each
-        element's own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
+        The derivatives are those of the result; for "none", of each element's own loss.
     out : ndarray, optional
-        Where to write the gradient: as in `sigmoid_focal_loss_grad`.
+        As `sigmoid_cross_entropy_grad` takes it.
     hess_out : ndarray, optional
         Where to write the second derivative: like `out`, whose memory it must not share.
 
@@ -266,15 +221,8 @@ def sigmoid_focal_loss_grad_hess(
 
     Raises
     ------
-    TypeError
-        As `sigmoid_focal_loss_grad` does, for `hess_out` as well.
-    ValueError
-        As `sigmoid_focal_loss_grad` does, for `hess_out` as well, and if the two outputs overlap.
-
-    See Also
-    --------
-    sigmoid_focal_loss : The loss alone, with every option explained.
-    sigmoid_focal_loss_grad : Without the second derivative.
+    TypeError, ValueError
+        As `sigmoid_focal_loss_grad` does, for `hess_out` as well; ValueError if the two outputs overlap.
 
     Notes
     -----
@@ -294,12 +242,7 @@ def sigmoid_focal_loss_grad_hess(
     >>> np.round(hess, 4)
     array([ 0.2405,  0.1106, -0.0467])
     """
-    return solve(
-        logits, target, 2, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
-        None, out, hess_out, "sigmoid_focal_loss", numbers(gamma, alpha),
+    return door.sigmoid_focal_loss(
+        2, logits, target, gamma, alpha, sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads,
+        None, out, hess_out,
     )  # fmt: skip
-
-
-def numbers(gamma: Any, alpha: Any, gauss_newton: bool = False) -> tuple[float, bool, float, float]:
-    """What the kernel takes: gamma, the rule of the second derivative, and the factors of the targets 1 and 0."""
-    return _check.gamma_of(gamma), gauss_newton, *_check.balance_of(alpha)

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent import _check, _layout, _threads
-from fastxent._isa import kernels
-from fastxent._kernels.operand import Operand
-from fastxent._kernels.output import Output
-from fastxent._kernels.target import Target
-from fastxent._layout import Array
-from fastxent._problem import ClassProblem, clear, reduced, specialised
+from fastxent._kernels import door
+from fastxent._types import Array
 
 
 def softmax_cross_entropy(
@@ -150,17 +143,10 @@ def softmax_cross_entropy(
     >>> print(f"{fx.softmax_cross_entropy(np.float32([[20, 0]]), [0]):.2e}")
     2.06e-09
     """
-    if is_plain(axis, reduction, label_smoothing, z_loss, n_threads) and (
-        class_weight is sample_weight is ignore_index is infogain is None
-    ):
-        result: tuple[float, None] | None = kernels.quick_softmax(logits, target, None, False, n_threads, plain_sum)
-        if result is not None:
-            return result[0]
-    return solve(
-        logits, target, 0, z_loss, axis=axis, class_weight=class_weight, sample_weight=sample_weight,
-        ignore_index=ignore_index, label_smoothing=label_smoothing, infogain=infogain, reduction=reduction,
-        n_threads=n_threads,
-    )[0]  # fmt: skip
+    return door.softmax_cross_entropy(
+        0, logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, infogain,
+        reduction, n_threads,
+    )  # fmt: skip
 
 
 def softmax_cross_entropy_grad(
@@ -180,28 +166,10 @@ def softmax_cross_entropy_grad(
 
     Parameters
     ----------
-    logits : array_like, shape (..., C, ...)
-        Unnormalised log-probabilities.
-    target : array_like, shape (...) or (..., C, ...)
-        Class indices, or distributions in the logits' shape.
-    axis : int, default -1
-        The logits' axis that holds the classes.
-    class_weight : array_like, shape (C,), optional
-        Finite, not negative; 1 by default.
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or broadcast to the rows from as many axes.
-    ignore_index : int, optional
-        Rows with this label have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is spread evenly over the classes.
-    z_loss : float, default 0.0
-        Coefficient, not negative, of the squared log-sum-exp.
-    infogain : array_like, shape (C, C), optional
-        Row y is the target of the rows with label y.
+    logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, infogain, n_threads
+        As `softmax_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the rows are combined. The gradient is that of the result; for "none", of each row's own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
+        The gradient is that of the result; for "none", of each row's own loss.
     grad_output : array_like, optional
         Factor of the gradient: a scalar, or for "none" an array with one value for each row; 1 by default.
     out : ndarray, optional
@@ -226,7 +194,6 @@ def softmax_cross_entropy_grad(
 
     See Also
     --------
-    softmax_cross_entropy : The loss alone, with every option explained.
     softmax_cross_entropy_grad_hess : The Hessian diagonal as well.
 
     Notes
@@ -260,17 +227,10 @@ def softmax_cross_entropy_grad(
     >>> grad is logits
     True
     """
-    if is_plain(axis, reduction, label_smoothing, z_loss, n_threads) and (
-        class_weight is sample_weight is ignore_index is infogain is grad_output is None
-    ):
-        result: tuple[float, Array] | None = kernels.quick_softmax(logits, target, out, True, n_threads, plain_sum)
-        if result is not None:
-            return result
-    return solve(
-        logits, target, 1, z_loss, axis=axis, class_weight=class_weight, sample_weight=sample_weight,
-        ignore_index=ignore_index, label_smoothing=label_smoothing, infogain=infogain, reduction=reduction,
-        n_threads=n_threads, grad_output=grad_output, out=out,
-    )[:2]  # fmt: skip
+    return door.softmax_cross_entropy(
+        1, logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, infogain,
+        reduction, n_threads, grad_output, out,
+    )  # fmt: skip
 
 
 def softmax_cross_entropy_grad_hess(
@@ -291,31 +251,12 @@ def softmax_cross_entropy_grad_hess(
 
     Parameters
     ----------
-    logits : array_like, shape (..., C, ...)
-        Unnormalised log-probabilities.
-    target : array_like, shape (...) or (..., C, ...)
-        Class indices, or distributions in the logits' shape.
-    axis : int, default -1
-        The logits' axis that holds the classes.
-    class_weight : array_like, shape (C,), optional
-        Finite, not negative; 1 by default.
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or broadcast to the rows from as many axes.
-    ignore_index : int, optional
-        Rows with this label have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is spread evenly over the classes.
-    z_loss : float, default 0.0
-        Coefficient, not negative, of the squared log-sum-exp.
-    infogain : array_like, shape (C, C), optional
-        Row y is the target of the rows with label y.
+    logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, infogain, n_threads
+        As `softmax_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the rows are combined. The derivatives are those of the result; for "none", of each row's
-        own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
+        The derivatives are those of the result; for "none", of each row's own loss.
     out : ndarray, optional
-        Where to write the gradient: as in `softmax_cross_entropy_grad`.
+        As `softmax_cross_entropy_grad` takes it.
     hess_out : ndarray, optional
         Where to write the Hessian diagonal: like `out`, whose memory it must not share.
 
@@ -330,15 +271,8 @@ def softmax_cross_entropy_grad_hess(
 
     Raises
     ------
-    TypeError
-        As `softmax_cross_entropy_grad` does, for `hess_out` as well.
-    ValueError
-        As `softmax_cross_entropy_grad` does, for `hess_out` as well, and if the two outputs overlap.
-
-    See Also
-    --------
-    softmax_cross_entropy : The loss alone, with every option explained.
-    softmax_cross_entropy_grad : Without the Hessian.
+    TypeError, ValueError
+        As `softmax_cross_entropy_grad` does, for `hess_out` as well; ValueError if the two outputs overlap.
 
     Notes
     -----
@@ -362,61 +296,7 @@ def softmax_cross_entropy_grad_hess(
     array([[0.168, 0.145, 0.038],
            [0.21 , 0.222, 0.232]])
     """
-    return solve(
-        logits, target, 2, z_loss, axis=axis, class_weight=class_weight, sample_weight=sample_weight,
-        ignore_index=ignore_index, label_smoothing=label_smoothing, infogain=infogain, reduction=reduction,
-        n_threads=n_threads, out=out, hess_out=hess_out,
+    return door.softmax_cross_entropy(
+        2, logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, infogain,
+        reduction, n_threads, None, out, hess_out,
     )  # fmt: skip
-
-
-def is_plain(axis: Any, reduction: Any, label_smoothing: Any, z_loss: Any, n_threads: Any) -> bool:
-    """Whether these options have their defaults; a small call that has no others goes straight into the kernel."""
-    return (
-        axis.__class__ is int
-        and axis == -1
-        and label_smoothing.__class__ is z_loss.__class__ is float
-        and label_smoothing == z_loss == 0.0
-        and reduction.__class__ is str
-        and reduction == "mean"
-        and (n_threads is None or (n_threads.__class__ is int and n_threads >= 1))
-    )
-
-
-def plain_sum(logits: Array, target: Array, out: Array | None, rows: int, n_threads: int | None) -> float:
-    """The sum of the losses of a large plain call, whose arguments are known to be right, in blocks of ``rows``."""
-    n, classes = logits.shape
-    sums = np.zeros((-(-n // rows), 2))
-    output = None if out is None else Output(out.reshape(1, n, classes))
-    bound = Target(classes, Operand(target.reshape(1, n)), None, None, None, 0.0, None)
-    way = _layout.TRANSPOSED if _layout.transposes(n, classes, logits.dtype) else _layout.ROWS
-    kernel = specialised("softmax_cross_entropy", logits.dtype)
-    numbers = (1.0 / n, 0.0, True)
-    args = (way, logits.reshape(1, n, classes), bound, None, None, *numbers, None, output, None, sums, 1, rows)
-    _threads.run(kernel, args, len(sums), n_threads)
-    if sums[:, 1].any():
-        raise ValueError("target changed while it was read")
-    return _layout.total(sums[:, 0])
-
-
-def solve(
-    logits: Any, target: Any, order: int, z_loss: Any, **options: Any
-) -> tuple[float | np.float32 | Array, Any, Any]:
-    """(loss, grad, hess), computed up to ``order``; None beyond."""
-    z = _check.z_loss_of(z_loss)
-    problem = ClassProblem("logits", logits, target, order=order, **options)
-    return results(problem, "softmax_cross_entropy", (z, problem.only is None))
-
-
-def results(
-    problem: ClassProblem, kernel: str, extra: tuple[float, ...]
-) -> tuple[float | np.float32 | Array, Any, Any]:
-    """What the kernel makes of the problem; ``extra`` are its numbers beside the scale."""
-    found = problem.outputs
-    if problem.denominator == 0.0:
-        clear(found)
-        return float("nan"), found.grad, found.hess
-    total, bad = problem.run(kernel, extra, _layout.choose_way, found.views)
-    if bad:
-        problem.raise_bad_label()
-        raise ValueError("target changed while it was read")
-    return reduced(total, problem.denominator, found.losses), found.grad, found.hess

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent import _check
-from fastxent._layout import Array
-from fastxent._problem import ClassProblem
-from fastxent._softmax import results
+from fastxent._kernels import door
+from fastxent._types import Array
 
 
 def softmax_focal_loss(
@@ -120,11 +116,10 @@ def softmax_focal_loss(
     >>> round(fx.softmax_focal_loss(logits, [0, 2], gamma=1.0, alpha=[1.0, 1.0, 3.0]), 4)
     0.9517
     """
-    return solve(
-        logits, target, 0, gamma, alpha, z_loss, axis=axis, class_weight=class_weight, sample_weight=sample_weight,
-        ignore_index=ignore_index, label_smoothing=label_smoothing, infogain=infogain, reduction=reduction,
-        n_threads=n_threads,
-    )[0]  # fmt: skip
+    return door.softmax_focal_loss(
+        0, logits, target, gamma, alpha, axis, class_weight, sample_weight, ignore_index, label_smoothing, z_loss,
+        infogain, reduction, n_threads,
+    )  # fmt: skip
 
 
 def softmax_focal_loss_grad(
@@ -147,37 +142,14 @@ def softmax_focal_loss_grad(
 
     Parameters
     ----------
-    logits : array_like, shape (..., C, ...)
-        Unnormalised log-probabilities.
-    target : array_like, shape (...) or (..., C, ...)
-        Class indices, or distributions in the logits' shape.
-    gamma : float, default 2.0
-        The focusing parameter: finite, not negative.
-    alpha : array_like, shape () or (C,), optional
-        Balances the classes: finite, not negative.
-    axis : int, default -1
-        The logits' axis that holds the classes.
-    class_weight : array_like, shape (C,), optional
-        Finite, not negative; 1 by default.
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or broadcast to the rows from as many axes.
-    ignore_index : int, optional
-        Rows with this label have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is spread evenly over the classes.
-    z_loss : float, default 0.0
-        Coefficient, not negative, of the squared log-sum-exp.
-    infogain : array_like, shape (C, C), optional
-        Row y is the target of the rows with label y.
+    logits, target, gamma, alpha, axis
+        As `softmax_focal_loss` takes them.
+    class_weight, sample_weight, ignore_index, label_smoothing, z_loss, infogain, n_threads
+        As `softmax_focal_loss` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the rows are combined. The gradient is that of the result; for "none", of each row's own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
-    grad_output : array_like, optional
-        Factor of the gradient: a scalar, or for "none" an array with one value for each row; 1 by default.
-    out : ndarray, optional
-        Where to write the gradient: a writeable float32 or float64 array of the logits' shape, with any strides. It
-        may be the logits themselves, but must share no other memory with an input. By default a new array.
+        The gradient is that of the result; for "none", of each row's own loss.
+    grad_output, out
+        As `softmax_cross_entropy_grad` takes them.
 
     Returns
     -------
@@ -189,15 +161,11 @@ def softmax_focal_loss_grad(
 
     Raises
     ------
-    TypeError
-        As `softmax_focal_loss` does, and if `out` is not a float32 or float64 array.
-    ValueError
-        As `softmax_focal_loss` does; if `out` is read-only, of another shape, or overlaps an input in part; if
-        `grad_output` is an array, but the loss is one number. All checks come before the first write.
+    TypeError, ValueError
+        As `softmax_focal_loss` and `softmax_cross_entropy_grad` do; all checks come before the first write.
 
     See Also
     --------
-    softmax_focal_loss : The loss alone, with every option explained.
     softmax_focal_loss_grad_hess : The Hessian diagonal as well.
 
     Notes
@@ -222,11 +190,10 @@ def softmax_focal_loss_grad(
     array([[-0.   ,  0.   ,  0.   ],
            [ 0.13 ,  0.144, -0.274]])
     """
-    return solve(
-        logits, target, 1, gamma, alpha, z_loss, axis=axis, class_weight=class_weight, sample_weight=sample_weight,
-        ignore_index=ignore_index, label_smoothing=label_smoothing, infogain=infogain, reduction=reduction,
-        n_threads=n_threads, grad_output=grad_output, out=out,
-    )[:2]  # fmt: skip
+    return door.softmax_focal_loss(
+        1, logits, target, gamma, alpha, axis, class_weight, sample_weight, ignore_index, label_smoothing, z_loss,
+        infogain, reduction, n_threads, grad_output, out,
+    )  # fmt: skip
 
 
 def softmax_focal_loss_grad_hess(
@@ -250,35 +217,14 @@ def softmax_focal_loss_grad_hess(
 
     Parameters
     ----------
-    logits : array_like, shape (..., C, ...)
-        Unnormalised log-probabilities.
-    target : array_like, shape (...) or (..., C, ...)
-        Class indices, or distributions in the logits' shape.
-    gamma : float, default 2.0
-        The focusing parameter: finite, not negative.
-    alpha : array_like, shape () or (C,), optional
-        Balances the classes: finite, not negative.
-    axis : int, default -1
-        The logits' axis that holds the classes.
-    class_weight : array_like, shape (C,), optional
-        Finite, not negative; 1 by default.
-    sample_weight : array_like, optional
-        Finite, not negative; 1 by default. A scalar, or broadcast to the rows from as many axes.
-    ignore_index : int, optional
-        Rows with this label have no influence.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is spread evenly over the classes.
-    z_loss : float, default 0.0
-        Coefficient, not negative, of the squared log-sum-exp.
-    infogain : array_like, shape (C, C), optional
-        Row y is the target of the rows with label y.
+    logits, target, gamma, alpha, axis
+        As `softmax_focal_loss` takes them.
+    class_weight, sample_weight, ignore_index, label_smoothing, z_loss, infogain, n_threads
+        As `softmax_focal_loss` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the rows are combined. The derivatives are those of the result; for "none", of each row's
-        own loss.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default.
+        The derivatives are those of the result; for "none", of each row's own loss.
     out : ndarray, optional
-        Where to write the gradient: as in `softmax_focal_loss_grad`.
+        As `softmax_cross_entropy_grad` takes it.
     hess_out : ndarray, optional
         Where to write the Hessian diagonal: like `out`, whose memory it must not share.
 
@@ -293,15 +239,8 @@ def softmax_focal_loss_grad_hess(
 
     Raises
     ------
-    TypeError
-        As `softmax_focal_loss_grad` does, for `hess_out` as well.
-    ValueError
-        As `softmax_focal_loss_grad` does, for `hess_out` as well, and if the two outputs overlap.
-
-    See Also
-    --------
-    softmax_focal_loss : The loss alone, with every option explained.
-    softmax_focal_loss_grad : Without the Hessian.
+    TypeError, ValueError
+        As `softmax_focal_loss_grad` does, for `hess_out` as well; ValueError if the two outputs overlap.
 
     Notes
     -----
@@ -322,18 +261,7 @@ def softmax_focal_loss_grad_hess(
     array([[ 0.   ,  0.03 , -0.031],
            [ 0.255,  0.494,  0.304]])
     """
-    return solve(
-        logits, target, 2, gamma, alpha, z_loss, axis=axis, class_weight=class_weight, sample_weight=sample_weight,
-        ignore_index=ignore_index, label_smoothing=label_smoothing, infogain=infogain, reduction=reduction,
-        n_threads=n_threads, out=out, hess_out=hess_out,
+    return door.softmax_focal_loss(
+        2, logits, target, gamma, alpha, axis, class_weight, sample_weight, ignore_index, label_smoothing, z_loss,
+        infogain, reduction, n_threads, None, out, hess_out,
     )  # fmt: skip
-
-
-def solve(
-    logits: Any, target: Any, order: int, gamma: Any, alpha: Any, z_loss: Any, **options: Any
-) -> tuple[float | np.float32 | Array, Any, Any]:
-    """(loss, grad, hess), computed up to ``order``; None beyond."""
-    focusing = _check.gamma_of(gamma)
-    z = _check.z_loss_of(z_loss)
-    problem = ClassProblem("logits", logits, target, order=order, alpha=alpha, **options)
-    return results(problem, "softmax_focal_loss", (z, focusing, problem.only is not None and problem.only.gauss_newton))

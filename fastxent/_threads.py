@@ -12,10 +12,7 @@ from typing import Any, SupportsIndex
 
 from fastxent._cpus import usable_cpus
 from fastxent._kernels.job import Job
-
-# Fewer blocks than this for each thread are not worth waking it: two threads broke even between 6 and 10 blocks of
-# 32768 elements (0.1 to 0.15 ms of work; loss, and loss and gradient, of float32 and float64 rows).
-BLOCKS_EACH = 6
+from fastxent._kernels.ways import numbers
 
 
 class Pool:
@@ -61,7 +58,7 @@ def run(kernel: Callable[..., object], args: tuple[Any, ...], n_blocks: int, n_t
     The kernel draws block numbers from ``job`` until there are none and finishes each that it drew. What stops it (an
     exception in any thread, Ctrl-C) is raised here, when no thread computes any more.
     """
-    helpers = n_blocks // BLOCKS_EACH - 1
+    helpers = n_blocks // numbers()["thread_blocks"] - 1
     if helpers > 0:
         helpers = min(helpers, (get_num_threads() if n_threads is None else n_threads) - 1)
     if helpers > 0:

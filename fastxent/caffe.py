@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 import fastxent as fx
 from fastxent import _check
-from fastxent._layout import Array
+from fastxent._types import Array
 
 __all__ = ["InfogainLoss", "MultinomialLogisticLoss", "SigmoidCrossEntropyLoss", "SoftmaxWithLoss"]
 

@@ -38,7 +38,7 @@ def _rows(logits: ArrayLike, target: ArrayLike, axis: int, class_weight: Option,
     share = a / C if C else 0.0
     if y.shape == np.shape(logits):
         t = w * ((1 - a) * _classes_last(y, axis) + share)
-        T = t.sum(axis=-1, keepdims=True)
+        T = _sum(t)
         v = _weights(sample_weight, np.False_, x.shape[:-1])
         return _Rows(x, t, T, T - t, v, float(v.sum()), axis)
     ignored = np.zeros(y.shape, bool) if ignore_index is None else y == ignore_index
@@ -48,12 +48,12 @@ def _rows(logits: ArrayLike, target: ArrayLike, axis: int, class_weight: Option,
     y = np.where(ignored, 0, y).astype(np.intp)
     if infogain is not None:
         t = np.asarray(infogain, np.float64)[y]
-        T = t.sum(axis=-1, keepdims=True)
+        T = _sum(t)
         return _Rows(x, t, T, T - t, v, float(v.sum()), axis)
     own = np.arange(C) == y[..., None]
     t = w * ((1 - a) * own + share)
-    others = share * np.where(own, 0, w).sum(axis=-1, keepdims=True)  # T - t_y, no rounded difference
-    T = np.where(own, t, 0).sum(axis=-1, keepdims=True) + others
+    others = share * _sum(np.where(own, 0, w))  # T - t_y, no rounded difference
+    T = _sum(np.where(own, t, 0)) + others
     return _Rows(x, t, T, np.where(own, others, T - t), v, float((v * np.where(own, w, 0).sum(axis=-1)).sum()), axis)
 
 
@@ -112,6 +112,12 @@ class _Exponentials(NamedTuple):
     log_s: Array  # (..., 1)
 
 
+def _sum(terms: Array) -> Array:
+    """The sum over the classes, in extended precision where there is one: equal terms are all rounded alike."""
+    total: Array = terms.sum(axis=-1, keepdims=True, dtype=np.longdouble)
+    return total.astype(np.float64)
+
+
 @np.errstate(all="ignore")
 def _exponentials(x: Array) -> _Exponentials:
     """What a row's formulas share, without a cancellation; nan if the row holds +inf or nan, or nothing but -inf."""
@@ -123,7 +129,7 @@ def _exponentials(x: Array) -> _Exponentials:
     error = (x - (d - b)) - (m + b)  # of d, exactly (Knuth, TAOCP 2, 4.2.2, theorem B); it would cost |d| / 2 ulp of e
     e = np.exp(d)
     e = e + e * np.where(np.isfinite(error), error, 0)
-    rest = np.where(top, 0, e).sum(axis=-1, keepdims=True)
+    rest = _sum(np.where(top, 0, e))
     ties = top.sum(axis=-1, keepdims=True)
     s = ties + rest
     o = np.where(top, ties - 1 + rest, s - e)
@@ -137,7 +143,7 @@ def _softmax(rows: _Rows, c: float, order: int) -> list[Array]:
     m, d, e, o, s, log_s = _exponentials(x)
     lse = m + log_s
     z, z_slope = (c * lse**2, 2 * c * lse) if c else (0.0, 0.0)
-    results = [(np.where(t > 0, -t * d, 0).sum(axis=-1, keepdims=True) + T * log_s + z)[..., 0]]
+    results = [(_sum(np.where(t > 0, -t * d, 0)) + T * log_s + z)[..., 0]]
     p, rest = e / s, o / s  # rest = 1 - p
     if order >= 1:
         results.append((T_minus_t + z_slope) * p - t * rest)
@@ -190,10 +196,10 @@ def _softmax_focal(rows: _Rows, gamma: float, alpha: Option, c: float, order: in
     z, z_slope = (c * lse**2, 2 * c * lse) if c else (0.0, 0.0)
     p, q, L = e / s, o / s, log_s - d
     factor = q**gamma
-    results = [(np.where(t > 0, t * factor * L, 0).sum(axis=-1, keepdims=True) + z)[..., 0]]
+    results = [(_sum(np.where(t > 0, t * factor * L, 0)) + z)[..., 0]]
     odds_L = _odds_times(p, q, L)
     g = t * factor * (1 + gamma * odds_L)
-    G = g.sum(axis=-1, keepdims=True)
+    G = _sum(g)
     if order >= 1:
         results.append((G - g + z_slope) * p - g * q)
     if order >= 2:

@@ -129,7 +129,8 @@ def test_bool_targets(f, kernel, dtype, rng):
 @pytest.mark.parametrize("given", REALS)
 def test_distributions_and_weights_of_every_real_dtype(f, kernel, given, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, f.option_sets[-1])
-    largest = 1 if given == "bool" or f.kind == "sigmoid" else 2  # small whole numbers: exact in every dtype
+    # small whole numbers: exact in every dtype; integers in the shape of the logits are one-hot
+    largest = 2 if np.dtype(given).kind == "f" and f.kind != "sigmoid" else 1
     sizes = {name: np.shape(value) for name, value in p.options.items() if isinstance(value, np.ndarray)}
     plain = {name: rng.integers(0, 1, size, endpoint=True) for name, size in sizes.items()}
     plain["target"] = rng.integers(0, largest, p.target.shape, endpoint=True)

@@ -10,7 +10,13 @@ import pytest
 import fastxent
 import fastxent.sklearn
 from fastxent import boosting, caffe, continuous, metrics
-from tests.documentation import API, ROOT, assert_starts_with_one_sentence, described, lists, run_examples, sections
+from tests.docstrings import (
+    assert_every_parameter_is_described,
+    assert_starts_with_one_sentence,
+    run_examples,
+    section,
+)
+from tests.pages import API, ROOT, lists
 
 MODULES = (boosting, caffe, continuous, metrics, fastxent.sklearn)
 NAMES = [(module, name) for module in MODULES for name in module.__all__]
@@ -21,6 +27,7 @@ CALLABLES = [(module, name) for module, name in NAMES if name != "neg_log_loss_s
 each_callable = pytest.mark.parametrize(
     ("module", "name"), CALLABLES, ids=[f"{module.__name__[len('fastxent.') :]}-{name}" for module, name in CALLABLES]
 )
+CLASSES = [(module, name) for module, name in CALLABLES if inspect.isclass(getattr(module, name))]
 
 
 def section_of_the_reference(module):
@@ -45,13 +52,20 @@ def test_a_docstring_of_a_module_has_a_summary_examples_and_references(module, n
     value = getattr(module, name)
     assert_starts_with_one_sentence(value)
     for title in ("Examples", "References"):
-        assert sections(value).get(title)
+        assert section(value, title)
 
 
 @each_callable
 def test_a_docstring_of_a_module_describes_every_parameter(module, name):
+    assert_every_parameter_is_described(getattr(module, name))
+
+
+@pytest.mark.parametrize(("module", "name"), CLASSES, ids=[name for _, name in CLASSES])
+def test_a_method_that_describes_parameters_describes_all_of_them(module, name):
     value = getattr(module, name)
-    assert described(value) == list(inspect.signature(value).parameters)
+    for _, method in inspect.getmembers(value, lambda one: inspect.isfunction(one) or inspect.ismethod(one)):
+        if method.__module__.startswith("fastxent.") and section(method, "Parameters"):
+            assert_every_parameter_is_described(method)
 
 
 @each_callable

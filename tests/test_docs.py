@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from tests.documentation import DOCS, ROOT
 from tests.migration.libraries import LIBRARIES
+from tests.pages import DOCS, ROOT
 
 PAGES = [path for path in sorted(DOCS.rglob("*.md")) if not {"_build", "generated"} & set(path.parts)]
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from fastxent._layout import BLOCK
+from fastxent._kernels import ways
 from fastxent.sklearn import BinomialLoss, MultinomialLoss
 from tests.layouts import read_only
 from tests.peak import peak
@@ -25,7 +25,9 @@ from tests.test_sklearn_losses import (
     with_methods,
 )
 
-SCRATCH = 5 * BLOCK * 8  # a block of each of raw predictions, targets and two outputs, and a quarter more
+SCRATCH = (
+    5 * ways.numbers()["block_elements"] * 8
+)  # a block of each of raw predictions, targets and two outputs, and a quarter more
 each_n = pytest.mark.parametrize("n", [50, 400_000], ids=["small", "large"])
 
 
@@ -299,7 +301,7 @@ def test_the_intercept_counts_classes_alone():
         (lambda: MultinomialLoss(3, infogain=np.eye(3), label_smoothing=0.1), ValueError, "infogain goes neither"),
         (lambda: MultinomialLoss(3, reduction="sum"), TypeError, "reduction"),
         (lambda: BinomialLoss(pos_weight=-1), ValueError, "pos_weight = -1"),
-        (lambda: BinomialLoss(ignore_index=np.nan), ValueError, "ignore_index = nan"),
+        (lambda: BinomialLoss(ignore_index=np.inf), ValueError, "ignore_index = inf"),
         (lambda: BinomialLoss(label_smoothing="a"), TypeError, "label_smoothing = 'a'"),
     ],
     ids=range(13),

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from fastxent import _threads
-from fastxent._layout import BLOCK
+from fastxent._kernels import ways
 from tests.layouts import byte_swapped
 from tests.problem import problem
 from tests.table import FUNCTIONS, WITH_GRAD
 
-MANY = 8 * _threads.BLOCKS_EACH  # blocks, enough for eight threads
+BLOCK = ways.numbers()["block_elements"]
+MANY = 8 * ways.numbers()["thread_blocks"]  # blocks, enough for eight threads
 
 LAYOUTS = {
     "rows": ((MANY * BLOCK // 1000, 1000), -1, np.asarray),

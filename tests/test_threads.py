@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from fastxent import _threads
-from fastxent._threads import BLOCKS_EACH, Pool, run
+from fastxent._kernels import ways
+from fastxent._threads import Pool, run
 
+BLOCKS_EACH = ways.numbers()["thread_blocks"]
 MANY = 8 * BLOCKS_EACH  # blocks, enough for eight threads
 PATIENCE = 60  # seconds until a wait counts as one that never ends
 

@@ -114,13 +114,19 @@ METRICS = ["log_loss", "d2_log_loss_score", "neg_log_loss_scorer"]
 METRIC_SHAPES = [(20_000, 1000), (1_000_000, 10)]
 LABELS = ["integers", "strings"]
 
-SHAPES = [(1_000_000, 2), (4096, 1000), (64, 128_256)]
+# many classes, not beside each other in memory: (shape with the classes last, where their axis is moved, memory order)
+LAYOUTS = {"16x5000x20": ((16, 20, 5000), 1, "C"), "200x5000 Fortran": ((200, 5000), -1, "F")}
+SHAPES = [(1_000_000, 2), (4096, 1000), (64, 128_256), *LAYOUTS]
 DTYPES = ["float32", "float64"]
 
 
-def prepared(function: str, shape: tuple[int, ...], dtype: str) -> Callable:
+def prepared(function: str, shape: tuple[int, ...] | str, dtype: str) -> Callable:
     """The call, with its arguments bound: on one thread, and into outputs whose memory is there already."""
     arguments, outputs = CASES[function]
+    shape, axis, order = LAYOUTS.get(shape, (shape, -1, "C"))
     args = arguments(np.random.default_rng(20), shape, dtype)
-    out = {name: np.ones_like(args[0]) for name in outputs}
-    return partial(getattr(fx, function), *args, n_threads=1, **out)
+    args = [np.asarray(np.moveaxis(a, -1, axis), order=order) if a.shape == shape else a for a in args]
+    options = {name: np.ones_like(args[0]) for name in outputs}
+    if axis != -1 and not function.startswith("sigmoid"):  # whose every element is a row
+        options["axis"] = axis
+    return partial(getattr(fx, function), *args, n_threads=1, **options)

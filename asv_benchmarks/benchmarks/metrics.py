@@ -1,20 +1,20 @@
-"""Log loss and what is made of it: time, memory, and how many times as fast as scikit-learn's.
+"""Log loss and what is made of it: time, memory, and the time over that of scikit-learn's.
 
 `python -m asv_benchmarks.benchmarks.metrics`, from the root of the repository, prints the ratios with one thread and
-with several.
+with several, on the wall.
 """
 
 import itertools
-import statistics
 import tracemalloc
 from functools import partial
 from time import perf_counter
 
 import numpy as np
 
+from . import turns
 from .cases import DTYPES, LABELS, METRIC_SHAPES, METRICS, labels_and_probs
 
-ROUNDS = 3
+ROUNDS = 3  # scikit-learn takes a second
 
 
 def both(function, args):
@@ -45,12 +45,6 @@ def fitted(y):
     return Fitted()
 
 
-def seconds(call):
-    start = perf_counter()
-    call()
-    return perf_counter() - start
-
-
 class Metrics:
     params = (METRICS, METRIC_SHAPES, DTYPES)
     param_names = ("function", "shape", "dtype")
@@ -69,11 +63,10 @@ class Metrics:
         pass
 
     def track_ratio(self, function, shape, dtype):
-        """The time of scikit-learn's in times of ours, run in turns."""
-        pairs = [(seconds(self.ours), seconds(self.theirs)) for _ in range(ROUNDS)]
-        return statistics.median(theirs for _, theirs in pairs) / statistics.median(ours for ours, _ in pairs)
+        turns.on_one_core()
+        return turns.ratio(self.ours, self.theirs, rounds=ROUNDS)
 
-    track_ratio.unit = "times"
+    track_ratio.unit = turns.UNIT
 
 
 def main():
@@ -87,7 +80,8 @@ def main():
         ratios = []
         for n_threads in (1, threads):
             fastxent.set_num_threads(n_threads)
-            ratios.append(f"{benchmark.track_ratio(*case):.0f} times with {n_threads}")
+            ratio = turns.ratio(benchmark.ours, benchmark.theirs, clock=perf_counter, rounds=ROUNDS)
+            ratios.append(f"{ratio:.2g} of scikit-learn's time with n_threads={n_threads}")
         tracemalloc.start()
         benchmark.ours()
         peak = tracemalloc.get_traced_memory()[1]

@@ -3,7 +3,6 @@
 import importlib
 import io
 import pkgutil
-import resource
 import subprocess
 import sys
 import zipfile
@@ -22,6 +21,8 @@ INSTALLED = {".py", ".pyi", ".typed", ".so", ".pyd"}
 
 
 def cpu_seconds_of_children():
+    import resource  # which Windows does not have
+
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 

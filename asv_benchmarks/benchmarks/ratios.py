@@ -20,6 +20,8 @@ PROBLEMS = {
         Shape("softmax", (64, 10)),
         Shape("softmax", (100_000, 10)),
         Shape("softmax", (1024, 1000)),
+        Shape("softmax", (16, 5000, 20), axis=1),
+        Shape("softmax", (200, 5000), order="F"),
         Shape("sigmoid", (1_000_000,)),
         Shape("clamped", (100_000, 10)),
         Shape("log_softmax", (1024, 1000)),

@@ -1,12 +1,13 @@
-"""fastxent.sklearn's losses: their time and memory, and scikit-learn's time as a multiple of theirs."""
+"""fastxent.sklearn's losses: their time and memory, and their time over that of scikit-learn's."""
 
 import importlib
-import time
 from functools import partial
 
 import numpy as np
 
-DTYPES = ["float32", "float64"]
+from . import turns
+from .cases import DTYPES
+
 LOSSES = {"MultinomialLoss": "HalfMultinomialLoss", "BinomialLoss": "HalfBinomialLoss"}
 SHAPES = [(64, 10), (1000, 3), (100_000, 10), (20_000, 500)]
 METHODS = {
@@ -16,7 +17,6 @@ METHODS = {
     "loss_gradient": ("loss_out", "gradient_out"),
     "gradient_hessian": ("gradient_out", "hessian_out"),
 }
-ROUNDS = 15
 
 
 def arguments(loss, shape, dtype):
@@ -61,21 +61,10 @@ class Memory(Losses):
 
 
 class Ratio(Losses):
-    """Medians of interleaved calls in one process, so that a busy machine slows down both."""
+    """Over scikit-learn's loss, on one thread."""
 
-    unit = "times as long"
+    unit = turns.UNIT
 
-    def track_scikit_learn(self, loss, method, shape, dtype):
-        calls = max(1, 50_000 // (shape[0] * shape[1]))
-        ours, theirs = [], []
-        for _ in range(ROUNDS):
-            ours.append(seconds(self.call, calls))
-            theirs.append(seconds(self.theirs, calls))
-        return float(np.median(theirs) / np.median(ours))
-
-
-def seconds(call, times):
-    start = time.perf_counter()
-    for _ in range(times):
-        call()
-    return time.perf_counter() - start
+    def track_ratio(self, loss, method, shape, dtype):
+        turns.on_one_core()
+        return turns.ratio(self.call, self.theirs)

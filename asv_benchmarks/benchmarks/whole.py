@@ -1,8 +1,8 @@
-"""Time and peak memory of whole calls: many rows of two classes, a thousand classes, a large vocabulary."""
+"""Time and peak memory of whole calls: two classes, a thousand, a large vocabulary, classes apart in memory."""
 
 import time
 
-from .cases import DTYPES, FUNCTIONS, SHAPES, prepared
+from .cases import DTYPES, FUNCTIONS, LAYOUTS, SHAPES, prepared
 
 
 class Calls:
@@ -23,6 +23,8 @@ class Time(Calls):
 
 class Memory(Calls):
     """The difference between the two lines is what a call takes beside its arguments and outputs."""
+
+    params = (FUNCTIONS, [shape for shape in SHAPES if shape not in LAYOUTS], DTYPES)  # to lay them out takes more
 
     def peakmem_call(self, function, shape, dtype):
         self.call()

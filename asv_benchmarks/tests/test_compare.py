@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from asv_benchmarks.compare import slower
 from asv_benchmarks.tests.conftest import SLOWER
+from asv_benchmarks.verdict import slower
 
 COMPARE = Path(__file__).resolve().parents[1] / "compare.py"
 

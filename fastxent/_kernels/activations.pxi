@@ -5,18 +5,16 @@
 from cython cimport floating
 
 from fastxent._kernels cimport scalar
-from fastxent._kernels.grid cimport ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
-from fastxent._kernels.job cimport Job
-from fastxent._kernels.memory cimport LINE
-from fastxent._kernels.panel cimport (
-    MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, panel_exp, panel_max, shift_by, store_lanes, whole_lanes,
+from fastxent._kernels.output cimport is_own, store, store_panels
+from fastxent._kernels.panel cimport MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, panel_exp, panel_max, shift_by
+from fastxent._kernels.problem cimport (
+    GRAD, LOGSUMEXP, LOSSES, SOFTMAX_ITSELF, X, Problem, Strip, View, Which, at, has, side_by_side,
 )
 from fastxent._kernels.row cimport row_exp, row_scale, row_shift
-from fastxent._kernels.sums cimport LANES, count_lanes, sum_lanes
-from fastxent._kernels.transpose cimport SCRATCH, aligned, transpose_in, transpose_out
-
-cdef enum Activation:
-    SOFTMAX, LOG_SOFTMAX, LOGSUMEXP
+from fastxent._kernels.strips cimport strip_at
+from fastxent._kernels.sums cimport count_lanes, sum_lanes
+from fastxent._kernels.transpose cimport transpose_in
+from fastxent._kernels.ways cimport LANES
 
 
 cdef inline floating with_infinities(
@@ -33,7 +31,7 @@ cdef inline floating with_infinities(
 
 
 cdef inline void activation_row(
-    Activation name, const floating* x, Py_ssize_t C, floating* out
+    Which name, const floating* x, Py_ssize_t C, floating* out
 ) noexcept nogil:
     cdef floating shift[SHIFT]
     cdef floating sums[SUMS]
@@ -41,12 +39,12 @@ cdef inline void activation_row(
     cdef floating m, low
     cdef Py_ssize_t k
     row_shift(x, C, shift)
-    row_exp(x, C, shift, C, out if name == SOFTMAX else <floating*>NULL, C, sums)
+    row_exp(x, C, shift, C, out if name == SOFTMAX_ITSELF else <floating*>NULL, C, sums)
     m = shift[MAXIMUM]
     top = shift[TOP]
     ties = count_lanes(sums + TIES)
     rest = sum_lanes(sums + REST, sums + REST_LOW)
-    if name == SOFTMAX:
+    if name == SOFTMAX_ITSELF:
         row_scale(out, <floating>(1.0 / (ties * top + rest)), C)
         return
     log_s = scalar.log1p(ties - 1.0 + rest / top)
@@ -59,119 +57,77 @@ cdef inline void activation_row(
 
 
 cdef inline void activation_panel(
-    Activation name,
-    const floating* x,             # in   C x lanes
-    Py_ssize_t step,
-    Py_ssize_t C,
-    Py_ssize_t lanes,              # at most LANES
+    const Problem* problem,
+    floating* x,                   # in   C x LANES; out what softmax and log_softmax make of it
     const floating* read_soon,     # C x LANES numbers from here on will be read soon; may be NULL
     const floating* written_soon,  # and these will be written; may be NULL
-    floating* out,                 # out  C x lanes, may be x; for logsumexp (LANES,)
-    Py_ssize_t out_step,
+    floating* of_lane,             # out  (LANES,) logsumexp
 ) noexcept nogil:
     cdef floating m[LANES]
     cdef floating shift[SHIFT]
     cdef floating sums[SUMS]
-    cdef floating of_lane[LANES]
-    cdef floating value[LANES]
-    cdef floating room[LANES]
-    cdef const floating* x_k
-    cdef floating* e = NULL
-    cdef Py_ssize_t j, k
-    if name == SOFTMAX:
-        e = out
-    panel_max(x, step, C, lanes, m)
+    cdef floating factor[LANES]
+    cdef Which name = problem.which
+    cdef Py_ssize_t j, k, C = problem.C
+    panel_max(x, C, m)
     shift_by(m, shift)
-    panel_exp(x, step, C, lanes, shift, read_soon, written_soon, e, out_step, sums)
-    if name == SOFTMAX:
+    panel_exp(x, C, shift, read_soon, written_soon, x if name == SOFTMAX_ITSELF else <floating*>NULL, sums)
+    if name == SOFTMAX_ITSELF:
         for j in range(LANES):
-            of_lane[j] = <floating>1.0 / (sums[TIES + j] * shift[TOP + j] + (sums[REST + j] + sums[REST_LOW + j]))
+            factor[j] = <floating>1.0 / (sums[TIES + j] * shift[TOP + j] + (sums[REST + j] + sums[REST_LOW + j]))
         for k in range(C):
-            x_k = whole_lanes(out + k * out_step, lanes, room)
             for j in range(LANES):
-                value[j] = x_k[j] * of_lane[j]
-            store_lanes(value, lanes, out + k * out_step)
+                x[k * LANES + j] *= factor[j]
         return
     for j in range(LANES):
-        of_lane[j] = (sums[REST + j] + sums[REST_LOW + j]) / shift[TOP + j]
-        of_lane[j] = scalar.log1p(sums[TIES + j] - <floating>1.0 + of_lane[j])
+        factor[j] = (sums[REST + j] + sums[REST_LOW + j]) / shift[TOP + j]
+        factor[j] = scalar.log1p(sums[TIES + j] - <floating>1.0 + factor[j])
     if name == LOGSUMEXP:
-        for j in range(lanes):
-            out[j] = with_infinities(m[j] + of_lane[j], m[j], x + j, step, C)
+        for j in range(LANES):
+            of_lane[j] = with_infinities(m[j] + factor[j], m[j], x + j, LANES, C)
         return
     for k in range(C):
-        x_k = whole_lanes(x + k * step, lanes, room)
         for j in range(LANES):
-            value[j] = (x_k[j] - m[j]) - of_lane[j]
-        store_lanes(value, lanes, out + k * out_step)
+            x[k * LANES + j] = (x[k * LANES + j] - m[j]) - factor[j]
 
 
-cdef inline void activation_strip(
-    Activation name,
-    Py_ssize_t way,
-    const floating* x,           # in   n samples of C classes
-    Steps x_step,
-    Py_ssize_t C,
-    Py_ssize_t n,
-    floating* out,               # out  like x, may be x; for logsumexp (n, 1)
-    Steps out_step,
+cdef void activation_strip(
+    const floating* x, const Problem* problem, const Strip* strip, char* scratch
 ) noexcept nogil:
-    cdef char scratch[SCRATCH + LINE]
-    cdef floating* buffer = <floating*>aligned(scratch)
+    cdef floating* panel = <floating*>scratch
     cdef floating lse[LANES]
-    cdef const floating* panel = x
     cdef const floating* read_soon = NULL
     cdef const floating* written_soon = NULL
-    cdef floating* result = out
-    cdef Py_ssize_t j, step = x_step.classes, result_step = out_step.classes, lanes = n
-    if way == ROWS:
-        for j in range(n):
-            activation_row(name, x + j * x_step.inner, C, out + j * out_step.inner)
+    cdef const View* out = &problem.view[<int>(LOSSES if problem.which == LOGSUMEXP else GRAD)]
+    cdef Py_ssize_t j, C = problem.C, step = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
+    if not side_by_side(problem):
+        for j in range(strip.n):
+            activation_row(problem.which, x + j * step, C, <floating*>at(out, strip.o, strip.i + j))
         return
-    if way == TRANSPOSED:
-        transpose_in(x, x_step.inner, x_step.classes, C, n, buffer)
-        panel = result = buffer
-        step = result_step = lanes = LANES
-        if x_step.inner == C:
-            read_soon = x + n * C
-        if out_step.inner == C and name != LOGSUMEXP:
-            written_soon = out
-    if name == LOGSUMEXP:
-        activation_panel(name, panel, step, C, lanes, read_soon, written_soon, lse, 0)
-        for j in range(n):
-            out[j * out_step.inner] = lse[j]
-        return
-    activation_panel(name, panel, step, C, lanes, read_soon, written_soon, result, result_step)
-    if way == TRANSPOSED:
-        transpose_out(buffer, out_step.inner, out_step.classes, C, n, out)
+    transpose_in(x, step, problem.view[<int>X].classes // <Py_ssize_t>sizeof(floating), C, strip.n, panel)
+    if step == C:
+        read_soon = x + strip.n * C
+    if problem.which != LOGSUMEXP and out.inner == C * <Py_ssize_t>sizeof(floating) and is_own(out, x):
+        written_soon = <const floating*>at(out, strip.o, strip.i)
+    activation_panel(problem, panel, read_soon, written_soon, lse)
+    if problem.which == LOGSUMEXP:
+        store(out, at(out, strip.o, strip.i), <const floating*>lse, strip.n, out.inner)
+    else:
+        store_panels(out, strip, C, <const floating*>panel)
 
 
-def activation(
-    Py_ssize_t way,                      # ROWS, PANEL or TRANSPOSED
-    Activation name,
-    const floating[:, :, :] logits,      # in   (outer, inner, C)
-    floating[:, :, :] out,               # out  (outer, inner, C), may be logits; for logsumexp (outer, inner, 1)
-    Py_ssize_t block_outer,
-    Py_ssize_t block_inner,
-    Job job not None,
-):
-    """softmax, log_softmax or logsumexp of the blocks that `job` hands out."""
-    cdef Block block
-    cdef Steps x_step = steps_of(logits), out_step = steps_of(out)
-    cdef floating* x = start_of(logits)
-    cdef floating* to = start_of(out)
-    cdef Py_ssize_t outer = logits.shape[0], inner = logits.shape[1], C = logits.shape[2], number, o, i, strip
-    with nogil:
-        while True:
-            number = job.draw()
-            if number < 0:
-                break
-            block = block_at(number, outer, inner, block_outer, block_inner)
-            for o in range(block.outer, block.outer_stop):
-                for strip in range((block.inner_stop - block.inner + LANES - 1) // LANES):
-                    i = block.inner + strip * LANES
-                    activation_strip(
-                        name, way, moved(x, x_step, o, i), x_step, C, min(<Py_ssize_t>LANES, block.inner_stop - i),
-                        moved(to, out_step, o, i), out_step
-                    )
-            job.finish()
+cdef void activation(
+    const floating[:, :, :] logits,  # in   (outer, inner, C)
+    floating[:, :, :] losses,        # out  (outer, inner, 1) the logsumexp
+    const Problem* problem,          # which, and where the others go
+    Py_ssize_t start,                # samples start ... start + n - 1, counted along inner
+    Py_ssize_t n,
+    char* scratch,
+    Total* total,
+) noexcept nogil:
+    cdef Py_ssize_t stop = start + n
+    cdef Strip strip
+    while start < stop:
+        strip = strip_at(start, stop, logits.shape[1], LANES)
+        activation_strip(&logits[strip.o, strip.i, 0], problem, &strip, scratch)
+        start += strip.n

@@ -6,23 +6,28 @@
 # smoothing reads and writes one class of each sample, so a loss alone is a gather.
 
 from cython cimport floating
-from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from fastxent._kernels cimport scalar
-from fastxent._kernels.grid cimport ROWS, Block, Steps, block_at, moved, start_of, steps_of
-from fastxent._kernels.job cimport Job
-from fastxent._kernels.operand cimport Operand, view_of
-from fastxent._kernels.output cimport Output, OutputView, output_of, place
-from fastxent._kernels.sums cimport GROUP, LANES, WIDTH, add_losses, sum_lanes, total_of, two_sum
+from fastxent._kernels.lanes cimport Lanes
+from fastxent._kernels.problem cimport GRAD, X, Problem, Strip, at, has
+from fastxent._kernels.softmax_general cimport part_of
+from fastxent._kernels.strips cimport strip_at
+from fastxent._kernels.sums cimport Total, add_losses, sum_lanes, total_of, two_sum
 from fastxent._kernels.target cimport (
-    Scaling, Target, TargetView, is_plain, own_share, read_samples, read_scales, target_of_classes, target_of_samples,
+    is_plain, own_share, read_samples, read_scales, target_of_classes, target_of_samples,
 )
+from fastxent._kernels.ways cimport GROUP, LANES, WIDTH
+
+
+cdef struct Steps:               # in elements
+    Py_ssize_t inner
+    Py_ssize_t classes
 
 
 cdef inline double clamped_term(floating q, double t, floating eps) noexcept nogil:
     """-t log(max(q, eps)), 0 where t = 0."""
-    cdef double term = -t * scalar.log(q if q > eps else eps)
+    cdef double term = 0.0 - t * scalar.log(q if q > eps else eps)
     return 0.0 if t == 0 else term
 
 
@@ -52,32 +57,33 @@ cdef inline void clear(floating* out, Steps step, Py_ssize_t C, Py_ssize_t n) no
 
 
 cdef inline Py_ssize_t clamped_plain(
-    const floating* q, Steps q_step, const TargetView* target, floating eps, const int64_t* y, const double* weight,
-    const double* scale, Py_ssize_t n, floating* grad, Steps grad_step, double* losses
+    const floating* q, const Problem* problem, const Lanes* lanes, Py_ssize_t n, Steps q_step, Steps grad_step,
+    floating* grad, double* losses
 ) noexcept nogil:
     """One class of each of n samples; returns how many q are no probability."""
     cdef floating own[WIDTH]
     cdef double t[WIDTH]
+    cdef floating eps = <floating>problem.option.eps
     cdef Py_ssize_t j, bad = 0
     for j in range(n):
-        own[j] = q[j * q_step.inner + y[j] * q_step.classes] if weight[j] != 0 else <floating>1.0
+        own[j] = q[j * q_step.inner + lanes.y[j] * q_step.classes] if lanes.weight[j] != 0 else <floating>1.0
         bad += not is_probability(own[j])
-        t[j] = own_share(target, y[j])
+        t[j] = own_share(problem, lanes.y[j])
     for j in range(n):
-        losses[j] = weight[j] * clamped_term(own[j], t[j], eps) if weight[j] != 0 else 0.0
+        losses[j] = lanes.weight[j] * clamped_term(own[j], t[j], eps) if lanes.weight[j] != 0 else 0.0
     if grad != NULL:
-        clear(grad, grad_step, target.C, n)
+        clear(grad, grad_step, problem.C, n)
         for j in range(n):
-            if weight[j] != 0:
-                grad[j * grad_step.inner + y[j] * grad_step.classes] = clamped_slope(
-                    own[j], t[j], eps, scale[j]
+            if lanes.weight[j] != 0:
+                grad[j * grad_step.inner + lanes.y[j] * grad_step.classes] = clamped_slope(
+                    own[j], t[j], eps, lanes.scale[j]
                 )
     return bad
 
 
 cdef inline Py_ssize_t clamped_row(
-    const floating* q, const TargetView* target, floating eps, Py_ssize_t o, Py_ssize_t i, int64_t y, double scale,
-    floating* grad, double* loss
+    const floating* q, const Problem* problem, const Strip* sample, Py_ssize_t y, double scale, floating* grad,
+    double* loss
 ) noexcept nogil:
     """All classes of one sample, which lie side by side."""
     cdef double t[LANES]
@@ -85,7 +91,8 @@ cdef inline Py_ssize_t clamped_row(
     cdef double part[LANES]
     cdef double high[LANES]
     cdef double low[LANES]
-    cdef Py_ssize_t block, group, j, k, n, bad = 0, n_blocks = (target.C + LANES - 1) // LANES
+    cdef floating eps = <floating>problem.option.eps
+    cdef Py_ssize_t block, group, j, k, n, bad = 0, n_blocks = (problem.C + LANES - 1) // LANES
     for j in range(LANES):
         high[j] = low[j] = 0.0
     for group in range((n_blocks + GROUP - 1) // GROUP):
@@ -93,8 +100,8 @@ cdef inline Py_ssize_t clamped_row(
             part[j] = 0.0
         for block in range(group * GROUP, min(group * GROUP + GROUP, n_blocks)):
             k = block * LANES
-            n = min(<Py_ssize_t>LANES, target.C - k)
-            target_of_classes(target, o, i, y, k, n, t)
+            n = min(<Py_ssize_t>LANES, problem.C - k)
+            target_of_classes(problem, sample, y, k, n, t)
             for j in range(n):
                 value[j] = q[k + j]
             for j in range(n):
@@ -110,125 +117,91 @@ cdef inline Py_ssize_t clamped_row(
 
 
 cdef inline Py_ssize_t clamped_panel(
-    const floating* q, Steps q_step, const TargetView* target, floating eps, Py_ssize_t o, Py_ssize_t i,
-    const int64_t* y, const double* weight, const double* scale, Py_ssize_t n, floating* grad, Steps grad_step,
-    double* losses
+    const floating* q, const Problem* problem, const Strip* strip, const Lanes* lanes, Steps q_step, Steps grad_step,
+    floating* grad, double* losses
 ) noexcept nogil:
-    """All classes of n samples, class by class."""
+    """All classes of a strip's samples, class by class."""
     cdef double t[WIDTH]
     cdef floating value[WIDTH]
     cdef double part[WIDTH]
     cdef double high[WIDTH]
     cdef double low[WIDTH]
-    cdef floating slope
-    cdef Py_ssize_t group, j, k, bad = 0
+    cdef floating slope, eps = <floating>problem.option.eps
+    cdef Py_ssize_t group, j, k, n = strip.n, bad = 0
     for j in range(n):
         high[j] = low[j] = 0.0
-    for group in range((target.C + GROUP - 1) // GROUP):
+    for group in range((problem.C + GROUP - 1) // GROUP):
         for j in range(n):
             part[j] = 0.0
-        for k in range(group * GROUP, min(group * GROUP + GROUP, target.C)):
-            target_of_samples(target, o, i, y, k, n, t)
+        for k in range(group * GROUP, min(group * GROUP + GROUP, problem.C)):
+            target_of_samples(problem, strip, lanes.y, k, t)
             for j in range(n):
                 value[j] = q[j * q_step.inner + k * q_step.classes]
             for j in range(n):
-                bad += not is_probability(value[j]) and weight[j] != 0
+                bad += not is_probability(value[j]) and lanes.weight[j] != 0
             for j in range(n):
                 part[j] += clamped_term(value[j], t[j], eps)
             if grad != NULL:
                 for j in range(n):
-                    slope = clamped_slope(value[j], t[j], eps, scale[j])
-                    grad[j * grad_step.inner + k * grad_step.classes] = slope if weight[j] != 0 else <floating>0.0
+                    slope = clamped_slope(value[j], t[j], eps, lanes.scale[j])
+                    grad[j * grad_step.inner + k * grad_step.classes] = (
+                        slope if lanes.weight[j] != 0 else <floating>0.0
+                    )
         two_sum(high, low, part, n)
     for j in range(n):
-        losses[j] = weight[j] * total_of(high[j], low[j]) if weight[j] != 0 else 0.0
+        losses[j] = lanes.weight[j] * total_of(high[j], low[j]) if lanes.weight[j] != 0 else 0.0
     return bad
 
 
-cdef inline Py_ssize_t clamped_strip(
-    Py_ssize_t way,              # ROWS or PANEL
-    const floating* q,           # in   n samples of C classes
-    Steps q_step,
-    const TargetView* target,
-    const Scaling* scaling,
-    Py_ssize_t o,
-    Py_ssize_t i,
-    Py_ssize_t n,
-    floating eps,
-    floating* grad,              # out  like q, may be q, may be NULL
-    Steps grad_step,
-    double* losses,              # out  (n,)
+cdef Py_ssize_t clamped_strip(
+    const floating* q, const Problem* problem, const Strip* strip, double* losses   # out  (WIDTH,)
 ) noexcept nogil:
-    """Samples (o, i) ... (o, i + n - 1); returns how many labels or probabilities are none."""
-    cdef int64_t y[WIDTH]
-    cdef double weight[WIDTH]
-    cdef double scale[WIDTH]
-    cdef Py_ssize_t j, bad = read_samples(target, scaling, o, i, n, y, weight)
-    read_scales(scaling, o, i, n, weight, scale)
-    if is_plain(target):
-        return bad + clamped_plain(q, q_step, target, eps, y, weight, scale, n, grad, grad_step, losses)
-    if way != ROWS:
-        return bad + clamped_panel(q, q_step, target, eps, o, i, y, weight, scale, n, grad, grad_step, losses)
-    for j in range(n):
+    """Returns how many labels or probabilities are none."""
+    cdef Lanes lanes
+    cdef Steps q_step, grad_step
+    cdef Strip sample
+    cdef floating* grad = <floating*>at(&problem.view[<int>GRAD], strip.o, strip.i)
+    cdef Py_ssize_t j, bad = read_samples(problem, strip, lanes.y, lanes.weight)
+    read_scales(problem, strip, lanes.weight, lanes.scale)
+    q_step.inner = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
+    q_step.classes = problem.view[<int>X].classes // <Py_ssize_t>sizeof(floating)
+    grad_step.inner = problem.view[<int>GRAD].inner // <Py_ssize_t>sizeof(floating)
+    grad_step.classes = problem.view[<int>GRAD].classes // <Py_ssize_t>sizeof(floating)
+    if is_plain(problem):
+        return bad + clamped_plain(q, problem, &lanes, strip.n, q_step, grad_step, grad, losses)
+    if problem.C < LANES:
+        return bad + clamped_panel(q, problem, strip, &lanes, q_step, grad_step, grad, losses)
+    for j in range(strip.n):
         losses[j] = 0.0
-        if weight[j] != 0:
+        if lanes.weight[j] != 0:
+            sample = part_of(strip, j)
             bad += clamped_row(
-                q + j * q_step.inner, target, eps, o, i + j, y[j], scale[j],
+                q + j * q_step.inner, problem, &sample, lanes.y[j], lanes.scale[j],
                 grad + j * grad_step.inner if grad != NULL else <floating*>NULL, &losses[j]
             )
-            losses[j] *= weight[j]
+            losses[j] *= lanes.weight[j]
         elif grad != NULL:
-            clear(grad + j * grad_step.inner, grad_step, target.C, 1)
+            clear(grad + j * grad_step.inner, grad_step, problem.C, 1)
     return bad
 
 
-def clamped_cross_entropy(
-    Py_ssize_t way,                      # ROWS or PANEL
-    const floating[:, :, :] probs,       # in   (outer, inner, C)
-    Target target not None,
-    Operand sample_weight,               # in   (outer, inner) or None
-    Operand grad_output,                 # in   (outer, inner) or None
-    double grad_scale,
-    double eps,
-    floating[:, :, :] losses,            # out  (outer, inner, 1) or None: v_i l_i
-    Output grad,                         # out  (outer, inner, C) or None, may be probs
-    double[:, ::1] sums,                 # out  (n_blocks, 2): sum of the losses, labels and probabilities that are none
-    Py_ssize_t block_outer,
-    Py_ssize_t block_inner,
-    Job job not None,
-):
-    """Loss and gradient of the blocks that `job` hands out."""
-    cdef Scaling scaling
-    cdef Block block
-    cdef Steps q_step = steps_of(probs), loss_step = steps_of(losses)
-    cdef OutputView g = output_of(grad)
-    cdef floating* q = start_of(probs)
-    cdef floating* loss = start_of(losses)
-    cdef Py_ssize_t outer = probs.shape[0], inner = probs.shape[1], number, o, i, n, bad, strip
+cdef void clamped_cross_entropy(
+    const floating[:, :, :] probs,   # in   (outer, inner, C)
+    floating[:, :, :] losses,        # out  (outer, inner, 1), or of no size: v_i l_i
+    const Problem* problem,          # the rest, the gradient included
+    Py_ssize_t start,                # samples start ... start + n - 1, counted along inner
+    Py_ssize_t n,
+    char* scratch,
+    Total* total,                    # out
+) noexcept nogil:
     cdef double values[WIDTH]
-    cdef double high[LANES]
-    cdef double low[LANES]
-    scaling.sample_weight = view_of(sample_weight)
-    scaling.grad_output = view_of(grad_output)
-    scaling.grad_scale = grad_scale
-    with nogil:
-        while True:
-            number = job.draw()
-            if number < 0:
-                break
-            block = block_at(number, outer, inner, block_outer, block_inner)
-            memset(high, 0, sizeof(high))
-            memset(low, 0, sizeof(low))
-            bad = 0
-            for o in range(block.outer, block.outer_stop):
-                for strip in range((block.inner_stop - block.inner + WIDTH - 1) // WIDTH):
-                    i = block.inner + strip * WIDTH
-                    n = min(<Py_ssize_t>WIDTH, block.inner_stop - i)
-                    bad += clamped_strip(
-                        way, moved(q, q_step, o, i), q_step, &target.view, &scaling, o, i, n, <floating>eps,
-                        <floating*>place(&g, o, i), g.step, values
-                    )
-                    add_losses(values, n, moved(loss, loss_step, o, i), loss_step.inner, high, low)
-            sums[number, 0] = sum_lanes(high, low)
-            sums[number, 1] = bad
-            job.finish()
+    cdef floating* loss = NULL
+    cdef Py_ssize_t stop = start + n
+    cdef Strip strip
+    while start < stop:
+        strip = strip_at(start, stop, probs.shape[1], WIDTH)
+        total.bad += clamped_strip(&probs[strip.o, strip.i, 0], problem, &strip, values)
+        if losses.shape[2] > 0:
+            loss = &losses[strip.o, strip.i, 0]
+        add_losses(values, strip.n, loss, losses.strides[1], total)
+        start += strip.n

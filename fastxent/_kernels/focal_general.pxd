@@ -14,7 +14,8 @@ from libc.math cimport INFINITY
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_terms cimport focal_bend, odds_of, odds_times
-from fastxent._kernels.sums cimport LANES, two_sum
+from fastxent._kernels.sums cimport two_sum
+from fastxent._kernels.ways cimport LANES
 
 
 cdef struct Shares:              # what a lane's shares are computed from
@@ -51,7 +52,7 @@ cdef struct Sums:                # over all classes of a sample
     double h                     # of t_k h_k but for the maximum's
     double best_bend             # the maximum's t_k bend_k q_k
     double best_q
-    double lean                  # 2 c lse
+    double z_slope               # 2 c lse
     double curve                 # 2 c
 
 
@@ -86,7 +87,7 @@ cdef inline void load_logits(
     for j in range(n, LANES):
         values[j] = -INFINITY
     for j in range(LANES):
-        values[j] = -INFINITY if <floating>(m[j] - values[j]) == INFINITY else values[j]
+        values[j] = -INFINITY if m[j] - values[j] == INFINITY else values[j]
 
 
 cdef inline void focal_terms(
@@ -130,13 +131,13 @@ cdef inline void add_terms(const Terms* terms, const double* best, Parts* parts)
 
 
 cdef inline double focal_grad(const Sums* of, double p, double q, double slope) noexcept nogil:
-    return (of.slope - slope + of.lean) * p - slope * q
+    return (of.slope - slope + of.z_slope) * p - slope * q
 
 
 cdef inline double focal_hess(const Sums* of, double p, double q, double bend, bint best) noexcept nogil:
     cdef double ratio = p / of.best_q
     cdef double others = bend * q + (of.h - bend / q) * p * p + of.best_bend * ratio * ratio
-    cdef double curvature = (of.slope + of.lean) * p * q + of.curve * p * p
+    cdef double curvature = (of.slope + of.z_slope) * p * q + of.curve * p * p
     if best:
         return curvature + of.best_bend + of.h * p * p
     return curvature + (0.0 if p == 0 else others)

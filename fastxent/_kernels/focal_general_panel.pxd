@@ -9,13 +9,15 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_general cimport (
     Parts, Shares, Sums, Terms, add_terms, focal_grad, focal_hess, focal_terms, load_logits, set_shift, set_sums,
 )
-from fastxent._kernels.grid cimport Steps
-from fastxent._kernels.sums cimport LANES, total_of, two_sum
-from fastxent._kernels.target cimport TargetView, target_of_samples
+from fastxent._kernels.lanes cimport Lanes
+from fastxent._kernels.problem cimport Problem, Strip
+from fastxent._kernels.sums cimport total_of, two_sum
+from fastxent._kernels.target cimport target_of_samples
+from fastxent._kernels.ways cimport LANES
 
 
 cdef inline void shares_of_panel(
-    const floating* x, Steps step, Py_ssize_t n, Py_ssize_t C, Shares* of, double* best
+    const floating* x, Py_ssize_t n, Py_ssize_t C, Shares* of, double* best
 ) noexcept nogil:
     """And the class of each lane's first maximum. nan is passed over there (exp brings it back)."""
     cdef double x_k[LANES]
@@ -32,13 +34,13 @@ cdef inline void shares_of_panel(
         best[j] = 0.0
     for k in range(C):
         for j in range(n):
-            x_k[j] = x[j * step.inner + k * step.classes]
+            x_k[j] = x[k * LANES + j]
         for j in range(n):
             best[j] = <double>k if x_k[j] > of.m[j] else best[j]
             of.m[j] = x_k[j] if x_k[j] > of.m[j] else of.m[j]
     set_shift(of)
     for k in range(C):
-        load_logits(x + k * step.classes, step.inner, n, of.m, x_k)
+        load_logits(x + k * LANES, 1, n, of.m, x_k)
         for j in range(LANES):
             e[j] = scalar.exp_scaled(x_k[j], of.origin[j], of.magic[j], of.bottom[j])
         for j in range(LANES):
@@ -51,35 +53,28 @@ cdef inline void shares_of_panel(
 
 
 cdef inline void panel_terms(
-    const floating* x, Steps step, const Shares* of, const TargetView* target, Py_ssize_t o, Py_ssize_t i,
-    const int64_t* y, Py_ssize_t n, Py_ssize_t k, double gamma, Terms* terms
+    const floating* x, const Shares* of, const Problem* problem, const Strip* part, const int64_t* y, Py_ssize_t k,
+    Terms* terms
 ) noexcept nogil:
     """Of class k."""
     cdef double x_k[LANES]
     cdef double t[LANES]
     cdef Py_ssize_t j
-    load_logits(x + k * step.classes, step.inner, n, of.m, x_k)
-    target_of_samples(target, o, i, y, k, n, t)
-    for j in range(n, LANES):
+    load_logits(x + k * LANES, 1, part.n, of.m, x_k)
+    target_of_samples(problem, part, y, k, t)
+    for j in range(part.n, LANES):
         t[j] = 0.0
-    focal_terms(of, x_k, t, gamma, terms)
+    focal_terms(of, x_k, t, problem.option.gamma, terms)
 
 
-cdef inline void focal_panel(
-    const floating* x,           # in   n <= LANES samples of C classes
-    Steps step,
-    const TargetView* target,
-    Py_ssize_t o,
-    Py_ssize_t i,
-    const int64_t* y,
-    Py_ssize_t n,                # samples (o, i) ... (o, i + n - 1)
-    double z_loss,
-    double gamma,
-    const double* scale,         # in   (n,) of the gradient and the Hessian
-    floating* grad,              # out  like x, may be x, may be NULL
-    Steps grad_step,
-    floating* hess,              # out  like x, may be x, may be NULL
-    Steps hess_step,
+cdef inline void general_focal_panel(
+    const floating* x,           # in   C x LANES
+    const Problem* problem,
+    const Strip* part,           # a strip of at most LANES samples, from its strip's sample `first` on
+    const Lanes* lanes,
+    Py_ssize_t first,
+    floating* grad,              # out  C x LANES, may be x, may be NULL
+    floating* hess,              # out  C x LANES, may be NULL
     double* losses,              # out  (n,)
 ) noexcept nogil:
     cdef Shares of
@@ -89,37 +84,40 @@ cdef inline void focal_panel(
     cdef double best[LANES]
     cdef double is_best[LANES]
     cdef double best_bend[LANES]
-    cdef double lse, value
+    cdef double lse, value, z_loss = problem.option.z_loss
+    cdef const double* scale = lanes.scale + first
+    cdef const int64_t* y = lanes.y + first
     cdef Py_ssize_t j, k
     memset(&parts, 0, sizeof(parts))
-    shares_of_panel(x, step, n, target.C, &of, best)
-    for k in range(target.C):
-        panel_terms(x, step, &of, target, o, i, y, n, k, gamma, &terms)
+    memset(best_bend, 0, sizeof(best_bend))
+    shares_of_panel(x, part.n, problem.C, &of, best)
+    for k in range(problem.C):
+        panel_terms(x, &of, problem, part, y, k, &terms)
         for j in range(LANES):
             is_best[j] = 1.0 if best[j] == <double>k else 0.0
             value = terms.bend[j] * terms.q[j]
             best_bend[j] = value if is_best[j] == 1.0 else best_bend[j]
         add_terms(&terms, is_best, &parts)
-    for j in range(n):
+    for j in range(part.n):
         lse = of.m[j] + of.log_s[j]
         sums[j].loss = total_of(parts.loss[j], parts.loss_low[j])
         sums[j].slope = total_of(parts.slope[j], parts.slope_low[j])
         sums[j].h = total_of(parts.h[j], parts.h_low[j])
         sums[j].best_bend = best_bend[j]
         sums[j].best_q = of.spread[j] / of.s[j]
-        sums[j].lean = 2.0 * z_loss * lse
+        sums[j].z_slope = 2.0 * z_loss * lse
         sums[j].curve = 2.0 * z_loss
-        losses[j] = sums[j].loss + (z_loss * lse * lse if z_loss != 0.0 else 0.0)
+        losses[j] = sums[j].loss + (z_loss * lse * lse if z_loss != 0.0 else of.log_s[j] - of.log_s[j])
     if grad == NULL:
         return
-    for k in range(target.C):
-        panel_terms(x, step, &of, target, o, i, y, n, k, gamma, &terms)
-        for j in range(n):
-            grad[j * grad_step.inner + k * grad_step.classes] = <floating>(
+    for k in range(problem.C):
+        panel_terms(x, &of, problem, part, y, k, &terms)
+        for j in range(part.n):
+            grad[k * LANES + j] = <floating>(
                 scale[j] * focal_grad(&sums[j], terms.p[j], terms.q[j], terms.slope[j])
             )
         if hess != NULL:
-            for j in range(n):
-                hess[j * hess_step.inner + k * hess_step.classes] = <floating>(
+            for j in range(part.n):
+                hess[k * LANES + j] = <floating>(
                     scale[j] * focal_hess(&sums[j], terms.p[j], terms.q[j], terms.bend[j], best[j] == <double>k)
                 )

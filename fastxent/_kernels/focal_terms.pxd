@@ -15,11 +15,6 @@ As p tends to 1, so does odds L, though odds may overflow and L vanish; where p 
 from cython cimport floating
 
 
-cdef struct Focusing:
-    double gamma
-    bint gauss_newton
-
-
 cdef inline floating most_odds(floating like) noexcept nogil:
     """The most that inverse_power takes; beyond it q is below the smallest normal number."""
     if floating is float:

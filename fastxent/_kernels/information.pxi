@@ -5,43 +5,46 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 
 from fastxent._kernels cimport scalar
-from fastxent._kernels.grid cimport ROWS, Block, Steps, block_at, moved, start_of, steps_of
 from fastxent._kernels.information_sums cimport information_panel, information_row
-from fastxent._kernels.information_terms cimport DIVERGENCE, Information, is_share
-from fastxent._kernels.job cimport Job
-from fastxent._kernels.operand cimport Operand, View, at, load
-from fastxent._kernels.sums cimport GROUP, LANES
+from fastxent._kernels.information_terms cimport is_share
+from fastxent._kernels.operand cimport load
+from fastxent._kernels.problem cimport DIVERGENCE, ENTROPY, LOSSES, TARGET, X, Problem, Strip, View, at
+from fastxent._kernels.softmax_general cimport part_of
+from fastxent._kernels.strips cimport strip_at
+from fastxent._kernels.ways cimport GROUP, LANES
 
 
-cdef inline double looked_at_again(
-    Information name, const View* p, const View* q, Py_ssize_t o, Py_ssize_t i, Py_ssize_t C, Py_ssize_t* bad
-) noexcept nogil:
+cdef double looked_at_again(const Problem* problem, const Strip* sample, double* bad) noexcept nogil:
     """A sample whose sum is not finite: inf where p > 0 = q; else, if it has no bad element, an intermediate overflow.
 
     Terms that overflow are computed at 2^-20 of their size.
     """
+    cdef const View* p = &problem.view[<int>X]
+    cdef const View* q = p if problem.which == ENTROPY else &problem.view[<int>TARGET]
+    cdef const char* p_first = at(p, sample.o, sample.i)
+    cdef const char* q_first = at(q, sample.o, sample.i)
     cdef double x[LANES]
     cdef double y[LANES]
     cdef double total = 0.0, ratio
     cdef Py_ssize_t block, j, k, n, wrong = 0, impossible = 0
-    for block in range((C + LANES - 1) // LANES):
+    for block in range((problem.C + LANES - 1) // LANES):
         k = block * LANES
-        n = min(<Py_ssize_t>LANES, C - k)
-        load(at(p, o, i) + k * p.classes, p.kind, p.classes, n, x)
-        load(at(q, o, i) + k * q.classes, q.kind, q.classes, n, y)
+        n = min(<Py_ssize_t>LANES, problem.C - k)
+        load(p_first + k * p.classes, p.kind, p.classes, n, x)
+        load(q_first + k * q.classes, q.kind, q.classes, n, y)
         for j in range(n):
             wrong += (not is_share(x[j])) + (not is_share(y[j]))
             impossible += (x[j] > 0) & (y[j] == 0)
     bad[0] += wrong
     if wrong or impossible:
         return INFINITY
-    for block in range((C + LANES - 1) // LANES):
+    for block in range((problem.C + LANES - 1) // LANES):
         k = block * LANES
-        n = min(<Py_ssize_t>LANES, C - k)
-        load(at(p, o, i) + k * p.classes, p.kind, p.classes, n, x)
-        load(at(q, o, i) + k * q.classes, q.kind, q.classes, n, y)
+        n = min(<Py_ssize_t>LANES, problem.C - k)
+        load(p_first + k * p.classes, p.kind, p.classes, n, x)
+        load(q_first + k * q.classes, q.kind, q.classes, n, y)
         for j in range(n):
-            ratio = (scalar.log(x[j]) if name == DIVERGENCE else 0.0) - scalar.log(y[j])
+            ratio = (scalar.log(x[j]) if problem.which == DIVERGENCE else 0.0) - scalar.log(y[j])
             total += x[j] * 9.5367431640625e-07 * ratio if x[j] > 0 else 0.0
     return total * 1048576.0
 
@@ -59,64 +62,37 @@ cdef inline bint all_finite(const double* value, Py_ssize_t n) noexcept nogil:
     return other == 0
 
 
-cdef inline void store(
-    const double* value, Py_ssize_t n, double per_nat, double per_nat_low, floating* out, Py_ssize_t step
+cdef void information(
+    const floating[:, :, :] p,       # in   (outer, inner, C), or only their number: p may be of another dtype
+    floating[:, :, :] losses,        # out  (outer, inner, 1)
+    const Problem* problem,          # the rest: p and q
+    Py_ssize_t start,                # samples start ... start + n - 1, counted along inner
+    Py_ssize_t n,
+    char* scratch,
+    Total* total,                    # out  elements that are no probability
 ) noexcept nogil:
-    """out = value in the unit asked for; n elements, `step` apart."""
-    cdef Py_ssize_t j
-    if step == 1:
-        for j in range(n):
-            out[j] = <floating>in_base(value[j], per_nat, per_nat_low)
-    else:
-        for j in range(n):
-            out[j * step] = <floating>in_base(value[j], per_nat, per_nat_low)
-
-
-def information(
-    Py_ssize_t way,                      # ROWS, PANEL or TRANSPOSED
-    Information name,
-    Operand p not None,                  # in   (outer, inner, C)
-    Operand q not None,                  # in   (outer, inner, C); for the entropy p
-    Py_ssize_t C,
-    double per_nat,                      # 1 / log(base), rounded
-    double per_nat_low,                  # what the rounding cut off
-    floating[:, :, :] out,               # out  (outer, inner, 1)
-    double[:, ::1] sums,                 # out  (n_blocks, 2): 0, elements that are no probability
-    Py_ssize_t block_outer,
-    Py_ssize_t block_inner,
-    Job job not None,
-):
-    """Entropy, cross entropy or divergence of the blocks that `job` hands out."""
-    cdef Block block
-    cdef Steps out_step = steps_of(out)
-    cdef floating* to = start_of(out)
-    cdef floating* first
-    cdef Py_ssize_t outer = out.shape[0], inner = out.shape[1], number, o, i, j, n, strip, bad
+    """Entropy, cross entropy or divergence."""
+    cdef Py_ssize_t j, stop = start + n
     cdef floating p_block[GROUP * LANES]
     cdef floating q_block[GROUP * LANES]
     cdef double value[LANES]
-    with nogil:
-        while True:
-            number = job.draw()
-            if number < 0:
-                break
-            block = block_at(number, outer, inner, block_outer, block_inner)
-            bad = 0
-            for o in range(block.outer, block.outer_stop):
-                for strip in range((block.inner_stop - block.inner + LANES - 1) // LANES):
-                    i = block.inner + strip * LANES
-                    n = min(<Py_ssize_t>LANES, block.inner_stop - i)
-                    first = moved(to, out_step, o, i)
-                    if way == ROWS:
-                        for j in range(n):
-                            value[j] = information_row(name, &p.view, &q.view, o, i + j, C, p_block, q_block)
-                    else:
-                        information_panel(name, way, &p.view, &q.view, o, i, C, n, p_block, q_block, value)
-                    if not all_finite(value, n):
-                        for j in range(n):
-                            if value[j] - value[j] != 0:
-                                value[j] = looked_at_again(name, &p.view, &q.view, o, i + j, C, &bad)
-                    store(value, n, per_nat, per_nat_low, first, out_step.inner)
-            sums[number, 0] = 0.0
-            sums[number, 1] = bad
-            job.finish()
+    cdef Strip strip, sample
+    cdef bint by_rows = problem.C >= problem.tuning.row_classes
+    while start < stop:
+        strip = strip_at(start, stop, p.shape[1], LANES)
+        if by_rows:
+            for j in range(strip.n):
+                sample = part_of(&strip, j)
+                value[j] = information_row(problem, &sample, p_block, q_block)
+        else:
+            information_panel(problem, &strip, <double*>scratch, p_block, q_block, value)
+        if not all_finite(value, strip.n):
+            for j in range(strip.n):
+                if value[j] - value[j] != 0:
+                    sample = part_of(&strip, j)
+                    value[j] = looked_at_again(problem, &sample, &total.bad)
+        for j in range(strip.n):
+            losses[strip.o, strip.i + j, 0] = <floating>in_base(
+                value[j], problem.option.per_nat, problem.option.per_nat_low
+            )
+        start += strip.n

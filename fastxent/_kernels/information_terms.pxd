@@ -15,11 +15,9 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
 from fastxent._kernels cimport scalar
-from fastxent._kernels.sums cimport GROUP, LANES, two_sum
-
-cdef enum Information:
-    ENTROPY, CROSS_ENTROPY, DIVERGENCE
-
+from fastxent._kernels.problem cimport DIVERGENCE, Which
+from fastxent._kernels.sums cimport two_sum
+from fastxent._kernels.ways cimport GROUP, LANES
 
 cdef struct Sums:            # of each lane, compensated
     double high[LANES]
@@ -163,28 +161,24 @@ cdef inline void divergence_block(
 
 
 cdef inline void add_group(
-    Information name,
+    Which name,
     const floating* p,           # in   n x LANES
-    Py_ssize_t p_step,           # from one class to the next
     const floating* q,           # in   n x LANES, p for the entropy
-    Py_ssize_t q_step,
     Py_ssize_t n,                # at most GROUP
     Sums* sums,                  # out
 ) noexcept nogil:
-    """The terms of n classes in every lane, in one loop where they all lie together."""
+    """The terms of n classes in every lane."""
     cdef double term[GROUP * LANES]
     cdef double difference[GROUP * LANES]
-    cdef bint together = p_step == LANES and q_step == LANES
     cdef Py_ssize_t k, length
     if name == DIVERGENCE:
-        length = n * LANES if together else LANES  # GCC vectorises this loop only if it does not know the length
-        for k in range(n * LANES // length):
-            divergence_block(p + k * p_step, q + k * q_step, length, term + k * LANES, difference + k * LANES)
+        length = n * LANES       # GCC vectorises this loop only if it does not know the length
+        divergence_block(p, q, length, term, difference)
         for k in range(n):
             two_sum(sums.difference, sums.difference_low, difference + k * LANES, LANES)
-    elif together and n == GROUP:
+    elif n == GROUP:
         log_block(p, q, GROUP * LANES, term)
     else:
         for k in range(n):
-            log_block(p + k * p_step, q + k * q_step, LANES, term + k * LANES)
+            log_block(p + k * LANES, q + k * LANES, LANES, term + k * LANES)
     sum_group(term, n, sums)

@@ -1,64 +1,12 @@
-"""An array of any native real dtype read where it lies: labels, weights, distributions."""
+"""Reading numbers of any native real dtype where they lie: labels, weights, distributions."""
 
-cimport cython
 from cython cimport floating
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastxent._kernels.sums cimport LANES
-
-
-cdef enum Kind:
-    FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64
-
-
-cdef struct View:
-    const char* data     # NULL: there is no such operand
-    Py_ssize_t outer     # strides in bytes; 0 repeats
-    Py_ssize_t inner
-    Py_ssize_t classes
-    Kind kind
-
-
-@cython.final
-cdef class Operand:
-    cdef Py_buffer buffer
-    cdef View view
-
-
-cdef inline int kind_of(const char* code, Py_ssize_t itemsize) noexcept:
-    """The Kind for a format of the struct module; -1 for one that the kernels do not read."""
-    cdef unsigned short one = 1
-    cdef bint little = (<unsigned char*>&one)[0]
-    # the native order may be spelled out: NumPy does so for ctypes arrays, as LightGBM hands over its labels
-    if (little and code[0] == b"<") or (not little and code[0] == b">"):
-        code += 1
-    if code[0] == 0 or code[1] != 0:
-        return -1
-    if code[0] == b"f":
-        return FLOAT32
-    if code[0] == b"d":
-        return FLOAT64
-    if code[0] in b"bhilq":
-        return INT8 if itemsize == 1 else INT16 if itemsize == 2 else INT32 if itemsize == 4 else INT64
-    if code[0] in b"?BHILQ":
-        return UINT8 if itemsize == 1 else UINT16 if itemsize == 2 else UINT32 if itemsize == 4 else UINT64
-    return -1
-
-
-cdef inline View view_of(Operand operand) noexcept:
-    """The operand's view; one without data for None."""
-    cdef View nothing
-    if operand is None:
-        nothing.data = NULL
-        nothing.outer = nothing.inner = nothing.classes = 0
-        nothing.kind = FLOAT64
-        return nothing
-    return operand.view
-
-
-cdef inline const char* at(const View* view, Py_ssize_t o, Py_ssize_t i) noexcept nogil:
-    """Address of element (o, i), or of its first class."""
-    return view.data + o * view.outer + i * view.inner
+from fastxent._kernels.problem cimport (
+    BOOL, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64, Kind, Strip, View, at,
+)
+from fastxent._kernels.ways cimport LANES
 
 
 ctypedef fused Element:
@@ -87,6 +35,13 @@ cdef inline void copy_strided(
             out[j] = <floating>(<const Element*>(<const char*>first + j * stride))[0]
 
 
+cdef inline void copy_truth(const char* first, Py_ssize_t stride, Py_ssize_t n, floating* out) noexcept nogil:
+    """out[j] = 1 where the byte `j * stride` bytes after the first is not 0, as NumPy reads bool."""
+    cdef Py_ssize_t j
+    for j in range(n):
+        out[j] = <floating>(first[j * stride] != 0)
+
+
 cdef inline void load(const char* p, Kind kind, Py_ssize_t stride, Py_ssize_t n, floating* out) noexcept nogil:
     """n elements, `stride` bytes apart, converted."""
     if kind == FLOAT32:
@@ -107,8 +62,10 @@ cdef inline void load(const char* p, Kind kind, Py_ssize_t stride, Py_ssize_t n,
         copy_strided(<const uint16_t*>p, stride, n, out)
     elif kind == UINT32:
         copy_strided(<const uint32_t*>p, stride, n, out)
-    else:
+    elif kind == UINT64:
         copy_strided(<const uint64_t*>p, stride, n, out)
+    else:
+        copy_truth(p, stride, n, out)
 
 
 cdef inline void copy_labels(const Element* first, Py_ssize_t stride, Py_ssize_t n, int64_t* y) noexcept nogil:
@@ -135,6 +92,7 @@ cdef inline void copy_float_labels(const floating* first, Py_ssize_t stride, Py_
 
 cdef inline void load_labels(const char* p, Kind kind, Py_ssize_t stride, Py_ssize_t n, int64_t* y) noexcept nogil:
     """n class indices, `stride` bytes apart."""
+    cdef Py_ssize_t j
     if kind == INT64 or kind == UINT64:
         copy_labels(<const int64_t*>p, stride, n, y)
     elif kind == INT32:
@@ -151,20 +109,22 @@ cdef inline void load_labels(const char* p, Kind kind, Py_ssize_t stride, Py_ssi
         copy_labels(<const uint32_t*>p, stride, n, y)
     elif kind == FLOAT32:
         copy_float_labels(<const float*>p, stride, n, y)
+    elif kind == BOOL:
+        for j in range(n):
+            y[j] = p[j * stride] != 0
     else:
         copy_float_labels(<const double*>p, stride, n, y)
 
 
-cdef inline void times(const View* factor, Py_ssize_t o, Py_ssize_t i, Py_ssize_t n, double* values) noexcept nogil:
-    """values[j] *= factor (o, i + j), where there is one."""
+cdef inline void times(const View* factor, const Strip* strip, double* values) noexcept nogil:
+    """values[j] *= the factor of the strip's sample j, where there is one."""
     cdef double factors[LANES]
-    cdef Py_ssize_t j, start
+    cdef Py_ssize_t block, j, start, n
     if factor.data == NULL:
         return
-    for start in range((n + LANES - 1) // LANES):
-        load(
-            at(factor, o, i + start * LANES), factor.kind, factor.inner, min(<Py_ssize_t>LANES, n - start * LANES),
-            factors
-        )
-        for j in range(min(<Py_ssize_t>LANES, n - start * LANES)):
-            values[start * LANES + j] *= factors[j]
+    for block in range((strip.n + LANES - 1) // LANES):
+        start = block * LANES
+        n = min(<Py_ssize_t>LANES, strip.n - start)
+        load(at(factor, strip.o, strip.i + start), factor.kind, factor.inner, n, factors)
+        for j in range(n):
+            values[start + j] *= factors[j]

@@ -1,8 +1,6 @@
 """Samples side by side, one lane each: every step is elementwise across lanes, so no reduction; log1p vectorises too.
 
-A panel is given by its first element and the distance `step` (in elements) from one class to the next; its lanes are
-contiguous. It lies either in the caller's array (class axis not last) or, transposed, in a small buffer on the stack
-(transpose.pxd).
+A panel is a buffer of C x LANES numbers, into which samples are transposed (transpose.pxd).
 """
 
 from cython cimport floating
@@ -10,10 +8,9 @@ from libc.math cimport INFINITY
 
 from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
 from fastxent._kernels.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
-from fastxent._kernels.sums cimport GROUP, LANES, WIDTH
+from fastxent._kernels.ways cimport GROUP, LANES
 
 cdef enum:
-    PANELS = WIDTH // LANES  # the most panels that are worked on side by side
     # What the lanes' exponentials are relative to (see exp_scaled in scalar.pxd): an array of SHIFT numbers, in which
     # each lane's origin, magic, bottom, top (the result at the maximum) and the maximum itself start at:
     ORIGIN = 0
@@ -28,29 +25,12 @@ cdef enum:
     REST_LOW = LANES
     TIES = 2 * LANES
     SUMS = 3 * LANES
-
-
-cdef inline const floating* whole_lanes(const floating* x, Py_ssize_t lanes, floating* room) noexcept nogil:
-    """LANES numbers, of which the first `lanes` are x: x itself, or a copy. Loops of a known length vectorise best."""
-    cdef Py_ssize_t j
-    if lanes == LANES:
-        return x
-    for j in range(LANES):
-        room[j] = <floating>0.0
-    for j in range(lanes):
-        room[j] = x[j]
-    return room
-
-
-cdef inline void store_lanes(const floating* v, Py_ssize_t lanes, floating* out) noexcept nogil:
-    """The first `lanes` of LANES numbers."""
-    cdef Py_ssize_t j
-    if lanes == LANES:
-        for j in range(LANES):
-            out[j] = v[j]
-    else:
-        for j in range(lanes):
-            out[j] = v[j]
+    # What is known of one panel, an array of PANEL numbers: SHIFT and SUMS, then for each lane the label's class (-1:
+    # the target is no class), the logit there, and log(s) from:
+    LABEL = SHIFT + SUMS
+    OWN_X = LABEL + LANES
+    LOG_S = OWN_X + LANES
+    PANEL = LOG_S + LANES
 
 
 cdef inline void shift_by(
@@ -125,20 +105,16 @@ cdef inline void add_group(
 
 
 cdef inline void panel_exp(
-    const floating* x,       # in   C x lanes
-    Py_ssize_t step,
+    const floating* x,       # in   C x LANES
     Py_ssize_t C,
-    Py_ssize_t lanes,        # at most LANES
     const floating* shift,   # in   (SHIFT,)
     const floating* read_soon,     # C x LANES numbers from here on will be read soon; may be NULL
     const floating* written_soon,  # and these will be written; may be NULL
-    floating* e,             # out  C x lanes, may be x, may be NULL
-    Py_ssize_t e_step,
+    floating* e,             # out  C x LANES, may be x, may be NULL
     floating* sums,          # out  (SUMS,)
 ) noexcept nogil:
     """e_k = exp(x_k - m) in each lane, all of a lane times the same number."""
     cdef floating v[GROUP * LANES]
-    cdef floating room[LANES]
     cdef Py_ssize_t first, group, j, k, n
     for j in range(SUMS):
         sums[j] = <floating>0.0
@@ -151,10 +127,11 @@ cdef inline void panel_exp(
             prefetch_block_to_write(written_soon + first * LANES, n * LANES)
         # in passes of one thing each, which keep their numbers in registers
         for k in range(n):
-            exp_block(whole_lanes(x + (first + k) * step, lanes, room), shift, v + k * LANES)
+            exp_block(x + (first + k) * LANES, shift, v + k * LANES)
         if e != NULL:
             for k in range(n):
-                store_lanes(v + k * LANES, lanes, e + (first + k) * e_step)
+                for j in range(LANES):
+                    e[(first + k) * LANES + j] = v[k * LANES + j]
         for k in range(n, GROUP):
             for j in range(LANES):
                 v[k * LANES + j] = <floating>0.0
@@ -162,24 +139,19 @@ cdef inline void panel_exp(
 
 
 cdef inline void panel_max(
-    const floating* x,       # in   C x lanes
-    Py_ssize_t step,
+    const floating* x,       # in   C x LANES
     Py_ssize_t C,
-    Py_ssize_t lanes,        # at most LANES
     floating* m,             # out  (LANES,)
 ) noexcept nogil:
     """Each lane's maximum; nan is passed over (exp brings it back)."""
     cdef floating best[LANES]
-    cdef floating room[LANES]
-    cdef const floating* x_k
     cdef floating here, before
     cdef Py_ssize_t j, k
     for j in range(LANES):
         best[j] = -INFINITY
     for k in range(C):
-        x_k = whole_lanes(x + k * step, lanes, room)
         for j in range(LANES):
-            here = x_k[j]
+            here = x[k * LANES + j]
             before = best[j]
             best[j] = here if here > before else before
     for j in range(LANES):
@@ -187,26 +159,22 @@ cdef inline void panel_max(
 
 
 cdef inline void panel_pick(
-    const floating* x,       # in   C x lanes
-    Py_ssize_t step,
+    const floating* x,       # in   C x LANES
     Py_ssize_t C,
-    Py_ssize_t lanes,        # at most LANES
     const floating* y,       # in   (LANES,) a class for each lane
     floating* picked,        # out  (LANES,)
 ) noexcept nogil:
     """picked = x at the lane's class. By comparison: vector processors gather no faster than they compare."""
     cdef floating found[LANES]
-    cdef floating room[LANES]
-    cdef const floating* x_k
     cdef floating here, before, number
     cdef Py_ssize_t j, k
     for j in range(LANES):
         found[j] = <floating>0.0
     for k in range(C):
-        x_k = whole_lanes(x + k * step, lanes, room)
         number = <floating>k
         for j in range(LANES):
-            here = x_k[j]  # in any case: a choice between numbers vectorises everywhere, one between loads does not
+            # in any case: a choice between numbers vectorises everywhere, one between loads does not
+            here = x[k * LANES + j]
             before = found[j]
             found[j] = here if y[j] == number else before
     for j in range(LANES):
@@ -218,38 +186,32 @@ cdef inline void scaled_panel(
     const floating* factor,      # in   (LANES,)
     const floating* own_grad,    # in   (LANES,)
     Py_ssize_t C,
-    Py_ssize_t lanes,
-    floating* grad,              # out  C x lanes, holds the exponentials
-    Py_ssize_t step,
+    floating* grad,              # out  C x LANES, holds the exponentials
 ) noexcept nogil:
     """The gradient where t has one entry: the exponentials times a factor, but for the label's class."""
     cdef floating scaled[LANES]
-    cdef floating room[LANES]
-    cdef const floating* e
     cdef floating own, other, number
     cdef Py_ssize_t j, k
     for k in range(C):
-        e = whole_lanes(grad + k * step, lanes, room)
         number = <floating>k
         for j in range(LANES):
             own = own_grad[j]
-            other = e[j] * factor[j]
+            other = grad[k * LANES + j] * factor[j]
             scaled[j] = own if label[j] == number else other
-        store_lanes(scaled, lanes, grad + k * step)
+        for j in range(LANES):
+            grad[k * LANES + j] = scaled[j]
 
 
-cdef inline void clear_dead(
-    const double* weight, Py_ssize_t C, Py_ssize_t lanes, floating* out, Py_ssize_t step
-) noexcept nogil:
+cdef inline void clear_dead(const double* weight, Py_ssize_t C, floating* out) noexcept nogil:
     """0 in the lanes without weight, whatever came out for them: selected, never multiplied."""
     cdef floating live[LANES]
     cdef Py_ssize_t j, k, dead = 0
-    for j in range(lanes):
+    for j in range(LANES):
         live[j] = <floating>(weight[j] != 0)
-    for j in range(lanes):
+    for j in range(LANES):
         dead += weight[j] == 0
     if dead == 0:
         return
     for k in range(C):
-        for j in range(lanes):
-            out[k * step + j] = out[k * step + j] if live[j] != 0 else <floating>0.0
+        for j in range(LANES):
+            out[k * LANES + j] = out[k * LANES + j] if live[j] != 0 else <floating>0.0

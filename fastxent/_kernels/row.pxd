@@ -5,10 +5,11 @@ from libc.math cimport INFINITY
 
 from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
 from fastxent._kernels.panel cimport (
-    BOTTOM, MAGIC, MAXIMUM, ORIGIN, SUMS, TOP, add_group, exp_block, store_lanes,
+    BOTTOM, MAGIC, MAXIMUM, ORIGIN, SUMS, TOP, add_group, exp_block,
 )
 from fastxent._kernels.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
-from fastxent._kernels.sums cimport GROUP, LANES
+from fastxent._kernels.ways cimport GROUP, LANES
+
 
 cdef inline floating row_max(const floating* x, Py_ssize_t n) noexcept nogil:
     """The maximum of n >= LANES numbers; nan is passed over (exp brings it back)."""
@@ -42,7 +43,12 @@ cdef inline void row_shift(
     cdef floating origin = origin_of(m)
     cdef floating magic = magic_of(m, origin)
     cdef floating bottom = bottom_of(magic)
-    cdef floating top = exp_scaled(m, origin, magic, bottom)
+    in_all_lanes(m, origin, magic, bottom, exp_scaled(m, origin, magic, bottom), shift)
+
+
+cdef inline void in_all_lanes(
+    floating m, floating origin, floating magic, floating bottom, floating top, floating* shift
+) noexcept nogil:
     cdef Py_ssize_t j
     for j in range(LANES):
         shift[ORIGIN + j] = origin
@@ -84,7 +90,8 @@ cdef inline void row_exp(
         if e != NULL:
             for k in range(width):
                 prefetch_block_to_write(e + (first + k) * LANES + e_ahead, LANES)
-                store_lanes(v + k * LANES, LANES, e + (first + k) * LANES)
+                for j in range(LANES):
+                    e[(first + k) * LANES + j] = v[k * LANES + j]
         if width < GROUP:
             for j in range(LANES):
                 v[width * LANES + j] = last[j] if j >= overlap else <floating>0.0

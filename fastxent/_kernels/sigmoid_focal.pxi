@@ -8,27 +8,19 @@
 # An element between 0 and 1 has both sides. focal_terms.pxd says more.
 
 from cython cimport floating
+from libc.float cimport FLT_MAX
 from libc.math cimport INFINITY
-from libc.string cimport memset
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_terms cimport odds_of, odds_times
-from fastxent._kernels.grid cimport Block, Steps, block_at, moved, start_of, steps_of
-from fastxent._kernels.job cimport Job
-from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
-from fastxent._kernels.operand cimport FLOAT32, FLOAT64, Operand
-from fastxent._kernels.output cimport Output, OutputView, by_rule, output_of, place, store_strip
-from fastxent._kernels.sums cimport LANES, WIDTH, add_losses, sum_lanes
 
 
-cdef double LARGEST_GAMMA = 3.4028234663852886e+38  # in float32
-
-
-cdef struct Focal:
-    double gamma
-    bint gauss_newton
-    double positive              # the weight of the target 1: alpha, or 1
-    double negative              # of the target 0: 1 - alpha, or 1
+cdef inline double gamma_of(const Problem* problem, const floating* _) noexcept nogil:
+    """gamma, or the largest number of the dtype."""
+    if floating is float:
+        return problem.option.gamma if problem.option.gamma < FLT_MAX else FLT_MAX
+    else:
+        return problem.option.gamma
 
 
 cdef inline void focal_side(
@@ -36,7 +28,7 @@ cdef inline void focal_side(
     const floating* z,           # in   (WIDTH,) exp(-|y|)
     const floating* log1p_z,     # in   (WIDTH,)
     const floating* side,        # in   (WIDTH,) the side's weight
-    const Focal* focal,
+    const Problem* problem,
     int order,                   # of the highest derivative wanted
     floating* loss,              # out  (WIDTH,)
     floating* grad,              # out  (WIDTH,)
@@ -47,7 +39,8 @@ cdef inline void focal_side(
     cdef floating odds[WIDTH]
     cdef floating factor[WIDTH]
     cdef floating odds_loss[WIDTH]
-    cdef floating g = <floating>focal.gamma, right, wrong, inverse, value
+    cdef double gamma = gamma_of(problem, y)
+    cdef floating g = <floating>gamma, right, wrong, inverse, value
     cdef Py_ssize_t j
     for j in range(WIDTH):
         right = <floating>1.0 if y[j] > 0 else z[j]
@@ -56,12 +49,12 @@ cdef inline void focal_side(
         p[j] = right * inverse
         q[j] = wrong * inverse
         odds[j] = odds_of(right, wrong)
-    if focal.gamma == 2.0:
+    if gamma == 2.0:
         for j in range(WIDTH):
             factor[j] = q[j] * q[j]
     else:
         for j in range(WIDTH):
-            factor[j] = scalar.inverse_power(odds[j], focal.gamma)
+            factor[j] = scalar.inverse_power(odds[j], gamma)
     for j in range(WIDTH):
         value = log1p_z[j] - y[j]
         value = log1p_z[j] if y[j] > 0 else value
@@ -70,7 +63,7 @@ cdef inline void focal_side(
     if order == 2:
         for j in range(WIDTH):
             value = p[j] + (g * p[j]) * (<floating>2.0 - loss[j]) + (g * p[j]) * (g * odds_loss[j])
-            value = p[j] * (<floating>1.0 + g * odds_loss[j]) if focal.gauss_newton else value
+            value = p[j] * (<floating>1.0 + g * odds_loss[j]) if problem.option.gauss_newton else value
             value = side[j] * (factor[j] * q[j]) * value
             hess[j] = <floating>0.0 if (factor[j] == 0) | (p[j] == 0) else value
     if order >= 1:
@@ -94,7 +87,7 @@ cdef inline void focal_elements(
     const floating* x,           # in   (WIDTH,)
     const floating* up,          # in   (WIDTH,) weight of the target 1
     const floating* down,        # in   (WIDTH,) of the target 0
-    const Focal* focal,
+    const Problem* problem,
     int order,                   # of the highest derivative wanted
     floating* loss,              # out  (WIDTH,)
     floating* grad,              # out  (WIDTH,)
@@ -113,10 +106,10 @@ cdef inline void focal_elements(
     for j in range(WIDTH):
         log1p_z[j] = scalar.log1p(z[j])
     if soft:
-        focal_side(x, z, log1p_z, up, focal, order, loss, grad, hess)
+        focal_side(x, z, log1p_z, up, problem, order, loss, grad, hess)
         for j in range(WIDTH):
             y[j] = -x[j]
-        focal_side(y, z, log1p_z, down, focal, order, other[0], other[1], other[2])
+        focal_side(y, z, log1p_z, down, problem, order, other[0], other[1], other[2])
         for j in range(WIDTH):
             loss[j] += other[0][j]
         if order >= 1:
@@ -129,25 +122,16 @@ cdef inline void focal_elements(
     for j in range(WIDTH):
         y[j] = x[j] if down[j] == 0 else -x[j]
         side[j] = up[j] + down[j]
-    focal_side(y, z, log1p_z, side, focal, order, loss, grad, hess)
+    focal_side(y, z, log1p_z, side, problem, order, loss, grad, hess)
     if order >= 1:
         for j in range(WIDTH):
             grad[j] = grad[j] if down[j] == 0 else -grad[j]
 
 
-cdef inline Py_ssize_t sigmoid_focal_strip(
-    const floating* x,           # in   n elements, `step` apart
-    Py_ssize_t step,
-    const Binary* binary,
-    const Focal* focal,
-    Py_ssize_t o,
-    Py_ssize_t i,
-    Py_ssize_t n,
-    const OutputView* grad,      # out  may be x
-    const OutputView* hess,      # out  may be x; only with a gradient
-    double* losses,              # out  (WIDTH,)
+cdef Py_ssize_t sigmoid_focal_strip(
+    const floating* x, const Problem* problem, const Strip* strip, double* losses   # out  (WIDTH,)
 ) noexcept nogil:
-    """Elements (o, i) ... (o, i + n - 1); returns how many targets are neither in [0, 1] nor ignored."""
+    """Returns how many targets are neither in [0, 1] nor without weight."""
     cdef floating value[WIDTH]
     cdef floating up[WIDTH]
     cdef floating down[WIDTH]
@@ -155,91 +139,52 @@ cdef inline Py_ssize_t sigmoid_focal_strip(
     cdef floating slope[WIDTH]
     cdef floating bend[WIDTH]
     cdef double weight[WIDTH]
+    cdef const View* grad = &problem.view[<int>GRAD]
     cdef Py_ssize_t j, bad
-    cdef int order = 0 if grad.data == NULL else 1 if hess.data == NULL else 2
-    if step == 1:
-        prefetch_block(x + AHEAD, WIDTH)
-    if grad.step.inner == 1 and grad.data != NULL:
-        prefetch_block_to_write(<const floating*>place(grad, o, i + AHEAD), WIDTH)
-    bad = read_targets(binary, o, i, n, up, down, weight)
+    cdef int order = 0 if not has(problem, GRAD) else 1 if not has(problem, HESS) else 2
+    if problem.view[<int>X].inner == <Py_ssize_t>sizeof(floating):
+        prefetch_block(x + SOON, WIDTH)
+    if grad.inner == <Py_ssize_t>sizeof(floating) and grad.data != NULL:
+        prefetch_block_to_write(<const floating*>at(grad, strip.o, strip.i + SOON), WIDTH)
+    bad = read_targets(problem, strip, up, down, weight)
     for j in range(WIDTH):
-        up[j] = <floating>(focal.positive * up[j])
-        down[j] = <floating>(focal.negative * down[j])
-    load_whole(<const char*>x, FLOAT32 if floating is float else FLOAT64, step * <Py_ssize_t>sizeof(floating), n, value)
-    focal_elements(value, up, down, focal, order, loss, slope, bend)
-    if is_even(binary):
+        up[j] = <floating>(problem.option.positive * up[j])
+        down[j] = <floating>(problem.option.negative * down[j])
+    load_logits_of(x, problem, strip.n, value)
+    focal_elements(value, up, down, problem, order, loss, slope, bend)
+    if is_even(problem):
         for j in range(WIDTH):
             losses[j] = loss[j]
     else:
         for j in range(WIDTH):
             losses[j] = weight[j] * loss[j] if weight[j] != 0 else 0.0
-    if grad.data != NULL:
-        times_weight(binary, o, i, n, weight, slope)
-        store_strip(slope, grad, o, i, n)
-    if hess.data != NULL:
-        times_weight(binary, o, i, n, weight, bend)
-        by_rule(hess, WIDTH, bend)
-        store_strip(bend, hess, o, i, n)
+    if order >= 1:
+        times_weight(problem, strip, weight, slope)
+        store_strip(grad, strip, slope)
+    if order == 2:
+        times_weight(problem, strip, weight, bend)
+        by_rule(&problem.option, WIDTH, bend)
+        store_strip(&problem.view[<int>HESS], strip, bend)
     return bad
 
 
-def sigmoid_focal_loss(
-    Py_ssize_t way,                      # not used: there are no classes to go along
-    const floating[:, :, :] logits,      # in   (outer, inner, 1)
-    Operand target not None,             # in   (outer, inner)
-    Operand pos_weight,                  # in   (outer, inner) or None
-    Operand sample_weight,               # in   (outer, inner) or None
-    Operand grad_output,                 # in   (outer, inner) or None
-    double grad_scale,
-    double smoothing,
-    object ignore_index,                 # a number or None
-    double gamma,
-    bint gauss_newton,                   # the second derivative without the change of q^gamma
-    double positive,                     # alpha, or 1
-    double negative,                     # 1 - alpha, or 1
-    floating[:, :, :] losses,            # out  (outer, inner, 1) or None: v_i l_i
-    Output grad,                         # out  (outer, inner, 1) or None, may be logits
-    Output hess,                         # out  (outer, inner, 1) or None, may be logits
-    double[:, ::1] sums,                 # out  (n_blocks, 2): sum of the losses, number of targets outside [0, 1]
-    Py_ssize_t block_outer,
-    Py_ssize_t block_inner,
-    Job job not None,
-):
-    """Loss, gradient and second derivative of the blocks that `job` hands out."""
-    cdef Binary binary = binary_of(
-        target, pos_weight, sample_weight, grad_output, grad_scale, smoothing, ignore_index
-    )
-    cdef Focal focal
-    cdef Block block
-    cdef Steps x_step = steps_of(logits), loss_step = steps_of(losses)
-    cdef OutputView g = output_of(grad), h = output_of(hess)
-    cdef floating* x = start_of(logits)
-    cdef floating* loss = start_of(losses)
-    cdef Py_ssize_t outer = logits.shape[0], inner = logits.shape[1], number, o, i, n, bad, strip
+cdef void sigmoid_focal_loss(
+    const floating[:, :, :] logits,  # in   (outer, inner, 1)
+    floating[:, :, :] losses,        # out  (outer, inner, 1), or of no size: v_i l_i
+    const Problem* problem,          # the rest, derivatives included
+    Py_ssize_t start,                # elements start ... start + n - 1, counted along inner
+    Py_ssize_t n,
+    char* scratch,
+    Total* total,                    # out
+) noexcept nogil:
     cdef double values[WIDTH]
-    cdef double high[LANES]
-    cdef double low[LANES]
-    focal.gamma = min(gamma, LARGEST_GAMMA) if floating is float else gamma
-    focal.gauss_newton = gauss_newton
-    focal.positive = positive
-    focal.negative = negative
-    with nogil:
-        while True:
-            number = job.draw()
-            if number < 0:
-                break
-            block = block_at(number, outer, inner, block_outer, block_inner)
-            memset(high, 0, sizeof(high))
-            memset(low, 0, sizeof(low))
-            bad = 0
-            for o in range(block.outer, block.outer_stop):
-                for strip in range((block.inner_stop - block.inner + WIDTH - 1) // WIDTH):
-                    i = block.inner + strip * WIDTH
-                    n = min(<Py_ssize_t>WIDTH, block.inner_stop - i)
-                    bad += sigmoid_focal_strip(
-                        moved(x, x_step, o, i), x_step.inner, &binary, &focal, o, i, n, &g, &h, values
-                    )
-                    add_losses(values, n, moved(loss, loss_step, o, i), loss_step.inner, high, low)
-            sums[number, 0] = sum_lanes(high, low)
-            sums[number, 1] = bad
-            job.finish()
+    cdef floating* loss = NULL
+    cdef Py_ssize_t stop = start + n
+    cdef Strip strip
+    while start < stop:
+        strip = strip_at(start, stop, logits.shape[1], WIDTH)
+        total.bad += sigmoid_focal_strip(&logits[strip.o, strip.i, 0], problem, &strip, values)
+        if losses.shape[2] > 0:
+            loss = &losses[strip.o, strip.i, 0]
+        add_losses(values, strip.n, loss, losses.strides[1], total)
+        start += strip.n

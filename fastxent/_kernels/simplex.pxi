@@ -3,22 +3,20 @@
 from cython cimport floating
 from libc.math cimport INFINITY, fabs
 
-from fastxent._kernels.grid cimport ROWS, TRANSPOSED, Block, Steps, block_at, moved, start_of, steps_of
-from fastxent._kernels.job cimport Job
 from fastxent._kernels.memory cimport prefetch_block
-from fastxent._kernels.panel cimport whole_lanes
-from fastxent._kernels.sums cimport LANES, plain_sum
-from fastxent._kernels.transpose cimport SCRATCH, aligned, transpose_in
+from fastxent._kernels.problem cimport X, Problem, side_by_side
+from fastxent._kernels.strips cimport strip_at
+from fastxent._kernels.sums cimport Total, plain_sum
+from fastxent._kernels.transpose cimport transpose_in
+from fastxent._kernels.ways cimport LANES
 
 cdef enum:
     RUN = 32             # numbers that a lane adds up before the sum goes on in double
 
 
 cdef inline void look(
-    const floating* x,       # in   n x lanes
-    Py_ssize_t step,
+    const floating* x,       # in   n x LANES
     Py_ssize_t n,
-    Py_ssize_t lanes,        # at most LANES
     Py_ssize_t ahead,        # what will be needed soon lies so many elements behind x
     double* least,           # out  (LANES,)
     double* most,            # out  (LANES,)
@@ -28,8 +26,6 @@ cdef inline void look(
     cdef floating low[LANES]
     cdef floating high[LANES]
     cdef floating part[LANES]
-    cdef floating room[LANES]
-    cdef const floating* x_k
     cdef floating v
     cdef Py_ssize_t first, j, k
     for j in range(LANES):
@@ -41,10 +37,9 @@ cdef inline void look(
         for j in range(LANES):
             part[j] = <floating>0.0
         for k in range(first * RUN, min(first * RUN + RUN, n)):
-            prefetch_block(x + k * step + ahead, LANES)
-            x_k = whole_lanes(x + k * step, lanes, room)
+            prefetch_block(x + k * LANES + ahead, LANES)
             for j in range(LANES):
-                v = x_k[j]
+                v = x[k * LANES + j]
                 part[j] += v
                 low[j] = v if v < low[j] else low[j]
                 high[j] = v if v > high[j] else high[j]
@@ -64,7 +59,7 @@ cdef inline void look_at_row(
     cdef double part[LANES]
     cdef double rest = 0.0
     cdef Py_ssize_t j, whole = n // LANES * LANES
-    look(x, LANES, n // LANES, LANES, 16 * LANES, low, high, part)
+    look(x, n // LANES, 16 * LANES, low, high, part)
     for j in range(whole, n):
         low[0] = x[j] if x[j] < low[0] else low[0]
         high[0] = x[j] if x[j] > high[0] else high[0]
@@ -77,51 +72,34 @@ cdef inline void look_at_row(
     total[0] = plain_sum(part) + rest
 
 
-def off_simplex(
-    Py_ssize_t way,                      # ROWS, PANEL or TRANSPOSED
-    const floating[:, :, :] probs,       # in   (outer, inner, C)
-    double tolerance,
-    double[:, ::1] sums,                 # out  (n_blocks, 2): samples whose sum is off 1; samples outside [0, 1] or nan
-    Py_ssize_t block_outer,
-    Py_ssize_t block_inner,
-    Job job not None,
-):
-    """Count the samples that are no distribution in the blocks that `job` hands out."""
-    cdef char scratch[SCRATCH + 64]
-    cdef floating* panel = <floating*>aligned(scratch)
+cdef void off_simplex(
+    const floating[:, :, :] probs,   # in   (outer, inner, C)
+    floating[:, :, :] losses,        # not used
+    const Problem* problem,
+    Py_ssize_t start,                # samples start ... start + n - 1, counted along inner
+    Py_ssize_t n,
+    char* scratch,
+    Total* total,                    # out  how many are outside [0, 1] or nan, and in place of a sum how many off 1
+) noexcept nogil:
+    cdef floating* panel = <floating*>scratch
     cdef double least[LANES]
     cdef double most[LANES]
-    cdef double total[LANES]
-    cdef Steps step = steps_of(probs)
-    cdef const floating* start = start_of(probs)
+    cdef double sums[LANES]
     cdef const floating* x
-    cdef Block block
-    cdef Py_ssize_t outer = probs.shape[0], inner = probs.shape[1], C = probs.shape[2]
-    cdef Py_ssize_t number, o, i, j, n, strip, off, outside
-    with nogil:
-        while True:
-            number = job.draw()
-            if number < 0:
-                break
-            block = block_at(number, outer, inner, block_outer, block_inner)
-            off = outside = 0
-            for o in range(block.outer, block.outer_stop):
-                for strip in range((block.inner_stop - block.inner + LANES - 1) // LANES):
-                    i = block.inner + strip * LANES
-                    n = min(<Py_ssize_t>LANES, block.inner_stop - i)
-                    x = moved(<floating*>start, step, o, i)
-                    if way == ROWS:
-                        for j in range(n):
-                            look_at_row(x + j * step.inner, C, least + j, most + j, total + j)
-                    elif way == TRANSPOSED:
-                        prefetch_block(x + LANES * step.inner, C * LANES)
-                        transpose_in(x, step.inner, step.classes, C, n, panel)
-                        look(panel, LANES, C, LANES, 0, least, most, total)
-                    else:
-                        look(x, step.classes, C, n, 4 * LANES, least, most, total)
-                    for j in range(n):
-                        outside += (least[j] < 0.0) | (most[j] > 1.0) | (total[j] != total[j])
-                        off += fabs(total[j] - 1.0) > tolerance
-            sums[number, 0] = off
-            sums[number, 1] = outside
-            job.finish()
+    cdef Py_ssize_t j, stop = start + n, C = problem.C
+    cdef Py_ssize_t step = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
+    cdef Strip strip
+    while start < stop:
+        strip = strip_at(start, stop, probs.shape[1], LANES)
+        x = &probs[strip.o, strip.i, 0]
+        if side_by_side(problem):
+            prefetch_block(x + LANES * step, C * LANES)
+            transpose_in(x, step, problem.view[<int>X].classes // <Py_ssize_t>sizeof(floating), C, strip.n, panel)
+            look(<const floating*>panel, C, 0, least, most, sums)
+        else:
+            for j in range(strip.n):
+                look_at_row(x + j * step, C, least + j, most + j, sums + j)
+        for j in range(strip.n):
+            total.bad += (least[j] < 0.0) | (most[j] > 1.0) | (sums[j] != sums[j])
+            total.high[0] += fabs(sums[j] - 1.0) > problem.option.high
+        start += strip.n

@@ -4,209 +4,191 @@ In double, whatever the dtype. softmax_terms.pxd has the formulas; softmax_panel
 """
 
 from cython cimport floating
-from libc.stdint cimport int64_t
 
 from fastxent._kernels cimport scalar
+from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.panel cimport (
-    BOTTOM, MAGIC, MAXIMUM, ORIGIN, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, clear_dead, store_lanes, whole_lanes,
+    BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead,
 )
+from fastxent._kernels.problem cimport GRAD, Problem, Strip, has
 from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
-from fastxent._kernels.sums cimport LANES, WIDTH, total_of, two_sum
-from fastxent._kernels.target cimport Scaling, TargetView, is_plain, read_scales, target_of_samples
+from fastxent._kernels.sums cimport total_of, two_sum
+from fastxent._kernels.target cimport is_index, is_plain, target_of_samples
+from fastxent._kernels.ways cimport LANES
+
+
+cdef struct Curves:              # one number a lane: the Hessian is a e o + b e^2
+    double a[LANES]
+    double b[LANES]
+    double spread[LANES]
+    double s[LANES]
+
+
+cdef struct Slopes:              # and the gradient, entry by entry
+    double z_slope[LANES]          # 2 c lse
+    double quotient[LANES]       # scale / s in two parts
+    double quotient_low[LANES]
+
+
+cdef inline Strip part_of(const Strip* strip, Py_ssize_t first) noexcept nogil:
+    """The panel of a strip that begins with its sample `first`."""
+    cdef Strip part
+    part.o = strip.o
+    part.i = strip.i + first
+    part.n = min(<Py_ssize_t>LANES, strip.n - first)
+    return part
 
 
 cdef inline void panel_dot(
-    const floating* x, Py_ssize_t step, const floating* m, const TargetView* target, Py_ssize_t o, Py_ssize_t i,
-    const int64_t* y, Py_ssize_t n, double* dot, double* total
+    const floating* x,           # in   C x LANES
+    const floating* m,           # in   (LANES,)
+    const Problem* problem,
+    const Strip* strip,
+    Py_ssize_t first,            # the panel's first sample
+    Lanes* lanes,                # out  the total
+    double* dots,                # out  (WIDTH,)
 ) noexcept nogil:
-    """row_dot for n lanes."""
+    """row_dot for the lanes of a panel."""
     cdef double t[LANES]
     cdef double term[LANES]
     cdef double low[2][LANES]
+    cdef double* dot = dots + first
+    cdef double* total = lanes.total + first
+    cdef Strip part = part_of(strip, first)
     cdef Py_ssize_t j, k
     for j in range(LANES):
         dot[j] = total[j] = low[0][j] = low[1][j] = 0.0
-    for k in range(target.C):
-        target_of_samples(target, o, i, y, k, n, t)
-        for j in range(n):
-            term[j] = t[j] * <double>(m[j] - x[k * step + j]) if t[j] > 0 else 0.0
-        two_sum(dot, low[0], term, n)
-        two_sum(total, low[1], t, n)
+    for k in range(problem.C):
+        target_of_samples(problem, &part, lanes.y + first, k, t)
+        for j in range(part.n):
+            term[j] = t[j] * (<double>m[j] - <double>x[k * LANES + j]) if t[j] > 0 else 0.0
+        two_sum(dot, low[0], term, part.n)
+        two_sum(total, low[1], t, part.n)
     for j in range(LANES):
         dot[j] = total_of(dot[j], low[0][j])
         total[j] = total_of(total[j], low[1][j])
+    if is_index(problem):
+        for j in range(LANES):
+            total[j] = lanes.own[first + j] + lanes.others[first + j]
 
 
 cdef inline void panel_hess(
-    const floating* e,           # in   C x lanes
-    Py_ssize_t step,
+    const floating* e,           # in   C x LANES
     Py_ssize_t C,
-    Py_ssize_t lanes,
     const floating* top,         # in   (LANES,)
-    const double* a,             # in   (LANES,)
-    const double* b,             # in   (LANES,)
-    const double* spread,        # in   (LANES,)
-    const double* s,             # in   (LANES,)
-    floating* hess,              # out  C x lanes
-    Py_ssize_t hess_step,
+    const Curves* curves,
+    floating* hess,              # out  C x LANES
 ) noexcept nogil:
     """hess = a e o + b e^2."""
     cdef floating p[LANES]
     cdef floating q[LANES]
-    cdef floating others[LANES]
+    cdef floating spread[LANES]
     cdef floating whole[LANES]
     cdef floating result[LANES]
-    cdef floating room[LANES]
-    cdef const floating* e_k
     cdef floating value, o, most
     cdef Py_ssize_t j, k
     for j in range(LANES):
-        p[j] = <floating>a[j]
-        q[j] = <floating>b[j]
-        others[j] = <floating>spread[j]
-        whole[j] = <floating>s[j]
+        p[j] = <floating>curves.a[j]
+        q[j] = <floating>curves.b[j]
+        spread[j] = <floating>curves.spread[j]
+        whole[j] = <floating>curves.s[j]
     for k in range(C):
-        e_k = whole_lanes(e + k * step, lanes, room)
         for j in range(LANES):
-            value = e_k[j]
-            most = others[j]
+            value = e[k * LANES + j]
+            most = spread[j]
             o = whole[j] - value
             o = most if value == top[j] else o
             result[j] = value * (p[j] * o + q[j] * value)
-        store_lanes(result, lanes, hess + k * hess_step)
+        for j in range(LANES):
+            hess[k * LANES + j] = result[j]
 
 
 cdef inline void general_panel(
-    const TargetView* target,
-    Py_ssize_t o,
-    Py_ssize_t i,
-    const int64_t* y,
-    const floating* label,       # in   (n,) the class, -1 for none
-    const floating* own_grad,    # in   (n,)
-    const floating* top,         # in   (n,), and so on
-    const double* total,
-    const double* slope,
-    const double* spread,
-    const double* s,
-    const double* scale,
-    const double* quotient,
-    const double* quotient_low,
-    Py_ssize_t n,
-    floating* grad,              # out  C x n, holds the exponentials
-    Py_ssize_t step,
+    const Problem* problem,
+    const Strip* part,
+    const Lanes* lanes,
+    Py_ssize_t first,
+    const floating* of,          # in   (PANEL,)
+    const Slopes* slopes,
+    const Curves* curves,
+    floating* grad,              # out  C x LANES, holds the exponentials
 ) noexcept nogil:
     """The gradient for any target."""
     cdef double t[LANES]
-    cdef floating value
+    cdef floating own_grad[LANES]
+    cdef floating value, own_e
     cdef Py_ssize_t j, k
-    if is_plain(target):  # t_k = 0 but for the label's class
-        for j in range(n):
+    for j in range(LANES):
+        own_e = scalar.exp_scaled(of[OWN_X + j], of[ORIGIN + j], of[MAGIC + j], of[BOTTOM + j])
+        own_grad[j] = <floating>entry(
+            own_e, of[TOP + j], lanes.own[first + j], lanes.others[first + j], slopes.z_slope[j], curves.spread[j],
+            curves.s[j], lanes.scale[first + j], slopes.quotient[j], slopes.quotient_low[j]
+        )
+    if is_plain(problem):  # t_k = 0 but for the label's class
+        for j in range(part.n):
             t[j] = 0.0
-    for k in range(target.C):
-        if not is_plain(target):
-            target_of_samples(target, o, i, y, k, n, t)
-        for j in range(n):
+    for k in range(problem.C):
+        if not is_plain(problem):
+            target_of_samples(problem, part, lanes.y + first, k, t)
+        for j in range(part.n):
             value = <floating>entry(
-                grad[k * step + j], top[j], t[j], total[j] - t[j], slope[j], spread[j], s[j], scale[j], quotient[j],
-                quotient_low[j]
+                grad[k * LANES + j], of[TOP + j], t[j], lanes.total[first + j] - t[j], slopes.z_slope[j],
+                curves.spread[j], curves.s[j], lanes.scale[first + j], slopes.quotient[j], slopes.quotient_low[j]
             )
-            grad[k * step + j] = own_grad[j] if label[j] == <floating>k else value
+            grad[k * LANES + j] = own_grad[j] if of[LABEL + j] == <floating>k else value
 
 
 cdef inline void finish_general(
-    Py_ssize_t n_panels,
-    Py_ssize_t lanes,            # used in a panel
-    const TargetView* target,
-    const Scaling* scaling,
-    Py_ssize_t o,
-    Py_ssize_t i,
-    Py_ssize_t n,                # samples (o, i) ... (o, i + n - 1)
-    double z_loss,
-    const int64_t* y,            # in   (WIDTH,), and so on
-    const double* weight,
-    const double* own,           # in   t_y of a class index
-    const double* others,        # in   T - t_y
-    const double* total,         # in   T
-    const floating* label,       # in   the class, -1 for none
-    const floating* own_x,       # in   x_y
-    const floating* log_s,
-    const floating* shift,       # in   (PANELS, SHIFT)
-    const floating* sums,        # in   (PANELS, SUMS)
-    floating* grad,              # out  panels of C x lanes, hold the exponentials; may be NULL
-    Py_ssize_t grad_panel,
-    Py_ssize_t grad_step,
-    floating* hess,              # out  panels of C x lanes, may be NULL
-    Py_ssize_t hess_panel,
-    Py_ssize_t hess_step,
+    const Problem* problem,
+    const Strip* strip,
+    const Lanes* lanes,
+    const floating* known,       # in   (PANEL,) of each panel
+    floating* grad,              # out  panels of C x LANES, hold the exponentials
+    floating* hess,              # out  panels of C x LANES, may be NULL
     double* losses,              # in, out  (WIDTH,) sum_k t_k (m - x_k) becomes v_i l_i
 ) noexcept nogil:
     """Losses, gradients and Hessians of panels whose exponentials are known."""
-    cdef double scale[WIDTH]
-    cdef double slope[WIDTH]
-    cdef double s[WIDTH]
-    cdef double spread[WIDTH]
-    cdef double quotient[WIDTH]
-    cdef double quotient_low[WIDTH]
-    cdef double a[LANES]
-    cdef double b[LANES]
-    cdef floating own_grad[LANES]
+    cdef Slopes slopes
+    cdef Curves curves
+    cdef Strip part
     cdef const floating* of
-    cdef const floating* part
-    cdef Py_ssize_t c, j, k, width = n_panels * LANES, C = target.C
-    cdef double lse, rest
-    cdef floating own_e
-    for j in range(width):
-        slope[j] = 0.0
-        losses[j] += total[j] * log_s[j]
-    if z_loss != 0.0:
-        for j in range(width):
-            lse = <double>shift[j // LANES * SHIFT + MAXIMUM + j % LANES] + log_s[j]
-            slope[j] = 2.0 * z_loss * lse
-            losses[j] += z_loss * lse * lse
-    for j in range(width):
-        losses[j] = weight[j] * losses[j] if weight[j] != 0 else 0.0
-    if grad == NULL:
-        return
-
-    read_scales(scaling, o, i, n, weight, scale)
-    for j in range(n, width):
-        scale[j] = 0.0
-    for c in range(n_panels):
-        of = shift + c * SHIFT
-        part = sums + c * SUMS
+    cdef const floating* sums
+    cdef Py_ssize_t c, first, j, C = problem.C
+    cdef double lse, rest, z_loss = problem.option.z_loss
+    for c in range((strip.n + LANES - 1) // LANES):
+        of = known + c * PANEL
+        sums = of + SHIFT
+        first = c * LANES
+        part = part_of(strip, first)
         for j in range(LANES):
-            k = c * LANES + j
-            rest = <double>part[REST + j] + <double>part[REST_LOW + j]
-            s[k] = <double>part[TIES + j] * of[TOP + j] + rest
-            spread[k] = (<double>part[TIES + j] - 1.0) * of[TOP + j] + rest
-            quotient[k] = scale[k] / s[k]
-            quotient_low[k] = 0.0
+            slopes.z_slope[j] = 0.0
+            losses[first + j] += lanes.total[first + j] * of[LOG_S + j]
+        if z_loss != 0.0:
+            for j in range(LANES):
+                lse = <double>of[MAXIMUM + j] + of[LOG_S + j]
+                slopes.z_slope[j] = 2.0 * z_loss * lse
+                losses[first + j] += z_loss * lse * lse
+        for j in range(LANES):
+            rest = lanes.weight[first + j] * losses[first + j]
+            losses[first + j] = rest if lanes.weight[first + j] != 0 else 0.0
+        if not has(problem, GRAD):
+            continue
+        for j in range(LANES):
+            rest = <double>sums[REST + j] + <double>sums[REST_LOW + j]
+            curves.s[j] = <double>sums[TIES + j] * of[TOP + j] + rest
+            curves.spread[j] = (<double>sums[TIES + j] - 1.0) * of[TOP + j] + rest
+            slopes.quotient[j] = lanes.scale[first + j] / curves.s[j]
+            slopes.quotient_low[j] = 0.0
         if floating is double:
             for j in range(LANES):
-                k = c * LANES + j
-                rest = sum_rest(s[k], of[TOP + j], part[TIES + j], part[REST + j]) + part[REST_LOW + j]
-                quotient_low[k] = quotient_rest(quotient[k], scale[k], s[k], rest)
-    for c in range(n_panels):
-        of = shift + c * SHIFT
-        for j in range(LANES):
-            k = c * LANES + j
-            own_e = scalar.exp_scaled(own_x[k], of[ORIGIN + j], of[MAGIC + j], of[BOTTOM + j])
-            own_grad[j] = <floating>entry(
-                own_e, of[TOP + j], own[k], others[k], slope[k], spread[k], s[k], scale[k], quotient[k],
-                quotient_low[k]
-            )
-        k = c * LANES
+                rest = sum_rest(curves.s[j], of[TOP + j], sums[TIES + j], sums[REST + j]) + sums[REST_LOW + j]
+                slopes.quotient_low[j] = quotient_rest(slopes.quotient[j], lanes.scale[first + j], curves.s[j], rest)
         if hess != NULL:
             for j in range(LANES):
-                a[j] = (total[k + j] + slope[k + j]) * scale[k + j] / (s[k + j] * s[k + j])
-                b[j] = 2.0 * z_loss * scale[k + j] / (s[k + j] * s[k + j])
-            panel_hess(
-                grad + c * grad_panel, grad_step, C, lanes, of + TOP, a, b, spread + k, s + k, hess + c * hess_panel,
-                hess_step
-            )
-            clear_dead(weight + k, C, lanes, hess + c * hess_panel, hess_step)
-        general_panel(
-            target, o, i + k, y + k, label + k, own_grad, of + TOP, total + k, slope + k, spread + k, s + k, scale + k,
-            quotient + k, quotient_low + k, min(<Py_ssize_t>LANES, n - k), grad + c * grad_panel, grad_step
-        )
-        clear_dead(weight + k, C, lanes, grad + c * grad_panel, grad_step)
+                rest = lanes.scale[first + j] / (curves.s[j] * curves.s[j])
+                curves.a[j] = (lanes.total[first + j] + slopes.z_slope[j]) * rest
+                curves.b[j] = 2.0 * z_loss * rest
+            panel_hess(grad + first * C, C, of + TOP, &curves, hess + first * C)
+            clear_dead(lanes.weight + first, C, hess + first * C)
+        general_panel(problem, &part, lanes, first, of, &slopes, &curves, grad + first * C)
+        clear_dead(lanes.weight + first, C, grad + first * C)

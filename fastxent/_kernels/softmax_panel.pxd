@@ -1,232 +1,253 @@
-"""Softmax cross entropy of a panel of samples side by side; softmax_terms.pxd has the formulas.
+"""Softmax cross entropy of a strip of few classes; softmax_terms.pxd has the formulas.
 
 Here is what most calls need: one class of each sample, weighted or not; softmax_general.pxd has the rest.
 """
 
 from cython cimport floating
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t
 
 from fastxent._kernels cimport scalar
-from fastxent._kernels.focal_panel cimport finish_focal
-from fastxent._kernels.focal_terms cimport Focusing
+from fastxent._kernels.focal_panel cimport finish_focal_panels
+from fastxent._kernels.lanes cimport Lanes
+from fastxent._kernels.output cimport by_rule, is_own, store, store_panels
 from fastxent._kernels.panel cimport (
-    BOTTOM, MAGIC, MAXIMUM, ORIGIN, PANELS, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, clear_dead, panel_exp, panel_max,
-    panel_pick, scaled_panel, shift_by,
+    BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead, panel_exp,
+    panel_max, panel_pick, scaled_panel, shift_by,
 )
-from fastxent._kernels.softmax_general cimport finish_general, panel_dot, panel_hess
-from fastxent._kernels.sums cimport LANES, WIDTH
-from fastxent._kernels.target cimport Scaling, TargetView, is_plain, own_shares, read_samples, read_scales
+from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at, has
+from fastxent._kernels.row cimport row_scale
+from fastxent._kernels.softmax_general cimport Curves, finish_general, panel_dot, panel_hess
+from fastxent._kernels.solo cimport solo_exp, solo_max, solo_rows, solo_width
+from fastxent._kernels.target cimport is_index, is_plain, own_shares, read_samples, read_scales
+from fastxent._kernels.transpose cimport transpose_in
+from fastxent._kernels.ways cimport LANES, PANELS, WIDTH, is_solo
 
 
 cdef inline void simple_losses(
-    const floating* m,           # in   (LANES,)
-    const floating* own_x,       # in   (LANES,)
-    const floating* log_s,       # in   (LANES,)
+    const floating* of,          # in   (PANEL,)
     const double* own,           # in   (LANES,)
     const double* weight,        # in   (LANES,)
     double* losses,              # out  (LANES,)
 ) noexcept nogil:
-    """The losses where t has one entry, and there is no z-loss."""
-    cdef floating loss[LANES]
-    cdef double v, product
+    """The losses where t has one entry, and there is no z-loss. A row that is nan is so without weight of its class."""
+    cdef double loss, product, nothing
     cdef Py_ssize_t j
     for j in range(LANES):
-        loss[j] = (m[j] - own_x[j]) + log_s[j]
-    for j in range(LANES):
-        v = weight[j] * own[j]
-        product = v * loss[j]
-        losses[j] = product if v != 0 else 0.0
+        loss = (<double>of[MAXIMUM + j] - <double>of[OWN_X + j]) + <double>of[LOG_S + j]
+        nothing = of[LOG_S + j] - of[LOG_S + j]
+        product = own[j] * loss
+        product = product if own[j] != 0 else nothing
+        product = weight[j] * product
+        losses[j] = product if weight[j] != 0 else 0.0
 
 
 cdef inline void simple_factors(
-    const floating* shift,       # in   (SHIFT,)
-    const floating* sums,        # in   (SUMS,)
+    const floating* of,          # in   (PANEL,)
     const double* own,           # in   (LANES,)
     const double* scale,         # in   (LANES,)
-    const floating* own_x,       # in   (LANES,)
     floating* factor,            # out  (LANES,)
     floating* own_grad,          # out  (LANES,)
 ) noexcept nogil:
     """What the exponentials are multiplied by, and the gradient at the label's class, where t has one entry."""
-    cdef floating e, rest, spread, others
+    cdef const floating* sums = of + SHIFT
+    cdef floating e, rest, spread, own_o
     cdef Py_ssize_t j
     for j in range(LANES):
         factor[j] = <floating>(
             own[j] * scale[j]
-            / (<double>(sums[TIES + j] * shift[TOP + j]) + <double>(sums[REST + j] + sums[REST_LOW + j]))
+            / (<double>(sums[TIES + j] * of[TOP + j]) + <double>(sums[REST + j] + sums[REST_LOW + j]))
         )
     for j in range(LANES):
-        e = scalar.exp_scaled(own_x[j], shift[ORIGIN + j], shift[MAGIC + j], shift[BOTTOM + j])
+        e = scalar.exp_scaled(of[OWN_X + j], of[ORIGIN + j], of[MAGIC + j], of[BOTTOM + j])
         rest = sums[REST + j] + sums[REST_LOW + j]
-        spread = (sums[TIES + j] - <floating>1.0) * shift[TOP + j] + rest
-        others = sums[TIES + j] * shift[TOP + j] + rest - e
-        others = spread if e == shift[TOP + j] else others
-        own_grad[j] = -factor[j] * others
+        spread = (sums[TIES + j] - <floating>1.0) * of[TOP + j] + rest
+        own_o = sums[TIES + j] * of[TOP + j] + rest - e
+        own_o = spread if e == of[TOP + j] else own_o
+        own_grad[j] = -factor[j] * own_o
 
 
 cdef inline void simple_hess(
-    const floating* shift,       # in   (SHIFT,)
-    const floating* sums,        # in   (SUMS,)
+    const floating* of,          # in   (PANEL,)
     const double* own,           # in   (LANES,)
     const double* scale,         # in   (LANES,)
-    const floating* e,           # in   C x lanes, the exponentials
-    Py_ssize_t step,
+    const floating* e,           # in   C x LANES, the exponentials
     Py_ssize_t C,
-    Py_ssize_t lanes,
-    floating* hess,              # out  C x lanes
-    Py_ssize_t hess_step,
+    floating* hess,              # out  C x LANES
 ) noexcept nogil:
     """The Hessian diagonal where there is no z-loss: t e o / s^2."""
-    cdef double a[LANES]
-    cdef double b[LANES]
-    cdef double spread[LANES]
-    cdef double s[LANES]
+    cdef const floating* sums = of + SHIFT
+    cdef Curves curves
     cdef double top, rest
     cdef Py_ssize_t j
     for j in range(LANES):
-        top = shift[TOP + j]
+        top = of[TOP + j]
         rest = <double>sums[REST + j] + <double>sums[REST_LOW + j]
-        s[j] = <double>sums[TIES + j] * top + rest
-        spread[j] = (<double>sums[TIES + j] - 1.0) * top + rest
-        a[j] = own[j] * scale[j] / (s[j] * s[j])
-        b[j] = 0.0
-    panel_hess(e, step, C, lanes, shift + TOP, a, b, spread, s, hess, hess_step)
+        curves.s[j] = <double>sums[TIES + j] * top + rest
+        curves.spread[j] = (<double>sums[TIES + j] - 1.0) * top + rest
+        curves.a[j] = own[j] * scale[j] / (curves.s[j] * curves.s[j])
+        curves.b[j] = 0.0
+    panel_hess(e, C, of + TOP, &curves, hess)
+
+
+cdef inline void store_solo(
+    const Problem* problem, const Strip* strip, const Lanes* lanes, const floating* factor, const floating* own_grad,
+    floating* rows
+) noexcept nogil:
+    """The exponentials of rows become their gradient, which goes to where it is wanted."""
+    cdef Py_ssize_t j, k, C = problem.C
+    cdef floating* row
+    for j in range(strip.n):
+        row = rows + j * solo_width(C)
+        row_scale(row, factor[j], C)
+        row[lanes.y[j]] = own_grad[j]
+        if lanes.weight[j] == 0:
+            for k in range(C):
+                row[k] = <floating>0.0
+        store(
+            &problem.view[<int>GRAD], at(&problem.view[<int>GRAD], strip.o, strip.i + j), row, C,
+            problem.view[<int>GRAD].classes
+        )
+
+
+cdef inline void sum_solo(
+    const floating* x, const Problem* problem, const Lanes* lanes, Py_ssize_t n, floating* rows, floating* of
+) noexcept nogil:
+    """The exponentials of n samples, in rows, and what is known of each, in the lanes of one panel."""
+    cdef Py_ssize_t j, C = problem.C, width = solo_width(C)
+    cdef floating m[LANES]
+    cdef floating* sums = of + SHIFT
+    solo_rows(x, problem.view[<int>X].inner, problem.view[<int>X].classes, C, n, rows)
+    for j in range(LANES):
+        m[j] = of[OWN_X + j] = sums[REST + j] = sums[REST_LOW + j] = <floating>0.0
+        sums[TIES + j] = <floating>1.0
+    for j in range(n):
+        m[j] = solo_max(rows + j * width, C)
+        of[OWN_X + j] = rows[j * width + lanes.y[j]]
+    shift_by(m, of)
+    for j in range(n):
+        solo_exp(rows + j * width, C, j, of, sums)
+
+
+cdef inline void sum_panels(
+    const floating* x, const Problem* problem, const Strip* strip, Lanes* lanes, floating* panels, floating* of,
+    double* losses
+) noexcept nogil:
+    """The exponentials of a strip, in panels, and what is known of each sample."""
+    cdef const floating* soon_read = NULL
+    cdef const floating* soon_written = NULL
+    cdef floating* e
+    cdef floating m[LANES]
+    cdef Py_ssize_t c, j, n = strip.n, C = problem.C, row_bytes = C * <Py_ssize_t>sizeof(floating)
+    cdef Py_ssize_t sample_step = problem.view[<int>X].inner, class_step = problem.view[<int>X].classes
+    cdef bint index = is_index(problem), with_grad = has(problem, GRAD)
+    cdef bint with_dot = not problem.option.is_focal and not (is_plain(problem) and problem.option.z_loss == 0.0)
+    for c in range((n + LANES - 1) // LANES):
+        transpose_in(
+            <const floating*>(<const char*>x + c * LANES * sample_step), sample_step // <Py_ssize_t>sizeof(floating),
+            class_step // <Py_ssize_t>sizeof(floating), C, min(<Py_ssize_t>LANES, n - c * LANES), panels + c * LANES * C
+        )
+    for c in range((n + LANES - 1) // LANES):
+        e = panels + c * LANES * C
+        panel_max(e, C, m)
+        if index:
+            panel_pick(e, C, of + LABEL, of + OWN_X)
+        else:
+            for j in range(LANES):
+                of[OWN_X + j] = m[j]
+        if with_dot:
+            panel_dot(e, m, problem, strip, c * LANES, lanes, losses)
+        shift_by(m, of)
+        if sample_step == row_bytes:
+            soon_read = <const floating*>(<const char*>x + (n + c * LANES) * row_bytes)
+        if with_grad and problem.view[<int>GRAD].inner == row_bytes and is_own(&problem.view[<int>GRAD], x):
+            soon_written = <const floating*>at(&problem.view[<int>GRAD], strip.o, strip.i + c * LANES)
+        panel_exp(e, C, of, soon_read, soon_written, e if with_grad else <floating*>NULL, of + SHIFT)
+        of += PANEL
 
 
 cdef inline Py_ssize_t softmax_panels(
-    const floating* x,           # in   panels of C x LANES
-    Py_ssize_t x_panel,          # from one panel to the next
-    Py_ssize_t x_step,           # from one class to the next
-    Py_ssize_t n_panels,         # at most PANELS
-    Py_ssize_t lanes,            # used in a panel, LANES if there are several
-    const TargetView* target,
-    const Scaling* scaling,
-    Py_ssize_t o,
-    Py_ssize_t i,
-    Py_ssize_t n,                # samples (o, i) ... (o, i + n - 1)
-    double z_loss,
-    const Focusing* focusing,    # in   of focal loss, for one class of each sample; NULL for cross entropy
-    const floating* read_soon,     # n_panels times C x LANES numbers from here on will be read soon; may be NULL
-    const floating* written_soon,  # and these will be written; may be NULL
-    floating* grad,              # out  panels of C x LANES, may be x, may be NULL
-    Py_ssize_t grad_panel,
-    Py_ssize_t grad_step,
-    floating* hess,              # out  panels of C x LANES, may be NULL
-    Py_ssize_t hess_panel,
-    Py_ssize_t hess_step,
-    double* losses,              # out  (n,) v_i l_i; may be NULL where t has one entry, without z-loss or focusing
+    const floating* x,           # in   the strip's samples, where they lie
+    const Problem* problem,
+    const Strip* strip,
+    floating* panels,            # C x LANES each, or rows: room for the exponentials
+    floating* hess,              # as many panels, NULL without a Hessian
+    double* losses,              # out  (WIDTH,) v_i l_i; may be NULL where t has one entry, without z-loss or focusing
 ) noexcept nogil:
     """Returns how many labels are no class.
 
     Step by step for all panels, since one panel alone would have the processor wait for each step's result. What is one
-    number a lane is computed for all LANES, used or not.
+    number a lane is computed for all LANES, used or not. Rows and panels share all steps between the sums and the
+    scaling, and so their bits.
     """
-    cdef int64_t y[WIDTH]
-    cdef double weight[WIDTH]
-    cdef double scale[WIDTH]
-    cdef double own[WIDTH]
-    cdef double others[WIDTH]
-    cdef double total[WIDTH]
-    cdef floating label[WIDTH]
-    cdef floating own_x[WIDTH]
-    cdef floating own_grad[WIDTH]
-    cdef floating log_s[WIDTH]
+    cdef Lanes lanes
+    cdef floating known[PANELS * PANEL]
     cdef floating factor[WIDTH]
-    cdef floating shift[PANELS * SHIFT]
-    cdef floating sums[PANELS * SUMS]
-    cdef floating m[LANES]
-    cdef const floating* soon_read = NULL
-    cdef const floating* soon_written = NULL
-    cdef floating* e = NULL
-    cdef floating* part
-    cdef Py_ssize_t c, first, j, C = target.C, width = n_panels * LANES
-    cdef Py_ssize_t bad = read_samples(target, scaling, o, i, n, y, weight)
+    cdef floating own_grad[WIDTH]
+    cdef floating* of
+    cdef floating* sums
     cdef floating value
-    cdef bint index = target.distribution.data == NULL
-    cdef bint simple = focusing != NULL or (is_plain(target) and z_loss == 0.0)
+    cdef Py_ssize_t c, first, j, n = strip.n, C = problem.C, n_panels = (n + LANES - 1) // LANES
+    cdef bint with_grad = has(problem, GRAD)
+    cdef bint simple = is_plain(problem) and problem.option.z_loss == 0.0 and not problem.option.is_focal
+    cdef bint solo = simple and hess == NULL and is_solo(&problem.tuning, C, n)
+    cdef Py_ssize_t bad = read_samples(problem, strip, lanes.y, lanes.weight)
 
-    for j in range(n, width):
-        y[j] = 0
-        weight[j] = 0.0
-    if index:
-        own_shares(target, y, width, own, others)
+    for j in range(n, n_panels * LANES):
+        lanes.y[j] = 0
+        lanes.weight[j] = 0.0
+    if is_index(problem):
+        own_shares(problem, lanes.y, n_panels * LANES, lanes.own, lanes.others)
         for c in range(n_panels):
             for j in range(LANES):
-                label[c * LANES + j] = <floating><int32_t>y[c * LANES + j]
+                known[c * PANEL + LABEL + j] = <floating><int32_t>lanes.y[c * LANES + j]
     else:
-        for j in range(width):
-            label[j] = -<floating>1.0
-            own[j] = others[j] = 0.0
-
-    for c in range(n_panels):
-        first = c * LANES
-        panel_max(x + c * x_panel, x_step, C, lanes, m)
-        if index:
-            panel_pick(x + c * x_panel, x_step, C, lanes, label + first, own_x + first)
-        else:
+        for c in range(n_panels):
             for j in range(LANES):
-                own_x[first + j] = m[j]
-        if not simple:
-            panel_dot(
-                x + c * x_panel, x_step, m, target, o, i + first, y + first, min(<Py_ssize_t>LANES, n - first),
-                losses + first, total + first
-            )
-            if index:
-                for j in range(LANES):
-                    total[first + j] = own[first + j] + others[first + j]
-        shift_by(m, shift + c * SHIFT)
-        if read_soon != NULL:
-            soon_read = read_soon + first * C
-        if written_soon != NULL:
-            soon_written = written_soon + first * C
-        if grad != NULL:
-            e = grad + c * grad_panel
-        panel_exp(
-            x + c * x_panel, x_step, C, lanes, shift + c * SHIFT, soon_read, soon_written, e, grad_step, sums + c * SUMS
-        )
-
+                known[c * PANEL + LABEL + j] = -<floating>1.0
+                lanes.own[c * LANES + j] = lanes.others[c * LANES + j] = 0.0
+    if solo:
+        sum_solo(x, problem, &lanes, n, panels, known)
+    else:
+        sum_panels(x, problem, strip, &lanes, panels, known, losses)
     for c in range(n_panels if losses != NULL else 0):
-        part = sums + c * SUMS
+        of = known + c * PANEL
+        sums = of + SHIFT
         for j in range(LANES):
-            value = (part[REST + j] + part[REST_LOW + j]) / shift[c * SHIFT + TOP + j]
-            log_s[c * LANES + j] = scalar.log1p((part[TIES + j] - <floating>1.0) + value)
-    if focusing != NULL:
-        finish_focal(
-            n_panels, lanes, C, scaling, o, i, n, z_loss, focusing, weight, own, label, own_x, log_s, shift, sums, grad,
-            grad_panel, grad_step, hess, hess_panel, hess_step, losses
-        )
-        return bad
-    if not simple:
-        finish_general(
-            n_panels, lanes, target, scaling, o, i, n, z_loss, y, weight, own, others, total, label, own_x, log_s,
-            shift, sums, grad, grad_panel, grad_step, hess, hess_panel, hess_step, losses
-        )
-        return bad
+            value = (sums[REST + j] + sums[REST_LOW + j]) / of[TOP + j]
+            of[LOG_S + j] = scalar.log1p((sums[TIES + j] - <floating>1.0) + value)
+    if with_grad:
+        read_scales(problem, strip, lanes.weight, lanes.scale)
+        for j in range(n, n_panels * LANES):
+            lanes.scale[j] = 0.0
 
-    for c in range(n_panels if losses != NULL else 0):
-        first = c * LANES
-        simple_losses(
-            shift + c * SHIFT + MAXIMUM, own_x + first, log_s + first, own + first, weight + first, losses + first
-        )
-    if grad == NULL:
-        return bad
-    read_scales(scaling, o, i, n, weight, scale)
-    for j in range(n, width):
-        scale[j] = 0.0
-    for c in range(n_panels):
-        first = c * LANES
-        simple_factors(
-            shift + c * SHIFT, sums + c * SUMS, own + first, scale + first, own_x + first, factor + first,
-            own_grad + first
-        )
-    for c in range(n_panels):
-        first = c * LANES
-        if hess != NULL:
-            simple_hess(
-                shift + c * SHIFT, sums + c * SUMS, own + first, scale + first, grad + c * grad_panel, grad_step, C,
-                lanes, hess + c * hess_panel, hess_step
+    if problem.option.is_focal:
+        finish_focal_panels(problem, n_panels, &lanes, known, panels, hess, losses)
+    elif not simple:
+        finish_general(problem, strip, &lanes, known, panels, hess, losses)
+    else:
+        for c in range(n_panels if losses != NULL else 0):
+            first = c * LANES
+            simple_losses(known + c * PANEL, lanes.own + first, lanes.weight + first, losses + first)
+        for c in range(n_panels if with_grad else 0):
+            first = c * LANES
+            simple_factors(
+                known + c * PANEL, lanes.own + first, lanes.scale + first, factor + first, own_grad + first
             )
-            clear_dead(weight + first, C, lanes, hess + c * hess_panel, hess_step)
-        scaled_panel(label + first, factor + first, own_grad + first, C, lanes, grad + c * grad_panel, grad_step)
-        clear_dead(weight + first, C, lanes, grad + c * grad_panel, grad_step)
+        if solo:
+            if with_grad:
+                store_solo(problem, strip, &lanes, factor, own_grad, panels)
+            return bad
+        for c in range(n_panels if with_grad else 0):
+            of = known + c * PANEL
+            first = c * LANES
+            if hess != NULL:
+                simple_hess(of, lanes.own + first, lanes.scale + first, panels + first * C, C, hess + first * C)
+                clear_dead(lanes.weight + first, C, hess + first * C)
+            scaled_panel(of + LABEL, factor + first, own_grad + first, C, panels + first * C)
+            clear_dead(lanes.weight + first, C, panels + first * C)
+    if with_grad:
+        store_panels(&problem.view[<int>GRAD], strip, C, panels)
+    if hess != NULL:
+        by_rule(&problem.option, n_panels * LANES * C, hess)
+        store_panels(&problem.view[<int>HESS], strip, C, hess)
     return bad

@@ -11,6 +11,16 @@ from cython cimport floating
 from libc.math cimport fma
 
 
+cdef struct Row:                 # what is known of a row
+    double dot                   # sum_k t_k (m - x_k)
+    double total                 # T
+    double own_x                 # x_y of a class index
+    double scale                 # of the derivatives
+    double z_slope                 # 2 c lse
+    double s
+    double spread
+
+
 cdef inline double quotient_rest(double quotient, double scale, double s, double s_low) noexcept nogil:
     """What quotient = scale / s is short of scale / (s + s_low)."""
     return (fma(-quotient, s, scale) - quotient * s_low) / s
@@ -24,12 +34,12 @@ cdef inline double sum_rest(double s, double top, double ties, double rest) noex
 
 
 cdef inline double entry(
-    double e, double top, double t, double others, double slope, double spread, double s, double scale, double factor,
+    double e, double top, double t, double others, double z_slope, double spread, double s, double scale, double factor,
     double factor_low
 ) noexcept nogil:
     """One entry of the gradient: others = T - t_k, factor + factor_low = scale / s.
 
     In double whatever the dtype, and with the quotient in two parts where that is the dtype, since it is a difference.
     """
-    cdef double value = (others + slope) * e - t * (spread if e == top else s - e)
+    cdef double value = (others + z_slope) * e - t * (spread if e == top else s - e)
     return -t * scale + (s - s) if e == 0.0 else value * factor + value * factor_low  # s - s: nan in a row that is nan

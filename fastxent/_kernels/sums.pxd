@@ -5,11 +5,9 @@ over more than GROUP additions before it goes, compensated, into the second leve
 """
 
 from cython cimport floating
+from libc.string cimport memset
 
-cdef enum:
-    LANES = 32
-    GROUP = 8            # the tree in panel.pxd is written out for it
-    WIDTH = 4 * LANES    # samples of one strip where nothing needs lanes
+from fastxent._kernels.ways cimport LANES
 
 
 cdef inline void two_sum(floating* high, floating* low, const floating* term, Py_ssize_t lanes) noexcept nogil:
@@ -74,22 +72,41 @@ cdef inline void halve(floating* high, floating* low, Py_ssize_t lanes) noexcept
         low[j] += low[lanes + j]
 
 
+cdef struct Total:           # compensated sums of losses, LANES side by side, and what was no label or target
+    double high[LANES]
+    double low[LANES]
+    double bad
+
+
+cdef inline void clear_total(Total* total) noexcept nogil:
+    memset(total, 0, sizeof(Total))
+
+
 cdef inline void add_losses(
     double* values,          # in   (n,), room for whole blocks of LANES
     Py_ssize_t n,
-    floating* out,           # out  (n,) `step` apart, may be NULL
+    floating* out,           # out  (n,) `step` bytes apart, may be NULL
     Py_ssize_t step,
-    double* high,            # out  (LANES,)
-    double* low,             # out  (LANES,)
+    Total* total,            # out
 ) noexcept nogil:
-    """Store each sample's loss where it is asked for, and add all of them to the accumulators."""
-    cdef Py_ssize_t j, chunk, n_chunks = (n + LANES - 1) // LANES
+    """Store each sample's loss where it is asked for, and add all of them to the total."""
+    cdef Py_ssize_t j, block, n_blocks = (n + LANES - 1) // LANES
     if out != NULL:
         for j in range(n):
-            out[j * step] = <floating>values[j]
-    for j in range(n, n_chunks * LANES):
+            (<floating*>(<char*>out + j * step))[0] = <floating>values[j]
+    for j in range(n, n_blocks * LANES):
         values[j] = 0.0
-    for chunk in range(1, n_chunks):
-        for j in range(LANES):
-            values[j] += values[chunk * LANES + j]
-    two_sum(high, low, values, LANES)
+    for block in range(n_blocks):
+        two_sum(total.high, total.low, values + block * LANES, LANES)
+
+
+cdef inline void close_total(Total* total, double* sums) noexcept nogil:
+    """sums (3,): the sum of the losses, what its rounding cut off, the number of bad elements."""
+    halve(total.high, total.low, 16)
+    halve(total.high, total.low, 8)
+    halve(total.high, total.low, 4)
+    halve(total.high, total.low, 2)
+    halve(total.high, total.low, 1)
+    sums[0] = total.high[0]
+    sums[1] = total.low[0] if total.low[0] - total.low[0] == 0 else 0.0    # beside an infinite sum it is nan
+    sums[2] = total.bad

@@ -1,18 +1,9 @@
-"""Samples of few classes, in any layout, to a panel in a buffer on the stack and back."""
+"""Samples of few classes, in any layout, to a panel in scratch memory and back."""
 
 from cython cimport floating
 
-from fastxent._kernels.memory cimport LINE, prefetch_block, prefetch_block_to_write
-from fastxent._kernels.sums cimport LANES, WIDTH
-
-cdef enum:
-    PANEL_BYTES = 1024       # the most bytes of a sample, whose LANES fill SCRATCH
-    SCRATCH = PANEL_BYTES * LANES
-
-
-cdef inline char* aligned(char* scratch) noexcept nogil:
-    """The first address from `scratch` on where a cache line starts: no vector is cut by the end of one."""
-    return scratch + (LINE - <size_t>scratch % LINE) % LINE
+from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
+from fastxent._kernels.ways cimport LANES, WIDTH
 
 
 cdef inline void columns_in(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastxent._layout import Array
+from fastxent._types import Array
 
 KEPT = 4  # gradient and Hessian of a round, and of the one before as long as the library holds them
 

@@ -7,16 +7,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastxent import _sigmoid, _softmax
-from fastxent._layout import Array
+from fastxent._kernels import door
 from fastxent._sigmoid import sigmoid_cross_entropy
 from fastxent._softmax import softmax_cross_entropy
+from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._loss import (
     FLOOR,
     RowDers,
     class_labels,
-    converted,
     derivatives_only,
     given,
     labels_of,
@@ -40,10 +39,18 @@ class SoftmaxLoss:
     ) -> tuple[Array, Array]:
         labels = labels_of(labels, scores)
         only = derivatives_only(self.hessian, scores.shape[1], dtype, buffers)
-        _, grad, hess = _softmax.solve(
-            scores, labels, 2, 0.0, axis=-1, ignore_index=None, infogain=None, only=only, **self.options(weights)
+        results = door.softmax_cross_entropy(
+            2,
+            scores,
+            labels,
+            axis=-1,
+            ignore_index=None,
+            z_loss=0.0,
+            infogain=None,
+            rules=only,
+            **self.options(weights),
         )
-        return converted(grad, hess, dtype, buffers)
+        return results[3], results[4]
 
     def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
         target = class_target(label, weight, len(scores), self.class_weight, self.label_smoothing)
@@ -85,8 +92,8 @@ class SigmoidLoss:
     ) -> tuple[Array, Array]:
         only = derivatives_only(self.hessian, 1, dtype, buffers)
         options = {"pos_weight": None} | self.options(weights, scores)
-        _, grad, hess = _sigmoid.solve(scores, labels, 2, ignore_index=None, only=only, **options)
-        return converted(grad, hess, dtype, buffers)
+        results = door.sigmoid_cross_entropy(2, scores, labels, ignore_index=None, rules=only, **options)
+        return results[3], results[4]
 
     def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
         raise ValueError(f"there are {len(scores)} scores a row: use softmax_objective for several classes")

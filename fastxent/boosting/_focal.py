@@ -10,19 +10,19 @@ with the row weighted by phi'(L).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import exp, log, log1p
 from typing import Any, ClassVar
 
 import numpy as np
 
-from fastxent import _sigmoid, _sigmoid_focal, _softmax_focal
-from fastxent._layout import Array
+from fastxent._kernels import door
 from fastxent._sigmoid_focal import sigmoid_focal_loss
 from fastxent._softmax_focal import softmax_focal_loss
+from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._cross_entropy import SoftmaxLoss, binary_total, binary_weights, class_total
-from fastxent.boosting._loss import RowDers, class_labels, converted, derivatives_only, given, labels_of, raise_first
+from fastxent.boosting._loss import RowDers, class_labels, derivatives_only, given, labels_of, raise_first
 from fastxent.boosting._rows import class_target, softmax_terms
 
 
@@ -44,7 +44,7 @@ class FocalLoss:
         exact, softmax = self.hessian == "exact", scores.ndim == 2
         # the exact rule has XGBoost's floor, but no factor
         rule, classes = ("xgboost", 1) if exact else (self.hessian, scores.shape[1] if softmax else 1)
-        only = replace(derivatives_only(rule, classes, dtype, buffers), gauss_newton=not exact)
+        only = derivatives_only(rule, classes, dtype, buffers, gauss_newton=not exact)
         if softmax:
             target = labels_of(labels, scores)
             if target.ndim == 2 and not exact:
@@ -52,18 +52,15 @@ class FocalLoss:
                     f"the labels have shape {target.shape}, as distributions or several labels a row: this rule is for "
                     'rows with one class (hessian = "exact" takes distributions)'
                 )
-            _, grad, hess = _softmax_focal.solve(
-                scores, target, 2, z_loss=0.0, axis=-1, ignore_index=None, infogain=None, only=only,
+            results = door.softmax_focal_loss(
+                2, scores, target, z_loss=0.0, axis=-1, ignore_index=None, infogain=None, rules=only,
                 **self.softmax_options(weights),
             )  # fmt: skip
-            return converted(grad, hess, dtype, buffers)
+            return results[3], results[4]
         options = {"pos_weight": None} | self.sigmoid_options(weights, scores)
-        extra = _sigmoid_focal.numbers(options.pop("gamma"), options.pop("alpha"), not exact)
         target = labels if exact else zeros_and_ones(labels)
-        _, grad, hess = _sigmoid.solve(
-            scores, target, 2, ignore_index=None, kernel="sigmoid_focal_loss", extra=extra, only=only, **options
-        )
-        return converted(grad, hess, dtype, buffers)
+        results = door.sigmoid_focal_loss(2, scores, target, ignore_index=None, rules=only, **options)
+        return results[3], results[4]
 
     def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
         if self.hessian == "exact":

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from fastxent import _check, _layout
-from fastxent._layout import Array
-from fastxent._problem import DerivativesOnly
+from fastxent import _check
+from fastxent._kernels.door import Rules
+from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
 
 RowDers = tuple[list[float], Iterator[list[float]]]
@@ -76,28 +76,17 @@ def given(weights: Any) -> Array | None:
     return array if array.size else None
 
 
-def derivatives_only(rule: str, classes: int, dtype: Any, buffers: Buffers) -> DerivativesOnly:
+def derivatives_only(rule: str, classes: int, dtype: Any, buffers: Buffers, gauss_newton: bool = False) -> Rules:
     """What a library takes: both derivatives in its dtype, the second one by a rule, and no loss."""
 
     def empty(scores: Array) -> Array:
-        return buffers.like(scores, dtype if stored(scores) else _check.float_array(scores, "scores")[1])
+        return buffers.like(scores, dtype)
 
-    return DerivativesOnly(empty, rule_factor(rule, classes), FLOOR if rule == "xgboost" else -inf)
-
-
-def stored(scores: Array) -> bool:
-    """Whether the kernels store derivatives in any dtype: one score a row, or few."""
-    return scores.ndim == 1 or _layout.transposes(len(scores), scores.shape[1], np.dtype(np.float64), with_hess=True)
-
-
-def converted(grad: Array, hess: Array, dtype: Any, buffers: Buffers) -> tuple[Array, Array]:
-    """In the library's dtype."""
-    if grad.dtype == dtype:
-        return grad, hess
-    out = buffers.like(grad, dtype), buffers.like(hess, dtype)
-    np.copyto(out[0], grad, casting="same_kind")
-    np.copyto(out[1], hess, casting="same_kind")
-    return out
+    floor = FLOOR if rule == "xgboost" else -inf
+    return Rules(
+        float_labels=True, with_loss=False, empty=empty, factor=rule_factor(rule, classes), floor=floor,
+        gauss_newton=gauss_newton,
+    )  # fmt: skip
 
 
 def rule_factor(rule: str, classes: int) -> float:
@@ -122,7 +111,7 @@ def class_weight_of(class_weight: Any, binary: bool) -> tuple[float, ...] | None
     if array.ndim != 1 or (binary and len(array) != 2):
         expected = "(2,), for the labels 0 and 1" if binary else "(C,)"
         raise ValueError(f"class_weight has shape {array.shape}; expected {expected}")
-    _check.check_weight(array, "class_weight", 1)
+    _check.raise_outside(array, "class_weight", 0.0, _check.LARGEST, _check.WEIGHT_RULE)
     if binary and not array.all():
         raise ValueError(f"class_weight[{int(array.argmin())}] = 0, but both weights of a binary loss are positive")
     return tuple(array.astype(np.float64).tolist())

@@ -307,5 +307,5 @@ def alpha_of(alpha: Any) -> float | tuple[float, ...] | None:
     array = _check.real_array(alpha, "alpha")
     if array.ndim > 1:
         raise ValueError(f"alpha has shape {array.shape}; expected a number, or one for each class")
-    _check.check_range(array, "alpha", 0.0, _check.LARGEST, "it is finite and not negative", 1)
+    _check.raise_outside(array, "alpha", 0.0, _check.LARGEST, "it is finite and not negative")
     return float(array) if array.ndim == 0 else tuple(array.astype(float).tolist())

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastxent._layout import Array
+from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._loss import Loss
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastxent._layout import Array
+from fastxent._types import Array
 
 BLOCK = 65536  # labels that are converted at a time
 SPAN = 1 << 16  # integers so near to each other are looked up in a table, others in a dictionary

@@ -18,7 +18,7 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import check_array
 
 from fastxent import _check
-from fastxent._layout import Array
+from fastxent._types import Array
 from fastxent.metrics import _multilabel, _predictions
 from fastxent.metrics._predictions import Prediction
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastxent import _check
-from fastxent._layout import Array
+from fastxent._kernels import door
+from fastxent._types import Array
 from fastxent.metrics._predictions import binary_losses, block_rows, row_blocks
 
 
@@ -29,8 +30,8 @@ def multilabel_losses(
     if weight is not None and weight.shape != (len(probs),):
         raise ValueError(f"sample_weight has shape {weight.shape}, but there are {len(probs)} rows")
     if weight is not None:
-        _check.check_range(weight, "sample_weight", -_check.LARGEST, _check.LARGEST, "it must be finite", n_threads)
-    _check.check_range(probs, "y_proba", 0.0, 1.0, "a probability is in [0, 1]", n_threads)
+        door.check_range(weight, "sample_weight", -_check.LARGEST, _check.LARGEST, "it must be finite", n_threads)
+    door.check_range(probs, "y_proba", 0.0, 1.0, "a probability is in [0, 1]", n_threads)
     check_indicator(truth)
     eps = float(np.finfo(probs.dtype).eps) if eps is None else eps
     losses = np.empty(len(probs))

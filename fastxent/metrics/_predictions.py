@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from fastxent import _layout
+from fastxent import _sums
 from fastxent._clamped import clamped_cross_entropy
-from fastxent._layout import BLOCK, Array, Samples
-from fastxent._problem import specialised
+from fastxent._kernels import door
+from fastxent._types import Array
 from fastxent.metrics import _labels
+
+BLOCK = 32768  # numbers that are worked on at once, where NumPy does it
 
 
 @dataclass(slots=True)
@@ -100,22 +102,10 @@ def misfits(probs: Array, n_threads: int | None) -> int | None:
         return None if None in found else sum(off for off in found if off)
     # scikit-learn's own tolerance is sqrt(eps), on sums in the dtype; half of it is safe from the sums' rounding
     tolerance = 0.5 * math.sqrt(np.finfo(probs.dtype).eps)
-    off, outside = off_simplex(probs, tolerance, n_threads)
+    off, outside = door.off_simplex(probs, tolerance, n_threads)
     if outside:
         return None
     return len(probs) if probs.dtype == np.float16 else off  # sums of float16 round too much to be safe
-
-
-def off_simplex(probs: Array, tolerance: float, n_threads: int | None) -> tuple[int, int]:
-    """How many rows do not sum to 1, and how many have a number outside [0, 1] or nan."""
-    dtype = np.dtype(np.float32 if probs.dtype.itemsize < 8 else np.float64)
-    samples = Samples(probs.shape[:1], probs.shape[1], dtype, {"logits": probs}, {})
-
-    def arguments(views: _layout.Views, sums: Array) -> tuple[Any, ...]:
-        return views["logits"], tolerance, sums
-
-    off, outside = _layout.run(specialised("off_simplex", dtype), samples, arguments, _layout.choose_way, n_threads)
-    return int(off), outside
 
 
 def worst_row(probs: Array) -> int:
@@ -149,7 +139,7 @@ def is_target(y: Array, n_threads: int | None) -> bool:
     if all((block == np.rint(block)).all() for block in row_blocks(y)):
         return False
     tolerance = math.sqrt(np.finfo(y.dtype).eps)
-    if any(off_simplex(y, tolerance, n_threads)):
+    if any(door.off_simplex(y, tolerance, n_threads)):
         for start, block in zip(range(0, len(y), block_rows(y)), row_blocks(y), strict=True):
             total = block.sum(axis=1, dtype=np.float64)
             bad = (np.abs(total - 1) > tolerance) | (block < 0).any(axis=1) | (block > 1).any(axis=1)
@@ -236,7 +226,7 @@ def weighted_sum(losses: Array, weight: Array | None) -> float:
         else:
             v = weight[start : start + BLOCK].astype(np.float64)
             parts.append(np.multiply(block, v, where=v != 0, out=np.zeros_like(v)).sum())
-    return _layout.total(np.array(parts))
+    return _sums.total(parts)
 
 
 def class_totals(prediction: Prediction) -> Array:

@@ -12,18 +12,21 @@ from sklearn._loss.link import Interval, LogitLink
 
 from fastxent import _check
 from fastxent._activations import softmax
-from fastxent._isa import kernels
-from fastxent._layout import Array, Views
-from fastxent._problem import nowhere, operand
-from fastxent.sklearn._loss import CrossEntropy, Results, Wanted
-from fastxent.sklearn._loss_call import (
-    Call,
-    float_of,
-    sample_weight_of,
-    squeezed,
-    weighted_blocks,
-    y_true_of,
-)
+from fastxent._kernels import door
+from fastxent._types import Array
+from fastxent.sklearn._loss import CrossEntropy, Results, rules
+from fastxent.sklearn._samples import float_of, sample_weight_of, squeezed, weighted_blocks, y_true_of
+
+
+def column(raw_prediction: Any) -> Any:
+    """Raw predictions as they are, or of one column that column."""
+    if type(raw_prediction) is np.ndarray and raw_prediction.ndim == 1:
+        return raw_prediction
+    return squeezed(_check.real_array(raw_prediction, "raw_prediction"))
+
+
+def check_targets(y: Array, ignored: float | None) -> None:
+    door.check_range(y, "y_true", 0.0, 1.0, "a target is in [0, 1]", None, ignored)
 
 
 class BinomialLoss(CrossEntropy):
@@ -96,54 +99,21 @@ class BinomialLoss(CrossEntropy):
         super().__init__(LogitLink(), 2)
         self.interval_y_true = Interval(0, 1, True, True)
         largest = _check.LARGEST
-        self._pos_weight = 1.0
+        self._pos_weight = None
         if pos_weight is not None:
             self._pos_weight = _check.number_of(pos_weight, "pos_weight", 0.0, largest, "finite and not negative")
-        self._ignore = None
-        if ignore_index is not None:
-            self._ignore = _check.number_of(ignore_index, "ignore_index", -largest, largest, "a finite number")
-        self._ignores = ignore_index is not None
+        self._ignore = None if ignore_index is None else _check.ignored_target(ignore_index)
         self._smoothing = _check.smoothing_of(label_smoothing)
+        self._losses, self._derivatives, self._sums, _ = rules(-1)
 
-    def _raw(self, raw_prediction: Any) -> tuple[Array, np.dtype[Any]]:
-        raw, dtype = _check.float_array(raw_prediction, "raw_prediction")
-        raw = squeezed(raw)
-        if raw.ndim != 1:
-            raise ValueError(f"raw_prediction has shape {raw.shape}: expected (n_samples,) or (n_samples, 1)")
-        return raw, dtype
-
-    def _quick(self, arrays: tuple[Any, ...], wanted: Wanted) -> Results | None:
-        results: Results | None = kernels.quick_binomial(
-            arrays, wanted, self._pos_weight, self._smoothing, self._ignore
-        )
-        return results
-
-    def _run(self, call: Call) -> float:
-        positive = None if self._pos_weight == 1.0 else np.float64(self._pos_weight)
-
-        def bind(views: Views) -> tuple[Any, ...]:
-            y = views["y_true"]
-            assert y is not None
-            weight = None if positive is None else operand(np.broadcast_to(positive, y.shape))
-            arrays = operand(y), weight, operand(views["sample_weight"]), None
-            return *arrays, 1.0, self._smoothing, self._ignore, call.with_loss
-
-        if call.given:
-            self._check_targets(call.y_true, call.n_threads)
-        total, bad = call.run("sigmoid_cross_entropy", nowhere, bind)
-        if bad:
-            self._check_targets(call.y_true, call.n_threads)
-            raise ValueError("y_true changed while it was read")
-        return total
-
-    def _check_targets(self, y: Array, n_threads: int | None) -> None:
-        _check.check_range(y, "y_true", 0.0, 1.0, "a target is in [0, 1]", n_threads, self._ignore)
-
-    def _total_weight(self, call: Call) -> float:
-        def bind(views: Views) -> tuple[Any, ...]:
-            return operand(views["y_true"]), operand(views["sample_weight"]), self._ignore
-
-        return call.run_check(kernels.element_denominator, bind, weighted=True)[0]
+    def _run(
+        self, rules: door.Rules, order: int, y_true: Any, raw_prediction: Any, sample_weight: Any, n_threads: Any,
+        outs: tuple[Any, Any, Any] = (None, None, None), reduction: str = "sum",
+    ) -> Results:  # fmt: skip
+        return door.sigmoid_cross_entropy(
+            order, column(raw_prediction), y_true, sample_weight, self._pos_weight, self._ignore, self._smoothing,
+            reduction, n_threads, None, squeezed(outs[1]), squeezed(outs[2]), rules, squeezed(outs[0]),
+        )  # fmt: skip
 
     def in_y_true_range(self, y: ArrayLike) -> bool:
         """Whether all of `y` are targets: in [0, 1], or `ignore_index`."""
@@ -169,7 +139,9 @@ class BinomialLoss(CrossEntropy):
         array([[5.00000000e-01, 5.00000000e-01],
                [3.72007598e-44, 1.00000000e+00]])
         """
-        raw, dtype = self._raw(raw_prediction)
+        raw, dtype = _check.float_array(column(raw_prediction), "raw_prediction")
+        if raw.ndim != 1:
+            _check.raise_wrong_classes(raw.shape, "raw_prediction", -1)
         proba = np.empty((len(raw), 2), dtype)
         # the sigmoid is the softmax of 0 and x, shifted so that the larger is 0
         np.minimum(raw, 0.0, out=proba[:, 1])
@@ -210,9 +182,9 @@ class BinomialLoss(CrossEntropy):
         >>> round(float(BinomialLoss().fit_intercept_only([0, 0, 0, 1])), 4)
         -1.0986
         """
-        y = y_true_of(y_true, None)
-        weight = sample_weight_of(sample_weight, y.shape, None)
-        self._check_targets(y, None)
+        y = y_true_of(y_true)
+        weight = sample_weight_of(sample_weight, y.shape)
+        check_targets(y, self._ignore)
         up, down = [], []
         for block, weights in weighted_blocks(y, weight):
             kept = weights if self._ignore is None else weights * (block != self._ignore)
@@ -229,7 +201,9 @@ class BinomialLoss(CrossEntropy):
 
     def _up(self, y: Array) -> Array:
         """The weight of log(1 + exp(-x))."""
-        return self._pos_weight * (y * (1.0 - self._smoothing) + 0.5 * self._smoothing)
+        return (1.0 if self._pos_weight is None else self._pos_weight) * (
+            y * (1.0 - self._smoothing) + 0.5 * self._smoothing
+        )
 
     def _down(self, y: Array) -> Array:
         """The weight of log(1 + exp(x))."""
@@ -252,9 +226,9 @@ class BinomialLoss(CrossEntropy):
         ndarray, shape (n_samples,)
             In nats; float32 if `y_true` is, else float64. 0 where the target is 0 or 1 and there is no smoothing.
         """
-        y = y_true_of(y_true, None)
-        weight = sample_weight_of(sample_weight, y.shape, None)
-        self._check_targets(y, None)
+        y = y_true_of(y_true)
+        weight = sample_weight_of(sample_weight, y.shape)
+        check_targets(y, self._ignore)
         if self._ignore is not None:
             weight = (y != self._ignore) * (1.0 if weight is None else weight)
             y = np.where(y == self._ignore, 0, y)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 import fastxent as fx
 from fastxent import _check
-from fastxent._layout import Array
+from fastxent._types import Array
 from fastxent.sklearn._minimize import minimize
 from fastxent.sklearn._objective import Objective, blocks, linear, rows_of_block
 from fastxent.sklearn._target import Target, encode, is_distribution, target_of

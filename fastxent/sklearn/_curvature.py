@@ -20,7 +20,7 @@ import numpy as np
 from scipy import sparse
 
 import fastxent as fx
-from fastxent._layout import Array
+from fastxent._types import Array
 from fastxent.sklearn._objective import Objective, blocks
 
 LEAST_RATIO = 1e-7  # of variances, the smallest to the largest: below that, what is seen is rounding

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent._layout import Array
+from fastxent._types import Array
 from fastxent.sklearn._reliability import bins_of, check_options, prediction_of, weight_of
 
 DIAGONAL = "Perfectly calibrated"

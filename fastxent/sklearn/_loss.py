@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn._loss.loss import BaseLoss
 
-from fastxent._layout import BLOCK, Array
-from fastxent.sklearn._loss_call import VIEWS, Call, call_of
+from fastxent._kernels.door import Rules
+from fastxent._types import Array
 
-Wanted = tuple[bool, bool, bool]  # losses, gradient, Hessian
-Results = tuple[float, Any, Any, Any]  # the sum of the losses, and the outputs that are wanted
+Results = tuple[float, float, Any, Any, Any]  # the sum of the losses, of the weights; losses, gradient, Hessian
 
 
-def is_number_of_threads(value: object) -> bool:
-    """Whether a call for so many threads may go the quick way, which never needs a second one."""
-    return value is None or (isinstance(value, int) and value is not True and value >= 1)
+def rules(n_classes: int) -> tuple[Rules, Rules, Rules, Rules]:
+    """What the door is told of calls for losses, for derivatives alone, for the sums alone, and for probabilities."""
+    common: dict[str, Any] = {
+        "logits": "raw_prediction", "target": "y_true", "float_labels": True, "strict": True, "signed_weights": True,
+        "n_classes": n_classes,
+    }  # fmt: skip
+    outs = "loss_out", "gradient_out", "hessian_out"
+    return (
+        Rules(**common, outs=outs, with_losses=True),
+        Rules(**common, outs=outs, with_loss=False),
+        Rules(**common, mean_of_samples=True),
+        Rules(**common, outs=(*outs[:2], "proba_out"), with_loss=False),
+    )
 
 
 class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
@@ -30,63 +38,16 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
     def __init__(self, link: Any, n_classes: int) -> None:
         super().__init__(closs=self, link=link, n_classes=n_classes)
 
-    _ignores = False  # whether some samples may not count
+    _losses: Rules
+    _derivatives: Rules
+    _sums: Rules
 
-    def _raw(self, raw_prediction: Any) -> tuple[Array, np.dtype[Any]]:
-        """Raw predictions, (n, n_classes) or (n,), and the dtype to compute in."""
+    def _run(
+        self, rules: Rules, order: int, y_true: Any, raw_prediction: Any, sample_weight: Any, n_threads: Any,
+        outs: tuple[Any, Any, Any] = (None, None, None), reduction: str = "sum",
+    ) -> Results:  # fmt: skip
+        """What the door returns for a call with the options of this loss; derivatives up to ``order``."""
         raise NotImplementedError
-
-    def _quick(self, arrays: tuple[Any, ...], wanted: Wanted) -> Results | None:
-        """The results of a small call that is plain; None if it has to go the long way."""
-        raise NotImplementedError
-
-    def _run(self, call: Call) -> float:
-        """Fill the outputs of a call; the sum of the losses."""
-        raise NotImplementedError
-
-    def _total_weight(self, call: Call) -> float:
-        """The sum of the sample weights that count."""
-        raise NotImplementedError
-
-    def _call(
-        self, y_true: Any, raw_prediction: Any, sample_weight: Any, n_threads: Any, given: dict[str, Any]
-    ) -> Call:
-        """The arguments of a call, checked."""
-        raw, dtype = self._raw(raw_prediction)
-        return call_of(y_true, raw, dtype, sample_weight, n_threads, given)
-
-    def _filled(self, arrays: tuple[Any, ...], wanted: Wanted, n_threads: Any) -> Results:
-        """The sum of the losses and the outputs that are wanted: the caller's own arrays where there are some.
-
-        ``arrays`` are raw predictions, labels, weights and the three outputs.
-        """
-        if is_number_of_threads(n_threads):
-            results = self._quick(arrays, wanted)
-            if results is not None:
-                return results
-        raw, y_true, sample_weight, *outs = arrays
-        given = {name: out for name, out, want in zip(VIEWS, outs, wanted, strict=True) if want}
-        call = self._call(y_true, raw, sample_weight, n_threads, given)
-        total = self._copied(call, wanted)
-        if total is None:
-            total = self._run(call)
-        loss, gradient, hessian = (
-            call.outputs.get(name) if out is None else out for name, out in zip(VIEWS, outs, strict=True)
-        )
-        return total, loss, gradient, hessian
-
-    def _copied(self, call: Call, wanted: Wanted) -> float | None:
-        """The quick way on copies, which are no larger than the scratch of the long way; None for larger calls."""
-        if not 0 < call.raw.size <= BLOCK:
-            return None
-        results = self._quick((*call.plain_inputs(), None, None, None), wanted)
-        if results is None:
-            return None
-        for name, result in zip(VIEWS, results[1:], strict=True):
-            if name in call.outputs:
-                with np.errstate(all="ignore"):  # an output of less precision takes what it can hold
-                    np.copyto(call.outputs[name], result, casting="same_kind")
-        return results[0]
 
     def loss(
         self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
@@ -131,9 +92,9 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
         >>> np.round(BinomialLoss().loss(y_true=[1, 0], raw_prediction=[0.5, -3.0]), 4)
         array([0.4741, 0.0486])
         """
-        arrays = raw_prediction, y_true, sample_weight, loss_out, None, None
-        loss: Array = self._filled(arrays, (True, False, False), n_threads)[1]
-        return loss
+        outs = loss_out, None, None
+        loss: Array = self._run(self._losses, 0, y_true, raw_prediction, sample_weight, n_threads, outs)[2]
+        return loss if loss_out is None else loss_out
 
     def gradient(
         self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
@@ -168,9 +129,9 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
         >>> np.round(BinomialLoss().gradient(y_true=[1, 0], raw_prediction=[0.5, -3.0]), 4)
         array([-0.3775,  0.0474])
         """
-        arrays = raw_prediction, y_true, sample_weight, None, gradient_out, None
-        gradient: Array = self._filled(arrays, (False, True, False), n_threads)[2]
-        return gradient
+        outs = None, gradient_out, None
+        gradient: Array = self._run(self._derivatives, 1, y_true, raw_prediction, sample_weight, n_threads, outs)[3]
+        return gradient if gradient_out is None else gradient_out
 
     def loss_gradient(
         self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
@@ -207,8 +168,9 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
         >>> np.round(loss, 4), np.round(gradient, 4)
         (array([0.4741, 0.0486]), array([-0.3775,  0.0474]))
         """
-        arrays = raw_prediction, y_true, sample_weight, loss_out, gradient_out, None
-        return self._filled(arrays, (True, True, False), n_threads)[1:3]
+        outs = loss_out, gradient_out, None
+        _, _, loss, gradient, _ = self._run(self._losses, 1, y_true, raw_prediction, sample_weight, n_threads, outs)
+        return loss if loss_out is None else loss_out, gradient if gradient_out is None else gradient_out
 
     def gradient_hessian(
         self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
@@ -248,8 +210,12 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
         >>> np.round(hessian, 4)
         array([0.235 , 0.0452])
         """
-        arrays = raw_prediction, y_true, sample_weight, None, gradient_out, hessian_out
-        return self._filled(arrays, (False, True, True), n_threads)[2:]
+        outs = None, gradient_out, hessian_out
+        results = self._run(self._derivatives, 2, y_true, raw_prediction, sample_weight, n_threads, outs)
+        return (
+            results[3] if gradient_out is None else gradient_out,
+            results[4] if hessian_out is None else hessian_out,
+        )
 
     def __call__(
         self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
@@ -283,10 +249,5 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
         >>> round(BinomialLoss()(y_true=[1, 0], raw_prediction=[0.5, -3.0], sample_weight=[1, 3]), 4)
         0.155
         """
-        arrays = raw_prediction, y_true, sample_weight, None, None, None
-        total = self._filled(arrays, (False, False, False), n_threads)[0]
-        if sample_weight is None and not self._ignores:
-            weight = float(np.size(y_true))
-        else:
-            weight = self._total_weight(self._call(y_true, raw_prediction, sample_weight, n_threads, {}))
+        total, weight, *_ = self._run(self._sums, 0, y_true, raw_prediction, sample_weight, n_threads, reduction="mean")
         return total / weight if weight else float("nan")

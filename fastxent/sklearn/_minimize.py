@@ -9,7 +9,7 @@ import numpy as np
 from scipy import optimize
 from sklearn.exceptions import ConvergenceWarning
 
-from fastxent._layout import Array
+from fastxent._types import Array
 from fastxent.sklearn._curvature import curvature
 from fastxent.sklearn._objective import Objective
 from fastxent.sklearn._scaling import Scaling

@@ -10,24 +10,12 @@ from numpy.typing import ArrayLike
 from scipy.special import xlogy
 from sklearn._loss.link import Interval, MultinomialLogit
 
-from fastxent import _check, _layout
-from fastxent._activations import SOFTMAX, apply, softmax
-from fastxent._isa import kernels
-from fastxent._kernels.target import Target
-from fastxent._layout import Array, Views
-from fastxent._problem import operand, sum_of_others
-from fastxent.sklearn._loss import CrossEntropy, Results, Wanted, is_number_of_threads
-from fastxent.sklearn._loss_call import (
-    LIMIT,
-    Call,
-    first_bad_label,
-    float_of,
-    ignored_of,
-    raise_bad_label,
-    sample_weight_of,
-    weighted_blocks,
-    y_true_of,
-)
+from fastxent import _check
+from fastxent._activations import softmax
+from fastxent._kernels import door
+from fastxent._types import Array
+from fastxent.sklearn._loss import CrossEntropy, Results, rules
+from fastxent.sklearn._samples import float_of, raise_bad_label, sample_weight_of, weighted_blocks, y_true_of
 
 
 class MultinomialLoss(CrossEntropy):
@@ -130,82 +118,33 @@ class MultinomialLoss(CrossEntropy):
             raise ValueError(f"n_classes = {classes}, but it must be at least 1")
         super().__init__(MultinomialLogit(), classes)
         self.interval_y_true = Interval(0, classes - 1, True, True)
-        labels = np.empty(0, np.int64)
-        _check.ignore_of(ignore_index, labels)
+        _check.ignored_label(0 if ignore_index is None else ignore_index, np.empty(0, np.int64))
         smoothing = _check.smoothing_of(label_smoothing)
-        matrix = _check.infogain_of(infogain, classes, labels, class_weight, smoothing, None)
-        weight = _check.class_weight_of(class_weight, classes, None)
+        labels = np.empty(0, np.int64)
+        weight = None if class_weight is None else _check.class_weight_of(class_weight, classes)
+        self._infogain = None
+        if infogain is not None:
+            matrix = _check.infogain_of(infogain, classes, labels, class_weight, smoothing)
+            door.check_range(matrix, "infogain", 0.0, _check.LARGEST, _check.ENTRY_RULE, None)
+            self._infogain = matrix.astype(np.float64)  # a copy, as of the weights: they are bound
         self._ignore_index = ignore_index
-        self._ignores = ignore_index is not None
         self._smoothing = smoothing
         self._z_loss = _check.z_loss_of(z_loss)
-        self._infogain = None if matrix is None else matrix.astype(np.float64)  # copies: they are bound
         self._class_weight = None if weight is None else weight.copy()
-        self._others = None if weight is None or not smoothing else sum_of_others(weight)
+        self._losses, self._derivatives, self._sums, self._probabilities = rules(classes)
 
-    def _raw(self, raw_prediction: Any) -> tuple[Array, np.dtype[Any]]:
-        raw, dtype = _check.float_array(raw_prediction, "raw_prediction")
-        if raw.ndim != 2 or raw.shape[1] != self.n_classes:
-            raise ValueError(
-                f"raw_prediction has shape {raw.shape}, but there are {self.n_classes} classes: "
-                f"expected (n_samples, {self.n_classes})"
-            )
-        return raw, dtype
-
-    def _target(self, labels: Array | None, ignore: int | None) -> Target:
-        """What the kernels make a sample's target of."""
-        matrix = None if self._infogain is None else self._infogain[:, None, :]
-        return Target(
-            self.n_classes, operand(labels), operand(matrix), self._class_weight, self._others, self._smoothing, ignore
-        )
-
-    def _quick(self, arrays: tuple[Any, ...], wanted: Wanted, with_proba: bool = False) -> Results | None:
-        if self._ignore_index is not None and not -LIMIT < self._ignore_index < LIMIT:
-            return None
-        target = self._target(None, self._ignore_index)
-        results: Results | None = kernels.quick_multinomial(arrays, wanted, target, self._z_loss, with_proba)
-        return results
-
-    def _run(self, call: Call) -> float:
-        ignore = ignored_of(self._ignore_index, call.y_true)
-
-        def bind(views: Views) -> tuple[Any, ...]:
-            target = self._target(views["y_true"], ignore)
-            return target, operand(views["sample_weight"]), None, 1.0, self._z_loss, call.with_loss
-
-        if call.given:
-            self._raise_bad_label(call, self._count(call, weighted=False)[1])
-        total, bad = call.run("softmax_cross_entropy", _layout.choose_way, bind)
-        self._raise_bad_label(call, bad)
-        return total
-
-    def _count(self, call: Call, weighted: bool) -> tuple[float, int]:
-        """The sum of the weights of the samples that are not ignored, and how many labels are none."""
-        ignore = ignored_of(self._ignore_index, call.y_true)
-
-        def bind(views: Views) -> tuple[Any, ...]:
-            target = Target(self.n_classes, operand(views["y_true"]), None, None, None, 0.0, ignore)
-            return target, operand(views["sample_weight"])
-
-        return call.run_check(kernels.denominator, bind, weighted)
-
-    def _total_weight(self, call: Call) -> float:
-        return self._count(call, weighted=True)[0]
-
-    def _raise_bad_label(self, call: Call, bad: int) -> None:
-        if bad:
-            position = first_bad_label(call.y_true, self.n_classes, self._ignore_index)
-            if position is None:
-                raise ValueError("y_true changed while it was read")
-            raise_bad_label(call.y_true, position, self._rule)
-
-    @property
-    def _rule(self) -> str:
-        return f"a label is an integer from 0 to {self.n_classes - 1}"
+    def _run(
+        self, rules: door.Rules, order: int, y_true: Any, raw_prediction: Any, sample_weight: Any, n_threads: Any,
+        outs: tuple[Any, Any, Any] = (None, None, None), reduction: str = "sum",
+    ) -> Results:  # fmt: skip
+        return door.softmax_cross_entropy(
+            order, raw_prediction, y_true, 1, self._class_weight, sample_weight, self._ignore_index, self._smoothing,
+            self._z_loss, self._infogain, reduction, n_threads, None, outs[1], outs[2], rules, outs[0],
+        )  # fmt: skip
 
     def in_y_true_range(self, y: ArrayLike) -> bool:
         """Whether all of `y` are labels: integers from 0 to `n_classes` - 1, or `ignore_index`."""
-        return first_bad_label(_check.real_array(y, "y"), self.n_classes, self._ignore_index) is None
+        return _check.first_bad_label(_check.real_array(y, "y"), self.n_classes, self._ignore_index) is None
 
     def gradient_proba(
         self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
@@ -243,24 +182,11 @@ class MultinomialLoss(CrossEntropy):
         >>> np.round(gradient, 3), np.round(proba, 3)
         (array([[ 0.786,  0.175, -0.961]]), array([[0.786, 0.175, 0.039]]))
         """
-        if is_number_of_threads(n_threads):
-            arrays = raw_prediction, y_true, sample_weight, None, gradient_out, proba_out
-            results = self._quick(arrays, (False, True, True), with_proba=True)
-            if results is not None:
-                return results[2:]
-        given = {"gradient_out": gradient_out, "proba_out": proba_out}
-        call = self._call(y_true, raw_prediction, sample_weight, n_threads, given)
-        proba = call.outputs["proba_out"]
-        last = _check.exactly(proba, call.raw)  # the gradient still has to be read from there
-        if last:
-            self._run(call)
-        elif call.given:
-            self._raise_bad_label(call, self._count(call, weighted=False)[1])
-        if proba.size:
-            apply(SOFTMAX, call.raw, call.dtype, 1, proba, call.n_threads)
-        if not last:
-            self._run(call)
-        return call.outputs["gradient_out"], proba
+        gradient, proba = door.gradient_proba(
+            raw_prediction, y_true, sample_weight, self._ignore_index, self._smoothing, self._z_loss,
+            self._class_weight, self._infogain, n_threads, gradient_out, proba_out, self._probabilities,
+        )  # fmt: skip
+        return gradient if gradient_out is None else gradient_out, proba if proba_out is None else proba_out
 
     def predict_proba(self, raw_prediction: ArrayLike) -> Array:
         """Class probabilities: the softmax of the raw predictions, whatever the options.
@@ -282,7 +208,10 @@ class MultinomialLoss(CrossEntropy):
         >>> np.round(MultinomialLoss().predict_proba([[2.0, 0.5, -1.0]]), 3)
         array([[0.786, 0.175, 0.039]])
         """
-        return softmax(self._raw(raw_prediction)[0], axis=1)
+        raw, _ = _check.float_array(raw_prediction, "raw_prediction")
+        if raw.ndim != 2 or raw.shape[1] != self.n_classes:
+            _check.raise_wrong_classes(raw.shape, "raw_prediction", self.n_classes)
+        return softmax(raw, axis=1)
 
     def fit_intercept_only(self, y_true: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
         r"""Raw prediction that minimises the loss if it is the same for all samples.
@@ -317,8 +246,8 @@ class MultinomialLoss(CrossEntropy):
         >>> np.round(MultinomialLoss().fit_intercept_only([0, 0, 1, 2]), 3)
         array([ 0.462, -0.231, -0.231])
         """
-        y = y_true_of(y_true, None)
-        counts = self._class_totals(y, sample_weight_of(sample_weight, y.shape, None))
+        y = y_true_of(y_true)
+        counts = self._class_totals(y, sample_weight_of(sample_weight, y.shape))
         totals = self._targets(counts)
         if not totals.sum() > 0.0:
             raise ValueError("y_true has no sample with weight, and so there is nothing to fit")
@@ -335,7 +264,7 @@ class MultinomialLoss(CrossEntropy):
         for labels, weights in weighted_blocks(y, weight):
             bad = ~(labels == np.floor(labels)) | np.isinf(labels)
             if bad.any():
-                raise_bad_label(y, position + int(bad.argmax()), self._rule)
+                raise_bad_label(y, position + int(bad.argmax()), self.n_classes)
             counted = (labels >= 0) & (labels < self.n_classes)
             if self._ignore_index is not None:
                 counted &= labels != self._ignore_index
@@ -367,11 +296,11 @@ class MultinomialLoss(CrossEntropy):
         ndarray, shape (n_samples,)
             In nats; float32 if `y_true` is, else float64. 0 but for label smoothing and infogain.
         """
-        y = y_true_of(y_true, None)
-        weight = sample_weight_of(sample_weight, y.shape, None)
-        position = first_bad_label(y, self.n_classes, self._ignore_index)
+        y = y_true_of(y_true)
+        weight = sample_weight_of(sample_weight, y.shape)
+        position = _check.first_bad_label(y, self.n_classes, self._ignore_index)
         if position is not None:
-            raise_bad_label(y, position, self._rule)
+            raise_bad_label(y, position, self.n_classes)
         constant = np.zeros(y.shape, float_of(y))
         if not self._smoothing and self._infogain is None:
             return constant

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 import fastxent as fx
-from fastxent._layout import Array
+from fastxent._types import Array
 from fastxent.sklearn._target import Target
 
 BLOCK_BYTES = 2**20  # rows of X and of logits that a block holds: half of it stays in an L2 cache between the passes

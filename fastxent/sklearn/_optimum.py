@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
-from fastxent._layout import Array
+from fastxent._types import Array
 from fastxent.sklearn._scaled_loss import MODERATE, ScaledLoss
 
 FEW, STEP = 4096, 8  # from so many samples on, every eighth says first where the optimum roughly is
@@ -108,7 +108,7 @@ def temperature_and_bias(loss: ScaledLoss, start: Optimum, shares: Array, tol: f
         method="L-BFGS-B",
         jac=True,
         bounds=[(0.0, None)] + [(None, None)] * len(start.bias),
-        options={"gtol": max(tol, float(np.finfo(loss.scores.dtype).eps)), "ftol": 0.0, "maxiter": max_iter},
+        options={"gtol": max(tol, float(np.finfo(np.float64).eps)), "ftol": 0.0, "maxiter": max_iter},
     )
     inverse, *bias = found.x * units
     centred = np.array(bias) - np.mean(bias) if len(bias) > 1 else np.array(bias)

@@ -8,8 +8,9 @@ import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from fastxent import _check
-from fastxent._layout import Array
+from fastxent._kernels import door
 from fastxent._threads import thread_count
+from fastxent._types import Array
 from fastxent.sklearn._scores import labels_of
 from fastxent.sklearn._target import one_for_each
 
@@ -48,7 +49,7 @@ def prediction_of(y_true: Any, y_prob: Any, pos_label: Any, classes: Any) -> tup
     check_consistent_length(y, prob)
     if not len(y):
         raise ValueError("y_true is empty")
-    _check.check_range(prob, "y_prob", 0.0, 1.0, "probabilities are in [0, 1], and not NaN", None)
+    door.check_range(prob, "y_prob", 0.0, 1.0, "probabilities are in [0, 1], and not NaN", None)
     if prob.ndim == 2 and prob.shape[1] == 1:
         prob = prob[:, 0]  # as CalibrationDisplay
     if prob.ndim == 1:

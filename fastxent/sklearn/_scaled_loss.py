@@ -15,8 +15,8 @@ from typing import Any, Self
 import numpy as np
 
 import fastxent as fx
-from fastxent import _layout, _threads
-from fastxent._layout import BLOCK, Array
+from fastxent import _sums, _threads
+from fastxent._types import Array
 from fastxent.sklearn._scores import Scores
 
 MODERATE = 30  # scores between 2**-30 and 2**30 have squares well inside float32
@@ -25,7 +25,7 @@ MODERATE = 30  # scores between 2**-30 and 2**30 have squares well inside float3
 PAIRWISE = 100
 # Elements of a block: more than in a kernel's, since some 25 calls of NumPy work on each (10 to 20 % faster than one
 # kernel's block), but few enough for the level-2 cache, and for a million elements to occupy two threads.
-ELEMENTS = 2 * BLOCK
+ELEMENTS = 65536
 
 
 class ScaledLoss:
@@ -48,14 +48,17 @@ class ScaledLoss:
         few.weight = None if self.weight is None else self.weight[::step]
         return few
 
-    def blocks(self, of_block: Callable[[slice, Array, Array], Any], width: int) -> Array:
-        """What ``of_block`` finds in each block of samples, ``width`` numbers; the threads share the blocks."""
+    def blocks(self, of_block: Callable[[slice, Array, Array], Any], width: int, dtype: Any = None) -> Array:
+        """What ``of_block`` finds in each block of samples, ``width`` numbers; the threads share the blocks.
+
+        It is computed in the scores' dtype, or in another one.
+        """
         n = len(self.labels)
         found = np.empty((-(-n // self.rows), width))
 
         def kernel(job: Any) -> None:
             scratch = np.empty(
-                (2, min(self.rows, n), *self.scores.array.shape[1:]), self.scores.dtype
+                (2, min(self.rows, n), *self.scores.array.shape[1:]), dtype or self.scores.dtype
             )  # of this thread
 
             def compute(number: int) -> None:
@@ -72,11 +75,14 @@ class ScaledLoss:
     def derivatives(self, inverse: float) -> tuple[float, float]:
         """First and second derivative of the summed loss in the inverse temperature."""
         found = self.blocks(lambda block, d, z: self.derivatives_of(block, d, z, inverse), 2)
-        return _layout.total(found[:, 0]), _layout.total(found[:, 1])
+        return _sums.total(found[:, 0]), _sums.total(found[:, 1])
 
     def loss_grad(self, inverse: float, bias: Array) -> tuple[float, float, Array]:
         """The summed loss and its gradient in the inverse temperature and in the bias."""
-        found = self.blocks(lambda block, d, z: self.loss_grad_of(block, d, z, inverse, bias), 2 + len(bias))
+        # in float64: a line search compares losses that differ by less than float32 can tell
+        found = self.blocks(
+            lambda block, d, z: self.loss_grad_of(block, d, z, inverse, bias), 2 + len(bias), np.float64
+        )
         sums = found.sum(axis=0)
         return float(sums[0]), float(sums[1]), sums[2:]
 

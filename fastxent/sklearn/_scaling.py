@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastxent._layout import Array
+from fastxent._types import Array
 from fastxent.sklearn._curvature import Curvature
 
 

@@ -12,7 +12,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from fastxent import _check
-from fastxent._layout import Array
+from fastxent._kernels import door
+from fastxent._types import Array
 
 # What probabilities are raised to before their logarithm is taken: what scikit-learn 1.8 adds to them in
 # sklearn.calibration._convert_to_logits.
@@ -89,7 +90,7 @@ def checked(given: Any, probabilities: bool, n_threads: int | None) -> Scores:
         low, high, rule = -_check.LARGEST, _check.LARGEST, "scores are finite: neither NaN nor infinity"
     else:
         low, high, rule = -np.inf, _check.LARGEST, "scores are neither NaN nor +infinity"
-    _check.check_range(array, "X", low, high, rule, n_threads)
+    door.check_range(array, "X", low, high, rule, n_threads)
     return Scores(array, dtype, probabilities)
 
 

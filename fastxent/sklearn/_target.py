@@ -11,7 +11,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from fastxent import _check
-from fastxent._layout import Array
+from fastxent._kernels import door
+from fastxent._types import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def is_distribution(y: Any) -> bool:
 def encode(y: Array) -> tuple[Array, Array]:
     """The classes, sorted, and each sample's index among them; of distributions, 0 to C - 1 and themselves."""
     if y.ndim == 2:
-        _check.check_range(y, "y", 0.0, _check.LARGEST, "a target distribution is finite and not negative", None)
+        door.check_range(y, "y", 0.0, _check.LARGEST, "a target distribution is finite and not negative", None)
         return np.arange(y.shape[1]), y
     check_classification_targets(y)
     classes, labels = np.unique(y, return_inverse=True)
@@ -73,11 +74,13 @@ def target_of(
 
 def one_for_each(sample_weight: Any, n_samples: int, n_threads: int | None) -> Array | None:
     """Weights of the samples, from as many or a scalar: a single one in an array is taken for a mistake."""
-    weight = _check.sample_weight_of(sample_weight, (n_samples,), n_threads)
-    given = np.asarray(sample_weight).shape
-    if weight is not None and given not in ((), weight.shape):
-        raise ValueError(f"sample_weight has shape {given}, but there are {n_samples} samples")
-    return weight
+    if sample_weight is None:
+        return None
+    weight = _check.real_array(sample_weight, "sample_weight")
+    if weight.shape not in ((), (n_samples,)):
+        raise ValueError(f"sample_weight has shape {weight.shape}, but there are {n_samples} samples")
+    door.check_range(weight, "sample_weight", 0.0, _check.LARGEST, _check.WEIGHT_RULE, n_threads)
+    return np.broadcast_to(weight, (n_samples,))
 
 
 def masses(values: Array, weight: Array | None, n_classes: int) -> Array:
@@ -101,7 +104,7 @@ def class_weights(class_weight: Any, classes: Array, values: Array, mass: Array)
         weights = compute_class_weight(dict(class_weight), classes=classes, y=labels)
     else:
         raise ValueError(f'class_weight = {class_weight!r}, but it must be a dict, "balanced" or None')
-    return _check.class_weight_of(weights, len(classes), None)
+    return _check.class_weight_of(weights, len(classes))
 
 
 def folded(

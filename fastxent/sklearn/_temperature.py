@@ -15,8 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 
 import fastxent as fx
 from fastxent import _check
-from fastxent._layout import Array
 from fastxent._threads import thread_count
+from fastxent._types import Array
 from fastxent.sklearn._optimum import temperature_alone, temperature_and_bias
 from fastxent.sklearn._scaled_loss import SigmoidLoss, SoftmaxLoss
 from fastxent.sklearn._scores import (

@@ -1,0 +1,116 @@
+# Passes over the small arrays of a call before anything is written: what the mean divides by, and what is out of range.
+
+from cython cimport floating
+from libc.stdint cimport int64_t
+
+from fastxent._kernels.operand cimport load
+from fastxent._kernels.problem cimport TARGET, Problem, at
+from fastxent._kernels.strips cimport strip_at
+from fastxent._kernels.sums cimport Total, add_losses
+from fastxent._kernels.target cimport read_samples
+from fastxent._kernels.ways cimport WIDTH
+
+
+cdef void count_classes(
+    const floating[:, :, :] logits,  # only their number
+    floating[:, :, :] losses,        # not used
+    const Problem* problem,
+    Py_ssize_t start,                # samples start ... start + n - 1, counted along inner
+    Py_ssize_t n,
+    char* scratch,
+    Total* total,                    # out  sum of v_i class_weight[y_i], labels that are no class
+) noexcept nogil:
+    """What the mean over class indices, distributions and infogain rows divides by."""
+    cdef int64_t y[WIDTH]
+    cdef double weight[WIDTH]
+    cdef Py_ssize_t j, stop = start + n
+    cdef Strip strip
+    while start < stop:
+        strip = strip_at(start, stop, logits.shape[1], WIDTH)
+        total.bad += read_samples(problem, &strip, y, weight)
+        start += strip.n
+        if not problem.option.with_loss:
+            continue
+        if problem.class_weight != NULL:
+            for j in range(strip.n):
+                weight[j] *= problem.class_weight[y[j]]
+        add_losses(weight, strip.n, <double*>NULL, 0, total)
+
+
+cdef Py_ssize_t bad_labels(const Problem* problem) noexcept nogil:
+    """How many labels of a call are neither class nor ignored."""
+    cdef int64_t y[WIDTH]
+    cdef double weight[WIDTH]
+    cdef Py_ssize_t start = 0, stop = problem.outer * problem.inner, bad = 0
+    cdef Strip strip
+    while start < stop:
+        strip = strip_at(start, stop, problem.inner, WIDTH)
+        bad += read_samples(problem, &strip, y, weight)
+        start += strip.n
+    return bad
+
+
+cdef void count_elements(
+    const floating[:, :, :] logits,  # only their number
+    floating[:, :, :] losses,        # not used
+    const Problem* problem,
+    Py_ssize_t start,                # elements start ... start + n - 1, counted along inner
+    Py_ssize_t n,
+    char* scratch,
+    Total* total,                    # out  sum of v_i, targets that are neither in [0, 1] nor without weight
+) noexcept nogil:
+    """What the mean over elements divides by."""
+    cdef double t[WIDTH]
+    cdef double weight[WIDTH]
+    cdef Py_ssize_t j, stop = start + n
+    cdef Strip strip
+    while start < stop:
+        strip = strip_at(start, stop, logits.shape[1], WIDTH)
+        for j in range(WIDTH):
+            weight[j] = 1.0
+        total.bad += read_weights(problem, &strip, t, weight)
+        start += strip.n
+        if problem.option.with_loss:
+            add_losses(weight, strip.n, <double*>NULL, 0, total)
+
+
+cdef inline Py_ssize_t outside_of(const floating* x, Py_ssize_t n, double low, double high) noexcept nogil:
+    """How many of n numbers are not in [low, high]; nan never is."""
+    cdef floating least = <floating>low, most = <floating>high
+    cdef Py_ssize_t j
+    cdef int outside = 0
+    for j in range(n):
+        outside += (x[j] < least) | (x[j] > most) | (x[j] != x[j])
+    return outside
+
+
+cdef void count_outside(
+    const floating[:, :, :] numbers,  # only their number
+    floating[:, :, :] losses,         # not used
+    const Problem* problem,
+    Py_ssize_t start,                 # numbers start ... start + n - 1, counted along inner
+    Py_ssize_t n,
+    char* scratch,
+    Total* total,                     # out  how many are neither in [low, high] nor ignored; nan never is
+) noexcept nogil:
+    cdef double block[WIDTH]
+    cdef double low = problem.option.low, high = problem.option.high, ignored = problem.option.ignored_target
+    cdef const View* view = &problem.view[<int>TARGET]
+    cdef Py_ssize_t j, stop = start + n
+    # float32 as it is, where the limits are float32 numbers
+    cdef bint exact_limits = <float>low == low and <float>high == high
+    cdef bint direct = view.kind == FLOAT32 and view.inner == 4 and exact_limits and not problem.option.has_ignored
+    cdef Strip strip
+    while start < stop:
+        strip = strip_at(start, stop, numbers.shape[1], WIDTH)
+        start += strip.n
+        if direct:
+            total.bad += outside_of(<const float*>at(view, strip.o, strip.i), strip.n, low, high)
+            continue
+        load(at(view, strip.o, strip.i), view.kind, view.inner, strip.n, block)
+        if problem.option.has_ignored:
+            for j in range(strip.n):
+                block[j] = low if block[j] == ignored else block[j]
+            for j in range(strip.n if ignored != ignored else 0):
+                block[j] = low if block[j] != block[j] else block[j]
+        total.bad += outside_of(<const double*>block, strip.n, low, high)

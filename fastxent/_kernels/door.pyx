@@ -1,0 +1,50 @@
+"""The front door: every call of every function is prepared here, and run by the build that `_isa` picked.
+
+Python keeps the signatures, the docstrings and the explaining of errors (`_check`): what is canonical is taken as it
+is, everything else is handed to the one function there that makes it canonical or raises. All that can run a caller's
+code comes first; then shapes, strides and dtypes are taken from the arrays themselves, in one go, and the arrays are
+held until the end. Nothing is written before everything has been checked.
+"""
+
+import math
+
+cimport cython
+cimport numpy as cnp
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.long cimport PyLong_CheckExact
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
+from libc.float cimport DBL_MAX
+from libc.math cimport INFINITY
+from libc.stdint cimport INT64_MIN, int64_t
+from libc.string cimport memset
+
+from fastxent._kernels.job cimport Job
+from fastxent._kernels.memory cimport LINE
+from fastxent._kernels.operand cimport load
+from fastxent._kernels.problem cimport (
+    ACTIVATION, BOOL, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, CROSS_ENTROPY, DIVERGENCE, ENTROPY,
+    FLOAT16, FLOAT32, FLOAT64, GRAD, GRAD_OUTPUT, HESS, INFORMATION, INT16, INT32, INT64, INT8, LABELS, LOG_SOFTMAX,
+    LOGSUMEXP, LOSSES, NO_KIND, POS_WEIGHT, ROLES, SAMPLE_WEIGHT, SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX,
+    SOFTMAX_ITSELF, TARGET, UINT16, UINT32, UINT64, UINT8, X, Family, has, Kind, Problem, Role, side_by_side, size_of,
+    Table, View, Which,
+)
+from fastxent._kernels.staging cimport samples_of_block
+from fastxent._kernels.ways cimport LANES, WIDTH, tuning
+
+from fastxent import _check, _isa, _sums, _threads
+
+cnp.import_array()
+
+cdef const Table* build = <const Table*>PyCapsule_GetPointer(_isa.kernels.table, b"fastxent table")
+if build.size_of_problem != sizeof(Problem):
+    raise ImportError(f"{_isa.kernels.__name__} and the front door are of different sources: build fastxent anew")
+
+include "arrays.pxi"
+include "call.pxi"
+include "layout.pxi"
+include "run.pxi"
+include "class_losses.pxi"
+include "element_losses.pxi"
+include "probabilities.pxi"

@@ -1,0 +1,202 @@
+# From arrays of any rank and order to the kernels' (outer, inner, classes) grid, or to axes to gather them along.
+
+cdef enum:
+    MOST_AXES = 64
+
+
+cdef inline bint has_classes(const Problem* problem, int role) noexcept:
+    """Whether a role's array has the class axis."""
+    if role == TARGET:
+        return problem.family == SOFTMAX or problem.family == CLAMPED or problem.family == INFORMATION
+    return role == X or role == GRAD or role == HESS
+
+
+cdef inline Py_ssize_t step_along(Call call, int role, int axis) noexcept:
+    """From one sample to the next along an axis of the logits; 0 where an array is broadcast."""
+    cdef cnp.ndarray array = <cnp.ndarray>call.held[role]
+    cdef int ndim = cnp.PyArray_NDIM(array), own = axis
+    if ndim == 0:
+        return 0
+    if not has_classes(&call.problem, role) and 0 <= call.axis < axis:
+        own -= 1
+    if role == POS_WEIGHT and ndim < cnp.PyArray_NDIM(call.array(X)):
+        own -= cnp.PyArray_NDIM(call.array(X)) - 1
+        if own < 0:
+            return 0
+    return 0 if cnp.PyArray_DIM(array, own) == 1 else cnp.PyArray_STRIDE(array, own)
+
+
+cdef bint lay_out_plainly(Call call) noexcept:
+    """The usual case, without a search: all arrays in C order, the classes last."""
+    cdef cnp.ndarray array
+    cdef cnp.ndarray x = call.array(X)
+    cdef int role
+    cdef Py_ssize_t n, size
+    if 0 <= call.axis != cnp.PyArray_NDIM(x) - 1:
+        return False
+    n = cnp.PyArray_SIZE(x) // max(<Py_ssize_t>1, call.problem.C)
+    for role in range(<int>ROLES):
+        if call.held[role] == NULL:
+            continue
+        array = <cnp.ndarray>call.held[role]
+        size = n * call.problem.C if has_classes(&call.problem, role) else n
+        if cnp.PyArray_NDIM(array) != 0 and (
+            not cnp.PyArray_IS_C_CONTIGUOUS(array) or cnp.PyArray_SIZE(array) != size
+        ):
+            return False
+    for role in range(<int>ROLES):
+        if call.held[role] == NULL:
+            continue
+        array = <cnp.ndarray>call.held[role]
+        call.problem.view[role].classes = cnp.PyArray_ITEMSIZE(array)
+        if cnp.PyArray_NDIM(array) != 0:
+            call.problem.view[role].inner = cnp.PyArray_ITEMSIZE(array) * (
+                call.problem.C if has_classes(&call.problem, role) else 1
+            )
+    call.problem.outer = 1
+    call.problem.inner = n
+    return True
+
+
+cdef int lay_out(Call call) except -1:
+    """Where every array lies. From here on no code of a caller runs, and shapes and strides are what they are now."""
+    cdef cnp.ndarray x = call.array(X)
+    cdef int role, axis, n_axes = 0, i, j
+    cdef int axes[MOST_AXES]
+    cdef Py_ssize_t n
+    if call.axis >= 0:
+        call.problem.C = cnp.PyArray_DIM(x, call.axis)
+    for role in range(<int>ROLES):
+        if call.held[role] != NULL:
+            set_view(<cnp.ndarray>call.held[role], &call.problem.view[role])
+    if not lay_out_plainly(call):
+        # the logits' strides order the axes, the widest first
+        for axis in range(cnp.PyArray_NDIM(x)):
+            n = cnp.PyArray_DIM(x, axis)
+            if axis == call.axis or n == 1:
+                continue
+            i = n_axes
+            while i > 0 and abs(cnp.PyArray_STRIDE(x, axes[i - 1])) < abs(cnp.PyArray_STRIDE(x, axis)):
+                axes[i] = axes[i - 1]
+                i -= 1
+            axes[i] = axis
+            n_axes += 1
+        for role in range(<int>ROLES):
+            if call.held[role] != NULL and has_classes(&call.problem, role) and call.axis >= 0:
+                call.problem.view[role].classes = cnp.PyArray_STRIDE(<cnp.ndarray>call.held[role], call.axis)
+        merge_axes(call, axes, n_axes)
+    if needs_staging(call):
+        call.problem.is_staged = True
+        if call.axes == NULL:
+            axes_of_grid(call)
+    return 0
+
+
+cdef int merge_axes(Call call, const int* axes, int n_axes) except -1:
+    """Neighbouring axes that are one for all arrays become one; two of those make the grid, more are gathered along."""
+    cdef cnp.ndarray x = call.array(X)
+    cdef Py_ssize_t lengths[MOST_AXES]
+    cdef Py_ssize_t steps[<int>ROLES][MOST_AXES]
+    cdef Py_ssize_t step
+    cdef int role, i, merged = 0
+    cdef bint together
+    for i in range(n_axes):
+        together = merged > 0
+        for role in range(<int>ROLES):
+            if call.held[role] != NULL and together:
+                step = step_along(call, role, axes[i])
+                together = steps[role][merged - 1] == step * cnp.PyArray_DIM(x, axes[i])
+        if not together:
+            merged += 1
+            lengths[merged - 1] = 1
+        lengths[merged - 1] *= cnp.PyArray_DIM(x, axes[i])
+        for role in range(<int>ROLES):
+            if call.held[role] != NULL:
+                steps[role][merged - 1] = step_along(call, role, axes[i])
+    if merged == 0:              # one sample
+        lengths[0] = 1
+        for role in range(<int>ROLES):
+            steps[role][0] = 0
+        merged = 1
+    call.problem.outer = 1
+    for i in range(merged - 1):
+        call.problem.outer *= lengths[i]
+    call.problem.inner = lengths[merged - 1]
+    for role in range(<int>ROLES):
+        if call.held[role] != NULL:
+            call.problem.view[role].inner = steps[role][merged - 1]
+            call.problem.view[role].outer = steps[role][0] if merged == 2 else 0
+    if merged > 2:
+        new_axes(call, merged)
+        for i in range(merged):
+            call.axes[i] = lengths[i]
+            for role in range(<int>ROLES):
+                call.axes[merged * (1 + role) + i] = steps[role][i] if call.held[role] != NULL else 0
+    return 0
+
+
+cdef int new_axes(Call call, int n_axes) except -1:
+    """Memory for the axes that samples are gathered along."""
+    call.axes = <Py_ssize_t*>PyMem_Malloc(n_axes * (1 + <int>ROLES) * sizeof(Py_ssize_t))
+    if call.axes == NULL:
+        raise MemoryError
+    call.problem.n_axes = n_axes
+    call.problem.lengths = call.axes
+    call.problem.steps = call.axes + n_axes
+    return 0
+
+
+cdef int axes_of_grid(Call call) except -1:
+    """The two axes of the grid."""
+    cdef int role
+    new_axes(call, 2)
+    call.axes[0] = call.problem.outer
+    call.axes[1] = call.problem.inner
+    for role in range(<int>ROLES):
+        call.axes[2 + 2 * role] = call.problem.view[role].outer
+        call.axes[3 + 2 * role] = call.problem.view[role].inner
+    return 0
+
+
+cdef inline bint in_rows(const Problem* problem) noexcept:
+    """Whether a sample is computed alone, its classes one after the other."""
+    if problem.family == SOFTMAX or problem.family == ACTIVATION or problem.family == SIMPLEX:
+        return not side_by_side(problem)
+    if problem.family == CLAMPED:   # a class index without smoothing is one element of a row
+        return problem.C >= LANES and (
+            has(problem, TARGET) or problem.infogain.data != NULL or problem.option.share != 0.0
+        )
+    return problem.family == INFORMATION and problem.C >= problem.tuning.row_classes
+
+
+cdef inline bint in_lanes(const Problem* problem) noexcept:
+    """Whether samples fill the lanes, which a short run would leave empty."""
+    return (
+        problem.family == SIGMOID or problem.family == SIGMOID_FOCAL
+        or (problem.family != CLAMPED and problem.family < COUNT_CLASSES and not in_rows(problem))
+    )
+
+
+cdef bint needs_staging(Call call) noexcept:
+    """Whether there is an array that the kernels cannot take where it lies, or lanes would be left empty."""
+    cdef const Problem* problem = &call.problem
+    cdef const View* view
+    cdef int role
+    cdef bint rows = in_rows(problem)
+    if call.axes != NULL or (in_lanes(problem) and problem.outer > 1 and problem.inner < LANES):
+        return True
+    for role in range(<int>ROLES):
+        view = &problem.view[role]
+        if view.data == NULL:
+            continue
+        if view.swapped or view.unaligned or view.kind == FLOAT16:
+            return True
+        if role == X and view.kind != problem.kind and problem.family != INFORMATION:
+            return True
+        if role >= LOSSES and view.kind != problem.kind and (rows or role == LOSSES or problem.family == CLAMPED):
+            return True
+        if rows and role != TARGET and has_classes(problem, role) and view.classes != size_of(view.kind):
+            return True
+        if rows and role == TARGET and problem.family == INFORMATION and view.classes > size_of(view.kind):
+            return True
+    return False

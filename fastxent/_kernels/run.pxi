@@ -1,0 +1,189 @@
+# Running a call: a small one at once, a large one in blocks that the pool's threads share.
+
+cdef enum:
+    FEW_BLOCKS = 16
+    SMALL_SCRATCH = 8192
+
+
+cdef inline char* aligned(char* scratch) noexcept nogil:
+    """The first address from `scratch` on where a cache line starts: no vector is cut by the end of one."""
+    return scratch + (LINE - <size_t>scratch % LINE) % LINE
+
+
+cdef inline void compute(
+    const Problem* problem, Py_ssize_t number, Py_ssize_t rows, char* scratch, double* sums
+) noexcept nogil:
+    """One block of so many samples, or what is left."""
+    cdef Py_ssize_t start = number * rows
+    build.run_block(problem, start, min(rows, problem.outer * problem.inner - start), scratch, sums + 3 * number)
+
+
+cdef Py_ssize_t run(Call call) except -1:
+    """Compute all samples: the sum of the losses goes to the call; returns the number of bad elements."""
+    return run_problem(&call.problem, call.n_threads, &call.total)
+
+
+cdef Py_ssize_t run_problem(const Problem* problem, object n_threads, double* total) except -1:
+    """The same for a problem whose arrays somebody holds."""
+    cdef double few_sums[3 * FEW_BLOCKS]
+    cdef double* sums = few_sums
+    cdef Py_ssize_t n = problem.outer * problem.inner, rows = samples_of_block(problem), number, bad = 0
+    cdef Py_ssize_t n_blocks = (n + rows - 1) // rows
+    total[0] = 0.0
+    if n == 0:
+        return 0
+    if n_blocks == 1:
+        run_here(problem, rows, 1, sums)
+        total[0] = sums[0] + sums[1]
+        return <Py_ssize_t>sums[2]
+    try:
+        if n_blocks > FEW_BLOCKS:
+            sums = <double*>PyMem_Malloc(3 * n_blocks * sizeof(double))
+            if sums == NULL:
+                raise MemoryError
+        if n_blocks >= 2 * problem.tuning.thread_blocks:
+            run_in_pool(problem, rows, n_blocks, n_threads, sums)
+        else:
+            run_here(problem, rows, n_blocks, sums)
+        for number in range(n_blocks):
+            bad += <Py_ssize_t>sums[3 * number + 2]
+        total[0] = sum_of(sums, n_blocks)
+        return bad
+    finally:
+        if sums != few_sums:
+            PyMem_Free(sums)
+
+
+cdef int run_here(const Problem* problem, Py_ssize_t rows, Py_ssize_t n_blocks, double* sums) except -1:
+    """Few blocks, in this thread."""
+    cdef char few_bytes[SMALL_SCRATCH + LINE]
+    cdef char* scratch = few_bytes
+    cdef Py_ssize_t number, n_bytes = build.scratch_bytes(problem)
+    if n_bytes > SMALL_SCRATCH:
+        scratch = <char*>PyMem_RawMalloc(n_bytes + LINE)
+        if scratch == NULL:
+            raise MemoryError
+    if problem.outer * problem.inner * problem.C <= problem.tuning.held_elements:
+        for number in range(n_blocks):
+            compute(problem, number, rows, aligned(scratch), sums)
+    else:
+        with nogil:
+            for number in range(n_blocks):
+                compute(problem, number, rows, aligned(scratch), sums)
+    if scratch != few_bytes:
+        PyMem_RawFree(scratch)
+    return 0
+
+
+@cython.final
+cdef class Work:
+    """What the threads of the pool call for a large problem; the caller waits until its blocks are finished."""
+
+    cdef const Problem* problem
+    cdef Py_ssize_t rows
+    cdef double* sums
+
+    def __call__(self, Job job not None):
+        """The only loop over a job's blocks."""
+        cdef Py_ssize_t number
+        cdef char* scratch = NULL
+        cdef bint failed = False
+        with nogil:
+            while not failed:
+                number = job.draw()
+                if number < 0:
+                    break
+                if scratch == NULL:  # a late helper, who draws nothing, looks at nothing
+                    scratch = <char*>PyMem_RawMalloc(build.scratch_bytes(self.problem) + LINE)
+                failed = scratch == NULL
+                if not failed:
+                    compute(self.problem, number, self.rows, aligned(scratch), self.sums)
+                job.finish()
+            PyMem_RawFree(scratch)
+        if failed:
+            raise MemoryError
+
+
+cdef int run_in_pool(
+    const Problem* problem, Py_ssize_t rows, Py_ssize_t n_blocks, object n_threads, double* sums
+) except -1:
+    """Many blocks, which this thread and those of the pool draw."""
+    cdef Work work = Work()
+    work.problem = problem
+    work.rows = rows
+    work.sums = sums
+    memset(sums, 0, 3 * n_blocks * sizeof(double))
+    _threads.run(work, (), n_blocks, n_threads)
+    return 0
+
+
+cdef double sum_of(const double* sums, Py_ssize_t n_blocks) except? -1.0:
+    """The blocks' sums and what their rounding cut off, added without rounding."""
+    cdef Py_ssize_t number
+    cdef list parts = [sums[3 * number] for number in range(n_blocks)]
+    parts.extend([sums[3 * number + 1] for number in range(n_blocks)])
+    return _sums.total(parts)
+
+
+cdef Problem counting_problem(const Problem* problem, Family family, bint weighted) noexcept:
+    """The same samples, of which only labels or targets, and weights, are looked at; with their sum if `weighted`."""
+    cdef Problem counting = problem[0]
+    cdef int role
+    counting.family = family
+    counting.option.with_loss = weighted
+    for role in range(<int>ROLES):
+        if role != <int>SAMPLE_WEIGHT and role != <int>(LABELS if family == COUNT_CLASSES else TARGET):
+            counting.view[role].data = NULL
+    return counting
+
+
+def check_range(array, name, double low, double high, rule, n_threads, ignored=None):
+    """Raise for the first element outside [low, high] that is not `ignored`; nan is outside."""
+    check_numbers(array, name, low, high, rule, n_threads, ignored)
+
+
+cdef int check_numbers(
+    cnp.ndarray array, object name, double low, double high, object rule, object n_threads, object ignored
+) except -1:
+    if not in_range(array, low, high, n_threads, ignored):
+        _check.raise_outside(array, name, low, high, rule, ignored)
+    return 0
+
+
+cdef bint in_range(cnp.ndarray array, double low, double high, object n_threads, object ignored) except -1:
+    """Whether all elements are in [low, high] or `ignored`; nan is not."""
+    cdef double value[WIDTH]
+    cdef Kind kind = kind_of(array)
+    cdef Py_ssize_t i, n = cnp.PyArray_SIZE(array)
+    cdef Call call
+    if (
+        n <= WIDTH and ignored is None and cnp.PyArray_IS_C_CONTIGUOUS(array) and kind != FLOAT16 and kind != NO_KIND
+        and cnp.PyArray_ISNOTSWAPPED(array) and cnp.PyArray_ISALIGNED(array)
+    ):
+        load(cnp.PyArray_BYTES(array), kind, size_of(kind), n, value)
+        for i in range(n):
+            if not low <= value[i] <= high:
+                return False
+        return True
+    if n == 0:
+        return True
+    if kind == NO_KIND:
+        array = array.astype("f8")
+    call = Call()
+    call.problem.family = COUNT_OUTSIDE
+    call.problem.kind = FLOAT64
+    call.n_threads = n_threads
+    call.problem.option.low = low
+    call.problem.option.high = high
+    call.problem.option.has_ignored = ignored is not None
+    call.problem.option.ignored_target = 0.0 if ignored is None else ignored
+    if cnp.PyArray_NDIM(array) == 0:
+        array = array.reshape(1)
+    call.hold(X, array)          # whose strides order the axes
+    call.hold(TARGET, array)
+    lay_out(call)
+    call.problem.view[<int>X].data = NULL
+    if not call.problem.is_staged and needs_staging(call):
+        call.problem.is_staged = True
+        axes_of_grid(call)
+    return run(call) == 0

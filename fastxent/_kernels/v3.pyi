@@ -1,1 +1,0 @@
-from fastxent._kernels.base import *  # noqa: F403

@@ -1,0 +1,47 @@
+"""How calls are cut up: every limit and every tuning number, once, for the kernels, the door and Python.
+
+A limit is what memory is laid out by, at compile time. A tuning number may be changed at any time (`tune`), costs
+nothing but time, and is copied into each call: what the kernels need of scratch is computed from that copy.
+"""
+
+cdef enum:
+    LANES = 32              # numbers side by side: one for each sample of a panel, or for each class of a block
+    GROUP = 8               # blocks that are added up as a tree, which is written out for it in panel.pxd
+    PANELS = 4              # the most panels of a strip
+    WIDTH = 128             # PANELS * LANES, the most samples of a strip
+    LARGEST_PANEL = 16777216   # 2^24 classes; a panel's lanes compare them as float32
+
+
+cdef struct Tuning:
+    Py_ssize_t panel_bytes      # samples of up to so many bytes go side by side in panels
+    Py_ssize_t panel_elements   # so many classes in all panels of a strip keep them in the level-1 cache
+    Py_ssize_t solo_elements    # what a row that is computed alone costs beside its classes
+    Py_ssize_t row_classes      # from so many classes on, entropy and its like take one sample at a time
+    Py_ssize_t block_elements   # of a block: drawing it costs nothing, it fits into the level-2 cache, shares are even
+    Py_ssize_t thread_blocks    # fewer blocks than this are not worth waking a thread
+    Py_ssize_t stage_bytes      # of samples that are gathered before they are computed
+    Py_ssize_t held_elements    # calls of up to so many keep the GIL, which takes longer to give back and get
+
+
+cdef Tuning tuning
+
+
+cdef inline bint in_panels(const Tuning* tuning, Py_ssize_t C, Py_ssize_t itemsize) noexcept nogil:
+    """Whether samples go side by side: by classes and dtype alone, so that a row's bits do not depend on other rows."""
+    return C < LANES or (C * itemsize <= tuning.panel_bytes and C <= LARGEST_PANEL)
+
+
+cdef inline Py_ssize_t panels_of(const Tuning* tuning, Py_ssize_t C) noexcept nogil:
+    """How many panels a strip has: a processor would otherwise wait for one result after the other."""
+    return max(<Py_ssize_t>1, min(<Py_ssize_t>PANELS, tuning.panel_elements // max(<Py_ssize_t>1, C)))
+
+
+cdef inline bint is_solo(const Tuning* tuning, Py_ssize_t C, Py_ssize_t n) noexcept nogil:
+    """Whether n samples of few classes are faster one after the other; the bits are the same."""
+    return n * (C + tuning.solo_elements) < LANES * C
+
+
+cdef inline Py_ssize_t rows_of_block(const Tuning* tuning, Py_ssize_t C) noexcept nogil:
+    """The samples of a block."""
+    cdef Py_ssize_t rows = max(<Py_ssize_t>1, tuning.block_elements // max(<Py_ssize_t>1, C))
+    return rows // WIDTH * WIDTH if rows >= WIDTH else rows
