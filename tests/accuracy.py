@@ -12,8 +12,8 @@ import numpy as np
 import fastxent
 from fastxent import _isa
 from tests import elementwise, oracle, peers
-from tests.exact_cases import CASES, DTYPES, activations, information, truth
-from tests.table import FUNCTIONS
+from tests.exact_cases import CASES, activations, information, truth
+from tests.table import DTYPES, FUNCTIONS
 
 LAYOUTS = ("classes last", "classes first")
 HEADER = """\

@@ -1,4 +1,4 @@
-"""What the tests of fastxent.boosting share: a small problem for each kind of loss, and one way to call every library.
+"""What the tests of fastxent.boosting share: its factories, a small problem for each kind of loss, one way to train.
 
 `trained` fits a model and returns its raw scores, with the automatic choices of each library switched off that an
 objective of one's own does not get: base scores, several Newton steps in a leaf, random strength.
@@ -9,9 +9,21 @@ from dataclasses import dataclass
 import catboost
 import lightgbm
 import numpy as np
+import pytest
 import xgboost
 
+from fastxent import boosting
+
+OBJECTIVES = {
+    "softmax": boosting.softmax_objective,
+    "sigmoid": boosting.sigmoid_objective,
+    "focal": boosting.focal_objective,
+}
+METRICS = {"softmax": boosting.softmax_metric, "sigmoid": boosting.sigmoid_metric, "focal": boosting.focal_metric}
+FACTORIES = (*OBJECTIVES.values(), *METRICS.values())
 LIBRARIES = ("xgboost", "lightgbm", "catboost")
+each_library = pytest.mark.parametrize("library", LIBRARIES)
+each_objective = pytest.mark.parametrize("objective", OBJECTIVES.values())
 CLASSES = 4
 ROUNDS = 12
 # the objective's own name, and the Hessian rule of ours that is the library's

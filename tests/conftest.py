@@ -7,6 +7,8 @@ import hypothesis
 import numpy as np
 import pytest
 
+from tests.table import DTYPES
+
 # SciPy reads it at its import; without it one of scikit-learn's checks of estimators would skip itself.
 os.environ["SCIPY_ARRAY_API"] = "1"
 
@@ -21,7 +23,7 @@ def rng(request):
     return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
 
 
-@pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
+@pytest.fixture(params=DTYPES, ids=lambda dtype: dtype.__name__)
 def dtype(request):
     return request.param
 

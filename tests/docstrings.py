@@ -1,5 +1,6 @@
-"""numpydoc's docstrings, read: their sections, and what each entry of the parameters describes."""
+"""numpydoc's docstrings, read: their sections, what each entry of the parameters describes, and their examples, run."""
 
+import doctest
 import inspect
 import re
 
@@ -29,3 +30,18 @@ def assert_every_parameter_is_described(value):
     assert sorted(name for names in described for name in names) == sorted(place)
     places = [[place[name] for name in names] for names in described]
     assert places == sorted(map(sorted, places))
+
+
+def assert_starts_with_one_sentence(value):
+    summary, *rest = docstring(value).split("\n\n")
+    assert summary.endswith(".")
+    assert "\n" not in summary
+    assert rest
+
+
+def run_examples(tests):
+    """How many examples there are in some doctests, all of which print what they say."""
+    runner, printed = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE), []
+    for test in tests:
+        assert runner.run(test, out=printed.append).failed == 0, "".join(printed)
+    return runner.tries

@@ -22,7 +22,6 @@ SPREADS = (1.0, 3.0, 10.0, 30.0)
 GAMMAS = (0.0, 0.5, 1.0, 2.0, 3.7, 10.0)
 CHANGES = (1e-1, 1e-3, 1e-5, 1e-6, 1e-7, 1e-9, 1e-12, 0.0)
 RATIOS = (1.1, 1.35, 1.5, 2.5, 3.0, 5.5, 9.0, 11.5, 100.0, 1e20)
-DTYPES = (np.float32, np.float64)
 
 
 @dataclass(frozen=True)

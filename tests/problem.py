@@ -8,7 +8,7 @@ import pytest
 from scipy.special import softmax
 
 from tests.table import OPTION_SETS, Function
-from tests.terms import terms
+from tests.terms import lost_terms, terms
 from tests.ulp import assert_ulp, bounds
 
 SENTINEL = -77.0  # what outputs hold before a call that must not write to them
@@ -60,9 +60,10 @@ class Problem:
 
     def assert_close(self, got, want, factor=1):
         """The results agree to `factor` times the promised bounds, measured at the size of the terms."""
-        scale = terms(self)
+        scale, lost = terms(self), lost_terms(self)
         for name in want:
-            assert_ulp(got[name], want[name], factor * self.bounds[name], self.dtype, scale.get(name), f"{self} {name}")
+            bound, what = factor * self.bounds[name], f"{self} {name}"
+            assert_ulp(got[name], want[name], bound, self.dtype, scale.get(name), what, lost.get(name, 0.0))
 
     def assert_right(self):
         """The compiled function agrees with the reference. In float64 the reference rounds as well, by as much."""

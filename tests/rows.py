@@ -1,9 +1,20 @@
 """Shapes that reach each way through the kernels, and how to address one row in them."""
 
 import numpy as np
+import pytest
 
 # (shape, class axis): small C contiguous; a long contiguous row; classes before at least 16 others; before fewer.
 KERNELS = {"panel": ((37, 5), -1), "row": ((9, 130), -1), "inner 20": ((2, 5, 4, 5), 1), "inner 3": ((4, 5, 3), 1)}
+each_kernel = pytest.mark.parametrize("kernel", KERNELS)
+
+# The same with several blocks of rows each, so that a late error meets a call that would have written early ones.
+LARGE = {
+    "panel": ((5000, 5), -1),
+    "row": ((800, 130), -1),
+    "inner 2000": ((2, 5, 2000), 1),
+    "inner 3": ((900, 5, 3), 1),
+}
+each_large_kernel = pytest.mark.parametrize("kernel", LARGE)
 
 
 def rows_of(p, array, result="grad"):
@@ -15,6 +26,16 @@ def middle_row(p):
     """The index of a row that is neither the first nor the last."""
     shape = p.x.shape if p.function.kind == "sigmoid" else np.delete(p.x.shape, p.axis)
     return tuple(int(n) // 2 for n in shape)
+
+
+def one_hot(p):
+    """The class indices of a problem as distributions, in its dtype."""
+    return np.moveaxis(np.eye(p.x.shape[p.axis], dtype=p.dtype)[p.target], -1, p.axis)
+
+
+def last_class(p):
+    """The index of the last class of every row in an array of the input's shape."""
+    return (slice(None),) * p.axis + (-1,)
 
 
 def with_row(p, row, values, where=...):

@@ -3,8 +3,8 @@
 import hypothesis.strategies as st
 import numpy as np
 
+from tests import table
 from tests.problem import problem
-from tests.table import OPTION_SETS
 
 # Small enough for many examples, large enough for both kernels; no rows and a single class included.
 SHAPES = st.one_of(
@@ -13,7 +13,7 @@ SHAPES = st.one_of(
     st.lists(st.integers(1, 5), min_size=1, max_size=5).map(tuple),
     st.tuples(st.integers(1, 3), st.integers(1, 12), st.integers(1, 40)),
 )
-REDUCTIONS = st.sampled_from(["none", "sum", "mean"])
+REDUCTIONS = st.sampled_from(table.REDUCTIONS)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -21,9 +21,9 @@ SEEDS = st.integers(0, 2**32 - 1)
 def problems(draw, functions, without=(), reductions=REDUCTIONS, shapes=SHAPES):
     """A random problem for one of the functions, from an option set that has none of the options in `without`."""
     f = draw(st.sampled_from(functions))
-    options = draw(st.sampled_from([o for o in f.option_sets if not set(without) & set(OPTION_SETS[f.kind][o])]))
+    options = draw(st.sampled_from([o for o in f.option_sets if not set(without) & set(table.OPTION_SETS[f.kind][o])]))
     shape = draw(shapes)
     axis = draw(st.sampled_from([axis for axis in range(-len(shape), len(shape)) if shape[axis]]))
-    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    dtype = draw(st.sampled_from(table.DTYPES))
     spread = draw(st.sampled_from([0.1, 1.0, 10.0]))
     return problem(f, np.random.default_rng(draw(SEEDS)), shape, axis, dtype, options, draw(reductions), spread)

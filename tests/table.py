@@ -6,8 +6,14 @@ draw a valid value for it. test_completeness.py compares the rows with the packa
 
 from dataclasses import dataclass
 
+import numpy as np
+import pytest
+
 import fastxent
 import fastxent.reference
+
+DTYPES = (np.float32, np.float64)  # in which results are computed
+REDUCTIONS = ("none", "sum", "mean")
 
 # fmt: off
 SOFTMAX = ("axis", "class_weight", "sample_weight", "ignore_index", "label_smoothing", "z_loss", "infogain",
@@ -147,5 +153,18 @@ FUNCTIONS = (
 NAMED = {f.name: f for f in FUNCTIONS}
 LOSSES = [f for f in FUNCTIONS if "loss" in f.gives]
 CLASS_LOSSES = [f for f in LOSSES if f.kind != "sigmoid"]
+SOFTMAX_LOSSES = [f for f in LOSSES if f.kind == "softmax"]
+CLAMPED_LOSSES = [f for f in LOSSES if f.kind == "clamped"]
+SIGMOID_LOSSES = [f for f in LOSSES if f.kind == "sigmoid"]
+FOCAL_LOSSES = [f for f in LOSSES if f.focal]
 WITH_GRAD = [f for f in LOSSES if "grad" in f.gives]
+WITH_GRAD_OUTPUT = [f for f in LOSSES if "grad_output" in f.options]
 WITH_OUT = [f for f in FUNCTIONS if "out" in f.options]
+
+
+def each_of(functions):
+    """A test for each of these rows of the table, as its argument `f`."""
+    return pytest.mark.parametrize("f", functions, ids=str)
+
+
+each_reduction = pytest.mark.parametrize("reduction", REDUCTIONS)

@@ -21,6 +21,14 @@ def terms(problem):
     return sigmoid_terms(problem) if problem.function.kind == "sigmoid" else {}
 
 
+def lost_terms(problem):
+    """The size of those terms of a focal loss's Hessian whose p, below the smallest normal number, may count as 0."""
+    if not problem.function.focal or "hess" not in problem.function.gives:
+        return {}
+    of_kind = softmax_terms if problem.function.kind == "softmax" else sigmoid_terms
+    return {"hess": of_kind(problem, float(np.finfo(problem.dtype).smallest_normal))["hess"]}
+
+
 def information_terms(problem):
     """sum |p log q|; for the divergence sum (p log(p / q) - d) + |sum d|, d = p - q, where p is not 0."""
     p, q = np.broadcast_arrays(*(np.asarray(array, np.float64) for array in (problem.x, problem.args[-1])))
@@ -32,7 +40,8 @@ def information_terms(problem):
     return size / abs(np.log(problem.options.get("base", np.e)))
 
 
-def softmax_terms(problem):
+def softmax_terms(problem, below=np.inf):
+    """Of the Hessian only the terms whose p is below this."""
     options = problem.options
     one_product = np.ndim(problem.target) < np.ndim(problem.x) and not (
         options.get("label_smoothing") or options.get("z_loss") or options.get("infogain") is not None
@@ -46,7 +55,9 @@ def softmax_terms(problem):
     if problem.function.focal:
         t, bend = focal_terms(t, p, others, lse - x, options.get("gamma", 2.0))
     share = t.sum(axis=-1, keepdims=True) + abs(2 * c * lse)
-    found = {"grad": share * p + t, "hess": share * p * others + 2 * c * p * p + squares(bend, p, others)}
+    seen = p < below
+    hess = seen * (share * p * others + 2 * c * p * p) + squares(seen * bend, p, others)
+    found = {"grad": share * p + t, "hess": hess}
     if one_product:
         del found["grad"]
     return {name: np.moveaxis(value * rows[..., None], -1, problem.axis) for name, value in found.items()}
@@ -78,9 +89,10 @@ def shares(x):
     return e / (1 + rest), np.where(x == m, rest, 1 + rest - e) / (1 + rest), m + np.log1p(rest)
 
 
-def sigmoid_terms(problem):
+def sigmoid_terms(problem, below=np.inf):
+    """Of a focal loss's Hessian only the terms whose p is below this."""
     t, kept, _ = dense_target(problem)
-    x = np.where(kept, problem.x, 0)
+    x = np.where(kept, np.asarray(problem.x, np.float64), 0)
     up, down = np.asarray(problem.options.get("pos_weight", 1.0), np.float64) * t, 1 - t
     if not problem.function.focal:
         return {"grad": (down * expit(x) + up * expit(-x)) * row_factor(problem)}
@@ -92,7 +104,7 @@ def sigmoid_terms(problem):
     for side, y in ((up, x), (down, -x)):
         p, q = expit(y), expit(-y)
         slope, bend = focal_terms(side, p, q, np.logaddexp(0, -y), gamma)
-        grad, hess = grad + slope * q, hess + slope * p * q + bend
+        grad, hess = grad + slope * q, hess + (p < below) * (slope * p * q + bend)
     return {"grad": grad * row_factor(problem), "hess": hess * row_factor(problem)}
 
 

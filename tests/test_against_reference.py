@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from tests.problem import problem
-from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES, NAMED
+from tests.rows import KERNELS, each_kernel
+from tests.table import (
+    CLASS_LOSSES,
+    FUNCTIONS,
+    LOSSES,
+    NAMED,
+    SIGMOID_LOSSES,
+    WITH_GRAD_OUTPUT,
+    each_of,
+    each_reduction,
+)
 
 # (shape, class axis). Small C and a class axis before others go to the panel kernel, long contiguous rows to the row
 # kernel; N around the 32 lanes of a panel and the 128 of four, C around a panel's groups of columns, around the most
@@ -26,8 +36,6 @@ OTHER_RANKS = [((1,), 0), ((2,), -1), ((33,), 0), ((1000,), -1),
                ((2, 3, 2, 2, 3, 2, 6), -1), ((2, 3, 2, 4, 3, 2, 2), 3), ((3, 0, 5), 2)]
 # fmt: on
 GEOMETRIES = BATCHES + CLASSES_FIRST + OTHER_RANKS
-# One of each way through the kernels, for the product with everything else.
-KERNELS = {"panel": ((40, 10), -1), "row": ((5, 150), -1), "inner 20": ((3, 6, 4, 5), 1), "inner 6": ((4, 3, 6), 1)}
 
 
 def geometry_id(geometry):
@@ -63,21 +71,21 @@ OPTIONS = [(f, options) for f in LOSSES for options in f.option_sets]
 
 
 @pytest.mark.parametrize("f, options", OPTIONS, ids=str)
-@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
-@pytest.mark.parametrize("kernel", KERNELS)
+@each_reduction
+@each_kernel
 def test_every_option(f, options, reduction, kernel, dtype, rng):
     problem(f, rng, *KERNELS[kernel], dtype, options, reduction).assert_right()
 
 
 @pytest.mark.parametrize("spread", [0.01, 30.0, 1000.0])
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+@each_kernel
+@each_of(FUNCTIONS)
 def test_flat_and_confident_logits(f, kernel, spread, dtype, rng):
     problem(f, rng, *KERNELS[kernel], dtype, reduction="none", spread=spread).assert_right()
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+@each_kernel
+@each_of(FUNCTIONS)
 def test_equal_and_nearly_equal_logits(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, reduction="none")
     x = np.ceil(abs(p.x) / 2)
@@ -94,22 +102,22 @@ def test_logsumexp_keepdims(keepdims, axis, dtype, rng):
 
 @pytest.mark.parametrize("order", ["C", "F", "reversed"])
 @pytest.mark.parametrize("options", ["class_weight", "distribution with all options"])
-@pytest.mark.parametrize("shape, axis", KERNELS.values(), ids=KERNELS)
-@pytest.mark.parametrize("f", CLASS_LOSSES, ids=str)
-def test_memory_order(f, shape, axis, options, order, dtype, rng):
-    p = problem(f, rng, shape, axis, dtype, options)
+@each_kernel
+@each_of(CLASS_LOSSES)
+def test_memory_order(f, kernel, options, order, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, options)
     x = p.x[::-1].copy()[::-1] if order == "reversed" else np.array(p.x, order=order)
     p.change(x=x).assert_right()
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("f", [f for f in LOSSES if "grad_output" in f.options], ids=str)
+@each_kernel
+@each_of(WITH_GRAD_OUTPUT)
 def test_grad_output_of_one_value_per_row(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, f.option_sets[-1], reduction="none")
     p.change(grad_output=rng.normal(0, 1, np.shape(p.run()["loss"])).astype(dtype)).assert_right()
 
 
-@pytest.mark.parametrize("f", LOSSES, ids=str)
+@each_of(LOSSES)
 def test_sample_weight_of_size_1_counts_for_every_row(f, dtype, rng):
     p = problem(f, rng, (3, 4, 5, 6), 1, dtype)
     sizes = (3, 1, 5, 1) if f.kind == "sigmoid" else (3, 1, 6)
@@ -119,7 +127,7 @@ def test_sample_weight_of_size_1_counts_for_every_row(f, dtype, rng):
     p.assert_close(p.run(), p.run(sample_weight=full))
 
 
-@pytest.mark.parametrize("f", [f for f in LOSSES if f.kind == "sigmoid"], ids=str)
+@each_of(SIGMOID_LOSSES)
 @pytest.mark.parametrize("sizes", [(), (6,), (4, 5, 6), (4, 1, 1), (1, 5, 6)])
 def test_pos_weight_shapes(f, sizes, dtype, rng):
     p = problem(f, rng, (4, 5, 6), -1, dtype, "distribution")

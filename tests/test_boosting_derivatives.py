@@ -7,19 +7,24 @@ import pickle
 import cloudpickle
 import numpy as np
 import pytest
+from scipy.special import expit
 
 import fastxent as fx
 from fastxent import boosting, reference
-from tests.boosting import LIBRARIES, Data
+from tests.boosting import FACTORIES, Data, each_library, each_objective
 from tests.layouts import LAYOUTS
+from tests.problem import Problem, unmodified
+from tests.table import NAMED
+from tests.terms import terms
+from tests.ulp import BOTH, BOUND, assert_ulp, bounds
 
 APIS = [("xgboost", "native"), ("xgboost", "sklearn"), ("lightgbm", "native"), ("lightgbm", "sklearn")]
-each_api = pytest.mark.parametrize(("library", "api"), APIS, ids="-".join)
+each_api = pytest.mark.parametrize(("library", "api"), APIS)
 each_library_of_two = pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
-each_library = pytest.mark.parametrize("library", LIBRARIES)
-OBJECTIVES = [boosting.softmax_objective, boosting.sigmoid_objective, boosting.focal_objective]
-METRICS = [boosting.softmax_metric, boosting.sigmoid_metric, boosting.focal_metric]
 FLOOR = 1e-16
+# q^gamma with a relative error of q has gamma times that; but no more than -log q^gamma times, which is 104 where it is
+# not 0 in float32.
+LARGEST_EXPONENT = 104
 WEIGHTS = np.float32([1, 0.5, 2, 3, 0.25, 1, 4])
 
 
@@ -36,6 +41,15 @@ def sigmoid_problem(library, n=7):
     return scores, rng.integers(0, 2, n).astype(np.float32)
 
 
+def mean_of(metric):
+    """The number in what a metric returned, which is it or a tuple of its name, itself and more."""
+    return metric if isinstance(metric, float) else metric[1]
+
+
+def problem_of(objective, library):
+    return (softmax_problem if objective is boosting.softmax_objective else sigmoid_problem)(library)
+
+
 def called(function, api, scores, labels, weights=None):
     """An objective or metric of XGBoost or LightGBM, called as the library does."""
     if api == "native":
@@ -48,8 +62,20 @@ def softmax_of(scores):
     return np.exp(scores.astype(np.float64) - reference.logsumexp(scores.astype(np.float64), keepdims=True))
 
 
-def assert_close(got, want):
-    np.testing.assert_allclose(got, want, rtol=2e-6, atol=1e-7)
+def assert_derivatives(got, want, bound=BOUND, factor=1, sizes=None):
+    """Gradient and Hessian in float32 are within their bounds in ulp, of themselves or of the sizes of their terms."""
+    for name, one, other in zip(("grad", "hess")[: len(want)], got, want, strict=True):
+        assert_ulp(one, other, factor * bound[name], np.float32, (sizes or {}).get(name), name)
+
+
+def assert_those_of(p, *got):
+    """The gradient, or gradient and Hessian, are those of a problem of the table."""
+    _, *want = p.change(x=p.x.astype(np.float64)).expected().values()
+    assert_derivatives(got, want, p.bounds, sizes=terms(p))
+
+
+def problem_of_all_rows(name, scores, labels, weights, **options):
+    return Problem(NAMED[name], scores, labels, {"sample_weight": weights, "reduction": "sum"} | options)
 
 
 @each_api
@@ -62,8 +88,7 @@ def test_the_rules_of_the_softmax_second_derivative(library, api):
     for rule, want in rules.items():
         objective = boosting.softmax_objective(library, api, hessian=rule)
         grad, hess = called(objective, api, scores, labels, WEIGHTS)
-        assert_close(grad, (p - np.eye(5)[labels.astype(int)]) * v)
-        assert_close(hess, want)
+        assert_derivatives((grad, hess), ((p - np.eye(5)[labels.astype(int)]) * v, want))
 
 
 @pytest.mark.parametrize("rule", ["exact", "lightgbm", "xgboost"])
@@ -96,8 +121,8 @@ def test_the_gauss_newton_rule_is_the_cross_entropy_of_the_row_times_its_slope(l
     factor = 1.0 if classes is None or rule == "gauss_newton" else 2 if rule == "xgboost" else classes / (classes - 1)
     want = slope * (p - np.eye(p.shape[1])[labels.astype(int)]), factor * slope * p * (1 - p)
     got = boosting.focal_objective(library, "sklearn", gamma=gamma, hessian=rule)(labels, scores, None)
-    for one, other in zip(got, want, strict=True):
-        assert_close(one, other[:, 1] if classes is None else other)
+    want = [value[:, 1] for value in want] if classes is None else want
+    assert_derivatives(got, want, bounds(gamma))
 
 
 @each_api
@@ -105,9 +130,8 @@ def test_the_rules_of_the_sigmoid_second_derivative(library, api):
     scores, labels = sigmoid_problem(library)
     p = 1 / (1 + np.exp(-scores.astype(np.float64)))
     for rule in ("exact", "lightgbm", "xgboost"):
-        grad, hess = called(boosting.sigmoid_objective(library, api, hessian=rule), api, scores, labels, WEIGHTS)
-        assert_close(grad, (p - labels) * WEIGHTS)
-        assert_close(hess, p * (1 - p) * WEIGHTS)
+        got = called(boosting.sigmoid_objective(library, api, hessian=rule), api, scores, labels, WEIGHTS)
+        assert_derivatives(got, ((p - labels) * WEIGHTS, p * (1 - p) * WEIGHTS))
 
 
 @pytest.mark.parametrize("objective", [boosting.softmax_objective, boosting.sigmoid_objective])
@@ -119,7 +143,7 @@ def test_only_xgboosts_rule_has_a_floor(objective):
 
 
 @each_api
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@each_objective
 def test_float32_in_the_scores_memory_order(library, api, objective):
     problems = [softmax_problem(library)] * (objective is not boosting.sigmoid_objective)
     problems += [sigmoid_problem(library)] * (objective is not boosting.softmax_objective)
@@ -141,16 +165,14 @@ def test_any_layout_gives_the_same_and_is_left_as_it_was(library, api, layout):
     ):
         want = called(objective(library, api), api, scores, labels, WEIGHTS)
         arrays = [LAYOUTS[layout](array) for array in (scores, labels, WEIGHTS)]
-        before = [array.copy() for array in arrays]
-        for got, expected in zip(called(objective(library, api), api, *arrays), want, strict=True):
-            assert_close(got, expected)
-        for array, kept in zip(arrays, before, strict=True):
-            np.testing.assert_array_equal(array, kept)
+        with unmodified(arrays):
+            got = called(objective(library, api), api, *arrays)
+        assert_derivatives(got, want, bounds(2.0), BOTH)
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@each_objective
 def test_results_of_an_earlier_call_are_not_written_again(objective):
-    scores, labels = sigmoid_problem("xgboost") if objective is not OBJECTIVES[0] else softmax_problem("xgboost")
+    scores, labels = problem_of(objective, "xgboost")
     call = objective("xgboost", "sklearn")
     first, _ = call(labels, scores)
     kept = first.copy()
@@ -159,7 +181,7 @@ def test_results_of_an_earlier_call_are_not_written_again(objective):
 
 
 def test_lightgbm_counts_three_parameters_and_xgboost_finds_sample_weight():
-    for factory in (*OBJECTIVES, *METRICS):
+    for factory in FACTORIES:
         assert list(inspect.signature(factory("lightgbm", "sklearn")).parameters) == ["y_true", "y_pred", "weight"]
         assert "sample_weight" in inspect.signature(factory("xgboost", "sklearn")).parameters
         assert len(inspect.signature(factory("lightgbm")).parameters) == 2
@@ -170,12 +192,8 @@ def test_lightgbm_counts_three_parameters_and_xgboost_finds_sample_weight():
 def test_class_weights_and_label_smoothing_are_those_of_the_functions(library, api):
     scores, labels = softmax_problem(library)
     options = {"class_weight": [0.5, 1, 2, 3, 1], "label_smoothing": 0.1}
-    _, grad, hess = fx.softmax_cross_entropy_grad_hess(
-        scores.astype(np.float64), labels.astype(int), sample_weight=WEIGHTS, reduction="sum", **options
-    )
-    got = called(boosting.softmax_objective(library, api, **options), api, scores, labels, WEIGHTS)
-    assert_close(got[0], grad)
-    assert_close(got[1], hess)
+    p = problem_of_all_rows("softmax_cross_entropy_grad_hess", scores, labels.astype(int), WEIGHTS, **options)
+    assert_those_of(p, *called(boosting.softmax_objective(library, api, **options), api, scores, labels, WEIGHTS))
 
 
 @each_api
@@ -183,15 +201,14 @@ def test_two_classes_of_a_softmax_are_a_sigmoid(library, api):
     scores, labels = sigmoid_problem(library)
     both = np.stack([np.zeros_like(scores), scores], axis=1)
     options = {"class_weight": [0.5, 3.0], "label_smoothing": 0.2}
+    p = problem_of_all_rows("softmax_cross_entropy_grad_hess", both, labels.astype(int), WEIGHTS, **options)
     want = called(boosting.softmax_objective(library, api, **options), api, both, labels, WEIGHTS)
     got = called(boosting.sigmoid_objective(library, api, **options), api, scores, labels, WEIGHTS)
-    assert_close(got[0], want[0][:, 1])
-    assert_close(got[1], want[1][:, 1])
+    sizes = {name: size[:, 1] for name, size in terms(p).items()}
+    assert_derivatives(got, [value[:, 1] for value in want], factor=BOTH, sizes=sizes)
     want = called(boosting.softmax_metric(library, api, **options), api, both, labels, WEIGHTS)
-    got = called(boosting.sigmoid_metric(library, api, class_weight=[0.5, 3.0], label_smoothing=0.2), api, scores,
-                 labels, WEIGHTS)  # fmt: skip
-    want, got = (each if isinstance(each, float) else each[1] for each in (want, got))
-    assert got == pytest.approx(want, rel=1e-6)
+    got = called(boosting.sigmoid_metric(library, api, **options), api, scores, labels, WEIGHTS)
+    assert_ulp(mean_of(got), mean_of(want), BOTH * BOUND["loss"], scores.dtype)
 
 
 @each_api
@@ -203,7 +220,7 @@ def test_the_mean_is_weighted(library, api):
         want = reference.softmax_cross_entropy(
             scores.astype(np.float64), labels.astype(int), class_weight=class_weight, sample_weight=weights
         )
-        assert (got if api == "sklearn" and library == "xgboost" else got[1]) == pytest.approx(want, rel=1e-6)
+        assert_ulp(mean_of(got), want, BOTH * BOUND["loss"], scores.dtype)
         if library == "lightgbm":
             assert got[2] is False
 
@@ -214,20 +231,14 @@ def test_the_focal_gradient_is_that_of_the_function(library, api):
         for gamma in (0.0, 0.5, 2.0, 5.0):
             scores, labels = softmax_problem(library)
             options = {"gamma": gamma, "alpha": [1, 0.5, 2, 1, 3], "class_weight": [0.5, 1, 2, 3, 1]}
-            _, want = fx.softmax_focal_loss_grad(
-                scores.astype(np.float64), labels.astype(int), sample_weight=WEIGHTS, reduction="sum", **options
-            )
+            p = problem_of_all_rows("softmax_focal_loss_grad", scores, labels.astype(int), WEIGHTS, **options)
             objective = boosting.focal_objective(library, api, hessian=hessian, **options)
-            assert_close(called(objective, api, scores, labels, WEIGHTS)[0], want)
+            assert_those_of(p, called(objective, api, scores, labels, WEIGHTS)[0])
             scores, labels = sigmoid_problem(library)
-            _, want = fx.sigmoid_focal_loss_grad(
-                scores.astype(np.float64), labels, gamma=gamma, alpha=0.25, pos_weight=3 / 2,
-                sample_weight=2 * WEIGHTS, reduction="sum",
-            )  # fmt: skip
-            objective = boosting.focal_objective(
-                library, api, hessian=hessian, gamma=gamma, alpha=0.25, class_weight=[2, 3]
-            )
-            assert_close(called(objective, api, scores, labels, WEIGHTS)[0], want)
+            options = {"gamma": gamma, "alpha": 0.25}
+            objective = boosting.focal_objective(library, api, hessian=hessian, **options, class_weight=[2, 3])
+            p = problem_of_all_rows("sigmoid_focal_loss_grad", scores, labels, 2 * WEIGHTS, **options, pos_weight=3 / 2)
+            assert_those_of(p, called(objective, api, scores, labels, WEIGHTS)[0])
 
 
 @pytest.mark.parametrize("gamma", [0.5, 2.0, 50.0, 1e3, 1e38, 1e300])
@@ -240,7 +251,7 @@ def test_the_focal_gradient_however_sure_a_row_and_however_large_gamma(rule, gam
     _, want = fx.sigmoid_focal_loss_grad(margins.astype(np.float64), labels, gamma=gamma, reduction="none")
     for scores, of_label in ((margins, np.s_[:]), (both, np.s_[:, 1])):
         grad, hess = (result[of_label] for result in objective(labels, scores))
-        np.testing.assert_allclose(grad, want, rtol=1e-6 * (1 + min(gamma, 1e3)), atol=1e-30)
+        assert_ulp(grad, want, BOTH * bounds(min(gamma, LARGEST_EXPONENT))["grad"], np.float32)
         assert np.isfinite(hess).all()
         assert (hess >= 0).all()
 
@@ -253,18 +264,19 @@ def test_the_gauss_newton_rule_is_positive_and_exact_near_the_optimum():
     _, hess = boosting.focal_objective("lightgbm", "sklearn")(labels, scores, None)
     assert hess.min() > 0
     _, floored = boosting.focal_objective("lightgbm", "sklearn", hessian="exact")(labels, scores, None)
-    assert_close(floored, np.maximum(exact, FLOOR))
+    np.testing.assert_array_max_ulp(floored, np.maximum(exact, FLOOR).astype(np.float32), 1)  # rounded once
     sure = np.float64([[9.0, 0, 0]])
     exact = fx.softmax_focal_loss_grad_hess(sure, [0], gamma=0.0, reduction="sum")[2]
-    assert_close(boosting.focal_objective("lightgbm", "sklearn", gamma=0.0)(np.float32([0]), sure, None)[1], exact)
+    _, hess = boosting.focal_objective("lightgbm", "sklearn", gamma=0.0)(np.float32([0]), sure, None)
+    np.testing.assert_array_max_ulp(hess, exact.astype(np.float32), 1)
 
 
 def test_a_sure_row_keeps_its_derivatives():
-    grad, hess = boosting.softmax_objective("xgboost", "sklearn")(np.float32([0]), np.float32([[20, 0]]))
-    assert_close(grad / 2.0611537e-09, [[-1, 1]])
-    assert_close(hess / 2.0611537e-09, [[1, 1]])
-    (ders,), _ = np.float64(boosting.softmax_objective("catboost").calc_ders_multi([40.0, 0.0], 0.0, 1.0)[:1]), None
-    np.testing.assert_allclose(ders, [np.exp(-40), -np.exp(-40)], rtol=1e-15)
+    got = boosting.softmax_objective("xgboost", "sklearn", hessian="exact")(np.float32([0]), np.float32([[20, 0]]))
+    other = expit(-20)
+    assert_derivatives(got, ([[-other, other]], [[other * (1 - other)] * 2]))
+    ders, _ = boosting.softmax_objective("catboost").calc_ders_multi([40.0, 0.0], 0.0, 1.0)
+    assert_ulp(ders, [expit(-40), -expit(-40)], BOUND["grad"], np.float64)
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x)),
@@ -272,20 +284,20 @@ def test_a_sure_row_keeps_its_derivatives():
                          ids=["deepcopy", "pickle", "cloudpickle"])  # fmt: skip
 @each_library
 def test_objectives_and_metrics_can_be_copied(library, copied):
-    for factory in (*OBJECTIVES, *METRICS):
+    for factory in FACTORIES:
         for api in ("native", "sklearn"):
             value = factory(library, api, class_weight=[1, 2], n_threads=1)
-            assert copied(value) == value
+            assert copied(value) == value != factory(library, api, class_weight=[1, 3], n_threads=1)
             assert repr(copied(value)) == repr(value)
 
 
 def test_distributions_as_labels(rng):
     scores, _ = softmax_problem("xgboost")
     target = rng.dirichlet(np.ones(5), 7).astype(np.float32)
-    grad, _ = boosting.softmax_objective("xgboost", "sklearn")(target, scores, WEIGHTS)
-    assert_close(grad, (softmax_of(scores) - target) * WEIGHTS[:, None])
+    p = problem_of_all_rows("softmax_cross_entropy_grad_hess", scores, target, WEIGHTS)
+    assert_those_of(p, *boosting.softmax_objective("xgboost", "sklearn", hessian="exact")(target, scores, WEIGHTS))
     want = reference.softmax_cross_entropy(scores.astype(np.float64), target, sample_weight=WEIGHTS)
-    assert boosting.softmax_metric("xgboost", "sklearn")(target, scores, WEIGHTS) == pytest.approx(want, rel=1e-6)
+    assert_ulp(boosting.softmax_metric("xgboost", "sklearn")(target, scores, WEIGHTS), want, BOUND["loss"], np.float32)
 
 
 def test_nothing_with_weight_has_no_mean():
@@ -299,7 +311,7 @@ def test_nothing_with_weight_has_no_mean():
     assert not hess.any()
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@each_objective
 def test_no_rows(objective):
     none = np.empty(0, np.float32)
     scores = np.empty((0, 3), np.float32) if objective is boosting.softmax_objective else none
@@ -307,9 +319,9 @@ def test_no_rows(objective):
     assert grad.shape == hess.shape == scores.shape
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@each_objective
 def test_a_nan_score_spoils_its_own_row_alone(objective):
-    scores, labels = softmax_problem("lightgbm") if objective is OBJECTIVES[0] else sigmoid_problem("lightgbm")
+    scores, labels = problem_of(objective, "lightgbm")
     want = objective("lightgbm", "sklearn")(labels, scores, None)
     scores[2] = np.nan
     for got, expected in zip(objective("lightgbm", "sklearn")(labels, scores, None), want, strict=True):

@@ -11,13 +11,14 @@ import xgboost
 from sklearn.model_selection import GridSearchCV
 
 from fastxent import boosting
-from tests.boosting import CLASSES, LIBRARIES, NATIVE, ROUNDS, data, trained
+from tests.boosting import CLASSES, METRICS, NATIVE, OBJECTIVES, ROUNDS, data, each_library, trained
 
-each_library = pytest.mark.parametrize("library", LIBRARIES)
 each_kind = pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
 each_weighting = pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-OBJECTIVES = {"softmax": boosting.softmax_objective, "sigmoid": boosting.sigmoid_objective}
-METRICS = {"softmax": boosting.softmax_metric, "sigmoid": boosting.sigmoid_metric}
+
+
+LIGHTGBM = {"n_estimators": ROUNDS, "num_leaves": 7, "n_jobs": 1, "boost_from_average": False, "verbose": -1}
+EPS = float(np.finfo(np.float32).eps)
 
 
 def native(library, kind):
@@ -29,8 +30,15 @@ def ours(library, kind, api="native", **options):
 
 
 def assert_same_scores(got, want):
+    """Each round adds a leaf in float32, and rounds: one ulp of the largest score."""
     assert np.ptp(want) > 1  # it has learned something
-    np.testing.assert_allclose(got, want, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(got, want, rtol=0, atol=ROUNDS * np.spacing(np.float32(np.abs(want).max())))
+
+
+def assert_same_losses(got, want):
+    """The mean of -log p, where the libraries' p are float32, of relative error 2^-23 or two of them, in some rows."""
+    assert len(got) == ROUNDS
+    np.testing.assert_allclose(got, want, rtol=0, atol=8 * EPS)
 
 
 @each_library
@@ -52,8 +60,7 @@ def test_the_metric_is_that_of_the_library(library, kind, weighted, rng):
     _, got = trained(library, ours(library, kind), kind, d, evals, METRICS[kind](library))
     name = {"xgboost": f"{kind}_cross_entropy", "lightgbm": f"{kind}_cross_entropy", "catboost": "Metric"}[library]
     (want,) = want.values() if library != "catboost" else [want[native(library, kind)]]
-    assert len(got[name]) == ROUNDS
-    np.testing.assert_allclose(got[name], want, rtol=1e-5)
+    assert_same_losses(got[name], want)
 
 
 @pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
@@ -78,19 +85,19 @@ def test_sklearn_estimators_of_xgboost(kind, weighted, rng):
         evals["sample_weight_eval_set"] = [d.weights]
     model.fit(d.features, d.labels, sample_weight=d.weights, **evals)
     assert_same_scores(model.predict(d.features, output_margin=True), want.predict(d.features, output_margin=True))
-    np.testing.assert_allclose(model.predict_proba(d.features), want.predict_proba(d.features), atol=1e-5)
+    got, want = (each.predict_proba(d.features) for each in (model, want))
+    np.testing.assert_allclose(got, want, rtol=0, atol=ROUNDS * EPS)  # dp = p (1 - p) dx is 1/4 of an ulp of x < 8
     record = model.evals_result()["validation_0"]
     native_name = "mlogloss" if kind == "softmax" else "logloss"
-    np.testing.assert_allclose(record[f"{kind}_cross_entropy"], record[native_name], rtol=1e-5)
+    assert_same_losses(record[f"{kind}_cross_entropy"], record[native_name])
 
 
 @each_kind
 @each_weighting
 def test_sklearn_estimators_of_lightgbm(kind, weighted, rng):
     d = data(kind, rng, weighted)
-    options = {"n_estimators": ROUNDS, "num_leaves": 7, "n_jobs": 1, "boost_from_average": False, "verbose": -1}
-    want = lightgbm.LGBMClassifier(**options).fit(d.features, d.labels, sample_weight=d.weights)
-    model = sklearn.base.clone(lightgbm.LGBMClassifier(objective=ours("lightgbm", kind, "sklearn"), **options))
+    want = lightgbm.LGBMClassifier(**LIGHTGBM).fit(d.features, d.labels, sample_weight=d.weights)
+    model = sklearn.base.clone(lightgbm.LGBMClassifier(objective=ours("lightgbm", kind, "sklearn"), **LIGHTGBM))
     model.fit(
         d.features, d.labels, sample_weight=d.weights, eval_X=d.features, eval_y=d.labels,
         eval_sample_weight=[d.weights] if weighted else None, eval_metric=METRICS[kind]("lightgbm", "sklearn"),
@@ -103,8 +110,7 @@ def test_sklearn_estimators_of_lightgbm(kind, weighted, rng):
 
 def test_class_weights_of_lightgbms_estimator_are_applied_once(rng):
     d = data("softmax", rng)
-    options = {"n_estimators": ROUNDS, "num_leaves": 7, "n_jobs": 1, "boost_from_average": False, "verbose": -1}
-    options["class_weight"] = "balanced"
+    options = LIGHTGBM | {"class_weight": "balanced"}
     want = lightgbm.LGBMClassifier(**options).fit(d.features, d.labels)
     got = lightgbm.LGBMClassifier(objective=ours("lightgbm", "softmax", "sklearn"), **options).fit(d.features, d.labels)
     assert_same_scores(got.predict(d.features, raw_score=True), want.predict(d.features, raw_score=True))
@@ -122,11 +128,11 @@ def test_xgboost_trains_several_labels_at_once(rng):
         evals=[(train, "train")], evals_result=record, verbose_eval=False,
     )  # fmt: skip
     assert_same_scores(model.predict(train, output_margin=True), want)
-    np.testing.assert_allclose(record["train"]["sigmoid_cross_entropy"], record["train"]["logloss"], rtol=1e-5)
+    assert_same_losses(record["train"]["sigmoid_cross_entropy"], record["train"]["logloss"])
 
 
 @each_library
-@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+@each_kind
 def test_focal_loss_without_focus_trains_as_cross_entropy(library, kind, rng):
     d = data(kind, rng, weighted=True)
     want, _ = trained(library, ours(library, kind, hessian="exact"), kind, d)
@@ -143,7 +149,7 @@ def test_training_with_focal_loss_makes_it_small(library, kind, rng):
     (values,) = (record[name] for name in record if name in ("focal_loss", "Metric"))
     classes = CLASSES if kind == "softmax" else 2
     chance = np.log(classes) * (1 - 1 / classes) ** 2
-    assert values[-1] < 0.7 * chance
+    assert values[-1] < 0.6 * chance  # 0.07 to 0.51 of it
     assert np.all(np.diff(values) < 0)
 
 

@@ -4,7 +4,6 @@ import doctest
 import importlib.util
 import inspect
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,14 +12,21 @@ import fastxent
 import fastxent.reference
 from asv_benchmarks.benchmarks import accuracy
 from fastxent import caffe, continuous, metrics
-from tests.docstrings import assert_every_parameter_is_described, docstring, entries, section
-from tests.table import FUNCTIONS, OPTION_SETS
+from tests.docstrings import (
+    assert_every_parameter_is_described,
+    assert_starts_with_one_sentence,
+    docstring,
+    entries,
+    run_examples,
+    section,
+)
+from tests.pages import API, ROOT, lists
+from tests.table import FUNCTIONS, OPTION_SETS, each_of
 
-ROOT = Path(__file__).resolve().parents[1]
 NOT_NUMERIC = {"__version__", "set_num_threads", "get_num_threads", "show_config"}
 LEFT_TO = re.compile(r"As `(\w+)` takes (?:it|them)\.")  # the whole text of an entry
 NAMES = sorted(f.name for f in FUNCTIONS)
-each_function = pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+each_function = each_of(FUNCTIONS)
 each_public_function = pytest.mark.parametrize("name", sorted(set(fastxent.__all__) - {"__version__"}))
 
 
@@ -80,7 +86,7 @@ def test_the_benchmark_of_a_layer_runs(name, rng):
 
 @each_public_function
 def test_the_documentation_has_every_public_function(name):
-    assert re.search(rf"^ *{name}$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    assert lists(API, name)
 
 
 @each_function
@@ -104,10 +110,7 @@ def test_every_option_has_a_random_value_in_the_tests(f):
 
 @each_public_function
 def test_a_docstring_starts_with_one_sentence(name):
-    first, *rest = docstring(getattr(fastxent, name)).split("\n\n")
-    assert first.endswith(".")
-    assert "\n" not in first
-    assert rest
+    assert_starts_with_one_sentence(getattr(fastxent, name))
 
 
 @each_function
@@ -147,7 +150,4 @@ def test_what_a_docstring_leaves_to_another_is_the_same_parameter_and_described_
 def test_the_examples_of_a_docstring_run(name):
     text = docstring(getattr(fastxent, name))
     examples = doctest.DocTestParser().get_doctest(text, {"fx": fastxent, "np": np}, name, None, 0)
-    assert examples.examples or name in NOT_NUMERIC
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    printed = []
-    assert runner.run(examples, out=printed.append).failed == 0, "".join(printed)
+    assert run_examples([examples]) or name in NOT_NUMERIC

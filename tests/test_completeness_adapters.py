@@ -3,7 +3,6 @@
 import doctest
 import inspect
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +10,14 @@ import pytest
 import fastxent
 import fastxent.sklearn
 from fastxent import boosting, caffe, continuous, metrics
-from tests.docstrings import assert_every_parameter_is_described, section
+from tests.docstrings import (
+    assert_every_parameter_is_described,
+    assert_starts_with_one_sentence,
+    run_examples,
+    section,
+)
+from tests.pages import API, ROOT, lists
 
-ROOT = Path(__file__).resolve().parents[1]
 MODULES = (boosting, caffe, continuous, metrics, fastxent.sklearn)
 NAMES = [(module, name) for module in MODULES for name in module.__all__]
 each_name = pytest.mark.parametrize(
@@ -28,13 +32,12 @@ CLASSES = [(module, name) for module, name in CALLABLES if inspect.isclass(getat
 
 def section_of_the_reference(module):
     """What docs/api.md says of a module: from its directive to the next heading."""
-    text = (ROOT / "docs" / "api.md").read_text()
-    return re.search(rf"\.\. module:: {module.__name__}\n(.*?)(\n## |\Z)", text, re.DOTALL)[1]
+    return re.search(rf"\.\. module:: {module.__name__}\n(.*?)(\n## |\Z)", API, re.DOTALL)[1]
 
 
 @each_name
 def test_the_documentation_has_every_public_name_of_a_module(module, name):
-    assert re.search(rf"^ *{name}$", section_of_the_reference(module), re.MULTILINE)
+    assert lists(section_of_the_reference(module), name)
 
 
 @each_name
@@ -46,12 +49,10 @@ def test_the_benchmarks_have_every_public_name_of_a_module(module, name):
 
 @each_callable
 def test_a_docstring_of_a_module_has_a_summary_examples_and_references(module, name):
-    text = inspect.getdoc(getattr(module, name))
-    first = text.split("\n\n")[0]
-    assert first.endswith(".")
-    assert "\n" not in first
+    value = getattr(module, name)
+    assert_starts_with_one_sentence(value)
     for title in ("Examples", "References"):
-        assert f"\n{title}\n---" in text
+        assert section(value, title)
 
 
 @each_callable
@@ -79,8 +80,4 @@ def test_the_examples_of_a_module_run(module, name):
             if base.__module__.startswith("fastxent.")
             for test in doctest.DocTestFinder().find(base, name, extraglobs=known)
         ]
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    printed = []
-    for test in tests:
-        assert runner.run(test, out=printed.append).failed == 0, "".join(printed)
-    assert runner.tries >= 2
+    assert run_examples(tests) >= 2

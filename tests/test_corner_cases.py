@@ -7,18 +7,9 @@ import numpy as np
 import pytest
 
 from tests.problem import problem
-from tests.rows import KERNELS, assert_other_rows_equal, assert_row, middle_row, rows_of, with_row
-from tests.table import CLASS_LOSSES, LOSSES, NAMED, OPTION_SETS
-
-SOFTMAX = [f for f in LOSSES if f.kind == "softmax"]
-CLAMPED = [f for f in LOSSES if f.kind == "clamped"]
-
-each_kernel = pytest.mark.parametrize("kernel", KERNELS)
-
-
-def functions(functions):
-    return pytest.mark.parametrize("f", functions, ids=str)
-
+from tests.rows import KERNELS, assert_other_rows_equal, assert_row, each_kernel, middle_row, rows_of, with_row
+from tests.table import CLAMPED_LOSSES, CLASS_LOSSES, LOSSES, NAMED, OPTION_SETS, SOFTMAX_LOSSES, each_of
+from tests.ulp import BOUND, assert_ulp
 
 WITHOUT_INFLUENCE = [
     (f, why, options)
@@ -51,7 +42,7 @@ def test_ignored_row_or_sample_weight_0_has_no_influence(f, kernel, poison, why,
             np.testing.assert_array_equal(got[name], clean[name])
 
 
-@functions(LOSSES)
+@each_of(LOSSES)
 @each_kernel
 def test_ignore_index_inside_the_classes_ignores_that_class(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype)
@@ -62,7 +53,7 @@ def test_ignore_index_inside_the_classes_ignores_that_class(f, kernel, dtype, rn
         np.testing.assert_array_equal(inside[name], outside[name])
 
 
-@functions(LOSSES)
+@each_of(LOSSES)
 @each_kernel
 @pytest.mark.parametrize("why", ["all ignored", "no rows", "sample weights 0", "class weights 0"])
 def test_denominator_0(f, kernel, why, dtype, rng):
@@ -86,7 +77,7 @@ def test_denominator_0_without_rows_and_without_classes(dtype):
     assert grad.shape == (0, 0)
 
 
-@functions(SOFTMAX)
+@each_of(SOFTMAX_LOSSES)
 @pytest.mark.parametrize("shape, axis", [((1, 1), -1), ((40, 1), -1), ((1000, 1), 1), ((3, 1, 20), 1)], ids=str)
 @pytest.mark.parametrize("options", [o for o, names in OPTION_SETS["softmax"].items() if "z_loss" not in names])
 def test_one_class_has_loss_0_and_gradient_0(f, shape, axis, options, dtype, rng):
@@ -94,7 +85,7 @@ def test_one_class_has_loss_0_and_gradient_0(f, shape, axis, options, dtype, rng
     assert not any(value.any() for value in got.values())
 
 
-@functions(CLASS_LOSSES)
+@each_of(CLASS_LOSSES)
 @each_kernel
 def test_distribution_that_does_not_sum_to_1_is_used_as_it_is(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, "distribution")
@@ -113,24 +104,24 @@ def test_class_index_reads_its_own_probability_only(kernel, other, dtype, rng):
     assert p.change(x=x).run() == p.run()
 
 
-@functions(CLAMPED)
+@each_of(CLAMPED_LOSSES)
 @each_kernel
 def test_probability_above_1_is_accepted(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype)
     got = p.change(x=np.full_like(p.x, 4)).run()
-    assert got["loss"] == pytest.approx(-2 * np.log(2), rel=4 * float(np.finfo(dtype).eps))
+    assert_ulp(got["loss"], -2 * np.log(2), BOUND["loss"], dtype)
 
 
-@functions(CLAMPED)
+@each_of(CLAMPED_LOSSES)
 @each_kernel
 def test_subnormal_probability_has_its_logarithm(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype).change(eps=0.0)
     smallest = np.finfo(dtype).smallest_subnormal
     got = p.change(x=np.full_like(p.x, smallest)).run()
-    assert got["loss"] == pytest.approx(-float(np.log(np.float64(smallest))), rel=4 * float(np.finfo(dtype).eps))
+    assert_ulp(got["loss"], -np.log(np.float64(smallest)), BOUND["loss"], dtype)
 
 
-@functions(CLAMPED)
+@each_of(CLAMPED_LOSSES)
 @each_kernel
 @pytest.mark.parametrize("options", ["index", "distribution", "infogain"])
 def test_eps_0_gives_infinite_loss_where_the_target_is_impossible(f, kernel, options, dtype, rng):
@@ -150,11 +141,11 @@ def test_eps_0_gives_infinite_loss_where_the_target_is_impossible(f, kernel, opt
         np.testing.assert_array_equal(rows_of(p, got["grad"])[row][[1, 2]], [-np.inf, 0])
 
 
-@functions(CLAMPED)
+@each_of(CLAMPED_LOSSES)
 def test_eps_may_be_the_reciprocal_of_the_largest_number(f, dtype, rng):
     eps = float(np.nextafter(dtype(1) / np.finfo(dtype).max, dtype(1)))
     p = problem(f, rng, (40, 3), -1, dtype, reduction="sum").change(eps=eps)
     got = with_row(p.change(x=np.ones_like(p.x)), (7,), 0).run()
-    assert got["loss"] == pytest.approx(-np.log(eps), rel=8 * float(np.finfo(dtype).eps))
+    assert_ulp(got["loss"], -np.log(eps), BOUND["loss"], dtype)
     if "grad" in f.gives:
         assert np.isfinite(got["grad"]).all()

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from tests.problem import problem
-from tests.table import LOSSES
+from tests.rows import KERNELS, each_kernel
+from tests.table import LOSSES, WITH_GRAD, each_of, each_reduction
 
 # A difference of step h is wrong by about h^2 |f'''| / 6 + eps |f| / h; the fourth-order formula at h = 1e-3 has
 # h^4 |f^(5)| / 30 and 2 eps |f| / h instead, both near 1e-12 for derivatives of size 1.
 STEP = 1e-3
 ERROR = 2e-10
-KERNELS = {"panel": ((9, 5), -1), "row": ((6, 66), -1), "inner": ((2, 3, 17), 1)}
 DERIVATIVES = [(f, result, options) for f in LOSSES for result in f.gives[1:] for options in f.option_sets]
 
 
@@ -26,8 +26,8 @@ def difference_quotients(value, x, axis):
     return found
 
 
-@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
-@pytest.mark.parametrize("kernel", KERNELS)
+@each_reduction
+@each_kernel
 @pytest.mark.parametrize("f, result, options", DERIVATIVES, ids=str)
 def test_derivative(f, result, options, kernel, reduction, rng):
     shape, axis = KERNELS[kernel]
@@ -58,7 +58,7 @@ def row_scale(p, rows):
     return p.run()["loss"] / rows.change(reduction="sum").run()["loss"]
 
 
-@pytest.mark.parametrize("f", [f for f in LOSSES if "grad" in f.gives], ids=str)
+@each_of(WITH_GRAD)
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 def test_the_gradient_is_that_of_the_reduced_loss(f, reduction, rng):
     """The same along one random direction through all entries, with nothing but the reduced loss."""

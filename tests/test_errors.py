@@ -9,23 +9,8 @@ import numpy as np
 import pytest
 
 from tests.problem import problem
-from tests.table import CLASS_LOSSES, LOSSES
-
-SIGMOID = [f for f in LOSSES if f.kind == "sigmoid"]
-CLAMPED = [f for f in LOSSES if f.kind == "clamped"]
-# Several blocks of rows each, so that a late error meets a call that would have written early ones.
-KERNELS = {
-    "panel": ((5000, 5), -1),
-    "row": ((300, 130), -1),
-    "inner 2000": ((2, 5, 2000), 1),
-    "inner 3": ((900, 5, 3), 1),
-}
-each_kernel = pytest.mark.parametrize("kernel", KERNELS)
-each_reduction = pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
-
-
-def functions(functions):
-    return pytest.mark.parametrize("f", functions, ids=str)
+from tests.rows import LARGE, each_large_kernel
+from tests.table import CLAMPED_LOSSES, CLASS_LOSSES, LOSSES, SIGMOID_LOSSES, each_of, each_reduction
 
 
 def names(argument, at, value):
@@ -43,8 +28,8 @@ def spoiled(array, value, dtype=None):
     return array
 
 
-@functions(CLASS_LOSSES)
-@each_kernel
+@each_of(CLASS_LOSSES)
+@each_large_kernel
 @pytest.mark.parametrize(
     "label, label_dtype, ignore_index",
     [
@@ -61,77 +46,77 @@ def spoiled(array, value, dtype=None):
 )
 @each_reduction
 def test_label_outside(f, reduction, kernel, label, label_dtype, ignore_index, dtype, rng):
-    shape, axis = KERNELS[kernel]
+    shape, axis = LARGE[kernel]
     p = problem(f, rng, shape, axis, dtype, reduction=reduction)
     p = p.change(target=spoiled(p.target % 100, label, label_dtype))
     p = p if ignore_index is None else p.change(ignore_index=ignore_index)
     p.assert_rejected(ValueError, names("target", last(p.target), label) + rf".*\b{shape[axis]}\b")
 
 
-@functions([f for f in CLASS_LOSSES if f.takes("out")])
-@each_kernel
+@each_of([f for f in CLASS_LOSSES if f.takes("out")])
+@each_large_kernel
 @each_reduction
 def test_logits_survive_an_error_in_place(f, reduction, kernel, dtype, rng):
-    p = problem(f, rng, *KERNELS[kernel], dtype, reduction=reduction)
+    p = problem(f, rng, *LARGE[kernel], dtype, reduction=reduction)
     p.change(target=spoiled(p.target, 1003), out=p.x).assert_rejected(ValueError, "1003")
 
 
-@functions(CLASS_LOSSES)
+@each_of(CLASS_LOSSES)
 def test_label_equal_to_the_number_of_classes(f, dtype, rng):
     p = problem(f, rng, (1000, 4), -1, dtype)
     p.target[17] = 4
     p.assert_rejected(ValueError, names("target", [17], 4))
 
 
-@functions(CLASS_LOSSES)
+@each_of(CLASS_LOSSES)
 def test_true_is_class_1_and_there_is_only_class_0(f, rng):
     p = problem(f, rng, (10, 1)).change(target=np.arange(10) == 3)
     p.assert_rejected(ValueError, r"target\[3\]")
 
 
-@functions(CLASS_LOSSES)
-@each_kernel
+@each_of(CLASS_LOSSES)
+@each_large_kernel
 @pytest.mark.parametrize("value", [-0.5, np.nan, np.inf, -np.inf])
 @each_reduction
 def test_distribution_with_a_negative_nan_or_inf_entry(f, reduction, kernel, value, dtype, rng):
-    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution", reduction)
+    p = problem(f, rng, *LARGE[kernel], dtype, "distribution", reduction)
     p.change(target=spoiled(p.target, value)).assert_rejected(ValueError, names("target", last(p.target), value))
 
 
-@functions(SIGMOID)
-@each_kernel
+@each_of(SIGMOID_LOSSES)
+@each_large_kernel
 @pytest.mark.parametrize("value", [-0.5, 1.5, np.nan, np.inf])
 @pytest.mark.parametrize("ignore_index", [None, 255])
 @each_reduction
 def test_sigmoid_target_outside_0_to_1(f, reduction, kernel, value, ignore_index, dtype, rng):
-    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution", reduction).change(ignore_index=ignore_index)
+    p = problem(f, rng, *LARGE[kernel], dtype, "distribution", reduction).change(ignore_index=ignore_index)
     p.change(target=spoiled(p.target, value)).assert_rejected(ValueError, names("target", last(p.target), value))
 
 
-@functions(SIGMOID)
+@each_of(SIGMOID_LOSSES)
 def test_sigmoid_integer_target_outside_0_to_1(f, dtype, rng):
     p = problem(f, rng, (30, 40), dtype=dtype)
     p.change(target=spoiled(p.target, 2)).assert_rejected(ValueError, names("target", (29, 39), 2))
 
 
-@functions(CLAMPED)
-@each_kernel
+@each_of(CLAMPED_LOSSES)
+@each_large_kernel
 @pytest.mark.parametrize("value", [-0.5, np.nan, -np.inf])
 @pytest.mark.parametrize("options", ["index", "distribution", "label_smoothing", "infogain"])
 @each_reduction
 def test_probability_negative_or_nan_among_those_read(f, reduction, kernel, value, options, dtype, rng):
-    p = problem(f, rng, *KERNELS[kernel], dtype, options, reduction)
+    p = problem(f, rng, *LARGE[kernel], dtype, options, reduction)
     p.target[last(p.target)] = p.x.shape[p.axis] - 1 if p.target.ndim < p.x.ndim else 0.5
     p.change(x=spoiled(p.x, value)).assert_rejected(ValueError, names("probs", last(p.x), value))
 
 
-@functions(CLAMPED)
+@each_of(CLAMPED_LOSSES)
 @pytest.mark.parametrize("eps", [-1e-20, -np.inf, np.nan, 1e-310, 5e-324])
 def test_eps_negative_nan_or_without_finite_reciprocal(f, eps, dtype, rng):
     problem(f, rng, (50, 4), -1, dtype).change(eps=eps).assert_rejected(ValueError, rf"eps.*{re.escape(str(eps))}")
 
 
-@functions(CLAMPED)
+@each_of(CLAMPED_LOSSES)
 @pytest.mark.parametrize("eps", [1e-39, 1e-60])
 def test_eps_without_finite_reciprocal_in_float32(f, eps, rng):
     p = problem(f, rng, (50, 4), -1, np.float32).change(eps=eps)
@@ -142,17 +127,17 @@ def test_eps_without_finite_reciprocal_in_float32(f, eps, rng):
 BAD_WEIGHTS = pytest.mark.parametrize("value", [-1.0, np.nan, np.inf, -np.inf])
 
 
-@functions(LOSSES)
-@each_kernel
+@each_of(LOSSES)
+@each_large_kernel
 @BAD_WEIGHTS
 @each_reduction
 def test_sample_weight_negative_or_not_finite(f, reduction, kernel, value, dtype, rng):
-    p = problem(f, rng, *KERNELS[kernel], dtype, "sample_weight", reduction)
+    p = problem(f, rng, *LARGE[kernel], dtype, "sample_weight", reduction)
     weight = spoiled(p.options["sample_weight"], value)
     p.change(sample_weight=weight).assert_rejected(ValueError, names("sample_weight", last(weight), value))
 
 
-@functions(LOSSES)
+@each_of(LOSSES)
 @BAD_WEIGHTS
 def test_scalar_weight_negative_or_not_finite(f, value, dtype, rng):
     for option in {"sample_weight", "pos_weight"} & set(f.options):
@@ -160,7 +145,7 @@ def test_scalar_weight_negative_or_not_finite(f, value, dtype, rng):
         p.assert_rejected(ValueError, f"{option}.*{value}")
 
 
-@functions(CLASS_LOSSES)
+@each_of(CLASS_LOSSES)
 @BAD_WEIGHTS
 @pytest.mark.parametrize("option, at", [("class_weight", (4,)), ("infogain", (3, 4))])
 def test_class_weight_or_infogain_negative_or_not_finite(f, value, option, at, dtype, rng):
@@ -169,7 +154,7 @@ def test_class_weight_or_infogain_negative_or_not_finite(f, value, option, at, d
     p.assert_rejected(ValueError, names(option, at, value))
 
 
-@functions(SIGMOID)
+@each_of(SIGMOID_LOSSES)
 @BAD_WEIGHTS
 @pytest.mark.parametrize("sizes", [(5,), (50, 5)])
 def test_pos_weight_negative_or_not_finite(f, value, sizes, dtype, rng):

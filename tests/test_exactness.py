@@ -5,7 +5,8 @@ import pytest
 
 from tests import elementwise, oracle
 from tests.accuracy import functions, layouts, measure
-from tests.exact_cases import CASES, DTYPES
+from tests.exact_cases import CASES
+from tests.table import DTYPES
 from tests.ulp import bounds
 
 # Case by case, so that a case's real results are computed once.

@@ -4,26 +4,27 @@ import numpy as np
 import pytest
 
 from tests.problem import named, problem
-from tests.rows import KERNELS, assert_other_rows_equal, assert_row, middle_row, rows_of, with_row
-from tests.table import LOSSES, NAMED
+from tests.rows import (
+    KERNELS,
+    assert_other_rows_equal,
+    assert_row,
+    each_kernel,
+    last_class,
+    middle_row,
+    rows_of,
+    with_row,
+)
+from tests.table import NAMED, SIGMOID_LOSSES, SOFTMAX_LOSSES, each_of
+from tests.ulp import BOTH
 
-SOFTMAX = [f for f in LOSSES if f.kind == "softmax"]
-SIGMOID = [f for f in LOSSES if f.kind == "sigmoid"]
 
-each_kernel = pytest.mark.parametrize("kernel", KERNELS)
-
-
-def functions(functions):
-    return pytest.mark.parametrize("f", functions, ids=str)
-
-
-@functions(SOFTMAX)
+@each_of(SOFTMAX_LOSSES)
 @each_kernel
 @pytest.mark.parametrize("options", ["index", "distribution", "z_loss"])
 def test_minus_inf_logit_without_target_contributes_0(f, kernel, options, dtype, rng):
     """The result is that of the problem without the class, with derivatives of exactly 0 in its place."""
     p = problem(f, rng, *KERNELS[kernel], dtype, options)
-    last = (slice(None),) * (p.axis % p.x.ndim) + (-1,)
+    last = last_class(p)
     x, target = p.x.copy(), p.target.copy()
     x[last] = -np.inf
     if options == "distribution":
@@ -36,10 +37,10 @@ def test_minus_inf_logit_without_target_contributes_0(f, kernel, options, dtype,
     for name in f.gives[1:]:
         assert not got[name][last].any()
         got[name] = np.delete(got[name], -1, p.axis)
-    smaller.assert_close(got, smaller.run(), 2)
+    smaller.assert_close(got, smaller.run(), BOTH)
 
 
-@functions(SOFTMAX)
+@each_of(SOFTMAX_LOSSES)
 @each_kernel
 @pytest.mark.parametrize("options", ["index", "distribution", "label_smoothing", "class_weight", "infogain"])
 @pytest.mark.parametrize("reduction", ["none", "mean"])
@@ -61,7 +62,7 @@ def test_minus_inf_logit_with_target_has_infinite_loss(f, kernel, options, reduc
         assert_other_rows_equal(p, row, {"loss": got["loss"]}, {"loss": finite["loss"]})
 
 
-@functions([f for f in SOFTMAX if "grad" in f.gives])
+@each_of([f for f in SOFTMAX_LOSSES if "grad" in f.gives])
 @each_kernel
 def test_minus_inf_logit_with_target_has_gradient_minus_t(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, "distribution", "sum")
@@ -83,7 +84,7 @@ BROKEN = {
 }
 
 
-@functions(SOFTMAX)
+@each_of(SOFTMAX_LOSSES)
 @each_kernel
 @pytest.mark.parametrize("broken", BROKEN)
 @pytest.mark.parametrize("options", ["index", "distribution", "label_smoothing"])
@@ -101,7 +102,7 @@ def test_nan_or_inf_logit_makes_its_row_nan_and_only_that(f, kernel, broken, opt
         assert_other_rows_equal(p, row, {k: v for k, v in got.items() if k != "loss"}, clean)
 
 
-@functions(SIGMOID)
+@each_of(SIGMOID_LOSSES)
 @each_kernel
 def test_nan_logit_makes_its_element_nan_and_only_that(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, "distribution", reduction="none")
@@ -111,7 +112,7 @@ def test_nan_logit_makes_its_element_nan_and_only_that(f, kernel, dtype, rng):
     assert_other_rows_equal(p, row, got, p.run())
 
 
-@functions(SOFTMAX)
+@each_of(SOFTMAX_LOSSES)
 @each_kernel
 @pytest.mark.parametrize("options", ["index", "distribution"])
 def test_logits_whose_difference_overflows_have_the_derivatives_of_minus_inf(f, kernel, options, dtype, rng):
@@ -161,7 +162,7 @@ INFINITE_SIGMOIDS = [
 
 @pytest.mark.parametrize("x, t, v, loss, grad, hess", INFINITE_SIGMOIDS)
 @pytest.mark.parametrize("n", [1, 40, 1000])
-@functions(SIGMOID)
+@each_of(SIGMOID_LOSSES)
 def test_sigmoid_of_infinity(f, x, t, v, loss, grad, hess, n, dtype):
     logits, target = np.zeros(n, dtype), np.full(n, 0.25)
     logits[n // 2], target[n // 2] = x, t

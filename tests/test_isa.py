@@ -3,8 +3,6 @@
 import importlib.util
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ import pytest
 import fastxent
 from fastxent import _isa
 from fastxent._kernels import cpu
+from tests.interpreter import interpreted
 
 # What /proc/cpuinfo calls the features that each level adds.
 FEATURES = {
@@ -26,13 +25,6 @@ CPUINFO = Path("/proc/cpuinfo")
 @pytest.fixture
 def all_compiled(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
-
-
-def imported(build, program):
-    """A process of its own that imports fastxent with this FASTXENT_ISA."""
-    return subprocess.run(
-        [sys.executable, "-c", program], env=os.environ | {"FASTXENT_ISA": build}, capture_output=True, text=True
-    )
 
 
 def test_the_level_is_what_the_system_reports():
@@ -85,7 +77,7 @@ def test_a_processor_that_runs_no_build_is_an_import_error(all_compiled):
 
 
 def test_an_unknown_build_is_an_import_error_that_names_the_known_ones():
-    done = imported("v5", "import fastxent")
+    done = interpreted("import fastxent", FASTXENT_ISA="v5")
     assert done.returncode == 1
     assert "ImportError: FASTXENT_ISA = 'v5', but the builds of fastxent are base, v3, v4" in done.stderr
 
@@ -96,7 +88,7 @@ def test_every_build_of_this_machine_can_be_asked_for_and_has_the_same_functions
 import fastxent, fastxent._isa as isa
 print(isa.build, isa.kernels.__name__, *sorted(name for name in vars(isa.kernels) if name[0] != "_"))
 """
-    name, module, *functions = imported(build, program).stdout.split()
+    name, module, *functions = interpreted(program, FASTXENT_ISA=build).stdout.split()
     assert (name, module) == (build, f"fastxent._kernels.{build}")
     assert functions == sorted(name for name in vars(_isa.kernels) if name[0] != "_")
 

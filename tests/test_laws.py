@@ -5,14 +5,12 @@ import numpy as np
 from hypothesis import given
 
 from tests.problem import Problem
+from tests.rows import one_hot
 from tests.strategies import SEEDS, problems
-from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES, NAMED, WITH_OUT
+from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES, NAMED, SIGMOID_LOSSES, WITH_OUT
 from tests.terms import terms
-from tests.ulp import assert_ulp
+from tests.ulp import BOTH, assert_ulp
 
-# Both sides are within the bound of the real value, so they differ by twice the bound at most.
-BOTH = 2
-SIGMOID = [f for f in LOSSES if f.kind == "sigmoid"]
 SHIFTABLE = [f for f in FUNCTIONS if f.kind == "softmax" or f.name == "softmax"]
 ONE_DIMENSION = st.integers(1, 300).map(lambda n: (n,))
 MATRICES = st.tuples(st.integers(1, 50), st.integers(1, 150))
@@ -67,7 +65,7 @@ def test_weight_k_is_the_row_k_times(p, seed):
 @given(
     st.one_of(
         problems(CLASS_LOSSES, without=["ignore_index", "distribution"], shapes=MATRICES),
-        problems(SIGMOID, without=["ignore_index", "pos_weight"], shapes=ONE_DIMENSION),
+        problems(SIGMOID_LOSSES, without=["ignore_index", "pos_weight"], shapes=ONE_DIMENSION),
     ),
     SEEDS,
 )
@@ -90,8 +88,8 @@ def test_an_ignored_row_is_a_removed_row(p, seed):
 def test_a_one_hot_distribution_is_the_class_index(p):
     if "class_weight" in p.options and p.options["reduction"] == "mean":
         p = p.change(reduction="sum")  # by definition D counts class weights for indices only
-    one_hot = p.change(target=np.moveaxis(np.eye(p.x.shape[p.axis], dtype=p.dtype)[p.target], -1, p.axis))
-    one_hot.assert_close(one_hot.run(), p.run(), BOTH)
+    q = p.change(target=one_hot(p))
+    q.assert_close(q.run(), p.run(), BOTH)
 
 
 @given(problems([f for f in FUNCTIONS if f.kind != "sigmoid"]))
@@ -106,7 +104,7 @@ def test_axis_is_moveaxis(p):
     p.assert_close(p.run(), want, BOTH)
 
 
-@given(problems(SIGMOID, without=["pos_weight", "ignore_index"]))
+@given(problems(SIGMOID_LOSSES, without=["pos_weight", "ignore_index"]))
 def test_the_sigmoid_is_a_two_class_softmax(p):
     p = p.change(target=(np.round(p.target * 64) / 64).astype(p.dtype))  # so that 1 - t is exact
     softmax = NAMED[p.function.name.replace("sigmoid", "softmax")]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from tests.problem import problem
-from tests.table import FUNCTIONS, LOSSES, WITH_OUT
+from tests.table import FUNCTIONS, LOSSES, WITH_OUT, each_of
 
 MEBIBYTE = 2**20
 CALLS = 10_000
-each_function = pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+each_function = each_of(FUNCTIONS)
 
 
 def assert_no_leak(call, arrays, times):

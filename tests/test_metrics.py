@@ -12,6 +12,7 @@ import scipy.sparse
 import sklearn.metrics
 
 from fastxent.metrics import _log_loss, d2_log_loss_score, log_loss
+from tests.layouts import byte_swapped, read_only
 
 THIRD = np.full((4, 3), 1 / 3)
 P2 = np.array([[0.3, 0.7], [0.6, 0.4], [0.4, 0.6], [0.7, 0.3]])
@@ -19,16 +20,6 @@ P3 = np.array([[0.2, 0.7, 0.1], [0.6, 0.2, 0.2], [0.6, 0.1, 0.3], [0.0, 0.0, 1.0
 Y2 = ["ham", "spam", "spam", "ham"]
 Y3 = [0, 1, 2, 2]
 NAN, INF = float("nan"), float("inf")
-
-
-def swapped(array):
-    return array.astype(array.dtype.newbyteorder(">"))
-
-
-def read_only(array):
-    array = array.copy()
-    array.flags.writeable = False
-    return array
 
 
 # Arguments of both, each in the form (y_true, y_proba, options).
@@ -42,7 +33,7 @@ ACCEPTED = {
     "large uint64": (np.array([2**63, 2**64 - 1, 2**63 + 5, 2**63], np.uint64), P3, {}),
     "neighbouring large uint64": (np.array([2**64 - 3, 2**64 - 1, 2**64 - 2, 2**64 - 1], np.uint64), P3, {}),
     "the ends of int64": (np.array([-(2**63), 2**63 - 1, 0, 0]), P3, {}),
-    "byte-swapped labels": (swapped(np.array(Y3)), P3, {}),
+    "byte-swapped labels": (byte_swapped(np.array(Y3)), P3, {}),
     "strided labels": (np.repeat(Y3, 2)[::2], P3, {}),
     "backward labels": (np.array(Y3)[::-1], P3, {}),
     "read-only": (read_only(np.array(Y3)), read_only(P3), {}),
@@ -61,8 +52,8 @@ ACCEPTED = {
     "float32": (Y3, P3.astype(np.float32), {}),
     "float16": (Y3, P3.astype(np.float16), {}),
     "longdouble": (Y3, P3.astype(np.longdouble), {}),
-    "byte-swapped": (Y3, swapped(P3), {}),
-    "byte-swapped float32": (Y3, swapped(P3.astype(np.float32)), {}),
+    "byte-swapped": (Y3, byte_swapped(P3), {}),
+    "byte-swapped float32": (Y3, byte_swapped(P3.astype(np.float32)), {}),
     "Fortran order": (Y3, np.asfortranarray(P3), {}),
     "strided": (Y3, np.repeat(P3, 2, axis=1)[:, ::2], {}),
     "integers as probabilities": ([0, 1, 0], [[1, 0], [0, 1], [0, 1]], {}),
@@ -235,10 +226,13 @@ def test_plain_arguments_never_go_to_scikit_learn(case, monkeypatch):
         """Stands for scikit-learn, which may say a word about one or two rows, but never computes."""
         assert len(y_true) <= 2
 
+    y_true, y_proba, options = ACCEPTED[case]
+    without_normalize = {name: value for name, value in options.items() if name != "normalize"}
+    several = len(y_proba if y_proba is not None else Y3) > 1
+    want, _ = outcome(log_loss, y_true, y_proba, options)
+    score, _ = outcome(d2_log_loss_score, y_true, y_proba, without_normalize)
     monkeypatch.setattr(_log_loss, "sklearn_log_loss", refuse)
     monkeypatch.setattr(_log_loss, "sklearn_d2_log_loss_score", refuse)
-    y_true, y_proba, options = ACCEPTED[case]
-    assert type(log_loss(y_true, y_proba, **options)) is float
-    options = {name: value for name, value in options.items() if name != "normalize"}
-    if len(y_proba if y_proba is not None else Y3) > 1:
-        assert type(d2_log_loss_score(y_true, y_proba, **options)) is float
+    assert log_loss(y_true, y_proba, **options) == want
+    if several:
+        assert d2_log_loss_score(y_true, y_proba, **without_normalize) == score

@@ -1,14 +1,13 @@
 """How many threads a large call uses, and where the number comes from."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import fastxent
 from fastxent import _cpus, _threads
+from tests.interpreter import interpreted
 
 
 @pytest.fixture(autouse=True)
@@ -86,18 +85,14 @@ def test_the_argument_comes_before_set_num_threads(n_threads, expected, monkeypa
 
 def test_variables_of_a_new_process_count():
     program = "import fastxent; print(fastxent.get_num_threads())"
-    done = subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ, "OMP_NUM_THREADS": "9,1"}, capture_output=True, check=True
-    )
-    assert done.stdout.split() == [b"9"]
+    assert interpreted(program, OMP_NUM_THREADS="9,1").stdout == "9\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity to set")
 def test_the_affinity_of_a_process_counts():
     program = "import os, fastxent; os.sched_setaffinity(0, {cpu}); print(fastxent.get_num_threads())"
     program = program.replace("cpu", str(min(os.sched_getaffinity(0))))
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    assert done.stdout.split() == [b"1"]
+    assert interpreted(program).stdout == "1\n"
 
 
 # Files below the root, and the quotas that they set.

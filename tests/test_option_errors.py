@@ -7,19 +7,21 @@ import pytest
 
 from tests.layouts import read_only
 from tests.problem import problem
-from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES, WITH_OUT
+from tests.table import (
+    CLASS_LOSSES,
+    FOCAL_LOSSES,
+    FUNCTIONS,
+    LOSSES,
+    SIGMOID_LOSSES,
+    SOFTMAX_LOSSES,
+    WITH_GRAD_OUTPUT,
+    WITH_OUT,
+    each_of,
+)
 
-SOFTMAX = [f for f in LOSSES if f.kind == "softmax"]
-SIGMOID = [f for f in LOSSES if f.kind == "sigmoid"]
-FOCAL = [f for f in LOSSES if f.focal]
-SOFTMAX_FOCAL = [f for f in SOFTMAX if f.focal]
-SIGMOID_FOCAL = [f for f in SIGMOID if f.focal]
+SOFTMAX_FOCAL = [f for f in SOFTMAX_LOSSES if f.focal]
+SIGMOID_FOCAL = [f for f in SIGMOID_LOSSES if f.focal]
 WITH_AXIS = [f for f in FUNCTIONS if f.takes("axis")]
-WITH_GRAD_OUTPUT = [f for f in LOSSES if f.takes("grad_output")]
-
-
-def functions(functions):
-    return pytest.mark.parametrize("f", functions, ids=str)
 
 
 # (what, functions, options to change, exception, pattern); on a problem of shape (6, 5) with class indices
@@ -28,11 +30,11 @@ OPTIONS = [
     ("label_smoothing above 1", LOSSES, {"label_smoothing": 1.5}, ValueError, r"label_smoothing.*1\.5"),
     ("label_smoothing below 0", LOSSES, {"label_smoothing": -0.25}, ValueError, r"label_smoothing.*-0\.25"),
     ("label_smoothing nan", LOSSES, {"label_smoothing": np.nan}, ValueError, "label_smoothing.*nan"),
-    ("gamma below 0", FOCAL, {"gamma": -0.5}, ValueError, r"gamma.*-0\.5"),
-    ("gamma nan", FOCAL, {"gamma": np.nan}, ValueError, "gamma.*nan"),
-    ("gamma inf", FOCAL, {"gamma": np.inf}, ValueError, "gamma.*inf"),
-    ("gamma a string", FOCAL, {"gamma": "2"}, TypeError, "gamma.*'2'"),
-    ("gamma an array", FOCAL, {"gamma": np.ones(2)}, TypeError, "gamma"),
+    ("gamma below 0", FOCAL_LOSSES, {"gamma": -0.5}, ValueError, r"gamma.*-0\.5"),
+    ("gamma nan", FOCAL_LOSSES, {"gamma": np.nan}, ValueError, "gamma.*nan"),
+    ("gamma inf", FOCAL_LOSSES, {"gamma": np.inf}, ValueError, "gamma.*inf"),
+    ("gamma a string", FOCAL_LOSSES, {"gamma": "2"}, TypeError, "gamma.*'2'"),
+    ("gamma an array", FOCAL_LOSSES, {"gamma": np.ones(2)}, TypeError, "gamma"),
     ("alpha for 4 classes", SOFTMAX_FOCAL, {"alpha": np.ones(4)}, ValueError, r"alpha.*\(4,\).*5"),
     ("alpha a matrix", SOFTMAX_FOCAL, {"alpha": np.ones((1, 5))}, ValueError, r"alpha.*\(1, 5\)"),
     ("alpha below 0", SOFTMAX_FOCAL, {"alpha": -0.25}, ValueError, r"alpha.*-0\.25"),
@@ -42,9 +44,9 @@ OPTIONS = [
     ("alpha below 0", SIGMOID_FOCAL, {"alpha": -0.25}, ValueError, r"alpha.*-0\.25"),
     ("alpha nan", SIGMOID_FOCAL, {"alpha": np.nan}, ValueError, "alpha.*nan"),
     ("alpha an array", SIGMOID_FOCAL, {"alpha": np.ones(5)}, TypeError, "alpha"),
-    ("z_loss below 0", SOFTMAX, {"z_loss": -0.5}, ValueError, r"z_loss.*-0\.5"),
-    ("z_loss nan", SOFTMAX, {"z_loss": np.nan}, ValueError, "z_loss.*nan"),
-    ("z_loss inf", SOFTMAX, {"z_loss": np.inf}, ValueError, "z_loss.*inf"),
+    ("z_loss below 0", SOFTMAX_LOSSES, {"z_loss": -0.5}, ValueError, r"z_loss.*-0\.5"),
+    ("z_loss nan", SOFTMAX_LOSSES, {"z_loss": np.nan}, ValueError, "z_loss.*nan"),
+    ("z_loss inf", SOFTMAX_LOSSES, {"z_loss": np.inf}, ValueError, "z_loss.*inf"),
     ("unknown reduction", LOSSES, {"reduction": "average"}, ValueError, "reduction.*average"),
     ("n_threads 0", FUNCTIONS, {"n_threads": 0}, ValueError, "n_threads.*0"),
     ("n_threads negative", FUNCTIONS, {"n_threads": -2}, ValueError, "n_threads.*-2"),
@@ -52,20 +54,20 @@ OPTIONS = [
     ("class_weight a matrix", CLASS_LOSSES, {"class_weight": np.ones((1, 5))}, ValueError, r"class_weight.*\(1, 5\)"),
     ("infogain not square", CLASS_LOSSES, {"infogain": np.ones((5, 4))}, ValueError, r"infogain.*\(5, 4\)"),
     ("infogain and class_weight", CLASS_LOSSES, {"infogain": np.eye(5), "class_weight": np.ones(5)}, ValueError,
-     "(?s)infogain.*class_weight|class_weight.*infogain"),
+     "infogain goes neither with class_weight"),
     ("infogain and label_smoothing", CLASS_LOSSES, {"infogain": np.eye(5), "label_smoothing": 0.1}, ValueError,
-     "infogain.*label_smoothing|label_smoothing.*infogain"),
+     "infogain goes neither .* nor with label_smoothing"),
     ("infogain and distribution", CLASS_LOSSES, {"infogain": np.eye(5), "target": np.ones((6, 5))}, ValueError,
-     "infogain"),
+     "infogain goes with class indices, but the target is a distribution"),
     ("ignore_index and distribution", CLASS_LOSSES, {"ignore_index": 1, "target": np.ones((6, 5))}, ValueError,
-     "ignore_index"),
+     "ignore_index = 1, but the target is a distribution"),
     ("sample_weight too long", LOSSES, {"sample_weight": np.ones(7)}, ValueError, r"sample_weight.*\(7,\)"),
-    ("pos_weight of another length", SIGMOID, {"pos_weight": np.ones(6)}, ValueError, r"pos_weight.*\(6,\)"),
+    ("pos_weight of another length", SIGMOID_LOSSES, {"pos_weight": np.ones(6)}, ValueError, r"pos_weight.*\(6,\)"),
     ("axis too large", WITH_AXIS, {"axis": 2}, ValueError, "axis.*2"),
     ("axis too small", WITH_AXIS, {"axis": -3}, ValueError, "axis.*-3"),
-    ("axis a tuple", WITH_AXIS, {"axis": (0, 1)}, TypeError, None),
+    ("axis a tuple", WITH_AXIS, {"axis": (0, 1)}, TypeError, r"axis = \(0, 1\), .*a single integer"),
     ("grad_output per row of a mean", WITH_GRAD_OUTPUT, {"grad_output": np.ones(6)},
-     ValueError, "grad_output.*"),
+     ValueError, r"grad_output has shape \(6,\), but .*the loss is one number"),
 ]
 # fmt: on
 OPTIONS = [(f, *row) for row in OPTIONS for f in row[1]]
@@ -76,7 +78,7 @@ def test_option_out_of_range(f, what, _, changes, exception, pattern, rng):
     problem(f, rng, (6, 5)).change(**changes).assert_rejected(exception, pattern)
 
 
-@functions(LOSSES)
+@each_of(LOSSES)
 @pytest.mark.parametrize("sizes", [(7,), (6, 1), (5, 6), (6, 5, 1), ()])
 def test_target_of_another_shape_is_named_with_both_shapes(f, sizes, rng):
     if f.kind == "sigmoid" and sizes == ():
@@ -85,20 +87,20 @@ def test_target_of_another_shape_is_named_with_both_shapes(f, sizes, rng):
     p.assert_rejected(ValueError, rf"{re.escape(str(sizes))}.*\(6, 5\)|\(6, 5\).*{re.escape(str(sizes))}")
 
 
-@functions(CLASS_LOSSES)
+@each_of(CLASS_LOSSES)
 def test_float_class_labels_are_a_type_error_that_names_the_cast(f, rng):
     p = problem(f, rng, (6, 5))
-    p.change(target=p.target.astype(float)).assert_rejected(TypeError, r"astype\(|int")
+    p.change(target=p.target.astype(float)).assert_rejected(TypeError, r"dtype float64.*: target\.astype\(np\.int64\)")
 
 
-@functions(FUNCTIONS)
+@each_of(FUNCTIONS)
 def test_logits_without_dimension(f):
     args = (np.float64(1.0), 0)[: f.operands]
-    with pytest.raises(ValueError, match=r"0-d|dimension|rank|axis|scalar"):
+    with pytest.raises(ValueError, match=r"is a scalar \(1\.0\); expected at least one axis"):
         f.call(*args)
 
 
-@functions(LOSSES)
+@each_of(LOSSES)
 @pytest.mark.parametrize("sizes", [(2,), (5,), (2, 5), (1, 2, 4, 5)])
 def test_sample_weight_is_not_padded_to_the_rank_of_the_rows(f, sizes, rng):
     if f.kind == "sigmoid" and len(sizes) == 4:
@@ -107,33 +109,33 @@ def test_sample_weight_is_not_padded_to_the_rank_of_the_rows(f, sizes, rng):
     p.assert_rejected(ValueError, rf"sample_weight.*{re.escape(str(sizes))}")
 
 
-@functions(WITH_GRAD_OUTPUT)
+@each_of(WITH_GRAD_OUTPUT)
 def test_grad_output_of_another_shape(f, rng):
     p = problem(f, rng, (6, 5), reduction="none")
     p.change(grad_output=np.ones((6, 5, 1))).assert_rejected(ValueError, r"grad_output.*\(6, 5, 1\)")
 
 
-@functions(CLASS_LOSSES)
+@each_of(CLASS_LOSSES)
 def test_no_classes_but_rows(f, dtype):
-    with pytest.raises(ValueError, match=r"class.*|\(3, 0\)"):
+    with pytest.raises(ValueError, match=r"have shape \(3, 0\): 0 classes"):
         f.call(np.empty((3, 0), dtype), np.zeros(3, int))
 
 
 UNFIT = {
-    "too short": np.full((5, 5), -7.0),
-    "other rank": np.full((6, 5, 1), -7.0),
-    "integers": np.full((6, 5), -7),
-    "float16": np.full((6, 5), -7, "f2"),
-    "byte-swapped": np.full((6, 5), -7.0, ">f8"),
-    "a list": [[-7.0] * 5] * 6,
-    "read-only": read_only(np.full((6, 5), -7.0)),
+    "too short": (np.full((5, 5), -7.0), ValueError, r"has shape \(5, 5\), but its input has shape \(6, 5\)"),
+    "other rank": (np.full((6, 5, 1), -7.0), ValueError, r"has shape \(6, 5, 1\), but its input has shape \(6, 5\)"),
+    "integers": (np.full((6, 5), -7), TypeError, "has dtype int64"),
+    "float16": (np.full((6, 5), -7, "f2"), TypeError, "has dtype float16"),
+    "byte-swapped": (np.full((6, 5), -7.0, np.dtype(float).newbyteorder()), TypeError, "has dtype [<>]f8"),
+    "a list": ([[-7.0] * 5] * 6, TypeError, "is a list"),
+    "read-only": (read_only(np.full((6, 5), -7.0)), ValueError, "is read-only"),
 }
 
 
-@functions(WITH_OUT)
+@each_of(WITH_OUT)
 @pytest.mark.parametrize("what", UNFIT)
 def test_out_that_cannot_hold_the_result(f, what, dtype, rng):
     p = problem(f, rng, (6, 5), -1, dtype)
-    out = UNFIT[what]
+    out, exception, pattern = UNFIT[what]
     for argument in f.array_results:
-        p.change(**{argument: out}).assert_rejected((ValueError, TypeError), argument)
+        p.change(**{argument: out}).assert_rejected(exception, rf"^{argument} {pattern}")

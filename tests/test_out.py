@@ -6,11 +6,10 @@ from numpy.lib.stride_tricks import as_strided
 
 from tests.layouts import LAYOUTS
 from tests.problem import problem, unmodified
-from tests.rows import KERNELS
-from tests.table import LOSSES, WITH_GRAD, WITH_OUT
+from tests.rows import KERNELS, each_kernel
+from tests.table import LOSSES, WITH_GRAD, WITH_OUT, each_of
 
-each_kernel = pytest.mark.parametrize("kernel", KERNELS)
-each_function = pytest.mark.parametrize("f", WITH_OUT, ids=str)
+each_function = each_of(WITH_OUT)
 EMPTY = {
     "C": lambda shape, dtype: np.full(shape, -7.0, dtype),
     "Fortran": lambda shape, dtype: np.full(shape, -7.0, dtype, order="F"),

@@ -8,7 +8,7 @@ from tests import oracle
 from tests.accuracy import functions, measure
 from tests.exact_cases import CASES
 from tests.problem import problem
-from tests.table import LOSSES
+from tests.table import LOSSES, each_reduction
 from tests.ulp import bounds
 
 LOSS_OPTIONS = [(f, options) for f in LOSSES for options in f.option_sets]
@@ -81,7 +81,7 @@ def one_product(p):
 
 
 @pytest.mark.parametrize("shape, axis", SHAPES, ids=str)
-@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+@each_reduction
 @pytest.mark.parametrize("f, options", LOSS_OPTIONS, ids=str)
 def test_losses_with_every_option(f, options, reduction, shape, axis, rng):
     p = problem(f, rng, shape, axis, np.float64, options, reduction)

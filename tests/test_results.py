@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from tests.problem import named, problem
-from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES, WITH_OUT
+from tests.rows import KERNELS
+from tests.table import CLASS_LOSSES, DTYPES, FUNCTIONS, LOSSES, WITH_OUT, each_of
+from tests.ulp import BOTH
 
-GEOMETRIES = {"panel": ((40, 10), -1), "row": ((5, 150), -1), "inner": ((3, 6, 4, 5), 1), "empty": ((0, 4), -1)}
+GEOMETRIES = KERNELS | {"empty": ((0, 4), -1)}
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
-@pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+@each_of(FUNCTIONS)
 def test_arrays_have_the_dtype_of_the_input_and_their_shape(f, geometry, dtype, rng):
     shape, axis = GEOMETRIES[geometry]
     got = problem(f, rng, shape, axis, dtype, reduction="none").run()
@@ -23,12 +25,12 @@ def test_arrays_have_the_dtype_of_the_input_and_their_shape(f, geometry, dtype, 
 
 
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
-@pytest.mark.parametrize("f", LOSSES, ids=str)
+@each_of(LOSSES)
 def test_a_reduced_loss_is_a_python_float(f, reduction, dtype, rng):
     assert type(problem(f, rng, (4, 3), -1, dtype, reduction=reduction).run()["loss"]) is float
 
 
-@pytest.mark.parametrize("f", CLASS_LOSSES, ids=str)
+@each_of(CLASS_LOSSES)
 def test_one_unbatched_row_gives_a_numpy_scalar(f, dtype, rng):
     p = problem(f, rng, (5,), 0, dtype, reduction="none")
     row = p.change(target=int(p.target)).run()
@@ -41,7 +43,7 @@ def test_one_unbatched_row_gives_a_numpy_scalar(f, dtype, rng):
     "given, computed",
     [("float16", "float32"), ("int8", "float64"), ("int64", "float64"), ("uint64", "float64"), ("bool", "float64")],
 )
-@pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+@each_of(FUNCTIONS)
 def test_other_dtypes_are_computed_in_a_float_dtype(f, given, computed, rng):
     p = problem(f, rng, (6, 5), reduction="none")
     positive = f.kind in ("clamped", "information") or given[0] in "bu"
@@ -54,7 +56,7 @@ def test_other_dtypes_are_computed_in_a_float_dtype(f, given, computed, rng):
     p.assert_close(got, p.change(x=p.x.astype(computed)).run())
 
 
-@pytest.mark.parametrize("f", WITH_OUT, ids=str)
+@each_of(WITH_OUT)
 @pytest.mark.parametrize("axes", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (2, 0, 1)], ids=str)
 def test_results_have_the_memory_order_of_the_input(f, axes, dtype, rng):
     p = problem(f, rng, (4, 5, 6), 1, dtype)
@@ -64,9 +66,9 @@ def test_results_have_the_memory_order_of_the_input(f, axes, dtype, rng):
         assert got[result].strides == x.strides
 
 
-@pytest.mark.parametrize("out_dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("out_dtype", DTYPES)
 @pytest.mark.parametrize("geometry", GEOMETRIES)
-@pytest.mark.parametrize("f", WITH_OUT, ids=str)
+@each_of(WITH_OUT)
 def test_out_of_either_float_dtype_is_filled_and_returned(f, geometry, out_dtype, dtype, rng):
     shape, axis = GEOMETRIES[geometry]
     p = problem(f, rng, shape, axis, dtype, f.option_sets[-1])
@@ -75,12 +77,13 @@ def test_out_of_either_float_dtype_is_filled_and_returned(f, geometry, out_dtype
     for argument, result in f.array_results.items():
         assert got[result] is outs[argument]
     coarser = p if out_dtype == np.float64 else p.change(x=p.x.astype(np.float32))
-    coarser.assert_close(got, p.expected(), 2)
+    coarser.assert_close(got, p.expected(), BOTH)
 
 
-@pytest.mark.parametrize("f", WITH_OUT, ids=str)
+@each_of(WITH_OUT)
 def test_the_positions_of_the_results(f, rng):
-    p = problem(f, rng, (4, 3))
+    """The loss first, then the gradient, then the Hessian; a single result is no tuple."""
+    p = problem(f, rng, (4, 3), spread=1.0)
     result = f.call(*p.args, **p.options)
-    assert len(named(f, result)) == len(f.gives)
     assert isinstance(result, tuple) == (len(f.gives) > 1)
+    p.assert_close(named(f, result), p.expected(), BOTH)

@@ -1,13 +1,14 @@
 """What MultinomialLoss and BinomialLoss reject, before anything is written; data that is empty, NaN or of one class."""
 
 import re
-import tracemalloc
 
 import numpy as np
 import pytest
 
 from fastxent._kernels import ways
 from fastxent.sklearn import BinomialLoss, MultinomialLoss
+from tests.layouts import read_only
+from tests.peak import peak
 from tests.problem import SENTINEL, unmodified
 from tests.test_sklearn_losses import (
     METHODS,
@@ -155,11 +156,6 @@ def test_arguments_that_do_not_fit(loss, method, what, rng):
     y, raw, weight = data(loss, rng, 50)
     arguments = {"y_true": y, "raw_prediction": raw, "sample_weight": weight}
     assert_rejected(loss, method, arguments | change(y, raw, weight), exception, match)
-
-
-def read_only(array):
-    array.flags.writeable = False
-    return array
 
 
 def like(column, out):
@@ -313,16 +309,6 @@ def test_the_intercept_counts_classes_alone():
 def test_options_out_of_their_range(make, exception, match):
     with pytest.raises(exception, match=match):
         make()
-
-
-def peak(function):
-    function()
-    tracemalloc.start()
-    try:
-        function()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @with_methods(PLAIN + OPTIONS[6:7] + OPTIONS[-1:])

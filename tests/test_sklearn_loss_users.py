@@ -11,6 +11,7 @@ from sklearn.linear_model._linear_loss import LinearModelLoss
 from fastxent.sklearn import BinomialLoss, MultinomialLoss
 
 each_kind = pytest.mark.parametrize("classes", [2, 4])
+MEANS = {"rtol": 1e-13, "atol": 1e-15}  # over 400 samples of derivatives of both signs, rounded to 1e-16
 PAIRS = {2: (BinomialLoss(), HalfBinomialLoss()), 4: (MultinomialLoss(4), HalfMultinomialLoss(n_classes=4))}
 
 
@@ -26,9 +27,10 @@ def test_hist_gradient_boosting_takes_them_as_they_are(classes, early_stopping):
     options = {"max_iter": 10, "early_stopping": early_stopping, "scoring": "loss", "random_state": 0}
     ours = HistGradientBoostingClassifier(loss=PAIRS[classes][0], **options).fit(X, y, weight)
     theirs = HistGradientBoostingClassifier(**options).fit(X, y, weight)
-    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-5)
-    np.testing.assert_allclose(ours.train_score_, theirs.train_score_, rtol=1e-6)
-    np.testing.assert_allclose(ours.validation_score_, theirs.validation_score_, rtol=1e-6)
+    # derivatives that differ in the last place of a double are rounded to the same float32, and the trees are the same
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-13)
+    np.testing.assert_allclose(ours.train_score_, theirs.train_score_, rtol=1e-13)
+    np.testing.assert_allclose(ours.validation_score_, theirs.validation_score_, rtol=1e-13)
 
 
 def test_hist_gradient_boosting_with_label_smoothing_is_less_certain():
@@ -38,7 +40,7 @@ def test_hist_gradient_boosting_with_label_smoothing_is_less_certain():
         for a in (0.0, 0.4)
     ]
     assert most[0] > 0.99
-    assert most[1] < 0.75
+    assert most[1] < 0.75  # the target of a sample's own class is 0.6 + 0.4 / 4
 
 
 @each_kind
@@ -55,13 +57,13 @@ def test_linear_model_loss(classes, weighted, order, rng):
         got, want = (getattr(loss, method)(coef, **arguments) for loss in (ours, theirs))
         results = zip(got, want, strict=True) if isinstance(want, tuple) else [(got, want)]
         for one, other in results:
-            np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-14)
+            np.testing.assert_allclose(one, other, **MEANS)
     (got, product), (want, their_product) = (
         loss.gradient_hessian_product(coef, **arguments) for loss in (ours, theirs)
     )
-    np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(got, want, **MEANS)
     direction = rng.normal(size=coef.shape)
-    np.testing.assert_allclose(product(direction), their_product(direction), rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(product(direction), their_product(direction), **MEANS)
 
 
 @each_kind
@@ -82,5 +84,6 @@ def test_logistic_regression(classes, solver, monkeypatch):
 
     monkeypatch.setattr(_logistic, "HalfMultinomialLoss", multinomial)
     monkeypatch.setattr(_logistic, "HalfBinomialLoss", binomial)
-    np.testing.assert_allclose(model.fit(X, y, weight).coef_, want, rtol=1e-5)
+    # the gradient of both is below tol, and the penalty alone curves the objective by 1 / weight.sum()
+    np.testing.assert_allclose(model.fit(X, y, weight).coef_, want, rtol=0, atol=2 * model.tol * weight.sum())
     assert used

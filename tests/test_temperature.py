@@ -1,7 +1,6 @@
 """The optimum that TemperatureScaling finds: against bisection in longdouble, scikit-learn, and laws."""
 
 import math
-import tracemalloc
 import warnings
 
 import numpy as np
@@ -15,46 +14,11 @@ from sklearn.linear_model import LogisticRegression
 
 import fastxent as fx
 from fastxent.sklearn import TemperatureScaling
+from tests.calibration import ERROR, GRADIENT, bisected, draw
+from tests.peak import peak
 
-# The temperature's largest relative error in these tests: some roundings of the mean gradient.
-ERROR = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 2e-15}
-# With a bias: L-BFGS ends where no entry of the gradient exceeds 1e-8 or eps, and the temperature follows the gradient.
-GRADIENT = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-6}
 SHAPES = [(40, 2), (300, 3), (50, 200), (9000, 10), (4, 40_000)]
 shapes = pytest.mark.parametrize("shape", SHAPES, ids=str)
-
-
-def draw(rng, shape, scale=1.0, dtype=np.float64):
-    """Scores, and classes drawn from what they say at the temperature `scale`."""
-    logits = 2 * rng.standard_normal(shape)
-    labels = (logits + rng.gumbel(size=shape)).argmax(axis=1)
-    if len(labels) > 9 * shape[1]:
-        labels[: shape[1]] = np.arange(shape[1])  # so many samples have all classes, whatever is drawn
-    return (scale * logits).astype(dtype), labels
-
-
-def derivative(scores, labels, weight, inverse):
-    """Of the summed loss in the inverse temperature, in longdouble."""
-    d = scores.astype(np.longdouble)
-    d -= np.take_along_axis(d, labels[:, None], axis=1)
-    z = inverse * d
-    z -= z.max(axis=1, keepdims=True)
-    e = np.exp(z)
-    return np.sum(weight * np.sum(np.where(e > 0, e * np.where(e > 0, d, 0), 0), axis=1) / e.sum(axis=1))
-
-
-def bisected(scores, labels, weight=1.0):
-    """The best temperature, to all digits of a double."""
-    low, high = np.longdouble(1e-3), np.longdouble(1e8)
-    while (high - low) > 1e-17 * low:
-        middle = np.sqrt(low * high)
-        if not low < middle < high:
-            break
-        if derivative(scores, labels, weight, middle) < 0:
-            low = middle
-        else:
-            high = middle
-    return float(1 / low)
 
 
 def fitted(scores, labels, weight=None, **options):
@@ -67,7 +31,7 @@ def fitted(scores, labels, weight=None, **options):
 def test_the_temperature_is_that_of_bisection_in_longdouble(shape, scale, dtype, rng):
     scores, labels = draw(rng, shape, scale, dtype)
     got = fitted(scores, labels).temperature_
-    assert got == pytest.approx(bisected(scores, labels), rel=ERROR[scores.dtype])
+    np.testing.assert_allclose(got, bisected(scores, labels), rtol=ERROR[scores.dtype])
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-4, 1e4, 1e30])
@@ -75,13 +39,13 @@ def test_the_temperature_is_found_at_any_scale_of_the_scores(scale, dtype, rng):
     scores, labels = draw(rng, (500, 4), 1.0, dtype)
     want = fitted(scores, labels).temperature_
     got = fitted(scores * dtype(scale), labels).temperature_ / scale
-    assert got == pytest.approx(want, rel=2 * ERROR[scores.dtype])
+    np.testing.assert_allclose(got, want, rtol=2 * ERROR[scores.dtype])
 
 
 def test_a_constant_added_to_a_row_changes_no_more_than_it_rounds(rng):
     scores, labels = draw(rng, (500, 4))
     moved = scores + 1000 * rng.integers(-1, 2, (500, 1))
-    assert fitted(moved, labels).temperature_ == pytest.approx(bisected(moved, labels), rel=1e-12)
+    np.testing.assert_allclose(fitted(moved, labels).temperature_, bisected(moved, labels), rtol=ERROR[moved.dtype])
 
 
 def test_few_steps_are_needed(rng):
@@ -96,7 +60,7 @@ def test_a_single_wrong_row_among_confident_ones_is_heard(wrong, rng):
     scores[17] = 0.0, wrong
     labels = np.zeros(3000, np.intp)
     model = fitted(scores, labels)
-    assert model.temperature_ == pytest.approx(bisected(scores, labels), rel=1e-9)
+    np.testing.assert_allclose(model.temperature_, bisected(scores, labels), rtol=ERROR[scores.dtype])
     assert model.n_iter_ <= 60
 
 
@@ -106,17 +70,19 @@ def test_the_temperature_of_weights_is_that_of_repeated_rows(dtype, rng):
     for options in ({}, {"bias": True}):
         weighted = fitted(scores, labels, weight, **options)
         repeated = fitted(np.repeat(scores, weight, axis=0), np.repeat(labels, weight), **options)
-        rel = ERROR[scores.dtype] if not options else GRADIENT[scores.dtype]
-        assert weighted.temperature_ == pytest.approx(repeated.temperature_, rel=rel)
-        np.testing.assert_allclose(weighted.bias_, repeated.bias_, rtol=0, atol=1e-5)
+        rtol = (GRADIENT if options else ERROR)[scores.dtype]
+        np.testing.assert_allclose(weighted.temperature_, repeated.temperature_, rtol=rtol)
+        np.testing.assert_allclose(weighted.bias_, repeated.bias_, rtol=0, atol=rtol)
 
 
 def test_two_scores_and_their_difference_have_the_same_temperature(dtype, rng):
     scores, labels = draw(rng, (700, 2), 2.0, dtype)
     pair, single = fitted(scores, labels), fitted(scores[:, 1] - scores[:, 0], labels)
-    assert single.temperature_ == pytest.approx(pair.temperature_, rel=2 * ERROR[scores.dtype])
+    np.testing.assert_allclose(single.temperature_, pair.temperature_, rtol=2 * ERROR[scores.dtype])
     np.testing.assert_allclose(
-        single.predict_proba(scores[:, 1] - scores[:, 0]), pair.predict_proba(scores), rtol=50 * np.finfo(dtype).eps
+        single.predict_proba(scores[:, 1] - scores[:, 0]),
+        pair.predict_proba(scores),
+        rtol=16 * np.finfo(dtype).eps,  # logits up to 8 are rounded on both sides
     )
 
 
@@ -124,8 +90,8 @@ def test_two_scores_and_their_difference_have_the_same_bias(rng):
     scores, labels = draw(rng, (700, 2), 2.0)
     scores[:, 0] += 1.0
     pair, single = fitted(scores, labels, bias=True), fitted(scores[:, 1] - scores[:, 0], labels, bias=True)
-    assert single.temperature_ == pytest.approx(pair.temperature_, rel=1e-6)
-    assert single.bias_[0] == pytest.approx(pair.bias_[1] - pair.bias_[0], rel=1e-6)
+    np.testing.assert_allclose(single.temperature_, pair.temperature_, rtol=GRADIENT[scores.dtype])
+    np.testing.assert_allclose(single.bias_[0], pair.bias_[1] - pair.bias_[0], rtol=GRADIENT[scores.dtype])
 
 
 def test_temperature_and_bias_have_no_gradient(rng):
@@ -135,8 +101,8 @@ def test_temperature_and_bias_have_no_gradient(rng):
     logits = scores / model.temperature_ + model.bias_
     grad = fx.softmax_cross_entropy_grad(logits, labels)[1]
     assert np.abs(grad.sum(axis=0)).max() < 1e-8
-    assert abs(np.vdot(grad, scores)) < 1e-7
-    assert abs(model.bias_.mean()) < 1e-12
+    assert abs(np.vdot(grad, scores)) < 1e-8
+    assert abs(model.bias_.mean()) <= np.finfo(float).eps * np.abs(model.bias_).max()
     assert fx.softmax_cross_entropy(logits, labels) < fx.softmax_cross_entropy(
         fitted(scores, labels).transform(scores), labels
     )
@@ -150,8 +116,9 @@ def test_temperature_and_bias_are_those_of_another_minimiser(rng):
 
     want = minimize(loss, [1.0, 0.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-15})
     model = fitted(scores, labels, bias=True)
-    assert 1 / model.temperature_ == pytest.approx(want.x[0], rel=1e-6)
-    np.testing.assert_allclose(model.bias_[:2] - model.bias_[2], want.x[1:], rtol=0, atol=1e-6)
+    # the simplex sees the loss to 1e-16, and so its minimum to some times the root of that
+    np.testing.assert_allclose(1 / model.temperature_, want.x[0], rtol=2e-7)
+    np.testing.assert_allclose(model.bias_[:2] - model.bias_[2], want.x[1:], rtol=0, atol=2e-7)
 
 
 @pytest.mark.parametrize("bias", [False, True], ids=["temperature", "bias"])
@@ -173,6 +140,8 @@ def test_any_number_of_threads_gives_the_same_bits_for_a_large_vocabulary(dtype,
 
 # Beside scikit-learn, whose search stops at 64 eps of log T, but sees the loss only to about the root of that
 
+PEERS = 8 * np.finfo(float).eps ** 0.5
+
 
 @pytest.mark.parametrize("n_classes", [2, 5])
 @pytest.mark.parametrize(
@@ -186,10 +155,10 @@ def test_probabilities_are_those_of_scikit_learn(classifier, n_classes, rng):
     frozen = FrozenEstimator(classifier)
     model = TemperatureScaling(frozen).fit(X[200:], y[200:])
     peer = CalibratedClassifierCV(frozen, method="temperature").fit(X[200:], y[200:])
-    np.testing.assert_allclose(model.predict_proba(X), peer.predict_proba(X), rtol=0, atol=1e-7)
+    np.testing.assert_allclose(model.predict_proba(X), peer.predict_proba(X), rtol=0, atol=PEERS / 2)
     factor = 2 if n_classes == 2 and hasattr(classifier, "decision_function") else 1  # logits -x and x there
     beta = peer.calibrated_classifiers_[0].calibrators[0].beta_
-    assert 1 / model.temperature_ == pytest.approx(factor * beta, rel=1e-6)
+    np.testing.assert_allclose(1 / model.temperature_, factor * beta, rtol=PEERS)
 
 
 # Where there is no proper optimum
@@ -229,7 +198,8 @@ def test_with_a_bias_useless_scores_get_the_frequencies_of_the_classes(rng):
     scores, labels = draw(rng, (600, 3))
     with pytest.warns(ConvergenceWarning, match="no temperature beats the classes' frequencies"):
         model = fitted(-scores, labels, bias=True)
-    np.testing.assert_allclose(model.predict_proba(scores)[0], np.bincount(labels) / 600, rtol=1e-6)
+    # the gradient by a bias is the difference of the two, and below tol
+    np.testing.assert_allclose(model.predict_proba(scores)[0], np.bincount(labels) / 600, rtol=0, atol=1e-8)
 
 
 def test_equal_scores_keep_the_temperature_1():
@@ -241,7 +211,7 @@ def test_too_few_iterations_are_said(rng):
     scores, labels = draw(rng, (300, 3), 5.0)
     for options, name in (({}, "Newton"), ({"bias": True}, "Newton|L-BFGS")):
         with pytest.warns(ConvergenceWarning, match=name):
-            fitted(scores, labels, max_iter=2, **options)
+            assert fitted(scores, labels, max_iter=2, **options).n_iter_ == 2
 
 
 # What cannot be
@@ -252,7 +222,7 @@ def test_a_class_that_cannot_be_is_left_out(dtype, rng):
     without = fitted(scores[:, :3], np.minimum(labels, 2))
     scores[:, 3] = -np.inf
     model = fitted(scores, np.minimum(labels, 2))
-    assert model.temperature_ == pytest.approx(without.temperature_, rel=ERROR[scores.dtype])
+    np.testing.assert_allclose(model.temperature_, without.temperature_, rtol=ERROR[scores.dtype])
     assert (model.predict_proba(scores)[:, 3] == 0).all()
 
 
@@ -272,7 +242,7 @@ def test_a_row_of_weight_0_has_no_influence(rng):
     scores[5, labels[5]] = -np.inf
     rest = np.arange(300) != 5
     got = fitted(scores, labels, weight).temperature_
-    assert got == pytest.approx(fitted(scores[rest], labels[rest]).temperature_, rel=1e-13)
+    np.testing.assert_allclose(got, fitted(scores[rest], labels[rest]).temperature_, rtol=ERROR[scores.dtype])
 
 
 def test_probabilities_of_0_are_raised(rng):
@@ -281,19 +251,9 @@ def test_probabilities_of_0_are_raised(rng):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         logs = TemperatureScaling().fit(np.log(np.maximum(probs, 1e-12)), [0, 1, 1])
-    assert model.temperature_ == pytest.approx(logs.temperature_, rel=1e-14)
+    np.testing.assert_allclose(model.temperature_, logs.temperature_, rtol=1e-14)
     single = TemperatureScaling(probabilities=True).fit(probs[:, 1], [0, 1, 1])
-    assert single.temperature_ == pytest.approx(model.temperature_, rel=1e-14)
-
-
-def peak(call):
-    """The most memory, in bytes, that NumPy and Python held beside what they held before."""
-    call()  # threads and caches are there
-    tracemalloc.start()
-    call()
-    most = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return most
+    np.testing.assert_allclose(single.temperature_, model.temperature_, rtol=1e-14)
 
 
 @pytest.mark.parametrize("form", ["plain", "byte-swapped", "integers", "probabilities", "-inf"])
@@ -312,7 +272,7 @@ def test_nothing_of_the_size_of_the_scores_is_allocated(form, bias, rng):
         scores[np.arange(len(labels)), labels] = scores[np.arange(len(labels)), labels].clip(-5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        assert peak(lambda: fitted(scores, labels, **options)) < scores.nbytes / 2
+        assert peak(lambda: fitted(scores, labels, **options)) < 0.3 * scores.nbytes  # 20 bytes a row are a fourth
         model = fitted(scores, labels, **options)
     results = scores.size * (8 if form == "integers" else 4)
-    assert peak(lambda: model.predict_proba(scores)) < 1.3 * results
+    assert peak(lambda: model.predict_proba(scores)) < 1.05 * results

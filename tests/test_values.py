@@ -8,7 +8,7 @@ import scipy.special
 
 import fastxent as fx
 from tests.table import NAMED
-from tests.ulp import assert_ulp
+from tests.ulp import BOUND, assert_ulp
 
 LN2, LN3, LN4 = log(2), log(3), log(4)
 
@@ -90,7 +90,7 @@ def test_closed_form(why, name, x, target, options, results, dtype):
     if len(f.gives) == 1:
         got, results = (got,), (results,)
     for what, value, want in zip(f.gives, got, results, strict=True):
-        assert_ulp(value, want, 4, dtype, what=what)
+        assert_ulp(value, want, BOUND["loss"], dtype, what=what)
 
 
 # (source, function, x, target, options, printed values of the last result, unit of the last printed digit)

@@ -10,21 +10,7 @@ import numpy as np
 import pytest
 
 import fastxent
-
-# joblib's backend of this name forks, of which Python 3.12 and later warn in a process with threads.
-FORK_WARNING = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-def arguments():
-    rng = np.random.default_rng(0)
-    return rng.normal(size=(2000, 1000)).astype(np.float32), rng.integers(0, 1000, 2000)
-
-
-def loss_and_gradient(x, y):
-    """Three threads, whatever a worker's share."""
-    loss, grad = fastxent.softmax_cross_entropy_grad(x, y, n_threads=3)
-    return loss, grad.tobytes()
+from tests.threaded_call import ARGUMENTS, FORK_WARNING, loss_and_gradient
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +23,12 @@ def cluster():
         yield client
 
 
+# joblib's backend "multiprocessing" forks.
 @pytest.mark.parametrize("backend", ["loky", "threading", pytest.param("multiprocessing", marks=FORK_WARNING)])
-def test_workers_of_joblib_compute_the_same(backend, arguments):
-    expected = loss_and_gradient(*arguments)
+def test_workers_of_joblib_compute_the_same(backend):
+    expected = loss_and_gradient(*ARGUMENTS)
     task = joblib.delayed(loss_and_gradient)
-    assert set(joblib.Parallel(n_jobs=2, backend=backend)(task(*arguments) for _ in range(4))) == {expected}
+    assert set(joblib.Parallel(n_jobs=2, backend=backend)(task(*ARGUMENTS) for _ in range(4))) == {expected}
 
 
 def test_a_worker_of_joblib_uses_its_share_of_the_processors():
@@ -50,15 +37,15 @@ def test_a_worker_of_joblib_uses_its_share_of_the_processors():
 
 
 @pytest.mark.parametrize("scheduler", ["threads", "processes", "synchronous"])
-def test_schedulers_of_dask_compute_the_same(scheduler, arguments):
-    expected = loss_and_gradient(*arguments)
-    tasks = [dask.delayed(loss_and_gradient, pure=False)(*arguments) for _ in range(4)]
+def test_schedulers_of_dask_compute_the_same(scheduler):
+    expected = loss_and_gradient(*ARGUMENTS)
+    tasks = [dask.delayed(loss_and_gradient, pure=False)(*ARGUMENTS) for _ in range(4)]
     assert set(dask.compute(*tasks, scheduler=scheduler, num_workers=2)) == {expected}
 
 
-def test_workers_of_a_dask_cluster_compute_the_same(cluster, arguments):
-    expected = loss_and_gradient(*arguments)
-    x, y = cluster.scatter(arguments, broadcast=True)
+def test_workers_of_a_dask_cluster_compute_the_same(cluster):
+    expected = loss_and_gradient(*ARGUMENTS)
+    x, y = cluster.scatter(ARGUMENTS, broadcast=True)
     futures = [cluster.submit(loss_and_gradient, x, y, pure=False) for _ in range(4)]
     assert set(cluster.gather(futures)) == {expected}
 
@@ -67,8 +54,8 @@ def test_a_worker_of_a_dask_cluster_uses_the_one_thread_that_dask_gives_it(clust
     assert cluster.submit(fastxent.get_num_threads).result() == 1
 
 
-def test_the_blocks_of_a_dask_array_have_the_gradient_of_their_rows(arguments):
-    x, y = arguments
+def test_the_blocks_of_a_dask_array_have_the_gradient_of_their_rows():
+    x, y = ARGUMENTS
     gradient = functools.partial(fastxent.softmax_cross_entropy_grad, reduction="sum", n_threads=3)
     blocks = da.map_blocks(
         lambda rows, labels: gradient(rows, labels[:, 0])[1],
