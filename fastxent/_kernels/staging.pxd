@@ -222,10 +222,15 @@ cdef inline void scatter_run(
 cdef inline Py_ssize_t locate(
     const Problem* problem, int role, Py_ssize_t sample, Py_ssize_t* offset
 ) noexcept nogil:
-    """The offset of a sample, and how many follow it along the last axis, itself included."""
+    """The offset of a sample, and how many lie in equal steps from it on, itself included."""
     cdef int axis = problem.n_axes - 1
     cdef const Py_ssize_t* step = problem.steps + role * problem.n_axes
-    cdef Py_ssize_t left = problem.lengths[axis] - sample % problem.lengths[axis]
+    cdef Py_ssize_t run = problem.lengths[axis], left
+    while axis > 0 and step[axis - 1] == step[axis] * problem.lengths[axis]:
+        axis -= 1
+        run *= problem.lengths[axis]
+    left = run - sample % run
+    axis = problem.n_axes - 1
     offset[0] = 0
     while axis >= 0:
         offset[0] += sample % problem.lengths[axis] * step[axis]
