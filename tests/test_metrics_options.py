@@ -27,13 +27,15 @@ def clipped(probs, eps):
     return np.clip(probs, eps, 1 - eps)
 
 
+@pytest.mark.parametrize("classes", [3, 40])
 @pytest.mark.parametrize("eps", [0.3, 1e-3, 1e-100])
-def test_eps_clips_on_both_sides(eps, rng):
-    probs, y = draw(rng, 50, 3)
-    probs[:10] = np.eye(3)[rng.integers(0, 3, 10)]
+def test_eps_clips_on_both_sides(eps, classes, rng):
+    probs, y = draw(rng, 50, classes)
+    y[:classes] = np.arange(classes)
+    probs[-10:] = np.eye(classes)[rng.integers(0, classes, 10)]
     right = -np.log(clipped(probs, eps)[np.arange(50), y]).mean()
     np.testing.assert_allclose(log_loss(y, probs, eps=eps), right, rtol=1e-15)
-    truth = np.eye(3)[y]
+    truth = np.eye(classes)[y]
     np.testing.assert_allclose(log_loss(truth, probs, eps=eps), right, rtol=1e-15)
     one = probs[:, 0] / (probs[:, 0] + probs[:, 1] + 1e-3)
     right = -np.log(np.where(y > 0, clipped(one, eps), clipped(1 - one, eps))).mean()
@@ -190,6 +192,29 @@ def test_a_row_off_1_is_found_wherever_it_stands(row, classes, dtype, rng):
             log_loss(y, array, labels=range(classes))
 
 
+@pytest.mark.parametrize("row", [0, 127, 128, 199])
+@pytest.mark.parametrize("label, label_dtype", [(-1, np.int8), (7, np.uint8), (2**31, np.int64), (2**63, np.uint64)])
+def test_a_label_that_is_no_class_is_found_wherever_it_stands(label, label_dtype, row, rng):
+    probs, _ = draw(rng, 200, 7)
+    y = (np.arange(200) % 7).astype(label_dtype)
+    y[row] = label
+    for labels in (None, range(7)):
+        with pytest.raises(ValueError, match=r"number of classes|not belonging|not in"):
+            log_loss(y, probs, labels=labels)
+
+
+@pytest.mark.parametrize("label_dtype", [np.int8, np.uint16, np.int32, np.uint64, float])
+@pytest.mark.parametrize("missing", [0, 3, 6])
+def test_a_class_that_does_not_occur_is_missed_unless_labels_have_it(missing, label_dtype, rng):
+    probs, y = draw(rng, 200, 7)
+    y[y == missing] = (missing + 1) % 7
+    y = y.astype(label_dtype)
+    with pytest.raises(ValueError, match="number of classes"):
+        log_loss(y, probs)
+    right = -np.log(probs[np.arange(200), y.astype(int)]).mean()
+    assert log_loss(y, probs, labels=range(7)) == pytest.approx(right, rel=1e-15)
+
+
 LABELS = {
     "integers": lambda y: y,
     "uint8": lambda y: y.astype(np.uint8),
@@ -232,6 +257,13 @@ def million():
 def test_labels_of_a_million_rows_need_little_memory(kind, million):
     probs, y = million
     assert_little_memory(log_loss, LABELS[kind](y), probs)
+
+
+@pytest.mark.parametrize("kind", ["integers", "uint8"])
+@pytest.mark.parametrize("options", ["weights", "labels", "eps"])
+def test_class_numbers_of_a_million_rows_need_no_memory_by_row(kind, options, million):
+    probs, y = million
+    assert peak(log_loss, LABELS[kind](y), probs, **WITH[options](len(y))) < 1e5
 
 
 @pytest.mark.parametrize("kind", MADE)

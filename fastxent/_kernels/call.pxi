@@ -64,6 +64,7 @@ cdef class Call:
         self.problem.tuning = tuning
         self.problem.option.scale = self.problem.option.keep = self.problem.option.hess_factor = 1.0
         self.problem.option.with_loss = True
+        self.problem.option.most = INFINITY
         self.problem.C = 1
         self.axis = -1
 

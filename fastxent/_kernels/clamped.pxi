@@ -4,8 +4,11 @@
 #
 # The gradient keeps its value inside the clamp: it must push a vanished probability back up. A class index without
 # smoothing reads and writes one class of each sample, so a loss alone is a gather.
+#
+# A metric clamps from above as well, where it asks for no gradient: min(max(q_k, eps), most).
 
 from cython cimport floating
+from libc.math cimport INFINITY
 from libc.string cimport memset
 
 from fastxent._kernels cimport scalar
@@ -39,6 +42,15 @@ cdef inline floating clamped_slope(floating q, double t, floating eps, double sc
 cdef inline bint is_probability(floating q) noexcept nogil:
     """Neither negative nor nan."""
     return q >= 0
+
+
+cdef inline void clamp_above(floating* q, Py_ssize_t n, const Problem* problem) noexcept nogil:
+    """q = min(q, most), where there is such a limit."""
+    cdef floating most = <floating>problem.option.most
+    cdef Py_ssize_t j
+    if most < INFINITY:
+        for j in range(n):
+            q[j] = q[j] if q[j] < most else most
 
 
 cdef inline void clear(floating* out, Steps step, Py_ssize_t C, Py_ssize_t n) noexcept nogil:
@@ -77,6 +89,7 @@ cdef inline Py_ssize_t clamped_plain(
     else:
         for j in range(n):
             t[j] = own_share(problem, lanes.y[j])
+    clamp_above(own, n, problem)
     for j in range(n, WIDTH):    # a loop of a known length vectorises best
         own[j] = <floating>1.0
         t[j] = weight[j] = 0.0
@@ -120,6 +133,7 @@ cdef inline Py_ssize_t clamped_row(
                 value[j] = q[k + j]
             for j in range(n):
                 bad += not is_probability(value[j])
+            clamp_above(value, n, problem)
             for j in range(n):
                 part[j] += clamped_term(value[j], t[j], eps)
             if grad != NULL:
@@ -153,6 +167,7 @@ cdef inline Py_ssize_t clamped_panel(
                 value[j] = q[j * q_step.inner + k * q_step.classes]
             for j in range(n):
                 bad += not is_probability(value[j]) and lanes.weight[j] != 0
+            clamp_above(value, n, problem)
             for j in range(n):
                 part[j] += clamped_term(value[j], t[j], eps)
             if grad != NULL:

@@ -12,7 +12,7 @@ cimport cython
 cimport numpy as cnp
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_CheckExact
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_RawMalloc
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from libc.float cimport DBL_MAX
@@ -22,7 +22,7 @@ from libc.string cimport memset
 
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.memory cimport LINE
-from fastxent._kernels.operand cimport load
+from fastxent._kernels.operand cimport load, load_labels
 from fastxent._kernels.problem cimport (
     ACTIVATION, BOOL, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, CROSS_ENTROPY, DIVERGENCE, ENTROPY,
     FLOAT16, FLOAT32, FLOAT64, GRAD, GRAD_OUTPUT, HESS, INFORMATION, INT16, INT32, INT64, INT8, LABELS, LOG_SOFTMAX,
@@ -48,3 +48,4 @@ include "run.pxi"
 include "class_losses.pxi"
 include "element_losses.pxi"
 include "probabilities.pxi"
+include "metrics.pxi"

@@ -1,4 +1,4 @@
-# What is computed without a target: activations, entropies, and whether samples are distributions.
+# What is computed without a target: activations and entropies.
 
 def softmax(x, axis, out, n_threads):
     return activation(SOFTMAX_ITSELF, x, axis, out, n_threads, False)
@@ -100,17 +100,3 @@ cdef object information(Which which, object p, object q, object axis, object bas
             _check.raise_outside(array, name, 0.0, DBL_MAX, "a probability is finite and not negative")
         raise ValueError("p or q changed while they were read")
     return result if cnp.PyArray_NDIM(result) else result[()]
-
-
-def off_simplex(probs, double tolerance, n_threads):
-    """Of the rows of a matrix, how many do not sum to 1, and how many have a number outside [0, 1] or nan."""
-    cdef Call call = Call()
-    call.problem.family = SIMPLEX
-    call.rules = PUBLIC
-    take_logits(call, probs, "probs")
-    call.axis = cnp.PyArray_NDIM(call.array(X)) - 1
-    take_threads(call, n_threads)
-    call.problem.option.high = tolerance
-    lay_out(call)
-    bad = run(call)
-    return int(call.total), bad

@@ -52,7 +52,8 @@ cdef struct Options:
     double ignored_target   # of an element
     bint has_ignored
     double z_loss
-    double eps
+    double eps              # probabilities are clamped at from below
+    double most             # and from above
     double gamma            # of focal loss
     double positive         # the weights of the targets 1 and 0: alpha and 1 - alpha
     double negative

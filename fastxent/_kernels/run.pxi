@@ -142,6 +142,11 @@ def check_range(array, name, double low, double high, rule, n_threads, ignored=N
     check_numbers(array, name, low, high, rule, n_threads, ignored)
 
 
+def is_within(array, double low, double high, n_threads):
+    """Whether all elements are in [low, high]; nan is not."""
+    return in_range(array, low, high, n_threads, None)
+
+
 cdef int check_numbers(
     cnp.ndarray array, object name, double low, double high, object rule, object n_threads, object ignored
 ) except -1:

@@ -167,6 +167,8 @@ cdef inline void gather_run(
     cdef Py_ssize_t block, c, j, k, start, count, group
     if C == 1:
         read_numbers(view, first, step, n, out)
+    elif step == C * view.classes:
+        read_numbers(view, first, view.classes, n * C, out)
     elif not apart(view.classes, step) or C < COLUMNS:
         for j in range(n):
             read_numbers(view, first + j * step, view.classes, C, out + j * C)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastxent._kernels import door
 from fastxent._types import Array
 
 BLOCK = 65536  # labels that are converted at a time
@@ -34,6 +35,10 @@ def encode(y: Array, labels: Array | None, limit: int) -> Encoded | None:
     None where scikit-learn has something to say: labels of another kind than numbers or strings, not among ``labels``,
     of more than ``limit`` classes or of fewer than two; ``labels`` with repetitions.
     """
+    if labels is None or door.classes_among(labels, limit) == limit == len(labels):
+        found = door.classes_among(y, limit)
+        if found == limit or (labels is not None and found >= 0):
+            return Encoded(y, np.arange(limit))
     classes = None if labels is None else sorted_classes(labels)
     if labels is not None and (classes is None or len(classes) != len(labels)):
         return None
@@ -83,8 +88,6 @@ def by_table(y: Array, low: int, high: int, classes: Array | None) -> Encoded | 
                 table[int(label) - low] = number
         if (table < 0).any() and not all((table[offsets(block, low)] >= 0).all() for block in blocks(y)):
             return None  # a label that is not in `labels`
-    if y.dtype.kind != "f" and low >= 0 and np.array_equal(table, np.arange(low, high + 1)):
-        return Encoded(y, classes)
     numbers = np.empty(len(y), np.min_scalar_type(max(1, len(classes) - 1)))
     for start, block in zip(range(0, len(y), BLOCK), blocks(y), strict=True):
         numbers[start : start + BLOCK] = table[offsets(block, low)]

@@ -131,8 +131,8 @@ def log_loss(
     threshold = None if isinstance(eps, str) and eps == "auto" else eps_of(eps)
     y_proba = renamed(sklearn_log_loss, y_true, y_proba, y_pred)
     if multilabel:
-        losses, weight = _multilabel.multilabel_losses(y_true, y_proba, sample_weight, labels, threshold, n_threads)
-        return average(losses, weight, normalize)
+        total, weight = _multilabel.total_loss(y_true, y_proba, sample_weight, labels, threshold, n_threads)
+        return total / weight if normalize else total
     prediction = None
     if isinstance(normalize, bool | np.bool_):
         prediction = _predictions.bind(y_true, y_proba, sample_weight, labels, n_threads)
@@ -145,8 +145,8 @@ def log_loss(
         prediction = binarized(y_true, y_proba, sample_weight, labels)
     else:
         warn(prediction)
-    losses = _predictions.row_losses(prediction, threshold, n_threads)
-    return average(losses, prediction.weight, normalize)
+    total = _predictions.total_loss(prediction, threshold, n_threads)
+    return total / prediction.total_weight if normalize else total
 
 
 def d2_log_loss_score(
@@ -220,8 +220,7 @@ def d2_log_loss_score(
         value: float = sklearn_d2_log_loss_score(y_true, y_proba, sample_weight=sample_weight, labels=labels)
         return value
     warn(prediction)
-    losses = _predictions.row_losses(prediction, None, n_threads)
-    explained = average(losses, prediction.weight, False)
+    explained = _predictions.total_loss(prediction, None, n_threads)
     totals = _predictions.class_totals(prediction)
     eps = np.finfo(np.float64).eps
     shares = np.clip(totals / prediction.total_weight, eps, 1 - eps)
@@ -260,10 +259,5 @@ def binarized(y_true: Any, y_proba: Any, sample_weight: Any, labels: Any) -> Pre
     elif target.shape[1] == 1:
         target = target[:, 0]
     weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
-    return Prediction(probs, target, weight, None, None, binarizer.classes_, True)
-
-
-def average(losses: Array, weight: Array | None, normalize: Any) -> float:
-    """The weighted mean of the rows' losses, or their weighted sum."""
-    total = _predictions.weighted_sum(losses, weight)
-    return total / _predictions.total_weight(len(losses), weight) if normalize else total
+    total_weight = _predictions.total_weight(len(probs), weight)
+    return Prediction(probs, target, weight, total_weight, None, None, binarizer.classes_, True)

@@ -9,13 +9,13 @@ import numpy as np
 from fastxent import _check
 from fastxent._kernels import door
 from fastxent._types import Array
-from fastxent.metrics._predictions import binary_losses, block_rows, row_blocks
+from fastxent.metrics._predictions import binary_total, block_rows, row_blocks, total_weight
 
 
-def multilabel_losses(
+def total_loss(
     y_true: Any, y_proba: Any, sample_weight: Any, labels: Any, eps: float | None, n_threads: int | None
-) -> tuple[Array, Array | None]:
-    """The mean of each row's binary losses, and the rows' weights."""
+) -> tuple[float, float]:
+    """The weighted sum of the rows' losses, which are the means of their binary losses; and the sum of the weights."""
     probs, _ = _check.float_array(y_proba, "y_proba")
     probs = probs if probs.dtype.kind == "f" else probs.astype(np.float64)
     truth = _check.real_array(y_true, "y_true")
@@ -33,12 +33,9 @@ def multilabel_losses(
         door.check_range(weight, "sample_weight", -_check.LARGEST, _check.LARGEST, "it must be finite", n_threads)
     door.check_range(probs, "y_proba", 0.0, 1.0, "a probability is in [0, 1]", n_threads)
     check_indicator(truth)
-    eps = float(np.finfo(probs.dtype).eps) if eps is None else eps
-    losses = np.empty(len(probs))
-    for start, block in zip(range(0, len(probs), block_rows(probs)), row_blocks(probs), strict=True):
-        rows = slice(start, start + len(block))
-        losses[rows] = binary_losses(block, truth[rows], eps).mean(axis=1, dtype=np.float64)
-    return losses, weight
+    column = None if weight is None else weight[:, None]
+    total = binary_total(probs, truth, column, eps) / probs.shape[1]
+    return total, total_weight(len(probs), weight)
 
 
 def check_indicator(truth: Array) -> None:
