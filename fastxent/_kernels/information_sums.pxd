@@ -44,9 +44,10 @@ cdef inline void samples_of(
             <const floating*>first, p.inner // <Py_ssize_t>sizeof(floating), p.classes // <Py_ssize_t>sizeof(floating),
             classes, strip.n, panel
         )
-        return
+    else:
+        for c in range(classes):
+            load(first + c * p.classes, p.kind, p.inner, strip.n, panel + c * LANES)
     for c in range(classes):
-        load(first + c * p.classes, p.kind, p.inner, strip.n, panel + c * LANES)
         for j in range(strip.n, LANES):
             panel[c * LANES + j] = <floating>1.0
 

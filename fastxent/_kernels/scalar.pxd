@@ -22,6 +22,12 @@ cdef extern from *:
     static inline int64_t fx_shl_d(int64_t b) { return (int64_t)((uint64_t)b << 52); }
     static inline int32_t fx_shr_f(int32_t b) { return (int32_t)((uint32_t)b >> 23); }
     static inline int64_t fx_shr_d(int64_t b) { return (int64_t)((uint64_t)b >> 52); }
+    /* a product that is rounded before it is added: which of two the compiler fuses would differ from loop to loop */
+    #if defined(__FMA__) || defined(__FP_FAST_FMA)
+    #define fx_rounded(product) ((product) + 0)
+    #else
+    #define fx_rounded(product) (product)
+    #endif
     """
     int32_t bits_f "fx_bits_f"(float x) noexcept nogil
     int64_t bits_d "fx_bits_d"(double x) noexcept nogil
@@ -31,6 +37,8 @@ cdef extern from *:
     int64_t to_exponent_d "fx_shl_d"(int64_t bits) noexcept nogil
     int32_t from_exponent_f "fx_shr_f"(int32_t bits) noexcept nogil
     int64_t from_exponent_d "fx_shr_d"(int64_t bits) noexcept nogil
+    float rounded_f "fx_rounded"(float product) noexcept nogil
+    double rounded_d "fx_rounded"(double product) noexcept nogil
 
 
 cdef inline floating exp(floating x) noexcept nogil:
@@ -139,16 +147,17 @@ cdef inline floating log_reduced(floating f, floating k) noexcept nogil:
     """k log 2 + log(1 + f) for 3/4 <= 1 + f < 3/2; the large terms f and k log 2 enter unrounded, last."""
     cdef floating q, s, square, half_square
     square = f * f
-    half_square = square * <floating>0.5
     if floating is float:
         # log(1 + f) = f - f^2/2 + f^3 q(f)
+        half_square = square * <float>0.5
         q = <float>-4.6167433e-02 * f + <float>1.05827734e-01
         q = q * square + (<float>-1.3186891e-01 * f + <float>1.4467704e-01)
         q = q * square + (<float>-1.6643743e-01 * f + <float>1.9991091e-01)
         q = q * square + (<float>-2.5000194e-01 * f + <float>3.3333448e-01)
-        return k * <float>0.69314575 + (f - (half_square - (square * f * q + k * <float>1.4286068e-06)))
+        return k * <float>0.69314575 + (f - (half_square - (square * f * q + rounded_f(k * <float>1.4286068e-06))))
     else:
         # log(1 + f) = 2 s + s R(s^2) with s = f / (2 + f), written as f - (f^2/2 - s (f^2/2 + R))
+        half_square = rounded_d(square * 0.5)
         s = f / (2.0 + f)
         square = s * s
         q = 1.5368191466612205e-01
@@ -159,7 +168,7 @@ cdef inline floating log_reduced(floating f, floating k) noexcept nogil:
         q = q * square + 3.9999999996161656e-01
         q = q * square + 6.666666666667271e-01
         return k * 0.6931471805601177 + (
-            f - (half_square - (s * (half_square + q * square) + k * -1.7239444525614835e-13))
+            f - (half_square - (s * (half_square + q * square) + rounded_d(k * -1.7239444525614835e-13)))
         )
 
 

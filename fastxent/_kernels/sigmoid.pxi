@@ -110,11 +110,16 @@ cdef inline void times_weight(
 ) noexcept nogil:
     """values *= v grad_output / D, and exactly 0 without weight."""
     cdef double scale[WIDTH]
-    cdef floating factor = <floating>problem.option.scale
+    cdef double whole = problem.option.scale
+    cdef floating factor = <floating>whole
     cdef Py_ssize_t j
     if is_even(problem) and not has(problem, GRAD_OUTPUT):
-        for j in range(WIDTH):
-            values[j] *= factor
+        if factor == whole:          # exact: no other bits than by way of double
+            for j in range(WIDTH):
+                values[j] *= factor
+        else:
+            for j in range(WIDTH):
+                values[j] = <floating>(values[j] * whole)
         return
     if is_even(problem):
         for j in range(WIDTH):

@@ -125,7 +125,7 @@ cdef inline void focal_elements(
     focal_side(y, z, log1p_z, side, problem, order, loss, grad, hess)
     if order >= 1:
         for j in range(WIDTH):
-            grad[j] = grad[j] if down[j] == 0 else -grad[j]
+            grad[j] = <floating>0.0 + grad[j] if down[j] == 0 else -grad[j]    # no -0, as above
 
 
 cdef Py_ssize_t sigmoid_focal_strip(

@@ -295,7 +295,7 @@ cdef inline Py_ssize_t samples_of_tile(const Problem* problem) noexcept nogil:
     bytes = max(<Py_ssize_t>1, problem.tuning.stage_bytes // bytes)
     if classes_apart(problem):
         bytes = max(bytes, RUN_BYTES // size_of(problem.kind))
-    return min(rows, bytes)
+    return min(rows, bytes, problem.outer * problem.inner)
 
 
 cdef inline Py_ssize_t staging_bytes(const Problem* problem) noexcept nogil:
