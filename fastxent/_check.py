@@ -203,8 +203,8 @@ def raise_not_one_hot(target: Array, name: str, axis: int) -> NoReturn:
     assert position is not None
     rows = target.shape[:axis] + target.shape[axis + 1 :]
     raise ValueError(
-        f"{place(name, target.shape, position)} = {target.flat[position]}, but a target of {target.dtype} in the "
-        f"logits' shape is one-hot, of zeros and ones: class indices have shape {rows}, and distributions are floats"
+        f"{place(name, target.shape, position)} = {target.flat[position]}, but a target of {target.dtype} with an axis "
+        f"of classes is zeros and ones: class indices have shape {rows}, and other distributions are floats"
     )
 
 

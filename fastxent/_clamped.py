@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastxent._kernels import door
-from fastxent._types import Array
+from fastxent._types import Array, ClassWeight
 
 
 def clamped_cross_entropy(
-    probs: ArrayLike, target: ArrayLike, *, eps: float = 1e-20, axis: int = -1, class_weight: ArrayLike | None = None,
+    probs: ArrayLike, target: ArrayLike, *, eps: float = 1e-20, axis: int = -1, class_weight: ClassWeight | None = None,
     sample_weight: ArrayLike | None = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
     infogain: ArrayLike | None = None, reduction: str = "mean", n_threads: int | None = None,
 ) -> float | np.float32 | Array:  # fmt: skip
@@ -41,14 +41,14 @@ def clamped_cross_entropy(
         computed in float32; float64, integers and bool in float64.
     target : array_like, shape (...) or (..., C, ...)
         Class indices, of any integer or bool dtype, in the probabilities' shape without `axis`; or distributions,
-        of any real dtype, finite and not negative, in the probabilities' shape.
+        finite and not negative, in the probabilities' shape. Distributions of integers or bool are zeros and ones.
     eps : float, default 1e-20
         The threshold of the clamp, not negative; 0 for no clamp. Its reciprocal must be finite in the dtype
         computed in.
     axis : int, default -1
         The probabilities' axis that holds the classes.
-    class_weight : array_like, shape (C,), optional
-        Finite, not negative; 1 for each class by default.
+    class_weight : array_like, shape (C,), or dict, optional
+        Finite, not negative; 1 for each class by default. A dict has every class from 0 to C - 1 as a key.
     sample_weight : array_like, optional
         Finite, not negative; 1 for each row by default. A scalar, or an array with as many axes as there are besides
         `axis`, each of the rows' size or of size 1.
@@ -74,12 +74,13 @@ def clamped_cross_entropy(
     Raises
     ------
     TypeError
-        If the probabilities are not an array of real numbers, or are longdouble, masked or sparse; if class labels are
-        floats.
+        If an input is not an array of real numbers, or is masked, sparse or a dask collection; if the probabilities are
+        longdouble; if class labels are floats.
     ValueError
         If a probability that is read is negative or NaN; if a shape does not fit; if a label is neither a class nor
-        `ignore_index`; if a weight or a distribution is negative or not finite; if an option is out of its range or
-        goes against another; if there are rows but no class.
+        `ignore_index`; if a weight or a distribution is negative or not finite; if integers in the probabilities' shape
+        are not zeros and ones; if an option is out of its range or goes against another; if there are rows but no
+        class; if a pandas object has missing values.
 
     See Also
     --------
@@ -91,7 +92,7 @@ def clamped_cross_entropy(
     A class index without label smoothing and infogain reads its own probability alone: the loss costs a gather, not
     a pass over all classes, and the other probabilities are not checked.
 
-    An ignored row, or one of weight 0, has loss 0 whatever its probabilities. If nothing has weight
+    An ignored row, or one of sample weight 0, has loss 0 whatever its probabilities. If nothing has weight
     (:math:`D = 0`), the mean is nan, and the sum 0.0. With `eps` 0 a probability of 0 at a target makes the loss
     +inf, without a warning.
 
@@ -130,7 +131,7 @@ def clamped_cross_entropy(
 
 
 def clamped_cross_entropy_grad(
-    probs: ArrayLike, target: ArrayLike, *, eps: float = 1e-20, axis: int = -1, class_weight: ArrayLike | None = None,
+    probs: ArrayLike, target: ArrayLike, *, eps: float = 1e-20, axis: int = -1, class_weight: ClassWeight | None = None,
     sample_weight: ArrayLike | None = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
     infogain: ArrayLike | None = None, reduction: str = "mean", n_threads: int | None = None,
     grad_output: ArrayLike | None = None, out: Array | None = None,
@@ -181,8 +182,8 @@ def clamped_cross_entropy_grad(
     Below the threshold the loss is constant, but the gradient is not 0: it keeps the value that it has at the
     threshold, as in Caffe [1]_, so that it pushes a vanished probability back up. With `eps` 0 it is -inf there.
 
-    The gradient of an ignored row, or of one of weight 0, is exactly 0, and so is the whole gradient where the mean
-    is nan for want of any weight. After a KeyboardInterrupt the content of `out` is unspecified.
+    The gradient of an ignored row, or of one of sample weight 0, is exactly 0, and so is the whole gradient where the
+    mean is nan for want of any weight. After a KeyboardInterrupt the content of `out` is unspecified.
 
     References
     ----------

@@ -35,7 +35,7 @@ def sigmoid_cross_entropy(
         Log-odds, of any shape with at least one axis. float32 and float16 are computed in float32; float64,
         integers and bool in float64.
     target : array_like, the shape of `logits`
-        Of any real dtype, in [0, 1].
+        Of any real dtype, in [0, 1] where the element counts.
     sample_weight : array_like, optional
         Finite, not negative; 1 for each element by default. A scalar, or an array with as many axes as the logits,
         each of the same size or of size 1.
@@ -43,7 +43,8 @@ def sigmoid_cross_entropy(
         Weight of the positive part of the loss: finite, not negative, 1 by default. A scalar, an array of shape
         (K,) where the logits' last axis has size K, or an array shaped as `sample_weight` may be.
     ignore_index : float, optional
-        Elements with this target have no influence. It need not lie in [0, 1]; by default no target is ignored.
+        Elements with this target have no influence. It need not lie in [0, 1], and nan stands for missing targets; by
+        default no target is ignored.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is split evenly between 0 and 1.
     reduction : {"mean", "sum", "none"}, default "mean"
@@ -60,10 +61,12 @@ def sigmoid_cross_entropy(
     Raises
     ------
     TypeError
-        If an input is not an array of real numbers, or is masked or sparse; if the logits are longdouble.
+        If an input is not an array of real numbers, or is masked, sparse or a dask collection; if the logits are
+        longdouble.
     ValueError
-        If a target is outside [0, 1] or NaN and not `ignore_index`; if a shape does not fit; if a weight is
-        negative or not finite; if an option is out of its range.
+        If a target is outside [0, 1] or NaN, and neither `ignore_index` nor of sample weight 0; if a shape does not
+        fit; if a weight is negative or not finite; if an option is out of its range; if a pandas object has missing
+        values.
 
     See Also
     --------
@@ -76,8 +79,8 @@ def sigmoid_cross_entropy(
     The logarithm is taken by log1p [3]_, and no sigmoid is computed as 1 minus the other: a confident element has a
     small loss with all its digits, not 0.
 
-    An ignored element, or one of weight 0, has loss 0 even if its logit is NaN. If nothing has weight, the mean is
-    nan, and the sum 0.0.
+    An ignored element, or one of sample weight 0, has loss 0 even if its logit is NaN, and the latter whatever its
+    target. If nothing has weight, the mean is nan, and the sum 0.0.
 
     An infinite logit on the right side has loss 0, on the wrong side +inf, never nan: a product with a factor 0 is
     0 here.
@@ -106,8 +109,8 @@ def sigmoid_cross_entropy(
 
     Unknown labels, and positives of the second column that count three times:
 
-    >>> known = np.array([[1, -1], [1, 1]])
-    >>> round(fx.sigmoid_cross_entropy(logits, known, ignore_index=-1, pos_weight=[1.0, 3.0]), 4)
+    >>> known = np.array([[1, np.nan], [1, 1]])
+    >>> round(fx.sigmoid_cross_entropy(logits, known, ignore_index=np.nan, pos_weight=[1.0, 3.0]), 4)
     0.8024
     """
     return door.sigmoid_cross_entropy(
@@ -163,8 +166,8 @@ def sigmoid_cross_entropy_grad(
 
     Notes
     -----
-    The gradient of an ignored element, or of one of weight 0, is exactly 0, and so is the whole gradient where the
-    mean is nan for want of any weight. After a KeyboardInterrupt the content of `out` is unspecified.
+    The gradient of an ignored element, or of one of sample weight 0, is exactly 0, and so is the whole gradient where
+    the mean is nan for want of any weight. After a KeyboardInterrupt the content of `out` is unspecified.
 
     References
     ----------

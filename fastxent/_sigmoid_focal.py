@@ -33,7 +33,7 @@ def sigmoid_focal_loss(
         Log-odds, of any shape with at least one axis. float32 and float16 are computed in float32; float64,
         integers and bool in float64.
     target : array_like, the shape of `logits`
-        Of any real dtype, in [0, 1].
+        Of any real dtype, in [0, 1] where the element counts.
     gamma : float, default 2.0
         The focusing parameter: finite, not negative. The larger, the less an element counts that is nearly right.
     alpha : float, optional
@@ -46,7 +46,8 @@ def sigmoid_focal_loss(
         Weight of the positive part of the loss: finite, not negative, 1 by default. A scalar, an array of shape
         (K,) where the logits' last axis has size K, or an array shaped as `sample_weight` may be.
     ignore_index : float, optional
-        Elements with this target have no influence. It need not lie in [0, 1]; by default no target is ignored.
+        Elements with this target have no influence. It need not lie in [0, 1], and nan stands for missing targets; by
+        default no target is ignored.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is split evenly between 0 and 1.
     reduction : {"mean", "sum", "none"}, default "mean"
@@ -63,10 +64,12 @@ def sigmoid_focal_loss(
     Raises
     ------
     TypeError
-        If an input is not an array of real numbers, or is masked or sparse; if the logits are longdouble.
+        If an input is not an array of real numbers, or is masked, sparse or a dask collection; if the logits are
+        longdouble.
     ValueError
-        If a target is outside [0, 1] or NaN and not `ignore_index`; if a shape does not fit; if a weight is
-        negative or not finite; if an option is out of its range.
+        If a target is outside [0, 1] or NaN, and neither `ignore_index` nor of sample weight 0; if a shape does not
+        fit; if a weight is negative or not finite; if an option is out of its range; if a pandas object has missing
+        values.
 
     See Also
     --------

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastxent._kernels import door
-from fastxent._types import Array
+from fastxent._types import Array, ClassWeight
 
 
 def softmax_focal_loss(
     logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: ArrayLike | None = None, axis: int = -1,
-    class_weight: ArrayLike | None = None, sample_weight: ArrayLike | None = None, ignore_index: int | None = None,
+    class_weight: ClassWeight | None = None, sample_weight: ArrayLike | None = None, ignore_index: int | None = None,
     label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: str = "mean",
     n_threads: int | None = None,
 ) -> float | np.float32 | Array:  # fmt: skip
@@ -35,8 +35,8 @@ def softmax_focal_loss(
         Unnormalised log-probabilities, at least one axis. float32 and float16 are computed in float32; float64,
         integers and bool in float64.
     target : array_like, shape (...) or (..., C, ...)
-        Class indices, of any integer or bool dtype, in the logits' shape without `axis`; or distributions, of any real
-        dtype, finite and not negative, in the logits' shape.
+        Class indices, of any integer or bool dtype, in the logits' shape without `axis`; or distributions, finite and
+        not negative, in the logits' shape. Distributions of integers or bool are zeros and ones.
     gamma : float, default 2.0
         The focusing parameter: finite, not negative. The larger, the less a row counts that is nearly right.
     alpha : array_like, shape () or (C,), optional
@@ -44,8 +44,9 @@ def softmax_focal_loss(
         default.
     axis : int, default -1
         The logits' axis that holds the classes.
-    class_weight : array_like, shape (C,), optional
-        Finite, not negative; 1 for each class by default. Unlike `alpha`, it counts in what the mean divides by.
+    class_weight : array_like, shape (C,), or dict, optional
+        Finite, not negative; 1 for each class by default. A dict has every class from 0 to C - 1 as a key. Unlike
+        `alpha`, it counts in what the mean divides by.
     sample_weight : array_like, optional
         Finite, not negative; 1 for each row by default. A scalar, or an array with as many axes as there are besides
         `axis`, each of the rows' size or of size 1.
@@ -73,11 +74,12 @@ def softmax_focal_loss(
     Raises
     ------
     TypeError
-        If the logits are not an array of real numbers, or are longdouble, masked or sparse; if class labels are floats.
+        If an input is not an array of real numbers, or is masked, sparse or a dask collection; if the logits are
+        longdouble; if class labels are floats.
     ValueError
         If a shape does not fit; if a label is neither a class nor `ignore_index`; if `alpha`, a weight or a
-        distribution is negative or not finite; if an option is out of its range or goes against another; if there are
-        rows but no class.
+        distribution is negative or not finite; if integers in the logits' shape are not zeros and ones; if an option is
+        out of its range or goes against another; if there are rows but no class; if a pandas object has missing values.
 
     See Also
     --------
@@ -94,7 +96,8 @@ def softmax_focal_loss(
     The loss is linear in the target. For a distribution it is the loss that is expected when labels are drawn from
     it, as in Keras's CategoricalFocalCrossentropy; that of two classes is `sigmoid_focal_loss`.
 
-    What is said of ignored rows and of infinite logits at `softmax_cross_entropy` holds here as well.
+    What is said of ignored rows, of infinite logits and of those far apart at `softmax_cross_entropy` holds here as
+    well; a row that is nan is so also where the `alpha` of its class is 0.
 
     References
     ----------
@@ -124,7 +127,7 @@ def softmax_focal_loss(
 
 def softmax_focal_loss_grad(
     logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: ArrayLike | None = None, axis: int = -1,
-    class_weight: ArrayLike | None = None, sample_weight: ArrayLike | None = None, ignore_index: int | None = None,
+    class_weight: ClassWeight | None = None, sample_weight: ArrayLike | None = None, ignore_index: int | None = None,
     label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: str = "mean",
     n_threads: int | None = None, grad_output: ArrayLike | None = None, out: Array | None = None,
 ) -> tuple[float | np.float32 | Array, Array]:  # fmt: skip
@@ -198,7 +201,7 @@ def softmax_focal_loss_grad(
 
 def softmax_focal_loss_grad_hess(
     logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: ArrayLike | None = None, axis: int = -1,
-    class_weight: ArrayLike | None = None, sample_weight: ArrayLike | None = None, ignore_index: int | None = None,
+    class_weight: ClassWeight | None = None, sample_weight: ArrayLike | None = None, ignore_index: int | None = None,
     label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: str = "mean",
     n_threads: int | None = None, out: Array | None = None, hess_out: Array | None = None,
 ) -> tuple[float | np.float32 | Array, Array, Array]:  # fmt: skip

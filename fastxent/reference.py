@@ -6,6 +6,7 @@ sets one number per row beside them.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 Loss = Array | np.float64 | float
 Option = ArrayLike | None
+ByClass = ArrayLike | Mapping[int, float] | None
 Out = NDArray[np.float32] | NDArray[np.float64] | None
 Result = NDArray[np.float32] | NDArray[np.float64]
 
@@ -28,15 +30,17 @@ class _Rows(NamedTuple):
     axis: int  # where the classes were
 
 
-def _rows(logits: ArrayLike, target: ArrayLike, axis: int, class_weight: Option, sample_weight: Option,
+def _rows(logits: ArrayLike, target: ArrayLike, axis: int, class_weight: ByClass, sample_weight: Option,
           ignore_index: int | None, a: float, infogain: Option) -> _Rows:  # fmt: skip
     """What t is: t_k = w_k ((1-a) [k=y] + a/C), t_k = w_k ((1-a) t_k + a/C), or t = H[y, :]."""
     x = _classes_last(logits, axis)
     y = np.asarray(target)
     C = x.shape[-1]
-    w = np.ones(C) if class_weight is None else np.asarray(class_weight, np.float64)
+    w = _class_weights(class_weight, C)
     share = a / C if C else 0.0
     if y.shape == np.shape(logits):
+        if y.dtype.kind in "iub" and ((y < 0) | (y > 1)).any():
+            raise ValueError(f"target has the logits' shape {y.shape}, but its integers are not zeros and ones")
         t = w * ((1 - a) * _classes_last(y, axis) + share)
         T = _sum(t)
         v = _weights(sample_weight, np.False_, x.shape[:-1])
@@ -55,6 +59,15 @@ def _rows(logits: ArrayLike, target: ArrayLike, axis: int, class_weight: Option,
     others = share * _sum(np.where(own, 0, w))  # T - t_y, no rounded difference
     T = _sum(np.where(own, t, 0)) + others
     return _Rows(x, t, T, np.where(own, others, T - t), v, float((v * np.where(own, w, 0).sum(axis=-1)).sum()), axis)
+
+
+def _class_weights(class_weight: ByClass, C: int) -> Array:
+    """w_k, 1 if none; of a dict the values of the classes, which it has to have."""
+    if isinstance(class_weight, Mapping):
+        if set(class_weight) != set(range(C)):
+            raise ValueError(f"class_weight has the keys {list(class_weight)}, but there are {C} classes")
+        class_weight = [class_weight[k] for k in range(C)]
+    return np.ones(C) if class_weight is None else np.asarray(class_weight, np.float64)
 
 
 def _classes_last(x: ArrayLike, axis: int) -> Array:
@@ -153,7 +166,7 @@ def _softmax(rows: _Rows, c: float, order: int) -> list[Array]:
 
 
 def softmax_cross_entropy(
-    logits: ArrayLike, target: ArrayLike, *, axis: int = -1, class_weight: Option = None, sample_weight: Option = None,
+    logits: ArrayLike, target: ArrayLike, *, axis: int = -1, class_weight: ByClass = None, sample_weight: Option = None,
     ignore_index: int | None = None, label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: Option = None,
     reduction: str = "mean", n_threads: int | None = None,
 ) -> Loss:  # fmt: skip
@@ -163,7 +176,7 @@ def softmax_cross_entropy(
 
 
 def softmax_cross_entropy_grad(
-    logits: ArrayLike, target: ArrayLike, *, axis: int = -1, class_weight: Option = None, sample_weight: Option = None,
+    logits: ArrayLike, target: ArrayLike, *, axis: int = -1, class_weight: ByClass = None, sample_weight: Option = None,
     ignore_index: int | None = None, label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: Option = None,
     reduction: str = "mean", n_threads: int | None = None, grad_output: Option = None, out: Out = None,
 ) -> tuple[Loss, Result]:  # fmt: skip
@@ -173,7 +186,7 @@ def softmax_cross_entropy_grad(
 
 
 def softmax_cross_entropy_grad_hess(
-    logits: ArrayLike, target: ArrayLike, *, axis: int = -1, class_weight: Option = None, sample_weight: Option = None,
+    logits: ArrayLike, target: ArrayLike, *, axis: int = -1, class_weight: ByClass = None, sample_weight: Option = None,
     ignore_index: int | None = None, label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: Option = None,
     reduction: str = "mean", n_threads: int | None = None, out: Out = None, hess_out: Out = None,
 ) -> tuple[Loss, Result, Result]:  # fmt: skip
@@ -196,7 +209,7 @@ def _softmax_focal(rows: _Rows, gamma: float, alpha: Option, c: float, order: in
     z, z_slope = (c * lse**2, 2 * c * lse) if c else (0.0, 0.0)
     p, q, L = e / s, o / s, log_s - d
     factor = q**gamma
-    results = [(_sum(np.where(t > 0, t * factor * L, 0)) + z)[..., 0]]
+    results = [(_sum(np.where(t > 0, t * factor * L, 0 * log_s)) + z)[..., 0]]  # a row that is nan is so without t
     odds_L = _odds_times(p, q, L)
     g = t * factor * (1 + gamma * odds_L)
     G = _sum(g)
@@ -216,7 +229,7 @@ def _softmax_focal(rows: _Rows, gamma: float, alpha: Option, c: float, order: in
 
 def softmax_focal_loss(
     logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: Option = None, axis: int = -1,
-    class_weight: Option = None, sample_weight: Option = None, ignore_index: int | None = None,
+    class_weight: ByClass = None, sample_weight: Option = None, ignore_index: int | None = None,
     label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: Option = None, reduction: str = "mean",
     n_threads: int | None = None,
 ) -> Loss:  # fmt: skip
@@ -227,7 +240,7 @@ def softmax_focal_loss(
 
 def softmax_focal_loss_grad(
     logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: Option = None, axis: int = -1,
-    class_weight: Option = None, sample_weight: Option = None, ignore_index: int | None = None,
+    class_weight: ByClass = None, sample_weight: Option = None, ignore_index: int | None = None,
     label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: Option = None, reduction: str = "mean",
     n_threads: int | None = None, grad_output: Option = None, out: Out = None,
 ) -> tuple[Loss, Result]:  # fmt: skip
@@ -239,7 +252,7 @@ def softmax_focal_loss_grad(
 
 def softmax_focal_loss_grad_hess(
     logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: Option = None, axis: int = -1,
-    class_weight: Option = None, sample_weight: Option = None, ignore_index: int | None = None,
+    class_weight: ByClass = None, sample_weight: Option = None, ignore_index: int | None = None,
     label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: Option = None, reduction: str = "mean",
     n_threads: int | None = None, out: Out = None, hess_out: Out = None,
 ) -> tuple[Loss, Result, Result]:  # fmt: skip
@@ -260,7 +273,7 @@ def _clamped(rows: _Rows, eps: float, order: int) -> list[Array]:
 
 
 def clamped_cross_entropy(
-    probs: ArrayLike, target: ArrayLike, *, eps: float = 1e-20, axis: int = -1, class_weight: Option = None,
+    probs: ArrayLike, target: ArrayLike, *, eps: float = 1e-20, axis: int = -1, class_weight: ByClass = None,
     sample_weight: Option = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
     infogain: Option = None, reduction: str = "mean", n_threads: int | None = None,
 ) -> Loss:  # fmt: skip
@@ -270,7 +283,7 @@ def clamped_cross_entropy(
 
 
 def clamped_cross_entropy_grad(
-    probs: ArrayLike, target: ArrayLike, *, eps: float = 1e-20, axis: int = -1, class_weight: Option = None,
+    probs: ArrayLike, target: ArrayLike, *, eps: float = 1e-20, axis: int = -1, class_weight: ByClass = None,
     sample_weight: Option = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
     infogain: Option = None, reduction: str = "mean", n_threads: int | None = None,
     grad_output: Option = None, out: Out = None,
@@ -293,7 +306,8 @@ def _elements(logits: ArrayLike, target: ArrayLike, sample_weight: Option, pos_w
     x, t = np.asarray(logits, np.float64), np.asarray(target, np.float64)
     if x.shape != t.shape:
         raise ValueError(f"target has shape {t.shape}, but logits have shape {x.shape}")
-    ignored = np.zeros(x.shape, bool) if ignore_index is None else t == ignore_index
+    missing = ignore_index is not None and math.isnan(ignore_index)
+    ignored = np.isnan(t) if missing else np.zeros(x.shape, bool) if ignore_index is None else t == ignore_index
     positive = np.broadcast_to(np.asarray(1.0 if pos_weight is None else pos_weight, np.float64), x.shape)
     v = _weights(sample_weight, ignored, x.shape)
     return _Elements(x, positive * (t * (1 - a) + a / 2), (1 - t) * (1 - a) + a / 2, v)

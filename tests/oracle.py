@@ -111,11 +111,12 @@ def target_of(classes, y=None, distribution=None, class_weight=None, label_smoot
 
 
 class Softmax(NamedTuple):
-    """Results for one row; grad_terms is (T + |2 c lse|) p_k + t_k, hess_terms the same for the Hessian."""
+    """Results for one row, and the size of their terms: (T + 2 c (|m| + log s)) p_k + t_k for the gradient."""
 
     loss: Exact
     grad: Exact
     hess: Exact
+    loss_terms: Exact
     grad_terms: Exact
     hess_terms: Exact
 
@@ -128,13 +129,15 @@ def softmax_cross_entropy(x, t, z_loss=0.0):
         m = mpf(float(max(x)))
         s = kinds.sum(lambda x, t: mp.exp(x - m))
         T = kinds.sum(lambda x, t: t)
-        lse = m + mp.log(s)
-        slope, size = T + 2 * c * lse, T + abs(2 * c * lse)
+        lse, lse_terms = m + mp.log(s), abs(m) + mp.log(s)
+        slope, size = T + 2 * c * lse, T + 2 * c * lse_terms
         p = functools.cache(lambda x: mp.exp(x - m) / s)
+        loss = kinds.sum(lambda x, t: t * (lse - x) if t else t)
         return Softmax(
-            exact(kinds.sum(lambda x, t: t * (lse - x) if t else t) + c * lse**2),
+            exact(loss + c * lse**2),
             kinds.each(lambda x, t: slope * p(x) - t),
             kinds.each(lambda x, t: slope * p(x) * (1 - p(x)) + 2 * c * p(x) ** 2),
+            exact(loss + c * lse_terms**2),
             kinds.each(lambda x, t: size * p(x) + t),
             kinds.each(lambda x, t: size * p(x) * (1 - p(x)) + 2 * c * p(x) ** 2),
         )
@@ -150,7 +153,7 @@ def softmax_focal_loss(x, t, gamma=2.0, z_loss=0.0):
         c, gamma = mpf(z_loss), mpf(gamma)
         m = mpf(float(max(x)))
         s = kinds.sum(lambda x, t: mp.exp(x - m))
-        lse = m + mp.log(s)
+        lse, lse_terms = m + mp.log(s), abs(m) + mp.log(s)
         p = functools.cache(lambda x: mp.exp(x - m) / s)
 
         def loss(x):
@@ -180,13 +183,15 @@ def softmax_focal_loss(x, t, gamma=2.0, z_loss=0.0):
             h = t * bend(x, sign)
             return (G + lean) * p(x) * q + 2 * c * p(x) ** 2 + (H - h) * p(x) ** 2 + h * q**2
 
-        lean = 2 * c * lse
+        lean, most = 2 * c * lse, 2 * c * lse_terms
+        total = kinds.sum(lambda x, t: t * loss(x))
         return Softmax(
-            exact(kinds.sum(lambda x, t: t * loss(x)) + c * lse**2),
+            exact(total + c * lse**2),
             kinds.each(lambda x, t: (G + lean) * p(x) - t * slope(x)),
             kinds.each(lambda x, t: hess(x, t, lean, H, 1)),
-            kinds.each(lambda x, t: (G + abs(lean)) * p(x) + t * slope(x)),
-            kinds.each(lambda x, t: hess(x, t, abs(lean), H_terms, -1)),
+            exact(total + c * lse_terms**2),
+            kinds.each(lambda x, t: (G + most) * p(x) + t * slope(x)),
+            kinds.each(lambda x, t: hess(x, t, most, H_terms, -1)),
         )
 
 

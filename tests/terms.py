@@ -1,8 +1,8 @@
-"""How large the terms are that a gradient or Hessian is the sum of, from the textbook formulas on a dense target.
+"""How large the terms are that a result is the sum of, from the textbook formulas on a dense target.
 
 A sum of terms with opposite signs cannot be exact relative to itself; the bounds of docs/design.md are relative to the
-terms: (T + |2 c lse|) p_k + t_k for the gradient. Where the result is one product (class indices without smoothing, the
-clamped gradient) the scale is the result itself and nothing is returned here.
+terms: (T + 2 c (|m| + log s)) p_k + t_k for the gradient. Where the result is one product (class indices without
+smoothing and z-loss, the clamped gradient) the scale is the result itself and nothing is returned here.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from scipy.special import expit, rel_entr, xlogy
 
 
 def terms(problem):
-    """The size of the terms of grad, hess or value, in their shapes, as far as it is not their own size."""
+    """The size of the terms of loss, grad, hess or value, in their shapes, as far as it is not their own size."""
     if problem.function.name == "logsumexp":
         x, keepdims = np.asarray(problem.x, np.float64), problem.options.get("keepdims", False)
         return {"value": abs(x.max(problem.axis, keepdims=keepdims, initial=-np.inf)) + np.log1p(x.shape[problem.axis])}
@@ -49,18 +49,24 @@ def softmax_terms(problem, below=np.inf):
     t, kept, _ = dense_target(problem)
     rows = row_factor(problem)
     x = np.where(kept[..., None], np.moveaxis(np.asarray(problem.x, np.float64), problem.axis, -1), 0)
-    p, others, lse = shares(x)
+    p, others, m, log_s = shares(x)
+    size = abs(m) + log_s  # of lse
     c = options.get("z_loss", 0.0)
-    bend = np.zeros_like(t)
+    gamma = options.get("gamma", 2.0) if problem.function.focal else 0.0
+    target, bend = t, np.zeros_like(t)
     if problem.function.focal:
-        t, bend = focal_terms(t, p, others, lse - x, options.get("gamma", 2.0))
-    share = t.sum(axis=-1, keepdims=True) + abs(2 * c * lse)
+        t, bend = focal_terms(t, p, others, m - x + log_s, gamma)
+    share = t.sum(axis=-1, keepdims=True) + 2 * c * size
     seen = p < below
     hess = seen * (share * p * others + 2 * c * p * p) + squares(seen * bend, p, others)
     found = {"grad": share * p + t, "hess": hess}
     if one_product:
         del found["grad"]
-    return {name: np.moveaxis(value * rows[..., None], -1, problem.axis) for name, value in found.items()}
+    found = {name: np.moveaxis(value * rows[..., None], -1, problem.axis) for name, value in found.items()}
+    if c:
+        losses = (target * (m - x + log_s) * others**gamma).sum(axis=-1)
+        found["loss"] = reduced(problem, losses + c * size[..., 0] ** 2)
+    return found
 
 
 def focal_terms(t, p, q, loss, gamma):
@@ -81,12 +87,21 @@ def squares(bend, p, q):
     return bend + (h.sum(axis=-1, keepdims=True) - h) * p**2 + of_best * ratio**2
 
 
+def reduced(problem, losses):
+    """The rows' losses combined as the problem says, without warnings where nothing counts."""
+    reduction = problem.options.get("reduction", "mean")
+    losses = losses * weights(problem, dense_target(problem)[1])
+    if reduction == "none":
+        return losses
+    return losses.sum() / ((denominator(problem) or np.nan) if reduction == "mean" else 1.0)
+
+
 def shares(x):
-    """p, 1 - p without cancellation, and log sum exp; classes last."""
+    """p, 1 - p without cancellation, and the two parts of log sum exp; classes last."""
     m = x.max(axis=-1, keepdims=True, initial=-np.inf)
     e = np.exp(x - m)
     rest = np.where(x == m, 0, e).sum(axis=-1, keepdims=True) + ((x == m).sum(axis=-1, keepdims=True) - 1)
-    return e / (1 + rest), np.where(x == m, rest, 1 + rest - e) / (1 + rest), m + np.log1p(rest)
+    return e / (1 + rest), np.where(x == m, rest, 1 + rest - e) / (1 + rest), m, np.log1p(rest)
 
 
 def sigmoid_terms(problem, below=np.inf):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import log_softmax
 
 from tests.problem import problem
 from tests.rows import KERNELS, each_kernel
@@ -92,6 +93,14 @@ def test_equal_and_nearly_equal_logits(f, kernel, dtype, rng):
     steps = rng.choice([0, 1, 2, 2**10], x.shape)
     p.change(x=x.astype(dtype)).assert_right()
     p.change(x=(x - steps * np.spacing(x)).astype(dtype)).assert_right()
+
+
+@pytest.mark.parametrize("z_loss", [1.0, 1e6, 1e30])
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("f", [f for f in LOSSES if f.takes("z_loss")], ids=str)
+def test_large_z_loss_where_lse_is_near_0(f, kernel, z_loss, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution").change(z_loss=z_loss)
+    p.change(x=log_softmax(p.x.astype(np.float64), axis=p.axis).astype(dtype)).assert_right()
 
 
 @pytest.mark.parametrize("keepdims", [False, True])

@@ -1,5 +1,7 @@
 """Every memory layout and dtype of every argument gives what the plain contiguous one gives, and is left as it was."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -156,6 +158,66 @@ def test_lists_frames_and_whatever_has_an_array(f, rng):
             wrap_target = pd.Series if wrap is pd.DataFrame and p.target.ndim == 1 else wrap
             changed = changed.change(target=wrap_target(p.target))
         p.assert_close(changed.run(), p.run(), BOTH)
+
+
+@each_of(FUNCTIONS)
+@pytest.mark.parametrize("prefix", ["", "U"])
+def test_nullable_dtypes_of_pandas(f, prefix, rng):
+    def nullable(array):
+        name = "boolean" if array.dtype == bool else f"{array.dtype}".replace("f", "F").replace("int", f"{prefix}Int")
+        return (pd.DataFrame if array.ndim == 2 else pd.Series)(array, index=range(3, 3 + len(array)), dtype=name)
+
+    for options in f.option_sets:
+        p = problem(f, rng, (6, 5), -1, np.float32, options).without("ignore_index")
+        if p.target is not None:
+            p = p.change(target=abs(p.target) % 2)  # none is ignored
+        changed = p.change(**{name: nullable(a) for name, a in p.options.items() if isinstance(a, np.ndarray)})
+        changed = changed.change(x=nullable(p.x))
+        if p.target is not None:
+            changed = changed.change(target=nullable(p.target))
+        got, want = changed.run(), p.run()
+        for name in want:
+            np.testing.assert_array_equal(got[name], want[name], strict=True)
+
+
+@each_of(LOSSES)
+@pytest.mark.parametrize("argument", ["x", "target", "sample_weight"])
+def test_missing_value_of_a_nullable_dtype(f, argument, rng):
+    p = problem(f, rng, (6, 5), -1, np.float64, "sample_weight")
+    array = p.options[argument] if argument in p.options else getattr(p, argument)
+    kind = {"f": "Float64", "i": "Int64"}[array.dtype.kind]
+    missing = pd.DataFrame(array, dtype=kind) if array.ndim == 2 else pd.Series(array, dtype=kind)
+    last = tuple(n - 1 for n in array.shape)
+    missing.iloc[last] = pd.NA
+    name = {"x": "probs" if f.kind == "clamped" else "logits"}.get(argument, argument)
+    where = re.escape(f"{name}[{', '.join(map(str, last))}]")
+    p.change(**{argument: missing}).assert_rejected(ValueError, rf"{where} is missing \(NA\)")
+
+
+@each_of(FUNCTIONS)
+def test_tensors_that_require_grad_are_taken_by_value(f, rng):
+    class Tensor:
+        """As torch's: it makes no array while it requires grad."""
+
+        def __init__(self, array, requires_grad):
+            self.array, self.requires_grad = array, requires_grad
+
+        def detach(self):
+            return Tensor(self.array, False)
+
+        def __array__(self, dtype=None, copy=None):
+            if self.requires_grad:
+                raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+            return self.array
+
+    Tensor.__module__ = "torch"
+    p = problem(f, rng, (6, 5), -1, np.float32, f.option_sets[-1])
+    changed = p.change(x=Tensor(p.x, True))
+    if p.target is not None:
+        changed = changed.change(target=Tensor(p.target, False))
+    got, want = changed.run(), p.run()
+    for name in want:
+        np.testing.assert_array_equal(got[name], want[name], strict=True)
 
 
 @each_of(LOSSES)

@@ -104,6 +104,63 @@ def test_class_index_reads_its_own_probability_only(kernel, other, dtype, rng):
     assert p.change(x=x).run() == p.run()
 
 
+@each_of([f for f in LOSSES if f.kind == "sigmoid"])
+@each_kernel
+def test_ignore_index_nan_ignores_missing_targets(f, kernel, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution")
+    missing = rng.random(p.target.shape) < 0.3
+    want = p.change(target=np.where(missing, -1, p.target), ignore_index=-1).run()
+    for nan in (np.nan, np.float32(np.nan)):
+        got = p.change(target=np.where(missing, np.nan, p.target), ignore_index=nan).run()
+        for name in want:
+            np.testing.assert_array_equal(got[name], want[name])
+
+
+@each_of([f for f in LOSSES if f.kind == "sigmoid"])
+@each_kernel
+@pytest.mark.parametrize("target", [np.nan, -3.0, 1.5, np.inf, -np.inf])
+@pytest.mark.parametrize("ignore_index", [None, np.nan, 255])
+def test_element_of_weight_0_may_have_any_target(f, kernel, target, ignore_index, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution").change(ignore_index=ignore_index)
+    dead = rng.random(p.target.shape) < 0.3
+    p = p.change(sample_weight=np.where(dead, 0.0, 1.5))
+    got, want = p.change(target=np.where(dead, target, p.target)).run(), p.run()
+    for name in want:
+        np.testing.assert_array_equal(got[name], want[name])
+
+
+@each_of([f for f in LOSSES if f.kind != "sigmoid"])
+@each_kernel
+@pytest.mark.parametrize("given", [bool, np.int8, np.uint64])
+def test_integers_in_the_logits_shape_are_a_distribution_of_zeros_and_ones(f, kernel, given, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, "distribution")
+    target = rng.integers(0, 2, p.x.shape)
+    got, want = p.change(target=target.astype(given)).run(), p.change(target=target.astype(dtype)).run()
+    for name in want:
+        np.testing.assert_array_equal(got[name], want[name])
+
+
+@each_of(CLASS_LOSSES)
+@each_kernel
+def test_class_weights_by_dict(f, kernel, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, "class_weight")
+    by_class = dict(enumerate(p.options["class_weight"].tolist()))
+    got, want = p.change(class_weight=dict(reversed(by_class.items()))).run(), p.run()
+    for name in want:
+        np.testing.assert_array_equal(got[name], want[name])
+
+
+@each_of(CLAMPED_LOSSES)
+@each_kernel
+@pytest.mark.parametrize("options", ["index", "distribution", "infogain", "class_weight", "label_smoothing"])
+def test_loss_of_probability_1_has_no_sign(f, kernel, options, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, options)
+    for reduction in ("none", "sum", "mean"):
+        loss = p.change(x=np.ones_like(p.x), reduction=reduction).run()["loss"]
+        assert not np.any(loss)
+        assert not np.signbit(loss).any()
+
+
 @each_of(CLAMPED_LOSSES)
 @each_kernel
 def test_probability_above_1_is_accepted(f, kernel, dtype, rng):

@@ -1,7 +1,8 @@
-"""Input that is not computed with: longdouble, complex, object, datetime, text, masked and sparse arrays."""
+"""Input that is not computed with: longdouble, complex, object, datetime, text, masked, sparse and dask arrays."""
 
 import inspect
 
+import dask.array as da
 import numpy as np
 import pytest
 import scipy.sparse
@@ -22,6 +23,7 @@ REFUSED = {
     "records": (lambda a: a.astype([("value", float)]), r"has dtype \[\('value'"),
     "masked": (lambda a: np.ma.array(a, mask=a == a.flat[0]), "is a masked array"),
     "masked, nothing hidden": (lambda a: np.ma.array(a), "is a masked array"),
+    "dask": (da.from_array, "is a dask Array"),
     "sparse matrix": (lambda a: scipy.sparse.csr_matrix(np.atleast_2d(a)), "is a sparse csr_matrix"),
     "sparse array": (lambda a: scipy.sparse.csr_array(np.atleast_2d(a)), "is a sparse csr_array"),
 }
@@ -53,3 +55,14 @@ def test_targets_and_weights_of_a_refused_dtype(f, what, rng):
 def test_the_advice_for_a_masked_array_holds_for_every_function(f, rng):
     p = problem(f, rng, (6, 5))
     p.change(x=np.ma.array(p.x)).assert_rejected(TypeError, r"is a masked array.*fill it first: \w+\.filled")
+
+
+@pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+def test_a_dask_array_is_not_loaded_as_a_whole(f, rng):
+    p = problem(f, rng, (6, 5))
+
+    def loaded(block):
+        raise AssertionError
+
+    lazy = da.map_blocks(loaded, da.from_array(p.x), dtype=p.x.dtype, meta=np.empty((0, 0)))
+    p.change(x=lazy).assert_rejected(TypeError, r"is a dask Array.*call \w+\.compute\(\) first, .*map_blocks")

@@ -83,6 +83,21 @@ def test_distribution_with_a_negative_nan_or_inf_entry(f, reduction, kernel, val
     p.change(target=spoiled(p.target, value)).assert_rejected(ValueError, names("target", last(p.target), value))
 
 
+@each_of(CLASS_LOSSES)
+@each_large_kernel
+@pytest.mark.parametrize(
+    "value, target_dtype", [(2, "int64"), (-1, "int8"), (255, "uint8"), (2**63, "uint64"), (3, ">i4")]
+)
+@each_reduction
+def test_integers_in_the_logits_shape_that_are_not_zeros_and_ones(
+    f, reduction, kernel, value, target_dtype, dtype, rng
+):
+    p = problem(f, rng, *LARGE[kernel], dtype, "distribution", reduction)
+    p = p.change(target=spoiled(np.zeros(p.x.shape), value, target_dtype))
+    rows = re.escape(str(tuple(map(int, np.delete(p.x.shape, p.axis)))))
+    p.assert_rejected(ValueError, names("target", last(p.target), value) + f".*{rows}")
+
+
 @each_of(SIGMOID_LOSSES)
 @each_large_kernel
 @pytest.mark.parametrize("value", [-0.5, 1.5, np.nan, np.inf])
@@ -91,6 +106,16 @@ def test_distribution_with_a_negative_nan_or_inf_entry(f, reduction, kernel, val
 def test_sigmoid_target_outside_0_to_1(f, reduction, kernel, value, ignore_index, dtype, rng):
     p = problem(f, rng, *LARGE[kernel], dtype, "distribution", reduction).change(ignore_index=ignore_index)
     p.change(target=spoiled(p.target, value)).assert_rejected(ValueError, names("target", last(p.target), value))
+
+
+@each_of(SIGMOID_LOSSES)
+@each_large_kernel
+@pytest.mark.parametrize("value", [-0.5, 1.5, np.inf])
+def test_sigmoid_target_outside_0_to_1_beside_missing_ones(f, kernel, value, dtype, rng):
+    p = problem(f, rng, *LARGE[kernel], dtype, "distribution").change(ignore_index=np.nan)
+    target = spoiled(p.target, value)
+    target[..., 0] = np.nan
+    p.change(target=target).assert_rejected(ValueError, names("target", last(p.target), value))
 
 
 @each_of(SIGMOID_LOSSES)

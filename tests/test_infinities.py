@@ -102,6 +102,27 @@ def test_nan_or_inf_logit_makes_its_row_nan_and_only_that(f, kernel, broken, opt
         assert_other_rows_equal(p, row, {k: v for k, v in got.items() if k != "loss"}, clean)
 
 
+@each_of(SOFTMAX_LOSSES)
+@each_kernel
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("weight", ["class_weight", "alpha", "infogain", "distribution"])
+def test_a_row_that_is_nan_is_so_without_weight_of_its_class(f, kernel, weight, broken, dtype, rng):
+    if weight == "alpha" and not f.focal:
+        weight = "class_weight"
+    p = problem(f, rng, *KERNELS[kernel], dtype, weight, reduction="none")
+    row = middle_row(p)
+    if weight == "distribution":
+        rows_of(p, p.target)[row] = 0
+    else:
+        p.target[row] = 0
+        p.options[weight][0] = 0
+    where, values = BROKEN[broken]
+    got = with_row(p, row, values, where).run()
+    assert_row(p, row, got, np.nan, both=np.nan)
+    assert_other_rows_equal(p, row, got, p.run())
+    assert np.isnan(with_row(p, row, values, where).run(reduction="sum")["loss"])
+
+
 @each_of(SIGMOID_LOSSES)
 @each_kernel
 def test_nan_logit_makes_its_element_nan_and_only_that(f, kernel, dtype, rng):
@@ -129,6 +150,23 @@ def test_logits_whose_difference_overflows_have_the_derivatives_of_minus_inf(f, 
         apart.assert_close({"loss": got["loss"]}, {"loss": apart.expected()["loss"].astype(dtype)})
     total = apart.change(reduction="sum").run()["loss"]
     assert np.isfinite(total) == np.isfinite(apart.change(reduction="sum").expected()["loss"])
+
+
+@each_of(SOFTMAX_LOSSES)
+@each_kernel
+@pytest.mark.parametrize("options", ["index", "distribution"])
+def test_float32_logits_far_apart_have_their_real_loss_in_double(f, kernel, options, rng):
+    p = problem(f, rng, *KERNELS[kernel], np.float32, options, reduction="none")
+    row = middle_row(p)
+    if options == "index":
+        p.target[row] = 2
+    else:
+        rows_of(p, p.target)[row][...] = np.arange(p.x.shape[p.axis]) == 2
+    p = with_row(with_row(p, row, 3e38, 0), row, -3e38, 2)
+    assert p.run()["loss"][row] == np.inf
+    want = float(np.float32(3e38)) * 2  # beside which the other rows' losses are nothing
+    assert p.change(reduction="sum").run()["loss"] == want
+    assert p.change(reduction="mean").run()["loss"] == want / p.run()["loss"].size
 
 
 @pytest.mark.parametrize("shape, axis", [((3, 4), -1), ((3, 200), -1), ((4, 40), 0)], ids=str)

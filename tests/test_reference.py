@@ -17,7 +17,7 @@ SHAPES = [((4, 3, 2), 1), ((7, 2), -1), ((2, 5), 0), ((3, 40), -1), ((6, 1), 1)]
 
 
 def truth(p):
-    """The results of a problem by name, with grad_terms and hess_terms, row by row from the definitions."""
+    """The results of a problem by name, with the size of their terms, row by row from the definitions."""
     options, elements = p.options, p.function.kind == "sigmoid"
     shape = p.x.shape if elements else tuple(np.delete(p.x.shape, p.axis))
     rows = list(np.ndindex(*shape))
@@ -30,7 +30,9 @@ def truth(p):
         found = {row: exact_row(p, row) for row in rows}
         losses = [weight[row] * oracle.numbers(found[row].loss) for row in rows]
         results = {"loss": oracle.exact(losses if options["reduction"] == "none" else [mp.fsum(losses) / D])}
-        for name in next(iter(found.values()))._fields[1:]:
+        terms = [weight[row] * oracle.numbers(getattr(found[row], "loss_terms", found[row].loss)) for row in rows]
+        results["loss_terms"] = oracle.exact(terms if options["reduction"] == "none" else [mp.fsum(terms) / D])
+        for name in {*next(iter(found.values()))._fields} - {"loss", "loss_terms"}:
             signed = 1 if name in p.function.gives else -1
             scaled = [weight[row] * float(g[row]) / D * oracle.numbers(getattr(found[row], name)) for row in rows]
             value = np.array([*map(abs, scaled)] if signed < 0 else scaled, object)

@@ -176,6 +176,28 @@ def test_the_mean_is_weighted_by_the_samples_that_count(loss, rng):
     np.testing.assert_allclose(loss(y, raw, weight), loss(y[kept], raw[kept], weight[kept]), rtol=1e-14)
 
 
+def test_missing_targets_are_ignored_as_others_are(rng):
+    y, raw, weight = data(BinomialLoss(), rng, 200)
+    missing = rng.random(200) < 0.3
+    marked, empty = np.where(missing, -1, y), np.where(missing, np.nan, y)
+    by_number, by_nan = BinomialLoss(ignore_index=-1), BinomialLoss(ignore_index=np.nan)
+    assert by_nan.in_y_true_range(empty)
+    for method in methods_of(by_nan):
+        want = call(by_number, method, marked, raw, weight)
+        for name, got in call(by_nan, method, empty, raw, weight).items():
+            np.testing.assert_array_equal(got, want[name])
+    for method in ("fit_intercept_only", "constant_to_optimal_zero"):
+        np.testing.assert_array_equal(
+            getattr(by_nan, method)(empty, weight), getattr(by_number, method)(marked, weight)
+        )
+
+
+def test_class_weights_by_dict(rng):
+    y, raw, weight = data(MultinomialLoss(C), rng, 50)
+    one, other = (MultinomialLoss(C, class_weight=w) for w in ([0.5, 2, 0, 1], {3: 1, 1: 2, 0: 0.5, 2: 0}))
+    np.testing.assert_array_equal(one.loss(y, raw, weight), other.loss(y, raw, weight))
+
+
 LABELS = [np.bool_, np.int8, np.uint8, np.int32, np.int64, np.uint64, np.float16, np.float32, np.float64, ">i4", ">f8"]
 
 

@@ -46,7 +46,7 @@ class BinomialLoss(CrossEntropy):
     pos_weight : float, optional
         Weight, finite and not negative, of the positive part of the loss; 1 by default.
     ignore_index : float, optional
-        Samples with this target have no influence. It may be outside [0, 1].
+        Samples with this target have no influence. It may be outside [0, 1], and nan stands for missing targets.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is split evenly between 0 and 1.
     sample_weight : optional
@@ -70,7 +70,8 @@ class BinomialLoss(CrossEntropy):
     and place before anything is written. Arrays may have any memory layout, and raw predictions the shape (n_samples,)
     or (n_samples, 1).
 
-    A sample that is ignored, or has weight 0, has the loss 0 and the gradient 0 even if its raw prediction is NaN.
+    A sample that is ignored, or has weight 0, has the loss 0 and the gradient 0 even if its raw prediction is NaN; in a
+    loss or gradient, one of weight 0 may have any target.
     Sample weights may be negative, as in scikit-learn.
 
     In float64 losses are within 4 ulp of the real values, gradients within 4 ulp of their larger term, Hessians within
@@ -187,9 +188,9 @@ class BinomialLoss(CrossEntropy):
         check_targets(y, self._ignore)
         up, down = [], []
         for block, weights in weighted_blocks(y, weight):
-            kept = weights if self._ignore is None else weights * (block != self._ignore)
-            up.append(kept @ self._up(block))
-            down.append(kept @ self._down(block))
+            kept = self._kept(block)
+            up.append(weights[kept] @ self._up(block[kept]))
+            down.append(weights[kept] @ self._down(block[kept]))
         positive = math.fsum(up)
         total = positive + math.fsum(down)
         if not total > 0.0:
@@ -198,6 +199,12 @@ class BinomialLoss(CrossEntropy):
         margin = 10 * np.finfo(dtype).eps
         raw: np.floating[Any] = self.link.link(np.clip(dtype.type(positive / total), margin, 1 - margin))
         return raw
+
+    def _kept(self, y: Array) -> Any:
+        """An index of the targets that are not ignored."""
+        if self._ignore is None:
+            return slice(None)
+        return ~np.isnan(y) if math.isnan(self._ignore) else y != self._ignore
 
     def _up(self, y: Array) -> Array:
         """The weight of log(1 + exp(-x))."""
@@ -230,8 +237,9 @@ class BinomialLoss(CrossEntropy):
         weight = sample_weight_of(sample_weight, y.shape)
         check_targets(y, self._ignore)
         if self._ignore is not None:
-            weight = (y != self._ignore) * (1.0 if weight is None else weight)
-            y = np.where(y == self._ignore, 0, y)
+            kept = self._kept(y)
+            weight = kept * (1.0 if weight is None else weight)
+            y = np.where(kept, y, 0)
         up, down = self._up(y), self._down(y)
         constant = xlogy(up, up / (up + down)) + xlogy(down, down / (up + down))
         return np.asarray(constant if weight is None else constant * weight, float_of(y))

@@ -13,7 +13,7 @@ from sklearn._loss.link import Interval, MultinomialLogit
 from fastxent import _check
 from fastxent._activations import softmax
 from fastxent._kernels import door
-from fastxent._types import Array
+from fastxent._types import Array, ClassWeight
 from fastxent.sklearn._loss import CrossEntropy, Results, rules
 from fastxent.sklearn._samples import float_of, raise_bad_label, sample_weight_of, weighted_blocks, y_true_of
 
@@ -37,8 +37,8 @@ class MultinomialLoss(CrossEntropy):
     ----------
     n_classes : int, default 3
         The number of classes :math:`C`, at least 1.
-    class_weight : array_like, shape (n_classes,), optional
-        Finite, not negative; 1 for each class by default.
+    class_weight : array_like, shape (n_classes,), or dict, optional
+        Finite, not negative; 1 for each class by default. A dict has every class from 0 to n_classes - 1 as a key.
     ignore_index : int, optional
         Samples with this label have no influence. It may be a class; by default no label is ignored.
     label_smoothing : float, default 0.0
@@ -106,7 +106,7 @@ class MultinomialLoss(CrossEntropy):
     is_multiclass = True
 
     def __init__(
-        self, n_classes: int = 3, *, class_weight: ArrayLike | None = None, ignore_index: int | None = None,
+        self, n_classes: int = 3, *, class_weight: ClassWeight | None = None, ignore_index: int | None = None,
         label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None,
         sample_weight: object = None,
     ) -> None:  # fmt: skip
