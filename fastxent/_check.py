@@ -50,9 +50,11 @@ def real_array(value: ArrayLike, name: str) -> Array:
 
 def without_missing(value: Any, name: str) -> Any:
     """A pandas object; of its nullable dtypes, which NumPy takes for objects, the numbers."""
+    if not hasattr(value, "to_numpy") or not hasattr(value, "isna"):
+        return value
     dtypes = list(value.dtypes) if getattr(value, "ndim", 1) == 2 else [value.dtype]
     own = [getattr(dtype, "numpy_dtype", dtype) for dtype in dtypes]
-    if own == dtypes or any(np.dtype(dtype).kind not in "fiub" for dtype in own):
+    if own == dtypes or any(not isinstance(dtype, np.dtype) or dtype.kind not in "fiub" for dtype in own):
         return value
     missing = np.asarray(value.isna())
     if missing.any():
@@ -74,12 +76,17 @@ def float_array(value: ArrayLike, name: str) -> tuple[Array, np.dtype[Any]]:
     return array, np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
 
 
-def axis_of(axis: Any, ndim: int, name: str) -> int:
-    """A single integer axis, as a non-negative number."""
+def axis_number(axis: Any) -> int:
+    """A single integer axis."""
     try:
-        number = operator.index(axis)
+        return operator.index(axis)
     except TypeError:
         raise TypeError(f"axis = {axis!r}, but it must be a single integer") from None
+
+
+def axis_of(axis: Any, ndim: int, name: str) -> int:
+    """A single integer axis, as a non-negative number."""
+    number = axis_number(axis)
     if not -ndim <= number < ndim:
         raise ValueError(f"axis = {number}, but {name} have {ndim} axes")
     return number % ndim
@@ -228,7 +235,7 @@ def ignored_label(ignore_index: Any, labels: Array | None) -> int | None:
 
 def ignored_target(value: Any) -> float:
     """The target of ignored elements; nan for those that are missing."""
-    if isinstance(value, float | np.floating) and np.isnan(value):
+    if isinstance(value, float | np.floating | np.ndarray) and np.size(value) == 1 and np.isnan(value):
         return float(value)
     return number_of(value, "ignore_index", -LARGEST, LARGEST, "a finite number, or nan")
 
@@ -297,7 +304,7 @@ def check_output(out: Any, name: str, shape: tuple[int, ...], logits: Array | No
     """Raise unless it is writeable, of native floats and this shape, and overlaps nothing but exactly the logits."""
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray | np.matrix):
         raise TypeError(f"{name} is a {type(out).__name__}, but it must be a plain NumPy array")
-    plain = out.view(np.ndarray)
+    plain: Array = np.ndarray.view(out, np.ndarray)  # not what a subclass makes of it
     if plain.dtype not in (np.float32, np.float64) or not plain.dtype.isnative:
         raise TypeError(f"{name} has dtype {plain.dtype}, but it must be native float32 or float64")
     if plain.shape != shape:
@@ -453,7 +460,7 @@ def blocks(shape: tuple[int, ...], rows: int) -> Iterator[tuple[Any, ...]]:
 
 def fill(out: Array, value: float) -> None:
     """Every element of an output, whatever its class does to assignments."""
-    out.view(np.ndarray)[...] = value
+    np.ndarray.view(out, np.ndarray)[...] = value
 
 
 def place(name: str, shape: tuple[int, ...], position: int) -> str:

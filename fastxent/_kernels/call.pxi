@@ -163,32 +163,38 @@ cdef int take_reduction(Call call, object reduction) except -1:
     return 0
 
 
+cdef bint is_per_sample(Call call, Role role, cnp.ndarray array) noexcept:
+    """Whether an array has one number for each sample, is broadcast to them, or has one for all."""
+    cdef cnp.ndarray x = call.array(X)
+    cdef int ndim = cnp.PyArray_NDIM(x) - (call.axis >= 0), axis
+    cdef Py_ssize_t n
+    if cnp.PyArray_NDIM(array) == 0:
+        return True
+    if role == POS_WEIGHT and cnp.PyArray_NDIM(array) == 1:  # one number for each column
+        if cnp.PyArray_DIM(array, 0) == cnp.PyArray_DIM(x, ndim - 1):
+            return True
+    if cnp.PyArray_NDIM(array) != ndim:
+        return False
+    for axis in range(ndim):
+        n = cnp.PyArray_DIM(array, axis)
+        if n != 1 and n != cnp.PyArray_DIM(x, axis + (0 <= call.axis <= axis)):
+            return False
+    return True
+
+
 cdef int take_weights(Call call, Role role, object value, object name) except -1:
-    """One number for each sample, broadcast to them, or for all; not yet looked at."""
+    """Weights of the samples; not yet looked at."""
     cdef cnp.ndarray array
     cdef cnp.ndarray x = call.array(X)
-    cdef int ndim = cnp.PyArray_NDIM(x) - (call.axis >= 0), axis, other
-    cdef Py_ssize_t n
     if value is None:
         return 0
     array = numbers_of_value(value, name)
     call.hold(role, array)
     if call.rules.strict and role == SAMPLE_WEIGHT and not same_rows(call, array):
         _check.raise_not_like_target(shape_of(array), name, rows_shape(call), call.rules.target)
-    if cnp.PyArray_NDIM(array) == 0:
-        return 0
-    if cnp.PyArray_NDIM(array) == ndim:
-        for axis in range(ndim):
-            other = axis + (0 <= call.axis <= axis)
-            n = cnp.PyArray_DIM(array, axis)
-            if n != 1 and n != cnp.PyArray_DIM(x, other):
-                break
-        else:
-            return 0
-    if role == POS_WEIGHT and cnp.PyArray_NDIM(array) == 1:  # one number for each column
-        if cnp.PyArray_DIM(array, 0) == cnp.PyArray_DIM(x, ndim - 1):
-            return 0
-    _check.raise_not_per_sample(shape_of(array), name, rows_shape(call))
+    if not is_per_sample(call, role, array):
+        _check.raise_not_per_sample(shape_of(array), name, rows_shape(call))
+    return 0
 
 
 cdef int take_grad_output(Call call, object value) except -1:

@@ -103,7 +103,10 @@ cdef int take_class_options(
 ) except -1:
     cdef cnp.ndarray x = call.array(X)
     cdef double smoothing = number_of_value(label_smoothing, 0.0, 1.0, smoothing_of)
-    cdef Py_ssize_t C = cnp.PyArray_DIM(x, call.axis)
+    cdef Py_ssize_t C
+    if call.axis >= cnp.PyArray_NDIM(x) or cnp.PyArray_DIM(x, call.axis) > MOST_CLASSES:
+        check_again(call)  # raises
+    C = cnp.PyArray_DIM(x, call.axis)
     call.problem.C = C
     if C == 0 and cnp.PyArray_SIZE(x) == 0 and 0 not in rows_shape(call):
         raise ValueError(f"{call.name} have shape {shape_of(x)}: 0 classes")
@@ -112,20 +115,11 @@ cdef int take_class_options(
     if infogain is not None:
         matrix = _check.infogain_of(infogain, C, call.result(LABELS), class_weight, smoothing)
         check_numbers(matrix, "infogain", 0.0, DBL_MAX, _check.ENTRY_RULE, call.n_threads, None)
-        take_infogain(call, matrix)
+        call.infogain = matrix
     if class_weight is not None or alpha is not None:
         call.class_weight, call.alpha = class_weight, alpha
         take_class_weights(call, class_weight, alpha, C)
     take_weights(call, SAMPLE_WEIGHT, sample_weight, "sample_weight")
-    return 0
-
-
-cdef int take_infogain(Call call, cnp.ndarray matrix) except -1:
-    """Read by rows; kept among the arrays as the target of the labels."""
-    set_view(matrix, &call.problem.infogain)
-    call.problem.infogain.outer = cnp.PyArray_STRIDE(matrix, 0)
-    call.problem.infogain.classes = cnp.PyArray_STRIDE(matrix, 1)
-    call.infogain = matrix
     return 0
 
 

@@ -2,6 +2,7 @@
 
 cdef enum:
     MOST_AXES = 64
+    MOST_CLASSES = 1099511627776     # 2^40: no number of bytes overflows
 
 
 cdef inline bint has_classes(const Problem* problem, int role) noexcept:
@@ -64,8 +65,7 @@ cdef int lay_out(Call call) except -1:
     cdef int role, axis, n_axes = 0, i, j
     cdef int axes[MOST_AXES]
     cdef Py_ssize_t n
-    if call.axis >= 0:
-        call.problem.C = cnp.PyArray_DIM(x, call.axis)
+    check_again(call)
     for role in range(<int>ROLES):
         if call.held[role] != NULL:
             set_view(<cnp.ndarray>call.held[role], &call.problem.view[role])
@@ -89,6 +89,44 @@ cdef int lay_out(Call call) except -1:
         call.problem.is_staged = True
         if call.axes == NULL:
             axes_of_grid(call)
+    return 0
+
+
+cdef int check_again(Call call) except -1:
+    """A caller's code may have changed arrays after they were looked at; what fits now is held until the end."""
+    cdef cnp.ndarray x = call.array(X), array
+    cdef int role
+    cdef Py_ssize_t C = 1
+    cdef bint fits = call.axis < cnp.PyArray_NDIM(x)
+    if fits and call.axis >= 0:
+        C = cnp.PyArray_DIM(x, call.axis)
+        if C > MOST_CLASSES:
+            raise ValueError(f"{call.name} have shape {shape_of(x)}: more classes than {MOST_CLASSES}")
+        fits = (call.problem.family != SOFTMAX and call.problem.family != CLAMPED) or C == call.problem.C
+        call.problem.C = C
+    for role in range(<int>ROLES):
+        if call.held[role] == NULL or role == <int>X or not fits:
+            continue
+        array = <cnp.ndarray>call.held[role]
+        if has_classes(&call.problem, role):
+            fits = same_shape(array, x)
+        elif role == <int>SAMPLE_WEIGHT or role == <int>POS_WEIGHT:
+            fits = is_per_sample(call, <Role>role, array)
+        else:
+            fits = same_rows(call, array)
+        if role >= <int>LOSSES:
+            fits = fits and cnp.PyArray_ISWRITEABLE(array) and cnp.PyArray_ISNOTSWAPPED(array) and (
+                kind_of(array) == FLOAT32 or kind_of(array) == FLOAT64
+            )
+    if fits and call.infogain is not None:
+        array = call.infogain
+        fits = cnp.PyArray_NDIM(array) == 2 and cnp.PyArray_DIM(array, 0) == C == cnp.PyArray_DIM(array, 1)
+        if fits:
+            set_view(array, &call.problem.infogain)
+            call.problem.infogain.outer = cnp.PyArray_STRIDE(array, 0)
+            call.problem.infogain.classes = cnp.PyArray_STRIDE(array, 1)
+    if not fits:
+        raise ValueError("an argument's shape or dtype changed while the others were read")
     return 0
 
 

@@ -69,6 +69,12 @@ cdef object information(Which which, object p, object q, object axis, object bas
     call.problem.family = INFORMATION
     call.problem.which = which
     call.rules = PUBLIC
+    call.problem.option.per_nat = 1.0
+    if base is not None:
+        call.problem.option.per_nat, call.problem.option.per_nat_low = _check.units_per_nat(base)
+    take_threads(call, n_threads)
+    if not PyLong_CheckExact(axis):
+        axis = _check.axis_number(axis)
     take_logits(call, p, "p")
     first = call.array(X)
     arrays = (first,)
@@ -86,10 +92,6 @@ cdef object information(Which which, object p, object q, object axis, object bas
         call.hold(X, first)
         call.hold(TARGET, second)
     take_axis(call, axis, cnp.PyArray_NDIM(first), "p" if which == ENTROPY else "p and q")
-    call.problem.option.per_nat = 1.0
-    if base is not None:
-        call.problem.option.per_nat, call.problem.option.per_nat_low = _check.units_per_nat(base)
-    take_threads(call, n_threads)
     result = new_rows(call, call.problem.kind)
     call.hold(LOSSES, result)
     lay_out(call)

@@ -1,0 +1,114 @@
+"""What a caller's own code may do while its arguments are read: an error, and never a write out of bounds."""
+
+import numpy as np
+import pytest
+
+import fastxent as fx
+from tests.problem import unmodified
+from tests.table import NAMED
+
+CHANGED = r"changed while the others were read|axis"
+
+
+class Later:
+    """An argument whose conversion changes another one."""
+
+    def __init__(self, value, change):
+        self.value, self.change = value, change
+
+    def __array__(self, dtype=None, copy=None):
+        self.change()
+        return self.value
+
+    def __index__(self):
+        self.change()
+        return self.value
+
+    def __float__(self):
+        self.change()
+        return self.value
+
+
+def shrink(array, *shape):
+    return lambda: array.resize(shape, refcheck=False)
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 6), (7,), (40, 60), (3, 2, 2)])
+def test_logits_that_change_while_options_are_read(shape):
+    for name, option in (("sample_weight", np.ones(40)), ("class_weight", np.ones(6)), ("ignore_index", -1)):
+        if name == "ignore_index" and shape == (40, 60):
+            continue  # read before the number of classes is: the call has 60 of them
+        x, y = np.zeros((40, 6)), np.zeros(40, int)
+        with pytest.raises((ValueError, TypeError), match=r"shape|changed|axis"):
+            fx.softmax_cross_entropy_grad(x, y, **{name: Later(option, shrink(x, *shape))})
+
+
+def test_labels_infogain_and_weights_that_change_while_options_are_read():
+    x, y, weight, matrix = np.zeros((400, 6)), np.zeros(400, int), np.ones((400, 6)), np.eye(6)
+    with pytest.raises(ValueError, match=CHANGED):
+        fx.softmax_cross_entropy(x, y, sample_weight=Later(np.ones(400), shrink(y, 2)))
+    y = np.zeros(400, int)
+    with pytest.raises(ValueError, match=CHANGED):
+        fx.softmax_cross_entropy(x, y, infogain=matrix, sample_weight=Later(np.ones(400), shrink(matrix, 1)))
+    target = np.zeros((400, 6))
+    with pytest.raises(ValueError, match=CHANGED):
+        fx.sigmoid_cross_entropy(x, target, sample_weight=Later(np.ones((400, 6)), shrink(target, 3)))
+    with pytest.raises(ValueError, match=CHANGED):
+        fx.sigmoid_cross_entropy(x, x, sample_weight=weight, pos_weight=Later(np.ones(6), shrink(weight, 3)))
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp", "entropy"])
+def test_an_array_that_loses_its_axis(name):
+    x = np.full((3, 4), 0.25)
+    with pytest.raises(ValueError, match=CHANGED):
+        NAMED[name].call(x, axis=Later(1, shrink(x, 7)))
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "kl_divergence"])
+@pytest.mark.parametrize("rows", [1, 50])
+def test_probabilities_that_change_while_the_axis_or_the_base_is_read(name, rows):
+    for option in ("axis", "base"):
+        p, q = np.full((50, 4), 0.25), np.full((rows, 4), 0.25)
+        with pytest.raises(ValueError, match=r"broadcast|axis"):
+            NAMED[name].call(p, q, **{option: Later(1 if option == "axis" else 2.0, shrink(p, 3))})
+
+
+class Lying(np.ndarray):
+    """An array whose methods tell of another one."""
+
+    def view(self, *_):
+        return np.empty((40, 6))
+
+    def reshape(self, *_, **__):
+        return np.empty((40, 6))
+
+    def transpose(self, *_):
+        return np.empty((40, 6))
+
+
+@pytest.mark.parametrize("memory", [(1, 1), (40, 5), (6, 40)])
+def test_outputs_whose_class_lies_about_their_shape(memory):
+    whole = np.full(2000, 7.0)
+    out = whole[: memory[0] * memory[1]].reshape(memory).view(Lying)
+    with unmodified((whole,)), pytest.raises(ValueError, match="out has shape"):
+        fx.softmax(np.zeros((40, 6)), out=out)
+    with unmodified((whole,)), pytest.raises(ValueError, match="out has shape"):
+        fx.softmax_cross_entropy_grad(np.zeros((40, 6)), np.zeros(40, int), out=out)
+
+
+def test_outputs_of_a_subclass_are_written_and_returned():
+    x, out = np.zeros((40, 6)), np.zeros((40, 6)).view(Lying)
+    assert fx.softmax(x, out=out) is out
+    np.testing.assert_array_equal(np.asarray(out), fx.softmax(x))
+    reading = np.zeros((40, 6)).view(Lying)
+    reading.flags.writeable = False
+    with pytest.raises(ValueError, match="out is read-only"):
+        fx.softmax(x, out=reading)
+
+
+@pytest.mark.parametrize("classes", [2**40 + 1, 2**61, 2**62 - 1])
+def test_more_classes_than_memory_has_addresses(classes):
+    x = np.broadcast_to(np.int8(0), (1, classes))
+    for call in (fx.logsumexp, fx.entropy, lambda x: fx.softmax_cross_entropy(x, [0])):
+        with pytest.raises((ValueError, MemoryError), match=r"more classes|^$"):
+            call(x)
