@@ -32,23 +32,24 @@ cdef inline void simple_losses(
 ) noexcept nogil:
     """The losses where t has one entry, and there is no z-loss. A row that is nan is so without weight of its class."""
     cdef floating loss[LANES]
-    cdef double product, nothing
+    cdef double product, wide, nothing
     cdef Py_ssize_t j
     cdef int odd = 0
     for j in range(LANES):
         loss[j] = (of[MAXIMUM + j] - of[OWN_X + j]) + of[LOG_S + j]
     for j in range(LANES):
         odd += (loss[j] - loss[j] != 0) | (own[j] == 0)
-    if odd == 0:
-        for j in range(LANES):
-            product = weight[j] * own[j] * loss[j]
-            losses[j] = product if weight[j] != 0 else 0.0
-        return
-    for j in range(LANES):       # a difference that overflows in float32 does not in double
-        product = own[j] * ((<double>of[MAXIMUM + j] - <double>of[OWN_X + j]) + <double>of[LOG_S + j])
-        nothing = of[LOG_S + j] - of[LOG_S + j]
-        product = weight[j] * (product if own[j] != 0 else nothing)
+    for j in range(LANES):
+        product = weight[j] * own[j] * loss[j]
         losses[j] = product if weight[j] != 0 else 0.0
+    if odd == 0:
+        return
+    for j in range(LANES):       # of the odd lanes alone: a difference that overflows in float32 does not in double
+        wide = own[j] * ((<double>of[MAXIMUM + j] - <double>of[OWN_X + j]) + <double>of[LOG_S + j])
+        nothing = of[LOG_S + j] - of[LOG_S + j]
+        product = weight[j] * (wide if own[j] != 0 else nothing)
+        product = product if weight[j] != 0 else 0.0
+        losses[j] = product if (loss[j] - loss[j] != 0) | (own[j] == 0) else losses[j]
 
 
 cdef inline void simple_factors(
