@@ -96,10 +96,8 @@ cdef inline void add_losses(
             (<floating*>(<char*>out + j * step))[0] = <floating>values[j]
     for j in range(n, n_blocks * LANES):
         values[j] = 0.0
-    for block in range(1, n_blocks):
-        for j in range(LANES):
-            values[j] += values[block * LANES + j]
-    two_sum(total.high, total.low, values, LANES)
+    for block in range(n_blocks):
+        two_sum(total.high, total.low, values + block * LANES, LANES)
 
 
 cdef inline void close_total(Total* total, double* sums) noexcept nogil:
