@@ -16,7 +16,7 @@ from fastxent._kernels.problem cimport (
     at, has,
 )
 from fastxent._kernels.strips cimport strip_at
-from fastxent._kernels.sums cimport Total, add_losses
+from fastxent._kernels.sums cimport Total, add_element_losses
 from fastxent._kernels.ways cimport WIDTH
 
 
@@ -229,5 +229,5 @@ cdef void sigmoid_cross_entropy(
         if problem.option.with_loss:
             if losses.shape[2] > 0:
                 loss = &losses[strip.o, strip.i, 0]
-            add_losses(values, strip.n, loss, losses.strides[1], total)
+            add_element_losses(values, strip.n, loss, losses.strides[1], total)
         start += strip.n

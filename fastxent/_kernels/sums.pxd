@@ -100,6 +100,22 @@ cdef inline void add_losses(
         two_sum(total.high, total.low, values + block * LANES, LANES)
 
 
+cdef inline void add_element_losses(
+    double* values, Py_ssize_t n, floating* out, Py_ssize_t step, Total* total
+) noexcept nogil:
+    """The same for elements, each of which is too little work to be added compensated: some are added up before."""
+    cdef Py_ssize_t j, block, n_blocks = (n + LANES - 1) // LANES
+    if out != NULL:
+        for j in range(n):
+            (<floating*>(<char*>out + j * step))[0] = <floating>values[j]
+    for j in range(n, n_blocks * LANES):
+        values[j] = 0.0
+    for block in range(1, n_blocks):
+        for j in range(LANES):
+            values[j] += values[block * LANES + j]
+    two_sum(total.high, total.low, values, LANES)
+
+
 cdef inline void close_total(Total* total, double* sums) noexcept nogil:
     """sums (3,): the sum of the losses, what its rounding cut off, the number of bad elements."""
     halve(total.high, total.low, 16)
