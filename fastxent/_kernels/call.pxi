@@ -306,7 +306,7 @@ cdef int make_outputs(Call call, int order) except -1:
 
 cdef cnp.ndarray new_rows(Call call, Kind kind):
     """An uninitialised array of one number for each sample."""
-    cdef cnp.npy_intp shape[64]
+    cdef cnp.npy_intp shape[MOST_AXES]
     cdef cnp.ndarray x = call.array(X)
     cdef int axis, ndim = 0
     for axis in range(cnp.PyArray_NDIM(x)):

@@ -19,7 +19,7 @@ from fastxent._kernels.transpose cimport columns_in, columns_out
 from fastxent._kernels.ways cimport LANES, WIDTH, rows_of_block
 
 cdef enum:
-    RUN_BYTES = 64       # of a class, from samples side by side: what a cache line holds
+    RUN_BYTES = LINE     # of a class, from samples side by side
     COLUMNS = 8          # classes that are transposed at once
 
 cdef extern from *:

@@ -103,8 +103,11 @@ cdef inline void add_losses(
 cdef inline void add_element_losses(
     double* values, Py_ssize_t n, floating* out, Py_ssize_t step, Total* total
 ) noexcept nogil:
-    """The same for elements, each of which is too little work to be added compensated: some are added up before."""
+    """The same for elements. Of float32 each is too little work to be added compensated, and double holds some."""
     cdef Py_ssize_t j, block, n_blocks = (n + LANES - 1) // LANES
+    if floating is double:
+        add_losses(values, n, out, step, total)
+        return
     if out != NULL:
         for j in range(n):
             (<floating*>(<char*>out + j * step))[0] = <floating>values[j]

@@ -14,7 +14,12 @@ tuning.held_elements = 4096
 
 LIMITS = {"lanes": LANES, "group": GROUP, "panels": PANELS, "width": WIDTH, "largest_panel": LARGEST_PANEL}
 LARGEST = 2**40
-LEAST = {"solo_elements": LANES, "panel_bytes": 0}  # 1 for the others
+# From 1 to LARGEST, but for these. Scratch holds WIDTH rows of so many bytes, or LANES of so many doubles; every block
+# has sums of its own.
+RANGES = {
+    "panel_bytes": (0, 2**16), "solo_elements": (LANES, LARGEST), "row_classes": (1, 2**14),
+    "block_elements": (LANES, LARGEST),
+}
 
 
 def numbers():
@@ -36,7 +41,8 @@ def tune(**changes):
     for name, value in changes.items():
         if name not in before:
             raise ValueError(f"{name!r} is no tuning number; those are {', '.join(before)}")
-        if not isinstance(value, int) or not LEAST.get(name, 1) <= value <= LARGEST:
-            raise ValueError(f"{name} = {value!r}, but it must be an integer from {LEAST.get(name, 1)} to {LARGEST}")
+        least, most = RANGES.get(name, (1, LARGEST))
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f"{name} = {value!r}, but it must be an integer from {least} to {most}")
     tuning = before | changes
     return {name: before[name] for name in changes}

@@ -1,0 +1,184 @@
+"""A row's loss and derivatives depend on its numbers alone.
+
+Not on what else is in its batch, on the layout, on how many threads there are, or on options that change nothing. Each
+law is asserted to the bit, on both sides of every threshold. Which sums a row is made of may depend on the number of
+classes, the dtype, and whether a Hessian is wanted.
+"""
+
+import numpy as np
+import pytest
+
+from fastxent._kernels import ways
+from tests.bits import assert_same_bits
+from tests.layouts import LAYOUTS
+from tests.pool import pool
+from tests.table import FUNCTIONS, LOSSES, NAMED, WITH_GRAD, each_of, each_reduction
+from tests.thresholds import LANES, WIDTH, classes, most_side_by_side, samples, several_blocks
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of rows that NumPy casts to inf or 0
+
+FULL = (
+    "index with all options", "infogain with all options", "distribution with all options", "all options", "base",
+)  # fmt: skip
+CASES = [(f, options) for f in FUNCTIONS for options in (f.option_sets[0], *FULL) if options in f.option_sets]
+each_case = pytest.mark.parametrize("f, options", CASES, ids=str)
+each_function = each_of(FUNCTIONS)
+FEW_CLASSES = (1, 2, 5, LANES - 1, LANES, 100, 200, 300)
+FEW_SAMPLES = (1, 7, LANES + 1, WIDTH + 2)
+
+
+def assert_same(got, want, what):
+    for name in want:
+        assert_same_bits(got[name], want[name], f"{what}: {name}")
+
+
+def taken(results, which):
+    return {name: value[which] for name, value in results.items()}
+
+
+@each_case
+def test_a_row_has_the_results_that_it_has_alone(f, options, dtype, rng):
+    for C in classes(dtype):
+        rows = pool(f, rng, C, dtype, options)
+        alone = rows.alone()
+        for n in samples(C):
+            which = rng.integers(rows.size, size=n)
+            assert_same(rows.batch(which).run(), taken(alone, which), f"{n} rows of {C} classes")
+
+
+@each_function
+def test_rows_of_several_blocks_too(f, dtype, rng):
+    for C in (10, 200, 300):
+        rows = pool(f, rng, C, dtype)
+        which = rng.integers(rows.size, size=several_blocks(C))
+        assert_same(rows.batch(which).run(), taken(rows.alone(), which), f"{len(which)} rows of {C} classes")
+
+
+@each_of(WITH_GRAD)
+def test_the_derivatives_of_a_sum_are_those_of_its_rows(f, dtype, rng):
+    for C in classes(dtype):
+        rows = pool(f, rng, C, dtype, f.option_sets[-1])
+        which = rng.integers(rows.size, size=LANES + 1)
+        got = rows.batch(which).run(reduction="sum")
+        want = taken(rows.alone(), which)
+        assert_same(got, {name: want[name] for name in f.gives[1:]}, f"{C} classes")
+
+
+# Read-only arrays and the like lie as any other.
+ARRANGE = {name: arrange for name, arrange in LAYOUTS.items() if not name.startswith(("read_only", "of_ctypes"))}
+
+
+@each_case
+def test_a_layout_changes_no_bit(f, options, dtype, rng):
+    for C in classes(dtype):
+        rows = pool(f, rng, C, dtype, options)
+        p = rows.batch(rng.integers(rows.size, size=LANES + 1))
+        want = p.run()
+        for name, arrange in ARRANGE.items():
+            got = p.change(x=arrange(p.x)).run()
+            assert_same(got, want, f"{C} classes, {name}")
+        if p.target is not None and p.target.ndim == 2:
+            got = p.change(x=np.asfortranarray(p.x), target=np.asfortranarray(p.target)).run()
+            assert_same(got, want, f"{C} classes, both in Fortran order")
+
+
+@pytest.mark.parametrize("f, options", [case for case in CASES if "axis" in case[0].options], ids=str)
+@pytest.mark.parametrize("sizes, axis", [((66,), 0), ((2, 33), 1), ((22, 3), 1), ((3, 22), 0)], ids=str)
+def test_a_class_axis_anywhere_changes_no_bit(f, options, sizes, axis, dtype, rng):
+    for C in classes(dtype):
+        rows = pool(f, rng, C, dtype, options)
+        p = rows.batch(rng.integers(rows.size, size=66))
+        q = p.change(x=moved(p.x, sizes, axis), axis=axis)
+        if p.target is not None:
+            q = q.change(target=moved(p.target, sizes, axis) if p.target.ndim == 2 else p.target.reshape(sizes))
+        if "sample_weight" in p.options:
+            q = q.change(sample_weight=p.options["sample_weight"].reshape(sizes))
+        got, want = q.run(), p.run()
+        for name in want:
+            expected = moved(want[name], sizes, axis) if want[name].ndim == 2 else want[name].reshape(sizes)
+            assert_same_bits(got[name], expected, f"{C} classes: {name}")
+
+
+def moved(rows, sizes, axis):
+    """Rows as an array of such sizes, with the class axis at `axis`."""
+    return np.ascontiguousarray(np.moveaxis(rows.reshape(*sizes, -1), -1, axis))
+
+
+def without_effect(p):
+    """Values of options that say what is the case anyway."""
+    f, (n, C) = p.function, p.x.shape
+    one = np.ones(p.x.shape if f.kind == "sigmoid" else n, np.float32)
+    values = {
+        "axis": 1,
+        "class_weight": np.ones(C),
+        "sample_weight": one,
+        "pos_weight": np.ones(C),
+        "ignore_index": -7,
+        "label_smoothing": 0.0,
+        "z_loss": 0.0,
+        "grad_output": one if p.options.get("reduction") == "none" else 1.0,
+        "n_threads": 2,
+        "out": np.empty_like(p.x),
+        "hess_out": np.empty_like(p.x),
+    }
+    if f.kind == "softmax":
+        values["alpha"] = np.ones(C)
+    if f.kind in ("softmax", "clamped") and p.target.ndim == 2:
+        del values["ignore_index"]  # which is of class indices
+    return {name: value for name, value in values.items() if f.takes(name)}
+
+
+@each_function
+@pytest.mark.parametrize("C", FEW_CLASSES)
+def test_an_option_that_changes_nothing_changes_no_bit(f, C, dtype, rng):
+    for options in ("", "distribution") if "loss" in f.gives else ("",):
+        rows = pool(f, rng, C, dtype, options)
+        for n in FEW_SAMPLES:
+            for reduction in ("none", "sum", "mean") if f.takes("reduction") else (None,):
+                p = rows.batch(rng.integers(rows.size, size=n))
+                p = p if reduction is None else p.change(reduction=reduction)
+                want, values = p.run(), without_effect(p)
+                for name, value in values.items():
+                    assert_same(p.run(**{name: value}), want, f"{n} rows, {reduction}, {name}")
+                assert_same(p.run(**values), want, f"{n} rows, {reduction}, all of them")
+
+
+@each_of(WITH_GRAD)
+@each_reduction
+def test_a_derivative_more_changes_no_bit_of_what_else_is_wanted(f, reduction, dtype, rng):
+    lower = NAMED[f.name.removesuffix("_hess") if "hess" in f.gives else f.loss_only.name]
+    for options in f.option_sets:
+        for C in FEW_CLASSES:
+            if "hess" in f.gives and takes_another_way_with_a_hessian(f, C, dtype):
+                continue
+            rows = pool(f, rng, C, dtype, options)
+            p = rows.batch(rng.integers(rows.size, size=LANES + 1)).change(reduction=reduction)
+            want = p.change(function=lower).without(*set(f.options) - set(lower.options)).run()
+            assert_same(p.run(), want, f"{options}, {C} classes")
+
+
+def takes_another_way_with_a_hessian(f, C, dtype):
+    most = most_side_by_side(dtype)
+    return f.kind == "softmax" and max(LANES - 1, most_side_by_side(dtype, with_hess=True)) < C <= most
+
+
+@each_of(LOSSES)
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_a_total_depends_on_neither_order_nor_threads(f, reduction, dtype, rng, few_to_a_block):
+    for options in (f.option_sets[0], f.option_sets[-1]):
+        for C in FEW_CLASSES:
+            rows = pool(f, rng, C, dtype, options)
+            p = rows.batch(rng.choice(rows.finite(), 300)).change(reduction=reduction)
+            want = p.run(n_threads=1)
+            assert_same(p.run(n_threads=2), want, f"{options}, {C} classes, two threads")
+            if f.kind == "sigmoid" and dtype == np.float32 and options != f.option_sets[0]:
+                continue  # products of float32 losses and weights, of which some are added before they are compensated
+            assert_same(p.change(x=np.asfortranarray(p.x)).run(), want, f"{options}, {C} classes, Fortran order")
+
+
+@pytest.fixture
+def few_to_a_block():
+    """Blocks of few samples, each of them worth a thread."""
+    before = ways.tune(block_elements=2 * LANES, thread_blocks=1)
+    yield
+    ways.tune(**before)

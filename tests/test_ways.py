@@ -1,0 +1,167 @@
+"""The numbers that calls are cut up by: any that is taken gives right results, and needs no memory but its own."""
+
+import itertools
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastxent
+from fastxent._kernels import ways
+from tests.bits import assert_same_bits
+from tests.fences import Fenced, needs_fences
+from tests.interpreter import interpreted
+from tests.layouts import byte_swapped
+from tests.peak import peak
+from tests.problem import problem
+from tests.table import DTYPES, FUNCTIONS, each_of
+from tests.ulp import BOTH
+
+NUMBERS = ways.numbers()
+RANGES = {name: ways.RANGES.get(name, (1, ways.LARGEST)) for name in NUMBERS}
+HOSTILE = (-(2**63), -1, 0, 1, 2, 3, 7, 31, 33, 128, 4096, 10**6, 2**40, 2**62, 1.5, "a", None)
+CHOOSE = ("panel_bytes", "row_classes")  # which way a row takes; its bits are the same for any value of the others
+MEBIBYTE = 2**20
+
+# Several strips, in panels and in rows, read where they lie and gathered: (shape, class axis, arrangement)
+CALLS = {
+    "panels": ((300, 7), -1, np.asarray),
+    "panels, Fortran order": ((150, 7), -1, np.asfortranarray),
+    "few of many classes": ((5, 200), -1, np.asarray),
+    "short runs": ((9, 40, 3), 1, np.asarray),
+    "rows": ((20, 300), -1, np.asarray),
+    "rows, Fortran order": ((40, 300), -1, np.asfortranarray),
+    "swapped bytes": ((40, 33), -1, byte_swapped),
+}
+
+
+@pytest.fixture(autouse=True)
+def numbers_as_before():
+    yield
+    ways.tune(**NUMBERS)
+    assert ways.numbers() == NUMBERS
+
+
+@pytest.fixture(scope="module")
+def calls():
+    """{reduction: (what, problem, results with the numbers as they are) of every function}."""
+    return {reduction: list(untuned_calls(reduction)) for reduction in ("none", "mean")}
+
+
+def untuned_calls(reduction):
+    rng = np.random.default_rng(0)
+    for f, dtype, (what, (shape, axis, arrange)) in itertools.product(FUNCTIONS, DTYPES, CALLS.items()):
+        for options in dict.fromkeys((f.option_sets[0], f.option_sets[-1])):
+            p = problem(f, rng, shape, axis, dtype, options, reduction)
+            p = p.change(x=Fenced(arrange(p.x)).array)
+            yield f"{f}, {dtype.__name__}, {what}, {options}", p, p.run()
+
+
+def assert_right(calls, changed):
+    """Every call gives what it gave, and writes nothing beside its outputs."""
+    for reduction in calls:
+        for what, p, want in calls[reduction]:
+            results = p.function.array_results
+            outs = {argument: Fenced(np.full_like(want[result], 7)) for argument, result in results.items()}
+            got = p.run(n_threads=2, **{argument: out.array for argument, out in outs.items()})
+            assert all(out.intact for out in outs.values()), what
+            if {*CHOOSE} & {*changed}:
+                p.assert_close(got, want, BOTH)
+            else:
+                for name in want:
+                    assert_same_bits(got[name], want[name], f"{what}, {name}")
+
+
+def fits(name, value):
+    return type(value) is int and RANGES[name][0] <= value <= RANGES[name][1]
+
+
+@needs_fences
+@pytest.mark.parametrize("name, value", [(n, v) for n in NUMBERS for v in HOSTILE if fits(n, v)], ids=str)
+def test_results_are_right_with_any_number(name, value, calls):
+    assert ways.tune(**{name: value}) == {name: NUMBERS[name]}
+    assert ways.numbers() == NUMBERS | {name: value}
+    assert_right(calls, {name})
+
+
+@pytest.mark.parametrize("name, value", [(n, v) for n in NUMBERS for v in HOSTILE if not fits(n, v)], ids=str)
+def test_a_number_that_cannot_serve_changes_nothing(name, value):
+    other = next(number for number in NUMBERS if number != name)
+    with pytest.raises(ValueError, match=re.escape(f"{name} = {value!r}, but it must be an integer from")):
+        ways.tune(**{other: RANGES[other][0], name: value})
+    assert ways.numbers() == NUMBERS
+
+
+@pytest.mark.parametrize("name", [*ways.LIMITS, "panel_byte", ""])
+def test_a_limit_cannot_be_set_nor_what_is_unknown(name):
+    limits = dict(ways.LIMITS)
+    with pytest.raises(ValueError, match=f"^'{name}' is no tuning number; those are panel_bytes, "):
+        ways.tune(block_elements=64, **{name: 64})
+    assert ways.numbers() == NUMBERS
+    assert limits == ways.LIMITS
+
+
+# All at once: the least, the largest, and some mixtures of both and of the others between.
+MIXTURES = [
+    {name: low for name, (low, _) in RANGES.items()},
+    {name: high for name, (_, high) in RANGES.items()},
+    *(
+        {name: int(rng.choice([*RANGES[name], *(value for value in HOSTILE if fits(name, value))])) for name in NUMBERS}
+        for rng in map(np.random.default_rng, range(8))
+    ),
+]
+
+
+@needs_fences
+@pytest.mark.parametrize("numbers", MIXTURES, ids=str)
+def test_results_are_right_with_any_numbers_together(numbers, calls):
+    ways.tune(**numbers)
+    assert_right(calls, numbers)
+
+
+WALK = """
+from tests.test_ways import MIXTURES, assert_right, untuned_calls, ways
+calls = {"none": list(untuned_calls("none"))}
+for numbers in MIXTURES:
+    ways.tune(**numbers)
+    assert_right(calls, numbers)
+"""
+
+
+@needs_fences
+def test_scratch_is_never_left():
+    """Debugging memory of Python is marked at both ends, and ends the process where a mark is not found again."""
+    done = interpreted(WALK, PYTHONMALLOC="debug", PYTHONPATH=str(Path(__file__).parents[1]))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("shape", [(3, 200), (2, 8000), (2, 100_000)], ids=str)
+@pytest.mark.parametrize("numbers", MIXTURES[:2], ids=["least", "largest"])
+@each_of(FUNCTIONS)
+def test_no_numbers_make_a_small_call_take_much_memory(f, shape, numbers, rng):
+    p = problem(f, rng, shape)
+    ways.tune(**numbers)
+    for arrange in (np.asarray, np.asfortranarray, byte_swapped):
+        assert peak(p.change(x=arrange(p.x)).run) < 16 * MEBIBYTE
+
+
+KERNELS = Path(fastxent.__file__).parent / "_kernels"
+# Numbers as large that mean something else.
+OTHERS = {
+    ("arrays.pxi", 256): "NumPy's numbers of types",
+    ("layout.pxi", 64): "the most axes of an array",
+    ("memory.pxd", 64): "bytes of a cache line",
+    ("simplex.pxi", 32): "numbers that are added up plainly",
+    ("staging.pxd", 32): "bits of half a double",
+    ("information_sums.pxd", 4096): "bytes that are asked for ahead",
+}
+
+
+def test_no_number_stands_anywhere_else():
+    large = {number for number in (*NUMBERS.values(), *ways.LIMITS.values()) if number >= 32}
+    found = set()
+    for path in KERNELS.glob("*.p[yx][xdi]"):
+        code = re.sub(r'""".*?"""|"[^"\n]*"|#[^\n]*', "", path.read_text(), flags=re.DOTALL)
+        found |= {(path.name, int(number)) for number in re.findall(r"(?<![\w.])\d+(?![\w.])", code)}
+    assert {(name, number) for name, number in found if number in large and name[:5] != "ways."} == {*OTHERS}
