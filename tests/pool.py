@@ -49,6 +49,11 @@ def pool(function, rng, C, dtype, options=""):
     return Pool(p)
 
 
+def has_exact_total(p):
+    """Whether losses are added up without rounding. Of float32 elements some are added plainly, which weights round."""
+    return not (p.function.kind == "sigmoid" and p.dtype == np.float32 and "sample_weight" in p.options)
+
+
 def with_ties(rng, row, count):
     """The row with `count` equal maxima."""
     row = row.copy()
