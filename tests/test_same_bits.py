@@ -104,6 +104,16 @@ def moved(rows, sizes, axis):
     return np.ascontiguousarray(np.moveaxis(rows.reshape(*sizes, -1), -1, axis))
 
 
+@each_case
+def test_the_dtype_that_the_input_comes_in_changes_no_bit(f, options, dtype, rng):
+    narrow = np.float16 if dtype == np.float32 else np.int8
+    for C in FEW_CLASSES:
+        rows = pool(f, rng, C, dtype, options)
+        p = rows.batch(rng.integers(rows.size, size=LANES + 1))
+        x = np.clip(np.nan_to_num(p.x), -100, 100).astype(narrow)
+        assert_same(p.change(x=x).run(), p.change(x=x.astype(dtype)).run(), f"{C} classes")
+
+
 def without_effect(p):
     """Values of options that say what is the case anyway."""
     f, (n, C) = p.function, p.x.shape
