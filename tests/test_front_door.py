@@ -110,5 +110,5 @@ def test_outputs_of_a_subclass_are_written_and_returned():
 def test_more_classes_than_memory_has_addresses(classes):
     x = np.broadcast_to(np.int8(0), (1, classes))
     for call in (fx.logsumexp, fx.entropy, lambda x: fx.softmax_cross_entropy(x, [0])):
-        with pytest.raises((ValueError, MemoryError), match=r"more classes|^$"):
+        with pytest.raises((ValueError, MemoryError), match=r"more classes than 1099511627776$|^$"):
             call(x)

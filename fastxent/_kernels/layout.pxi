@@ -2,7 +2,8 @@
 
 cdef enum:
     MOST_AXES = 64
-    MOST_CLASSES = 1099511627776     # 2^40: no number of bytes overflows
+
+cdef Py_ssize_t MOST_CLASSES = 1099511627776     # 2^40, which no enum holds in C: no number of bytes overflows
 
 
 cdef inline bint has_classes(const Problem* problem, int role) noexcept:
