@@ -1,16 +1,17 @@
-"""What makes a caller's value canonical, and what explains an error once the door has found that something is wrong."""
+"""What makes a caller's value canonical, or raises."""
 
 from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Context, Decimal
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastxent._explain import place, raise_outside
 from fastxent._threads import thread_count
 from fastxent._types import Array
 
@@ -20,7 +21,6 @@ SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
 WEIGHT_RULE = "weights are finite and not negative"
 ENTRY_RULE = "its entries are finite and not negative"
 TARGET_RULE = "it must be finite and not negative"
-ELEMENTS = 32768  # that an explanation looks at, at once
 
 
 def real_array(value: ArrayLike, name: str) -> Array:
@@ -160,42 +160,9 @@ def broadcast(p: Array, q: Array) -> tuple[Array, Array]:
     return np.broadcast_to(p, shape), np.broadcast_to(q, shape)
 
 
-def raise_not_probabilities(q: Array) -> NoReturn:
-    raise TypeError(
-        f"q has dtype {q.dtype}, but probabilities are floats; did you mean softmax_cross_entropy(logits, target)?"
-    )
-
-
 def n_threads_of(value: Any) -> int | None:
     """The number of threads a call asks for; None leaves it to the pool."""
     return None if value is None else thread_count(value, "n_threads")
-
-
-def raise_wrong_target(
-    shape: tuple[int, ...], whole: tuple[int, ...], rows: tuple[int, ...], target: str, name: str, strict: bool
-) -> NoReturn:
-    if strict:
-        raise ValueError(f"{target} has shape {shape}, but {name} has shape {whole}: expected {rows}")
-    raise ValueError(
-        f"{target} has shape {shape}, but {name} have shape {whole}: expected {rows} for class indices "
-        f"or {whole} for distributions"
-    )
-
-
-def raise_wrong_element_target(shape: tuple[int, ...], whole: tuple[int, ...], target: str, name: str) -> NoReturn:
-    if target == "y_true":
-        raise ValueError(f"{target} has shape {shape}, but {name} has shape {whole}: expected {whole}")
-    raise ValueError(f"{target} has shape {shape}, but {name} have shape {whole}: expected the same")
-
-
-def raise_wrong_classes(shape: tuple[int, ...], name: str, classes: int) -> NoReturn:
-    if classes < 0:
-        raise ValueError(f"{name} has shape {shape}: expected (n_samples,) or (n_samples, 1)")
-    raise ValueError(f"{name} has shape {shape}, but there are {classes} classes: expected (n_samples, {classes})")
-
-
-def raise_not_like_target(given: tuple[int, ...], name: str, shape: tuple[int, ...], target: str) -> NoReturn:
-    raise ValueError(f"{name} has shape {given}, but {target} has shape {shape}: expected the same")
 
 
 def integer_labels(array: Array, name: str) -> Array:
@@ -203,16 +170,6 @@ def integer_labels(array: Array, name: str) -> Array:
     if array.size:
         raise TypeError(f"{name} holds class labels of dtype {array.dtype}; cast them: {name}.astype(np.int64)")
     return array.astype(np.int64)
-
-
-def raise_not_one_hot(target: Array, name: str, axis: int) -> NoReturn:
-    position = first_outside(target, 0.0, 1.0)
-    assert position is not None
-    rows = target.shape[:axis] + target.shape[axis + 1 :]
-    raise ValueError(
-        f"{place(name, target.shape, position)} = {target.flat[position]}, but a target of {target.dtype} with an axis "
-        f"of classes is zeros and ones: class indices have shape {rows}, and other distributions are floats"
-    )
 
 
 def ignored_label(ignore_index: Any, labels: Array | None) -> int | None:
@@ -238,13 +195,6 @@ def ignored_target(value: Any) -> float:
     if isinstance(value, float | np.floating | np.ndarray) and np.size(value) == 1 and np.isnan(value):
         return float(value)
     return number_of(value, "ignore_index", -LARGEST, LARGEST, "a finite number, or nan")
-
-
-def raise_not_per_sample(given: tuple[int, ...], name: str, shape: tuple[int, ...]) -> NoReturn:
-    raise ValueError(
-        f"{name} has shape {given}, but the samples have shape {shape}: "
-        "expected a scalar, or that rank with each size equal or 1"
-    )
 
 
 def class_weight_of(value: Any, classes: int) -> Array:
@@ -294,12 +244,6 @@ def infogain_of(value: Any, classes: int, labels: Array | None, class_weight: An
     return array if direct else array.astype(np.float64)
 
 
-def raise_wrong_grad_output(given: tuple[int, ...], per_row: bool, shape: tuple[int, ...]) -> NoReturn:
-    if not per_row:
-        raise ValueError(f"grad_output has shape {given}, but the loss is one number: expected a scalar")
-    raise ValueError(f"grad_output has shape {given}, but the losses have shape {shape}")
-
-
 def check_output(out: Any, name: str, shape: tuple[int, ...], logits: Array | None, others: dict[str, Array]) -> None:
     """Raise unless it is writeable, of native floats and this shape, and overlaps nothing but exactly the logits."""
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray | np.matrix):
@@ -316,13 +260,8 @@ def check_output(out: Any, name: str, shape: tuple[int, ...], logits: Array | No
     if logits is not None and not exactly(plain, logits) and overlap(plain, logits):
         raise ValueError(f"{name} overlaps its input in part; it may only be exactly the same memory, or none of it")
     for other, array in others.items():
-        raise_overlap(plain, name, array, other)
-
-
-def raise_overlap(out: Array, name: str, array: Array, other: str) -> None:
-    """Raise if they share memory."""
-    if overlap(out, array):
-        raise ValueError(f"{name} overlaps {other}")
+        if overlap(plain, array):
+            raise ValueError(f"{name} overlaps {other}")
 
 
 def exactly(a: Array, b: Array) -> bool:
@@ -339,132 +278,3 @@ def overlap(a: Array, b: Array) -> bool:
         return np.shares_memory(a, b, max_work=10_000)  # type: ignore[arg-type]  # NumPy's stub knows -1 and 0 only
     except np.exceptions.TooHardError:
         return True
-
-
-def raise_outside(
-    array: Array, name: str, low: float, high: float, rule: str, ignored: float | None = None, weight: Any = None
-) -> None:
-    """Raise for the first element outside [low, high], where nan is, too; but not for ignored or weightless ones."""
-    position = first_outside(array, low, high, ignored, weight)
-    if position is not None:
-        raise ValueError(f"{place(name, array.shape, position)} = {array.flat[position]}, but {rule}")
-
-
-def first_outside(
-    array: Array, low: float, high: float, ignored: float | None = None, weight: Any = None
-) -> int | None:
-    """Position, in C order, of the first element outside [low, high]; block by block, for any dtype and layout."""
-    if not array.size:
-        return None
-    position = 0
-    weights = None if weight is None else in_blocks(np.broadcast_to(weight, array.shape), np.float64)
-    for block in in_blocks(array, np.float64):
-        outside = ~((block >= low) & (block <= high))
-        if ignored is not None:
-            outside &= ~np.isnan(block) if np.isnan(ignored) else block != ignored
-        if weights is not None:
-            outside &= next(weights) != 0
-        if outside.any():
-            return position + int(outside.argmax())
-        position += block.size
-    return None
-
-
-def in_blocks(array: Array, dtype: Any) -> Iterator[Array]:
-    """The elements in C order, converted block by block; a block is valid until the next one is asked for."""
-    flags = ["external_loop", "buffered"]
-    blocks: Iterator[Array] = np.nditer(  # type: ignore[call-overload]
-        array, flags, order="C", op_dtypes=[dtype], casting="unsafe"
-    )
-    return blocks
-
-
-def raise_bad_label(labels: Array, classes: int, ignore_index: int | None, target: str, name: str) -> None:
-    """Name the first label that is no class, if there is one."""
-    position = first_bad_label(labels, classes, ignore_index)
-    if position is None:
-        return
-    where, label = place(target, labels.shape, position), labels.flat[position]
-    if target == "y_true":
-        raise ValueError(f"{where} = {label}, but a label is an integer from 0 to {classes - 1}")
-    if labels.dtype.kind == "f":
-        if not (abs(label) < 2.0**31 and label == int(label)):
-            raise ValueError(f"{where} = {label}, but class labels are integers from 0 to {classes - 1}")
-        label = int(label)
-    raise ValueError(f"{where} = {label}, but {name} have {classes} classes")
-
-
-def first_bad_label(labels: Array, classes: int, ignore_index: int | None) -> int | None:
-    """Position of the first label that is neither a class nor ignored."""
-    if not labels.size:
-        return None
-    if ignore_index is not None and labels.dtype.kind == "f":
-        ignore_index = ignored_label(ignore_index, labels)
-    position = 0
-    for block in in_blocks(labels, labels.dtype):
-        bad = ~((block >= 0) & (block < classes))
-        if block.dtype.kind == "f":
-            bad |= block != np.floor(block)
-        if ignore_index is not None:
-            bad &= block != ignore_index
-        if bad.any():
-            return position + int(bad.argmax())
-        position += block.size
-    return None
-
-
-def raise_bad_probability(
-    probs: Array, axis: int, labels: Array | None, weight: Array | None, ignore_index: int | None, whole: bool
-) -> None:
-    """Name the first probability that is none among those that are read: all of a row, or that of its label."""
-    moved = np.moveaxis(probs, axis, -1)
-    classes = moved.shape[-1]
-    weights = None if weight is None else np.broadcast_to(weight, moved.shape[:-1])
-    for index in blocks(moved.shape[:-1], max(1, ELEMENTS // classes)):
-        wrong = ~(moved[index] >= 0)
-        if weights is not None:
-            wrong &= (weights[index] != 0)[..., None]
-        if labels is not None:
-            y = labels[index][..., None]
-            wrong &= (y >= 0) & (y < classes)
-            if ignore_index is not None:
-                wrong &= y != ignore_index
-            if not whole:
-                wrong &= y == np.arange(classes)
-        if wrong.any():
-            *sample, k = (int(i) for i in np.argwhere(wrong)[0])
-            fixed = [i for i in index if not isinstance(i, slice)]
-            if len(fixed) < len(index):
-                sample[0] += index[-1].start
-            sample = fixed + sample
-            where = (*sample[:axis], k, *sample[axis:])
-            position = ", ".join(map(str, where))
-            raise ValueError(f"probs[{position}] = {probs[where]}, but a probability is not negative")
-
-
-def blocks(shape: tuple[int, ...], rows: int) -> Iterator[tuple[Any, ...]]:
-    """Indices that cut an array of samples into pieces of at most `rows`, in C order."""
-    axis = len(shape)
-    size = 1
-    while axis > 0 and size * shape[axis - 1] <= rows:
-        axis -= 1
-        size *= shape[axis]
-    if axis == 0:
-        yield ()
-        return
-    step = max(1, rows // size)
-    for prefix in np.ndindex(*shape[: axis - 1]):
-        for start in range(0, shape[axis - 1], step):
-            yield (*prefix, slice(start, min(start + step, shape[axis - 1])))
-
-
-def fill(out: Array, value: float) -> None:
-    """Every element of an output, whatever its class does to assignments."""
-    np.ndarray.view(out, np.ndarray)[...] = value
-
-
-def place(name: str, shape: tuple[int, ...], position: int) -> str:
-    """``name[i, j]``, or the name alone for a scalar."""
-    if not shape:
-        return name
-    return f"{name}[{', '.join(str(int(i)) for i in np.unravel_index(position, shape))}]"

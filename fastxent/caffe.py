@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 import fastxent as fx
-from fastxent import _check
+from fastxent import _check, _explain
 from fastxent._types import Array
 
 __all__ = ["InfogainLoss", "MultinomialLogisticLoss", "SigmoidCrossEntropyLoss", "SoftmaxWithLoss"]
@@ -436,7 +436,7 @@ def labels_of(label: ArrayLike, shape: tuple[int, ...], axis: int, ignore_label:
         known |= whole == ignore_label
     if not known.all():
         first = int(np.argmin(known))
-        where = _check.place("label", array.shape, first)
+        where = _explain.place("label", array.shape, first)
         raise ValueError(f"{where} = {array.flat[first]}, but there are {shape[axis]} classes")
     return whole.astype(np.int64)
 

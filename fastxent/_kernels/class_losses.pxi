@@ -7,7 +7,7 @@ def softmax_cross_entropy(
     cdef Call call = class_call(SOFTMAX, logits, target, axis, ignore_index, reduction, n_threads, rules)
     call.problem.option.z_loss = number_of_value(z_loss, 0.0, DBL_MAX, z_loss_of)
     take_class_options(call, class_weight, None, sample_weight, label_smoothing, infogain)
-    return solve_classes(call, order, grad_output, loss_out, out, hess_out)
+    return solve(call, order, grad_output, loss_out, out, hess_out)
 
 
 def softmax_focal_loss(
@@ -20,7 +20,7 @@ def softmax_focal_loss(
     call.problem.option.gamma = number_of_value(gamma, 0.0, DBL_MAX, gamma_of)
     call.problem.option.z_loss = number_of_value(z_loss, 0.0, DBL_MAX, z_loss_of)
     take_class_options(call, class_weight, alpha, sample_weight, label_smoothing, infogain)
-    return solve_classes(call, order, grad_output, None, out, hess_out)
+    return solve(call, order, grad_output, None, out, hess_out)
 
 
 def clamped_cross_entropy(
@@ -30,7 +30,7 @@ def clamped_cross_entropy(
     cdef Call call = class_call(CLAMPED, probs, target, axis, ignore_index, reduction, n_threads, None)
     take_eps(call, eps)
     take_class_options(call, class_weight, None, sample_weight, label_smoothing, infogain)
-    return solve_classes(call, order, grad_output, None, out, None)
+    return solve(call, order, grad_output, None, out, None)
 
 
 cdef int take_eps(Call call, object eps) except -1:
@@ -60,12 +60,12 @@ cdef Call class_call(
     array = numbers_of_value(target, call.rules.target)
     take_threads(call, n_threads)
     if call.rules.n_classes >= 0 and (cnp.PyArray_NDIM(x) != 2 or cnp.PyArray_DIM(x, 1) != call.rules.n_classes):
-        _check.raise_wrong_classes(shape_of(x), call.name, call.rules.n_classes)
+        _explain.raise_wrong_classes(shape_of(x), call.name, call.rules.n_classes)
     if same_shape(array, x) and not call.rules.strict:
         call.hold(TARGET, array)
     else:
         if not same_rows(call, array):
-            _check.raise_wrong_target(
+            _explain.raise_wrong_target(
                 shape_of(array), shape_of(x), rows_shape(call), call.rules.target, call.name, call.rules.strict
             )
         if is_float(kind_of(array)) and not call.rules.float_labels:
@@ -163,7 +163,7 @@ cdef int read_class_numbers(
     load(cnp.PyArray_BYTES(array), kind_of(array), cnp.PyArray_STRIDE(array, 0), C, out)
     for k in range(C):
         if not 0.0 <= out[k] <= DBL_MAX:
-            _check.raise_outside(array, name, 0.0, DBL_MAX, rule)
+            _explain.raise_outside(array, name, 0.0, DBL_MAX, rule)
     return 0
 
 
@@ -184,29 +184,6 @@ cdef void sum_others(const double* weight, Py_ssize_t C, double* others) noexcep
     others[top] = rest
 
 
-cdef object solve_classes(
-    Call call, int order, object grad_output, object loss_out, object out, object hess_out
-):
-    """Check what is left, run the kernels, and return what is asked for."""
-    take_grad_output(call, grad_output)
-    take_output(call, LOSSES, loss_out, call.rules.outs[0])
-    take_output(call, GRAD, out, call.rules.outs[1])
-    take_output(call, HESS, hess_out, call.rules.outs[2])
-    make_outputs(call, order)
-    lay_out(call)
-    check_weights(call, SAMPLE_WEIGHT, "sample_weight")
-    check_distribution(call)
-    set_derivatives(call)
-    count_samples(call)
-    if call.problem.family == CLAMPED and (call.given or call.denominator == 0.0):
-        look_at_probabilities(call)
-    if call.denominator == 0.0:
-        clear(call)
-    elif run(call) != 0:
-        raise_bad_class(call)
-    return finished(call, order) if call.rules is PUBLIC else results(call)
-
-
 def gradient_proba(
     logits, target, sample_weight, ignore_index, label_smoothing, z_loss, class_weight, infogain, n_threads, grad_out,
     proba_out, Rules rules not None
@@ -216,19 +193,13 @@ def gradient_proba(
     cdef bint in_place
     call.problem.option.z_loss = number_of_value(z_loss, 0.0, DBL_MAX, z_loss_of)
     take_class_options(call, class_weight, None, sample_weight, label_smoothing, infogain)
-    take_output(call, GRAD, grad_out, rules.outs[1])
-    take_output(call, HESS, proba_out, rules.outs[2])
-    make_outputs(call, 2)
-    lay_out(call)
-    check_weights(call, SAMPLE_WEIGHT, "sample_weight")
-    set_derivatives(call)
-    count_samples(call)
+    prepare(call, 2, None, None, grad_out, proba_out)
     in_place = same_memory(call.array(GRAD), call.array(X))
     if in_place:                 # the gradient would be in the place of what is still to be read
         run(activation_of(call))
     call.problem.view[<int>HESS].data = NULL
     if run(call) != 0:
-        raise_bad_class(call)
+        raise_bad(call)
     call.problem.view[<int>HESS].data = cnp.PyArray_BYTES(call.array(HESS))
     if not in_place:
         run(activation_of(call))
@@ -248,87 +219,3 @@ cdef Call activation_of(Call call):
     other.hold(GRAD, call.array(HESS))
     lay_out(other)
     return other
-
-
-cdef int set_derivatives(Call call) except -1:
-    """What is known of the derivatives before D is."""
-    call.problem.option.with_loss = call.rules.with_loss
-    call.problem.option.hess_factor = call.rules.factor
-    call.problem.option.hess_floor = call.rules.floor
-    call.problem.option.has_rule = call.rules.factor != 1.0 or call.rules.floor != -INFINITY
-    return 0
-
-
-cdef int check_distribution(Call call) except -1:
-    """Finite and not negative; of integers, zeros and ones."""
-    cdef cnp.ndarray array
-    if not call.has(TARGET):
-        return 0
-    array = call.array(TARGET)
-    if not is_float(kind_of(array)) and not in_range(array, 0.0, 1.0, call.n_threads, None):
-        _check.raise_not_one_hot(array, call.rules.target, call.axis)
-    check_numbers(array, call.rules.target, 0.0, DBL_MAX, target_rule, call.n_threads, None)
-    return 0
-
-
-cdef int count_samples(Call call) except -1:
-    """D, and the scale of the derivatives. Looks through the labels where D or a caller's output asks for it."""
-    cdef Problem counting
-    cdef double total
-    cdef bint weighted = call.reduction == MEAN and (
-        call.has(SAMPLE_WEIGHT)
-        or (call.has(LABELS) and (call.problem.option.has_ignored or call.problem.class_weight != NULL))
-    )
-    call.denominator = call.samples() if call.reduction == MEAN else 1.0
-    if not weighted and call.given and call.has(LABELS) and few_to_look_at(&call.problem):
-        if build.bad_labels(&call.problem) != 0:
-            raise_bad_class(call)
-    elif weighted or (call.given and call.has(LABELS)):
-        counting = counting_problem(&call.problem, COUNT_CLASSES, weighted)
-        if not call.has(LABELS) or call.rules.mean_of_samples:
-            counting.class_weight = NULL
-        if run_problem(&counting, call.n_threads, &total) != 0:
-            raise_bad_class(call)
-        if weighted:
-            call.denominator = total
-    if call.denominator != 0.0:
-        call.problem.option.scale /= call.denominator
-    return 0
-
-
-cdef inline bint few_to_look_at(const Problem* problem) noexcept:
-    """Whether a pass of the kernels would take longer to prepare than to make."""
-    return not problem.is_staged and problem.outer * problem.inner <= problem.tuning.held_elements
-
-
-cdef int look_at_probabilities(Call call) except -1:
-    """The loss alone reads what the gradient reads, and writes nothing of the caller's."""
-    cdef View grad = call.problem.view[<int>GRAD], losses = call.problem.view[<int>LOSSES]
-    call.problem.view[<int>GRAD].data = call.problem.view[<int>LOSSES].data = NULL
-    if run(call) != 0:
-        raise_bad_class(call)
-    call.problem.view[<int>GRAD] = grad
-    call.problem.view[<int>LOSSES] = losses
-    return 0
-
-
-cdef int clear(Call call) except -1:
-    """Without any weight the loss is nan, and the derivatives of the mean are 0 everywhere."""
-    cdef int role
-    for role in range(<int>GRAD, <int>HESS + 1):
-        if call.held[role] != NULL:
-            _check.fill(<object>call.held[role], 0.0)
-    return 0
-
-
-cdef int raise_bad_class(Call call) except -1:
-    """Name the first label that is no class, else the first probability that is none among those read."""
-    labels = call.result(LABELS)
-    if labels is not None:
-        _check.raise_bad_label(labels, call.problem.C, call.ignored, call.rules.target, call.name)
-    if call.problem.family == CLAMPED:
-        whole = labels is None or call.infogain is not None or call.problem.option.share != 0.0
-        _check.raise_bad_probability(
-            call.array(X), call.axis, labels, call.result(SAMPLE_WEIGHT), call.ignored, whole
-        )
-    raise ValueError(f"{call.rules.target} changed while it was read")

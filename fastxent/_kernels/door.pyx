@@ -27,13 +27,13 @@ from fastxent._kernels.problem cimport (
     ACTIVATION, BOOL, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, CROSS_ENTROPY, DIVERGENCE, ENTROPY,
     FLOAT16, FLOAT32, FLOAT64, GRAD, GRAD_OUTPUT, HESS, INFORMATION, INT16, INT32, INT64, INT8, LABELS, LOG_SOFTMAX,
     LOGSUMEXP, LOSSES, NO_KIND, POS_WEIGHT, ROLES, SAMPLE_WEIGHT, SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX,
-    SOFTMAX_ITSELF, TARGET, UINT16, UINT32, UINT64, UINT8, X, Family, has, Kind, Problem, Role, side_by_side, size_of,
-    Table, View, Which,
+    SOFTMAX_ITSELF, TARGET, UINT16, UINT32, UINT64, UINT8, X, Family, has, Kind, Options, Problem, Role, side_by_side,
+    size_of, Table, View, Which,
 )
 from fastxent._kernels.staging cimport samples_of_block
 from fastxent._kernels.ways cimport LANES, WIDTH, tuning
 
-from fastxent import _check, _isa, _sums, _threads
+from fastxent import _check, _explain, _isa, _sums, _threads
 
 cnp.import_array()
 
@@ -43,8 +43,12 @@ if build.size_of_problem != sizeof(Problem):
 
 include "arrays.pxi"
 include "call.pxi"
+include "arguments.pxi"
+include "outputs.pxi"
 include "layout.pxi"
 include "run.pxi"
+include "ranges.pxi"
+include "losses.pxi"
 include "class_losses.pxi"
 include "element_losses.pxi"
 include "probabilities.pxi"

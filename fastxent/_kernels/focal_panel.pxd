@@ -5,7 +5,7 @@ from cython cimport floating
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_terms cimport focal_bend, odds_of, odds_times
 from fastxent._kernels.lanes cimport Lanes
-from fastxent._kernels.output cimport by_rule, store_classes
+from fastxent._kernels.output cimport store_hess
 from fastxent._kernels.panel cimport (
     BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead,
     scaled_panel,
@@ -162,7 +162,7 @@ cdef inline void focal_panel_hess(
             hess[k * LANES + j] = result[j]
 
 
-cdef inline void store_focal_hess(
+cdef inline void make_focal_hess(
     const Problem* problem,
     const Strip* part,           # a panel of samples
     const double* weight,        # in   (LANES,)
@@ -171,15 +171,13 @@ cdef inline void store_focal_hess(
     const FocalCurves* curves,
     const floating* e,           # in   C x LANES
 ) noexcept nogil:
-    """As store_hess of softmax_general.pxd."""
+    """Some classes after the others, as in softmax_general.pxd."""
     cdef floating hess[GROUP * LANES]
     cdef Py_ssize_t group, k, n = min(<Py_ssize_t>GROUP, problem.C)
     for group in range((problem.C + GROUP - 1) // GROUP):
         k = min(group * GROUP, problem.C - n)
         focal_panel_hess(e + k * LANES, k, n, of, lane, curves, hess)
-        clear_dead(weight, n, hess)
-        by_rule(&problem.option, n * LANES, hess)
-        store_classes(&problem.view[<int>HESS], part, k, n, <const floating*>hess)
+        store_hess(problem, part, weight, k, n, hess)
 
 
 cdef inline void finish_focal_panels(
@@ -207,7 +205,7 @@ cdef inline void finish_focal_panels(
         if has(problem, HESS):
             part = part_of(strip, first)
             focal_curves(problem, lanes.own + first, lanes.scale + first, &lane, &curves)
-            store_focal_hess(problem, &part, lanes.weight + first, of, &lane, &curves, grad + first * C)
+            make_focal_hess(problem, &part, lanes.weight + first, of, &lane, &curves, grad + first * C)
         if has(problem, GRAD):
             focal_factors(&lane, lanes.scale + first, z_loss, factor, own_grad)
             scaled_panel(of + LABEL, factor, own_grad, C, grad + first * C)

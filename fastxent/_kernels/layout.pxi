@@ -98,7 +98,7 @@ cdef int check_again(Call call) except -1:
     cdef cnp.ndarray x = call.array(X), array
     cdef int role
     cdef Py_ssize_t C = 1
-    cdef bint fits = call.axis < cnp.PyArray_NDIM(x)
+    cdef bint fits = call.axis < cnp.PyArray_NDIM(x) and kind_of(x) != NO_KIND
     if fits and call.axis >= 0:
         C = cnp.PyArray_DIM(x, call.axis)
         if C > MOST_CLASSES:
@@ -109,7 +109,9 @@ cdef int check_again(Call call) except -1:
         if call.held[role] == NULL or role == <int>X or not fits:
             continue
         array = <cnp.ndarray>call.held[role]
-        if has_classes(&call.problem, role):
+        if kind_of(array) == NO_KIND:
+            fits = False
+        elif has_classes(&call.problem, role):
             fits = same_shape(array, x)
         elif role == <int>SAMPLE_WEIGHT or role == <int>POS_WEIGHT:
             fits = is_per_sample(call, <Role>role, array)
@@ -230,7 +232,7 @@ cdef bint needs_staging(Call call) noexcept:
             continue
         if view.swapped or view.unaligned or view.kind == FLOAT16:
             return True
-        if role == X and view.kind != problem.kind and problem.family != INFORMATION:
+        if role == X and view.kind != problem.kind and problem.family != INFORMATION and problem.family < COUNT_CLASSES:
             return True
         if role >= LOSSES and view.kind != problem.kind and (rows or role == LOSSES or problem.family == CLAMPED):
             return True

@@ -69,5 +69,5 @@ def log_loss(probs, target, sample_weight, double eps, double most, bint in_doub
     take_eps(call, eps)
     call.problem.option.most = most
     take_class_options(call, None, None, sample_weight, 0.0, None)
-    solve_classes(call, 0, None, None, None, None)
+    solve(call, 0, None, None, None, None)
     return call.total

@@ -2,7 +2,8 @@
 
 from cython cimport floating
 
-from fastxent._kernels.problem cimport FLOAT32, FLOAT64, Options, Strip, View, at
+from fastxent._kernels.panel cimport clear_dead
+from fastxent._kernels.problem cimport FLOAT32, FLOAT64, HESS, Options, Problem, Strip, View, at
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.transpose cimport Stored, transpose_out
 from fastxent._kernels.ways cimport LANES, WIDTH
@@ -72,3 +73,13 @@ cdef inline void store_panels(
     for c in range((strip.n + LANES - 1) // LANES):
         part = part_of(strip, c * LANES)
         store_classes(output, &part, 0, C, panel + c * C * LANES)
+
+
+cdef inline void store_hess(
+    const Problem* problem, const Strip* part, const double* weight, Py_ssize_t k, Py_ssize_t n,
+    floating* hess               # in   n x LANES, used up
+) noexcept nogil:
+    """Second derivatives of the classes k ... k + n - 1 of a panel of samples; 0 without weight, and by the rule."""
+    clear_dead(weight, n, hess)
+    by_rule(&problem.option, n * LANES, hess)
+    store_classes(&problem.view[<int>HESS], part, k, n, <const floating*>hess)

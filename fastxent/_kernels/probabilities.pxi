@@ -40,7 +40,8 @@ cdef object activation(Which which, object x, object axis, object out, object n_
         result = new_rows(call, call.problem.kind)
         call.hold(LOSSES, result)
     else:
-        make_outputs_of_activation(call)
+        if not call.has(GRAD):
+            call.hold(GRAD, new_like(array, call.problem.kind))
         result = call.array(GRAD)
     lay_out(call)
     if cnp.PyArray_SIZE(array):
@@ -53,12 +54,6 @@ cdef object activation(Which which, object x, object axis, object out, object n_
             return result.reshape(shape[: call.axis] + (1,) + shape[call.axis + 1 :])
         return result if cnp.PyArray_NDIM(result) else result[()]
     return call.result(GRAD)
-
-
-cdef int make_outputs_of_activation(Call call) except -1:
-    if not call.has(GRAD):
-        call.hold(GRAD, new_like(call.array(X), call.problem.kind))
-    return 0
 
 
 cdef object information(Which which, object p, object q, object axis, object base, object n_threads):
@@ -83,7 +78,7 @@ cdef object information(Which which, object p, object q, object axis, object bas
         take_logits(call, q, "q")
         second = call.array(X)
         if which == CROSS_ENTROPY and not is_float(kind_of(second)):
-            _check.raise_not_probabilities(second)
+            _explain.raise_not_probabilities(second)
         if kind == FLOAT64:
             call.problem.kind = FLOAT64
         arrays = first, second
@@ -99,6 +94,6 @@ cdef object information(Which which, object p, object q, object axis, object bas
         result[...] = 0.0
     elif run(call) != 0:
         for array, name in zip(arrays, "pq"):
-            _check.raise_outside(array, name, 0.0, DBL_MAX, "a probability is finite and not negative")
+            _explain.raise_outside(array, name, 0.0, DBL_MAX, "a probability is finite and not negative")
         raise ValueError("p or q changed while they were read")
     return result if cnp.PyArray_NDIM(result) else result[()]

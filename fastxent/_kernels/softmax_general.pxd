@@ -7,7 +7,7 @@ from cython cimport floating
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.lanes cimport Lanes
-from fastxent._kernels.output cimport by_rule, store_classes
+from fastxent._kernels.output cimport store_hess
 from fastxent._kernels.panel cimport (
     BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead,
 )
@@ -96,7 +96,7 @@ cdef inline void panel_hess(
             hess[k * LANES + j] = result[j]
 
 
-cdef inline void store_hess(
+cdef inline void make_hess(
     const Problem* problem,
     const Strip* part,           # a panel of samples
     const double* weight,        # in   (LANES,)
@@ -110,9 +110,7 @@ cdef inline void store_hess(
     for group in range((problem.C + GROUP - 1) // GROUP):
         k = min(group * GROUP, problem.C - n)
         panel_hess(e + k * LANES, n, top, curves, hess)
-        clear_dead(weight, n, hess)
-        by_rule(&problem.option, n * LANES, hess)
-        store_classes(&problem.view[<int>HESS], part, k, n, <const floating*>hess)
+        store_hess(problem, part, weight, k, n, hess)
 
 
 cdef inline void general_panel(
@@ -199,6 +197,6 @@ cdef inline void finish_general(
                 rest = lanes.scale[first + j] / (curves.s[j] * curves.s[j])
                 curves.a[j] = (lanes.total[first + j] + slopes.z_slope[j]) * rest
                 curves.b[j] = 2.0 * z_loss * rest
-            store_hess(problem, &part, lanes.weight + first, of + TOP, &curves, grad + first * C)
+            make_hess(problem, &part, lanes.weight + first, of + TOP, &curves, grad + first * C)
         general_panel(problem, &part, lanes, first, of, &slopes, &curves, grad + first * C)
         clear_dead(lanes.weight + first, C, grad + first * C)

@@ -16,7 +16,7 @@ from fastxent._kernels.panel cimport (
 )
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at, has
 from fastxent._kernels.row cimport row_scale
-from fastxent._kernels.softmax_general cimport Curves, finish_general, panel_dot, store_hess
+from fastxent._kernels.softmax_general cimport Curves, finish_general, make_hess, panel_dot
 from fastxent._kernels.solo cimport solo_exp, solo_max, solo_rows, solo_width
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport is_index, is_plain, own_shares, read_samples, read_scales
@@ -251,7 +251,7 @@ cdef inline Py_ssize_t softmax_panels(
             if has(problem, HESS):
                 simple_curves(of, lanes.own + first, lanes.scale + first, &curves)
                 part = part_of(strip, first)
-                store_hess(problem, &part, lanes.weight + first, of + TOP, &curves, panels + first * C)
+                make_hess(problem, &part, lanes.weight + first, of + TOP, &curves, panels + first * C)
             scaled_panel(of + LABEL, factor + first, own_grad + first, C, panels + first * C)
             clear_dead(lanes.weight + first, C, panels + first * C)
     if with_grad:

@@ -82,41 +82,44 @@ cdef inline void clear_total(Total* total) noexcept nogil:
     memset(total, 0, sizeof(Total))
 
 
-cdef inline void add_losses(
-    double* values,          # in   (n,), room for whole blocks of LANES
+cdef inline void store_losses(
+    double* values,          # in   (n,), out 0 from there to the end of a block of LANES
     Py_ssize_t n,
     floating* out,           # out  (n,) `step` bytes apart, may be NULL
     Py_ssize_t step,
-    Total* total,            # out
 ) noexcept nogil:
-    """Store each sample's loss where it is asked for, and add all of them to the total."""
-    cdef Py_ssize_t j, block, n_blocks = (n + LANES - 1) // LANES
+    """Store each sample's loss where it is asked for."""
+    cdef Py_ssize_t j
     if out != NULL:
         for j in range(n):
             (<floating*>(<char*>out + j * step))[0] = <floating>values[j]
-    for j in range(n, n_blocks * LANES):
+    for j in range(n, (n + LANES - 1) // LANES * LANES):
         values[j] = 0.0
-    for block in range(n_blocks):
+
+
+cdef inline void add_losses(
+    double* values, Py_ssize_t n, floating* out, Py_ssize_t step, Total* total   # as store_losses; out
+) noexcept nogil:
+    """Store the losses, and add all of them to the total."""
+    cdef Py_ssize_t block
+    store_losses(values, n, out, step)
+    for block in range((n + LANES - 1) // LANES):
         two_sum(total.high, total.low, values + block * LANES, LANES)
 
 
 cdef inline void add_element_losses(
-    double* values, Py_ssize_t n, floating* out, Py_ssize_t step, Total* total
+    double* values, Py_ssize_t n, floating* out, Py_ssize_t step, Total* total   # as store_losses; out
 ) noexcept nogil:
     """The same for elements. Of float32 each is too little work to be added compensated, and double holds some."""
-    cdef Py_ssize_t j, block, n_blocks = (n + LANES - 1) // LANES
+    cdef Py_ssize_t j, block
     if floating is double:
         add_losses(values, n, out, step, total)
-        return
-    if out != NULL:
-        for j in range(n):
-            (<floating*>(<char*>out + j * step))[0] = <floating>values[j]
-    for j in range(n, n_blocks * LANES):
-        values[j] = 0.0
-    for block in range(1, n_blocks):
-        for j in range(LANES):
-            values[j] += values[block * LANES + j]
-    two_sum(total.high, total.low, values, LANES)
+    else:
+        store_losses(values, n, out, step)
+        for block in range(1, (n + LANES - 1) // LANES):
+            for j in range(LANES):
+                values[j] += values[block * LANES + j]
+        two_sum(total.high, total.low, values, LANES)
 
 
 cdef inline void close_total(Total* total, double* sums) noexcept nogil:

@@ -39,16 +39,9 @@ class SoftmaxLoss:
         labels = labels_of(labels, scores)
         only = derivatives_only(self.hessian, scores.shape[1], dtype, buffers)
         results = door.softmax_cross_entropy(
-            2,
-            scores,
-            labels,
-            axis=-1,
-            ignore_index=None,
-            z_loss=0.0,
-            infogain=None,
-            rules=only,
+            2, scores, labels, axis=-1, ignore_index=None, z_loss=0.0, infogain=None, rules=only,
             **self.options(weights),
-        )
+        )  # fmt: skip
         return results[3], results[4]
 
     def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from fastxent import _check
+from fastxent import _check, _explain
 from fastxent._kernels.door import Rules
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
@@ -56,7 +56,7 @@ def raise_first(labels: Array, wrong: Array, rule: str) -> None:
     """Name the first wrong label, if there is one."""
     if wrong.any():
         position = int(wrong.argmax())
-        raise ValueError(f"{_check.place('target', labels.shape, position)} = {labels.flat[position]}, but {rule}")
+        raise ValueError(f"{_explain.place('target', labels.shape, position)} = {labels.flat[position]}, but {rule}")
 
 
 def given(weights: Any) -> Array | None:
@@ -102,7 +102,7 @@ def class_weight_of(class_weight: Any, binary: bool) -> tuple[float, ...] | None
     if array.ndim != 1 or (binary and len(array) != 2):
         expected = "(2,), for the labels 0 and 1" if binary else "(C,)"
         raise ValueError(f"class_weight has shape {array.shape}; expected {expected}")
-    _check.raise_outside(array, "class_weight", 0.0, _check.LARGEST, _check.WEIGHT_RULE)
+    _explain.raise_outside(array, "class_weight", 0.0, _check.LARGEST, _check.WEIGHT_RULE)
     if binary and not array.all():
         raise ValueError(f"class_weight[{int(array.argmin())}] = 0, but both weights of a binary loss are positive")
     return tuple(array.astype(np.float64).tolist())

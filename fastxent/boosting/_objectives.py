@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from fastxent import _check
+from fastxent import _check, _explain
 from fastxent.boosting import _catboost, _lightgbm, _xgboost
 from fastxent.boosting._cross_entropy import SigmoidLoss, SoftmaxLoss
 from fastxent.boosting._focal import FocalLoss
@@ -307,5 +307,5 @@ def alpha_of(alpha: Any) -> float | tuple[float, ...] | None:
     array = _check.real_array(alpha, "alpha")
     if array.ndim > 1:
         raise ValueError(f"alpha has shape {array.shape}; expected a number, or one for each class")
-    _check.raise_outside(array, "alpha", 0.0, _check.LARGEST, "it is finite and not negative")
+    _explain.raise_outside(array, "alpha", 0.0, _check.LARGEST, "it is finite and not negative")
     return float(array) if array.ndim == 0 else tuple(array.astype(float).tolist())

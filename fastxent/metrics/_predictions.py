@@ -10,11 +10,12 @@ import numpy as np
 
 from fastxent import _check, _sums
 from fastxent._kernels import door
+from fastxent._kernels.ways import numbers
 from fastxent._types import Array
 from fastxent.metrics import _labels
 
 FLOAT64 = np.dtype(np.float64)
-BLOCK = 32768  # numbers that are worked on at once, where NumPy does it
+BLOCK = numbers()["block_elements"]  # that are worked on at once, where NumPy does it
 
 
 @dataclass(slots=True)

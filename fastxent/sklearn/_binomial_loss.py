@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import xlogy
 from sklearn._loss.link import Interval, LogitLink
 
-from fastxent import _check
+from fastxent import _check, _explain
 from fastxent._activations import softmax
 from fastxent._kernels import door
 from fastxent._types import Array
@@ -118,7 +118,7 @@ class BinomialLoss(CrossEntropy):
 
     def in_y_true_range(self, y: ArrayLike) -> bool:
         """Whether all of `y` are targets: in [0, 1], or `ignore_index`."""
-        return _check.first_outside(_check.real_array(y, "y"), 0.0, 1.0, self._ignore) is None
+        return _explain.first_outside(_check.real_array(y, "y"), 0.0, 1.0, self._ignore) is None
 
     def predict_proba(self, raw_prediction: ArrayLike) -> Array:
         """Probabilities of the two classes, whatever the options.
@@ -142,7 +142,7 @@ class BinomialLoss(CrossEntropy):
         """
         raw, dtype = _check.float_array(column(raw_prediction), "raw_prediction")
         if raw.ndim != 1:
-            _check.raise_wrong_classes(raw.shape, "raw_prediction", -1)
+            _explain.raise_wrong_classes(raw.shape, "raw_prediction", -1)
         proba = np.empty((len(raw), 2), dtype)
         # the sigmoid is the softmax of 0 and x, shifted so that the larger is 0
         np.minimum(raw, 0.0, out=proba[:, 1])

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import xlogy
 from sklearn._loss.link import Interval, MultinomialLogit
 
-from fastxent import _check
+from fastxent import _check, _explain
 from fastxent._activations import softmax
 from fastxent._kernels import door
 from fastxent._types import Array, ClassWeight
@@ -118,9 +118,10 @@ class MultinomialLoss(CrossEntropy):
             raise ValueError(f"n_classes = {classes}, but it must be at least 1")
         super().__init__(MultinomialLogit(), classes)
         self.interval_y_true = Interval(0, classes - 1, True, True)
-        _check.ignored_label(0 if ignore_index is None else ignore_index, np.empty(0, np.int64))
-        smoothing = _check.smoothing_of(label_smoothing)
         labels = np.empty(0, np.int64)
+        if ignore_index is not None:
+            _check.ignored_label(ignore_index, labels)
+        smoothing = _check.smoothing_of(label_smoothing)
         weight = None if class_weight is None else _check.class_weight_of(class_weight, classes)
         self._infogain = None
         if infogain is not None:
@@ -144,7 +145,7 @@ class MultinomialLoss(CrossEntropy):
 
     def in_y_true_range(self, y: ArrayLike) -> bool:
         """Whether all of `y` are labels: integers from 0 to `n_classes` - 1, or `ignore_index`."""
-        return _check.first_bad_label(_check.real_array(y, "y"), self.n_classes, self._ignore_index) is None
+        return _explain.first_bad_label(_check.real_array(y, "y"), self.n_classes, self._ignore_index) is None
 
     def gradient_proba(
         self, y_true: ArrayLike, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None,
@@ -210,7 +211,7 @@ class MultinomialLoss(CrossEntropy):
         """
         raw, _ = _check.float_array(raw_prediction, "raw_prediction")
         if raw.ndim != 2 or raw.shape[1] != self.n_classes:
-            _check.raise_wrong_classes(raw.shape, "raw_prediction", self.n_classes)
+            _explain.raise_wrong_classes(raw.shape, "raw_prediction", self.n_classes)
         return softmax(raw, axis=1)
 
     def fit_intercept_only(self, y_true: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
@@ -298,9 +299,7 @@ class MultinomialLoss(CrossEntropy):
         """
         y = y_true_of(y_true)
         weight = sample_weight_of(sample_weight, y.shape)
-        position = _check.first_bad_label(y, self.n_classes, self._ignore_index)
-        if position is not None:
-            raise_bad_label(y, position, self.n_classes)
+        _explain.raise_bad_label(y, self.n_classes, self._ignore_index, "y_true", "")
         constant = np.zeros(y.shape, float_of(y))
         if not self._smoothing and self._infogain is None:
             return constant

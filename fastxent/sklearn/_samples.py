@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastxent import _check
+from fastxent import _check, _explain
 from fastxent._kernels import door
 from fastxent._types import Array
 
@@ -26,7 +26,7 @@ def sample_weight_of(value: Any, shape: tuple[int, ...]) -> Array | None:
         return None
     weight = _check.real_array(value, "sample_weight")
     if weight.shape != shape:
-        _check.raise_not_like_target(weight.shape, "sample_weight", shape, "y_true")
+        _explain.raise_not_like_target(weight.shape, "sample_weight", shape, "y_true")
     door.check_range(weight, "sample_weight", -_check.LARGEST, _check.LARGEST, "weights are finite", None)
     return weight
 
@@ -40,7 +40,7 @@ def squeezed(array: Any) -> Any:
 
 def raise_bad_label(labels: Array, position: int, classes: int) -> None:
     """Name a label and its place."""
-    where = _check.place("y_true", labels.shape, position)
+    where = _explain.place("y_true", labels.shape, position)
     raise ValueError(f"{where} = {labels[position]}, but a label is an integer from 0 to {classes - 1}")
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 import fastxent as fx
 from fastxent import _sums, _threads
+from fastxent._kernels.ways import numbers
 from fastxent._types import Array
 from fastxent.sklearn._scores import Scores
 
@@ -25,7 +26,7 @@ MODERATE = 30  # scores between 2**-30 and 2**30 have squares well inside float3
 PAIRWISE = 100
 # Elements of a block: more than in a kernel's, since some 25 calls of NumPy work on each (10 to 20 % faster than one
 # kernel's block), but few enough for the level-2 cache, and for a million elements to occupy two threads.
-ELEMENTS = 65536
+ELEMENTS = 2 * numbers()["block_elements"]
 
 
 class ScaledLoss:

@@ -1,0 +1,213 @@
+"""Numbers of any kind and in any place to rows, and rows back: swapped bytes, unaligned elements, float16."""
+
+from cython cimport floating
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
+from fastxent._kernels.operand cimport load, load_labels
+from fastxent._kernels.output cimport is_own, store
+from fastxent._kernels.problem cimport FLOAT16, FLOAT32, View, size_of
+from fastxent._kernels.transpose cimport columns_in, columns_out
+from fastxent._kernels.ways cimport LANES, WIDTH
+
+cdef enum:
+    COLUMNS = 8          # classes that are transposed at once
+
+cdef extern from *:
+    """
+    static float fastxent_half(unsigned short half)
+    {
+        union { unsigned int u; float f; } number, least = {113u << 23};
+        unsigned int body = (half & 0x7fffu) << 13, exponent = body & (0x7c00u << 13);
+        number.u = body + (112u << 23);
+        if (exponent == (0x7c00u << 13)) number.u += 112u << 23;
+        if (exponent == 0) { number.u += 1u << 23; number.f -= least.f; }
+        number.u |= (half & 0x8000u) << 16;
+        return number.f;
+    }
+    """
+    float widened "fastxent_half"(uint16_t half) noexcept nogil
+
+
+cdef inline void swap(char* p, Py_ssize_t size, Py_ssize_t n) noexcept nogil:
+    """The bytes of n elements in the other order."""
+    cdef uint16_t* two = <uint16_t*>p
+    cdef uint32_t* four = <uint32_t*>p
+    cdef uint64_t* eight = <uint64_t*>p
+    cdef uint32_t low, high
+    cdef Py_ssize_t j
+    if size == 2:
+        for j in range(n):
+            two[j] = <uint16_t>(two[j] << 8 | two[j] >> 8)
+    elif size == 4:
+        for j in range(n):
+            four[j] = swapped_word(four[j])
+    elif size == 8:
+        for j in range(n):
+            low = <uint32_t>eight[j]
+            high = <uint32_t>(eight[j] >> 32)
+            eight[j] = <uint64_t>swapped_word(low) << 32 | swapped_word(high)
+
+
+cdef inline uint32_t swapped_word(uint32_t x) noexcept nogil:
+    return x << 24 | (x << 8 & 0xff0000) | (x >> 8 & 0xff00) | x >> 24
+
+
+cdef inline void fetch(const View* view, const char* first, Py_ssize_t step, Py_ssize_t n, char* room) noexcept nogil:
+    """n elements, `step` bytes apart, side by side, aligned and in the native order."""
+    cdef Py_ssize_t j, size = size_of(view.kind)
+    if step == size:
+        memcpy(room, first, n * size)
+    else:
+        for j in range(n):
+            memcpy(room + j * size, first + j * step, size)
+    if view.swapped:
+        swap(room, size, n)
+
+
+cdef inline void read_numbers(
+    const View* view, const char* first, Py_ssize_t step, Py_ssize_t n, floating* out
+) noexcept nogil:
+    """n numbers of any kind, `step` bytes apart."""
+    cdef double room[WIDTH]
+    cdef const uint16_t* half = <const uint16_t*>room
+    cdef Py_ssize_t block, j, start, count
+    if not view.swapped and not view.unaligned and view.kind != FLOAT16:
+        load(first, view.kind, step, n, out)
+        return
+    for block in range((n + WIDTH - 1) // WIDTH):
+        start = block * WIDTH
+        count = min(<Py_ssize_t>WIDTH, n - start)
+        fetch(view, first + start * step, step, count, <char*>room)
+        if view.kind == FLOAT16:
+            for j in range(count):
+                out[start + j] = <floating>widened(half[j])
+        else:
+            load(<const char*>room, view.kind, size_of(view.kind), count, out + start)
+
+
+cdef inline void read_labels(
+    const View* view, const char* first, Py_ssize_t step, Py_ssize_t n, int64_t* out
+) noexcept nogil:
+    """n labels of any kind."""
+    cdef double room[WIDTH]
+    cdef float wide[WIDTH]
+    cdef Py_ssize_t block, start, count
+    for block in range((n + WIDTH - 1) // WIDTH):
+        start = block * WIDTH
+        count = min(<Py_ssize_t>WIDTH, n - start)
+        if view.kind == FLOAT16:
+            read_numbers(view, first + start * step, step, count, wide)
+            load_labels(<const char*>wide, FLOAT32, sizeof(float), count, out + start)
+        else:
+            fetch(view, first + start * step, step, count, <char*>room)
+            load_labels(<const char*>room, view.kind, size_of(view.kind), count, out + start)
+
+
+cdef inline void write_numbers(
+    const View* view, char* first, Py_ssize_t step, Py_ssize_t n, const floating* values
+) noexcept nogil:
+    """n numbers, `step` bytes apart, of either float dtype."""
+    cdef double room[WIDTH]
+    cdef Py_ssize_t block, j, start, count, size = size_of(view.kind)
+    if not view.unaligned:
+        store(view, first, values, n, step)
+        return
+    for block in range((n + WIDTH - 1) // WIDTH):
+        start = block * WIDTH
+        count = min(<Py_ssize_t>WIDTH, n - start)
+        store(view, <char*>room, values + start, count, size)
+        for j in range(count):
+            memcpy(first + (start + j) * step, <char*>room + j * size, size)
+
+
+cdef inline bint apart(Py_ssize_t class_step, Py_ssize_t step) noexcept nogil:
+    """Whether samples lie closer together than classes."""
+    return (class_step if class_step > 0 else -class_step) > (step if step > 0 else -step)
+
+
+cdef inline bint is_simple(const View* view, Py_ssize_t step, const floating* own) noexcept nogil:
+    """Whether samples lie side by side, in the dtype that is computed in."""
+    return is_own(view, own) and not view.swapped and not view.unaligned and step == <Py_ssize_t>sizeof(floating)
+
+
+cdef inline void copy_in(const floating* x, Py_ssize_t class_step, floating* panel) noexcept nogil:
+    """COLUMNS classes of LANES samples that lie side by side; the next ones will be needed soon."""
+    cdef Py_ssize_t c, j
+    for c in range(COLUMNS):
+        prefetch_block(x + c * class_step + LANES, LANES)
+        for j in range(LANES):
+            panel[c * LANES + j] = x[c * class_step + j]
+
+
+cdef inline void copy_out(const floating* panel, Py_ssize_t class_step, floating* x) noexcept nogil:
+    """The way back of copy_in."""
+    cdef Py_ssize_t c, j
+    for c in range(COLUMNS):
+        prefetch_block_to_write(x + c * class_step + LANES, LANES)
+        for j in range(LANES):
+            x[c * class_step + j] = panel[c * LANES + j]
+
+
+cdef inline void gather_run(
+    const View* view, const char* first, Py_ssize_t step, Py_ssize_t n, Py_ssize_t C, floating* out
+) noexcept nogil:
+    """n samples, `step` bytes apart, into rows of C."""
+    cdef floating panel[COLUMNS * LANES]
+    cdef bint simple = is_simple(view, step, out)
+    cdef Py_ssize_t block, c, j, k, start, count, group
+    if C == 1:
+        read_numbers(view, first, step, n, out)
+    elif step == C * view.classes:
+        read_numbers(view, first, view.classes, n * C, out)
+    elif not apart(view.classes, step) or C < COLUMNS:
+        for j in range(n):
+            read_numbers(view, first + j * step, view.classes, C, out + j * C)
+    else:
+        for block in range((n + LANES - 1) // LANES):
+            start = block * LANES
+            count = min(<Py_ssize_t>LANES, n - start)
+            for group in range((C + COLUMNS - 1) // COLUMNS):
+                k = min(group * COLUMNS, C - COLUMNS)
+                if count == LANES and simple:
+                    copy_in(
+                        <const floating*>(first + start * step + k * view.classes),
+                        view.classes // <Py_ssize_t>sizeof(floating), panel
+                    )
+                for c in range(0 if count == LANES and simple else COLUMNS):
+                    read_numbers(
+                        view, first + start * step + (k + c) * view.classes, step, count, panel + c * LANES
+                    )
+                columns_out(<const floating*>panel, C, count, COLUMNS, out + start * C + k)
+
+
+cdef inline void scatter_run(
+    const View* view, char* first, Py_ssize_t step, Py_ssize_t n, Py_ssize_t C, const floating* rows
+) noexcept nogil:
+    """The way back of gather_run."""
+    cdef floating panel[COLUMNS * LANES]
+    cdef bint simple = is_simple(view, step, rows)
+    cdef Py_ssize_t block, c, j, k, start, count, group
+    if C == 1:
+        write_numbers(view, first, step, n, rows)
+    elif not apart(view.classes, step) or C < COLUMNS:
+        for j in range(n):
+            write_numbers(view, first + j * step, view.classes, C, rows + j * C)
+    else:
+        for block in range((n + LANES - 1) // LANES):
+            start = block * LANES
+            count = min(<Py_ssize_t>LANES, n - start)
+            for group in range((C + COLUMNS - 1) // COLUMNS):
+                k = min(group * COLUMNS, C - COLUMNS)
+                columns_in(rows + start * C + k, C, count, COLUMNS, panel)
+                if count == LANES and simple:
+                    copy_out(
+                        <const floating*>panel, view.classes // <Py_ssize_t>sizeof(floating),
+                        <floating*>(first + start * step + k * view.classes)
+                    )
+                for c in range(0 if count == LANES and simple else COLUMNS):
+                    write_numbers(
+                        view, first + start * step + (k + c) * view.classes, step, count,
+                        <const floating*>panel + c * LANES
+                    )

@@ -1,0 +1,139 @@
+# What all losses have in common once their arguments are taken: the last checks, D, the computation, the result.
+
+cdef object solve(Call call, int order, object grad_output, object loss_out, object out, object hess_out):
+    """The loss, and as many derivatives as `order` says."""
+    prepare(call, order, grad_output, loss_out, out, hess_out)
+    if call.problem.family == CLAMPED and (call.given or call.denominator == 0.0):
+        look_at_probabilities(call)
+    if call.denominator == 0.0:
+        clear(call)
+    elif run(call) != 0:
+        raise_bad(call)
+    return finished(call, order) if call.rules is PUBLIC else results(call)
+
+
+cdef int prepare(
+    Call call, int order, object grad_output, object loss_out, object out, object hess_out
+) except -1:
+    """Everything but the computation. What may be wrong is found here, or while nothing of a caller's is written."""
+    cdef Options* option = &call.problem.option
+    take_grad_output(call, grad_output)
+    take_output(call, LOSSES, loss_out, call.rules.outs[0])
+    take_output(call, GRAD, out, call.rules.outs[1])
+    take_output(call, HESS, hess_out, call.rules.outs[2])
+    make_outputs(call, order)
+    lay_out(call)
+    check_weights(call, SAMPLE_WEIGHT, "sample_weight")
+    check_weights(call, POS_WEIGHT, "pos_weight")
+    check_distribution(call)
+    option.with_loss = call.rules.with_loss
+    option.hess_factor = call.rules.factor
+    option.hess_floor = call.rules.floor
+    option.has_rule = option.hess_factor != 1.0 or option.hess_floor != -INFINITY
+    find_denominator(call)
+    if call.denominator != 0.0:
+        option.scale /= call.denominator
+    return 0
+
+
+cdef int check_weights(Call call, Role role, object name) except -1:
+    """Finite, and not negative unless an adapter says so."""
+    if call.has(role):
+        if call.rules.signed_weights:
+            check_numbers(call.array(role), name, -DBL_MAX, DBL_MAX, "weights are finite", call.n_threads, None)
+        else:
+            check_numbers(call.array(role), name, 0.0, DBL_MAX, weight_rule, call.n_threads, None)
+    return 0
+
+
+cdef int check_distribution(Call call) except -1:
+    """A target of classes is finite and not negative; of integers, zeros and ones."""
+    cdef cnp.ndarray array
+    if not call.has(TARGET) or not has_classes(&call.problem, <int>TARGET):
+        return 0
+    array = call.array(TARGET)
+    if not is_float(kind_of(array)) and not in_range(array, 0.0, 1.0, call.n_threads, None):
+        _explain.raise_not_one_hot(array, call.rules.target, call.axis)
+    check_numbers(array, call.rules.target, 0.0, DBL_MAX, target_rule, call.n_threads, None)
+    return 0
+
+
+cdef int find_denominator(Call call) except -1:
+    """D; 1 for a sum. Looks through labels or elements where D or a caller's output asks for it."""
+    cdef Problem counting
+    cdef double total
+    cdef bint elements = call.problem.family == SIGMOID or call.problem.family == SIGMOID_FOCAL
+    cdef bint looked_at = call.given and (elements or call.has(LABELS))
+    cdef bint weighted = call.reduction == MEAN and (
+        call.has(SAMPLE_WEIGHT) or call.problem.option.has_ignored
+        or (call.has(LABELS) and call.problem.class_weight != NULL)
+    )
+    call.denominator = call.samples() if call.reduction == MEAN else 1.0
+    if looked_at and not weighted and not elements and few_to_look_at(&call.problem):
+        if build.bad_labels(&call.problem) != 0:
+            raise_bad(call)
+    elif weighted or looked_at:
+        counting = counting_problem(&call.problem, COUNT_ELEMENTS if elements else COUNT_CLASSES, weighted)
+        if not call.has(LABELS) or call.rules.mean_of_samples:
+            counting.class_weight = NULL
+        if run_problem(&counting, call.n_threads, &total) != 0:
+            raise_bad(call)
+        if weighted:
+            call.denominator = total
+    return 0
+
+
+cdef inline bint few_to_look_at(const Problem* problem) noexcept:
+    """Whether a pass of the kernels would take longer to prepare than to make."""
+    return not problem.is_staged and problem.outer * problem.inner <= problem.tuning.held_elements
+
+
+cdef Problem counting_problem(const Problem* problem, Family family, bint weighted) noexcept:
+    """The same samples, of which only labels or targets, and weights, are looked at; with their sum if `weighted`."""
+    cdef Problem counting = problem[0]
+    cdef int role
+    counting.family = family
+    counting.option.with_loss = weighted
+    for role in range(<int>ROLES):
+        if role != <int>SAMPLE_WEIGHT and role != <int>(LABELS if family == COUNT_CLASSES else TARGET):
+            counting.view[role].data = NULL
+    return counting
+
+
+cdef int look_at_probabilities(Call call) except -1:
+    """The loss alone reads what the gradient reads, and writes nothing of the caller's."""
+    cdef View grad = call.problem.view[<int>GRAD], losses = call.problem.view[<int>LOSSES]
+    call.problem.view[<int>GRAD].data = call.problem.view[<int>LOSSES].data = NULL
+    if run(call) != 0:
+        raise_bad(call)
+    call.problem.view[<int>GRAD] = grad
+    call.problem.view[<int>LOSSES] = losses
+    return 0
+
+
+cdef int clear(Call call) except -1:
+    """Without any weight the loss is nan, and the derivatives of the mean are 0 everywhere."""
+    cdef int role
+    for role in range(<int>GRAD, <int>HESS + 1):
+        if call.held[role] != NULL:
+            cnp.PyArray_FillWithScalar(<cnp.ndarray>call.held[role], 0.0)
+    return 0
+
+
+cdef int raise_bad(Call call) except -1:
+    """Name the first label or target that is none, else the first probability that is none among those read."""
+    labels = call.result(LABELS)
+    if labels is not None:
+        _explain.raise_bad_label(labels, call.problem.C, call.ignored, call.rules.target, call.name)
+    if call.problem.family == CLAMPED:
+        whole = labels is None or call.infogain is not None or call.problem.option.share != 0.0
+        _explain.raise_bad_probability(
+            call.array(X), call.axis, labels, call.result(SAMPLE_WEIGHT), call.ignored, whole
+        )
+    if call.problem.family == SIGMOID or call.problem.family == SIGMOID_FOCAL:
+        ignored = call.problem.option.ignored_target if call.problem.option.has_ignored else None
+        _explain.raise_outside(
+            call.array(TARGET), call.rules.target, 0.0, 1.0, "a target is in [0, 1]", ignored,
+            call.result(SAMPLE_WEIGHT)
+        )
+    raise ValueError(f"{call.rules.target} changed while it was read")
