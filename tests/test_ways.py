@@ -153,7 +153,7 @@ OTHERS = {
     ("layout.pxi", 64): "the most axes of an array",
     ("memory.pxd", 64): "bytes of a cache line",
     ("simplex.pxi", 32): "numbers that are added up plainly",
-    ("staging.pxd", 32): "bits of half a double",
+    ("gather.pxd", 32): "bits of half a double",
     ("information_sums.pxd", 4096): "bytes that are asked for ahead",
 }
 
