@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastxent import _half
 from fastxent._explain import place, raise_outside
 from fastxent._threads import thread_count
 from fastxent._types import Array
@@ -40,10 +41,11 @@ def real_array(value: ArrayLike, name: str) -> Array:
             )
         if library == "pandas":
             value = without_missing(value, name)
-        elif library == "torch":
-            value = value.detach()  # type: ignore[union-attr]
+        elif _half.is_tensor(value):
+            value = _half.of_tensor(value)
         value = np.asarray(value)
-    if value.dtype.kind not in "fiub":
+    value = _half.seen(value)
+    if value.dtype.kind not in "fiub" and not _half.is_own(value.dtype):
         raise TypeError(f"{name} has dtype {value.dtype}; expected real numbers")
     return value
 
@@ -69,10 +71,12 @@ def float_array(value: ArrayLike, name: str) -> tuple[Array, np.dtype[Any]]:
     if array.ndim == 0:
         raise ValueError(f"{name} is a scalar ({array[()]}); expected at least one axis")
     dtype = array.dtype
+    if _half.is_own(dtype):
+        return array, np.dtype(np.float32)
     if dtype.kind != "f":
         return array, np.dtype(np.float64)
     if dtype.itemsize > 8:
-        raise TypeError(f"{name} has dtype {dtype}; expected float16, float32 or float64")
+        raise TypeError(f"{name} has dtype {dtype}; expected float16, bfloat16, float32 or float64")
     return array, np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
 
 
@@ -168,7 +172,7 @@ def n_threads_of(value: Any) -> int | None:
 def integer_labels(array: Array, name: str) -> Array:
     """Labels that are floats: no array of them, if there are any."""
     if array.size:
-        raise TypeError(f"{name} holds class labels of dtype {array.dtype}; cast them: {name}.astype(np.int64)")
+        raise TypeError(f"{name} holds class labels of dtype {_half.name_of(array.dtype)}; cast them: {name}.astype(np.int64)")
     return array.astype(np.int64)
 
 
@@ -180,7 +184,7 @@ def ignored_label(ignore_index: Any, labels: Array | None) -> int | None:
         raise TypeError(f"ignore_index = {ignore_index!r}, but it must be an integer or None") from None
     if labels is None:
         raise ValueError(f"ignore_index = {number}, but the target is a distribution; use sample_weight 0 instead")
-    if labels.dtype.kind == "f":
+    if labels.dtype.kind in "fV":  # V: bfloat16
         return number if -(2**63) < number < 2**63 else None
     if labels.dtype.kind == "b":
         return number if number in (0, 1) else None
@@ -206,7 +210,7 @@ def class_weight_of(value: Any, classes: int) -> Array:
                 f"{classes - 1}; an array of shape ({classes},) will do too"
             )
         value = [value[k] for k in range(classes)]
-    array = real_array(value, "class_weight")
+    array = _half.widened(real_array(value, "class_weight"))
     if array.shape != (classes,):
         raise ValueError(f"class_weight has shape {array.shape}, but there are {classes} classes")
     raise_outside(array, "class_weight", 0.0, LARGEST, WEIGHT_RULE)
@@ -219,7 +223,7 @@ def gamma_of(value: Any) -> float:
 
 def alpha_of(value: Any, classes: int) -> Array:
     """(C,) float64, from a factor for each class or one for all."""
-    array = real_array(value, "alpha")
+    array = _half.widened(real_array(value, "alpha"))
     if array.shape not in ((), (classes,)):
         raise ValueError(f"alpha has shape {array.shape}, but there are {classes} classes")
     raise_outside(array, "alpha", 0.0, LARGEST, ENTRY_RULE)
@@ -237,7 +241,7 @@ def infogain_of(value: Any, classes: int, labels: Array | None, class_weight: An
         raise ValueError("infogain goes with class indices, but the target is a distribution")
     if class_weight is not None or smoothing:
         raise ValueError("infogain goes neither with class_weight nor with label_smoothing: write them into the matrix")
-    array = real_array(value, "infogain")
+    array = _half.widened(real_array(value, "infogain"))
     if array.shape != (classes, classes):
         raise ValueError(f"infogain has shape {array.shape}, but there are {classes} classes")
     direct = array.dtype.isnative and array.flags.aligned and array.dtype.itemsize <= 8 and array.dtype != np.float16
@@ -249,8 +253,10 @@ def check_output(out: Any, name: str, shape: tuple[int, ...], logits: Array | No
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray | np.matrix):
         raise TypeError(f"{name} is a {type(out).__name__}, but it must be a plain NumPy array")
     plain: Array = np.ndarray.view(out, np.ndarray)  # not what a subclass makes of it
-    if plain.dtype not in (np.float32, np.float64) or not plain.dtype.isnative:
-        raise TypeError(f"{name} has dtype {plain.dtype}, but it must be native float32 or float64")
+    kinds = (np.float32, np.float64) if logits is None else (np.float16, np.float32, np.float64, _half.BFLOAT16)
+    if plain.dtype not in kinds or not plain.dtype.isnative or plain.dtype is _half.SWAPPED:
+        known = "float32 or float64" if logits is None else "float16, bfloat16, float32 or float64"
+        raise TypeError(f"{name} has dtype {_half.name_of(plain.dtype)}, but it must be native {known}")
     if plain.shape != shape:
         raise ValueError(f"{name} has shape {plain.shape}, but its input has shape {shape}")
     if not plain.flags.writeable:

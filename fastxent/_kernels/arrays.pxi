@@ -1,9 +1,10 @@
 # What a caller's values are: canonical ones are taken here, all others by the function of _check.py that knows them.
 
 cdef extern from "numpy/arrayobject.h":
-    object PyArray_NewLikeArray(cnp.ndarray prototype, cnp.NPY_ORDER order, PyObject* descr, int subok)
-    PyObject* new_descr "PyArray_DescrFromType"(int number)
+    object PyArray_NewLikeArray(cnp.ndarray prototype, cnp.NPY_ORDER order, void* descr, int subok)
+    void* new_descr "PyArray_DescrFromType"(int number)
     int NPY_HALF
+    const void* descr_of "PyArray_DESCR"(cnp.ndarray array)
 
 cdef Kind kinds[256]             # by NumPy's numbers of types
 cdef int number
@@ -25,13 +26,22 @@ kinds[<int>cnp.NPY_FLOAT] = FLOAT32
 kinds[<int>cnp.NPY_DOUBLE] = FLOAT64
 
 
+# NumPy has no bfloat16: within the package an array of it has one of these two dtypes
+cdef object bfloat16 = _half.BFLOAT16
+cdef object swapped_bfloat16 = _half.SWAPPED
+
+
 cdef inline Kind kind_of(cnp.ndarray array) noexcept:
     cdef int number = cnp.PyArray_TYPE(array)
+    if number == <int>cnp.NPY_VOID and (
+        descr_of(array) == <void*>bfloat16 or descr_of(array) == <void*>swapped_bfloat16
+    ):
+        return BFLOAT16
     return kinds[number] if 0 <= number < 256 else NO_KIND
 
 
 cdef inline bint is_float(Kind kind) noexcept:
-    return kind == FLOAT32 or kind == FLOAT64 or kind == FLOAT16
+    return kind == FLOAT32 or kind == FLOAT64 or is_half(kind)
 
 
 cdef inline cnp.ndarray numbers_of_value(object value, object name):
@@ -65,9 +75,15 @@ cdef inline double number_of_value(object value, double low, double high, object
 
 cdef inline cnp.ndarray new_like(cnp.ndarray array, Kind kind):
     """An uninitialised array of the same shape and memory order."""
-    return PyArray_NewLikeArray(
-        array, cnp.NPY_KEEPORDER, new_descr(cnp.NPY_FLOAT if kind == FLOAT32 else cnp.NPY_DOUBLE), 0
-    )
+    cdef void* descr
+    if kind == BFLOAT16:
+        Py_INCREF(bfloat16)
+        descr = <void*>bfloat16
+    elif kind == FLOAT16:
+        descr = new_descr(NPY_HALF)
+    else:
+        descr = new_descr(cnp.NPY_FLOAT if kind == FLOAT32 else cnp.NPY_DOUBLE)
+    return PyArray_NewLikeArray(array, cnp.NPY_KEEPORDER, descr, 0)
 
 
 cdef inline bint same_shape(cnp.ndarray a, cnp.ndarray b) noexcept:
@@ -89,7 +105,7 @@ cdef inline void set_view(cnp.ndarray array, View* view) noexcept:
     """Everything but the steps."""
     view.data = cnp.PyArray_BYTES(array)
     view.kind = kind_of(array)
-    view.swapped = not cnp.PyArray_ISNOTSWAPPED(array)
+    view.swapped = not cnp.PyArray_ISNOTSWAPPED(array) or descr_of(array) == <void*>swapped_bfloat16
     view.unaligned = not cnp.PyArray_ISALIGNED(array)
 
 

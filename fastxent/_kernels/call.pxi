@@ -52,6 +52,8 @@ cdef class Call:
     cdef object infogain         # options of classes as they were given; the matrix as it is read
     cdef object class_weight
     cdef object alpha
+    cdef object bfloat16         # the logits' dtype, where NumPy has none
+    cdef dict outs               # a caller's outputs that are no arrays of NumPy's dtypes, by role
     cdef int axis                # of the classes; -1 where there are none
     cdef bint given              # whether an output is the caller's
     cdef double* weights         # memory that problem.class_weight and its like point into
@@ -87,8 +89,14 @@ cdef class Call:
         return <cnp.ndarray>self.held[<int>role]
 
     cdef object result(self, Role role):
-        """An output as it is returned; None where there is none."""
-        return None if self.held[<int>role] == NULL else <object>self.held[<int>role]
+        """An array as its owner knows it; None where there is none."""
+        if self.held[<int>role] == NULL:
+            return None
+        if self.outs is not None and role in self.outs:
+            return self.outs[role]
+        if role >= LOSSES and kind_of(self.array(role)) == BFLOAT16:
+            return _half.owned(self.array(role), self.bfloat16)
+        return <object>self.held[<int>role]
 
     cdef Py_ssize_t samples(self) noexcept:
         """How many there are."""

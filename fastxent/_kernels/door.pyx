@@ -24,16 +24,16 @@ from fastxent._kernels.job cimport Job
 from fastxent._kernels.memory cimport LINE
 from fastxent._kernels.operand cimport load, load_labels
 from fastxent._kernels.problem cimport (
-    ACTIVATION, BOOL, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, CROSS_ENTROPY, DIVERGENCE, ENTROPY,
-    FLOAT16, FLOAT32, FLOAT64, GRAD, GRAD_OUTPUT, HESS, INFORMATION, INT16, INT32, INT64, INT8, LABELS, LOG_SOFTMAX,
-    LOGSUMEXP, LOSSES, NO_KIND, POS_WEIGHT, ROLES, SAMPLE_WEIGHT, SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX,
-    SOFTMAX_ITSELF, TARGET, UINT16, UINT32, UINT64, UINT8, X, Family, has, Kind, Options, Problem, Role, side_by_side,
-    size_of, Table, View, Which,
+    ACTIVATION, BFLOAT16, BOOL, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, CROSS_ENTROPY, DIVERGENCE,
+    ENTROPY, FLOAT16, FLOAT32, FLOAT64, GRAD, GRAD_OUTPUT, HESS, INFORMATION, INT16, INT32, INT64, INT8, LABELS,
+    LOG_SOFTMAX, LOGSUMEXP, LOSSES, NO_KIND, POS_WEIGHT, ROLES, SAMPLE_WEIGHT, SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX,
+    SOFTMAX_ITSELF, TARGET, UINT16, UINT32, UINT64, UINT8, X, Family, has, is_half, Kind, Options, Problem, Role,
+    side_by_side, size_of, Table, View, Which,
 )
 from fastxent._kernels.staging cimport samples_of_block
 from fastxent._kernels.ways cimport LANES, WIDTH, tuning
 
-from fastxent import _check, _explain, _isa, _sums, _threads
+from fastxent import _check, _explain, _half, _isa, _sums, _threads
 
 cnp.import_array()
 

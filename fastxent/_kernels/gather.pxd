@@ -1,33 +1,19 @@
-"""Numbers of any kind and in any place to rows, and rows back: swapped bytes, unaligned elements, float16."""
+"""Numbers of any kind and in any place to rows, and rows back: swapped bytes, unaligned elements, half precision."""
 
 from cython cimport floating
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from fastxent._kernels.half cimport narrow, widen
 from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
 from fastxent._kernels.operand cimport load, load_labels
 from fastxent._kernels.output cimport is_own, store
-from fastxent._kernels.problem cimport FLOAT16, FLOAT32, View, size_of
+from fastxent._kernels.problem cimport FLOAT32, View, is_half, size_of
 from fastxent._kernels.transpose cimport columns_in, columns_out
 from fastxent._kernels.ways cimport LANES, WIDTH
 
 cdef enum:
     COLUMNS = 8          # classes that are transposed at once
-
-cdef extern from *:
-    """
-    static float fastxent_half(unsigned short half)
-    {
-        union { unsigned int u; float f; } number, least = {113u << 23};
-        unsigned int body = (half & 0x7fffu) << 13, exponent = body & (0x7c00u << 13);
-        number.u = body + (112u << 23);
-        if (exponent == (0x7c00u << 13)) number.u += 112u << 23;
-        if (exponent == 0) { number.u += 1u << 23; number.f -= least.f; }
-        number.u |= (half & 0x8000u) << 16;
-        return number.f;
-    }
-    """
-    float widened "fastxent_half"(uint16_t half) noexcept nogil
 
 
 cdef inline void swap(char* p, Py_ssize_t size, Py_ssize_t n) noexcept nogil:
@@ -71,18 +57,22 @@ cdef inline void read_numbers(
 ) noexcept nogil:
     """n numbers of any kind, `step` bytes apart."""
     cdef double room[WIDTH]
-    cdef const uint16_t* half = <const uint16_t*>room
+    cdef float wide[WIDTH]
     cdef Py_ssize_t block, j, start, count
-    if not view.swapped and not view.unaligned and view.kind != FLOAT16:
+    if not view.swapped and not view.unaligned and not is_half(view.kind):
         load(first, view.kind, step, n, out)
+        return
+    if floating is float and is_half(view.kind) and step == size_of(view.kind) and not view.swapped:
+        widen(view.kind, <const uint16_t*>first, n, out)
         return
     for block in range((n + WIDTH - 1) // WIDTH):
         start = block * WIDTH
         count = min(<Py_ssize_t>WIDTH, n - start)
         fetch(view, first + start * step, step, count, <char*>room)
-        if view.kind == FLOAT16:
+        if is_half(view.kind):
+            widen(view.kind, <const uint16_t*>room, count, wide)
             for j in range(count):
-                out[start + j] = <floating>widened(half[j])
+                out[start + j] = <floating>wide[j]
         else:
             load(<const char*>room, view.kind, size_of(view.kind), count, out + start)
 
@@ -97,7 +87,7 @@ cdef inline void read_labels(
     for block in range((n + WIDTH - 1) // WIDTH):
         start = block * WIDTH
         count = min(<Py_ssize_t>WIDTH, n - start)
-        if view.kind == FLOAT16:
+        if is_half(view.kind):
             read_numbers(view, first + start * step, step, count, wide)
             load_labels(<const char*>wide, FLOAT32, sizeof(float), count, out + start)
         else:
@@ -108,16 +98,22 @@ cdef inline void read_labels(
 cdef inline void write_numbers(
     const View* view, char* first, Py_ssize_t step, Py_ssize_t n, const floating* values
 ) noexcept nogil:
-    """n numbers, `step` bytes apart, of either float dtype."""
+    """n numbers, `step` bytes apart, of any float dtype."""
     cdef double room[WIDTH]
     cdef Py_ssize_t block, j, start, count, size = size_of(view.kind)
-    if not view.unaligned:
+    if not view.unaligned and not is_half(view.kind):
         store(view, first, values, n, step)
+        return
+    if step == size and is_half(view.kind):
+        narrow(view.kind, values, n, <uint16_t*>first)
         return
     for block in range((n + WIDTH - 1) // WIDTH):
         start = block * WIDTH
         count = min(<Py_ssize_t>WIDTH, n - start)
-        store(view, <char*>room, values + start, count, size)
+        if is_half(view.kind):
+            narrow(view.kind, values + start, count, <uint16_t*>room)
+        else:
+            store(view, <char*>room, values + start, count, size)
         for j in range(count):
             memcpy(first + (start + j) * step, <char*>room + j * size, size)
 
@@ -191,6 +187,8 @@ cdef inline void scatter_run(
     cdef Py_ssize_t block, c, j, k, start, count, group
     if C == 1:
         write_numbers(view, first, step, n, rows)
+    elif step == C * view.classes:
+        write_numbers(view, first, view.classes, n * C, rows)
     elif not apart(view.classes, step) or C < COLUMNS:
         for j in range(n):
             write_numbers(view, first + j * step, view.classes, C, rows + j * C)

@@ -119,7 +119,7 @@ cdef int check_again(Call call) except -1:
             fits = same_rows(call, array)
         if role >= <int>LOSSES:
             fits = fits and cnp.PyArray_ISWRITEABLE(array) and cnp.PyArray_ISNOTSWAPPED(array) and (
-                kind_of(array) == FLOAT32 or kind_of(array) == FLOAT64
+                is_float(kind_of(array)) and (role != <int>LOSSES or not is_half(kind_of(array)))
             )
     if fits and call.infogain is not None:
         array = call.infogain
@@ -230,7 +230,7 @@ cdef bint needs_staging(Call call) noexcept:
         view = &problem.view[role]
         if view.data == NULL:
             continue
-        if view.swapped or view.unaligned or view.kind == FLOAT16:
+        if view.swapped or view.unaligned or is_half(view.kind):
             return True
         if role == X and view.kind != problem.kind and problem.family != INFORMATION and problem.family < COUNT_CLASSES:
             return True

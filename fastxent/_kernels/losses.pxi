@@ -116,7 +116,7 @@ cdef int clear(Call call) except -1:
     cdef int role
     for role in range(<int>GRAD, <int>HESS + 1):
         if call.held[role] != NULL:
-            cnp.PyArray_FillWithScalar(<cnp.ndarray>call.held[role], 0.0)
+            (<object>call.held[role])[...] = 0
     return 0
 
 

@@ -8,12 +8,17 @@ cdef int take_output(Call call, Role role, object out, object name) except -1:
     cdef bint fine
     if out is None:
         return 0
+    if not cnp.PyArray_CheckExact(out) or kind_of(<cnp.ndarray>out) == NO_KIND:
+        given, out = out, _half.array_of_output(out)
+        if out is not given:
+            call.outs = call.outs or {}
+            call.outs[role] = given
     fine = cnp.PyArray_CheckExact(out)
     if fine:
         array = out
         fine = (
             cnp.PyArray_ISWRITEABLE(array) and cnp.PyArray_ISNOTSWAPPED(array)
-            and (kind_of(array) == FLOAT32 or kind_of(array) == FLOAT64)
+            and is_float(kind_of(array)) and (role != LOSSES or not is_half(kind_of(array)))
             and (same_shape(array, like) if role != LOSSES else same_rows(call, array))
         )
         for axis in range(cnp.PyArray_NDIM(array) if fine else 0):
@@ -61,9 +66,12 @@ cdef object check_output(Call call, Role role, object out, object name):
 
 
 cdef int make_outputs(Call call, int order) except -1:
-    """The arrays that are wanted and not given: of the dtype computed in, or of that of one that is given."""
+    """The arrays that are wanted and not given: of the dtype computed in, half precision again of the logits'.
+
+    For adapters, of that of an output that is given.
+    """
     cdef cnp.ndarray x = call.array(X)
-    cdef Kind kind = call.problem.kind
+    cdef Kind kind = kind_of(x) if is_half(kind_of(x)) else call.problem.kind
     cdef int role
     if call.given and call.rules is not PUBLIC:
         for role in range(<int>HESS, <int>LOSSES - 1, -1):
@@ -75,7 +83,7 @@ cdef int make_outputs(Call call, int order) except -1:
                 <Role>role, new_like(x, kind) if call.rules.empty is None else call.rules.empty(x)
             )
     if (call.reduction == NONE or call.rules.with_losses) and not call.has(LOSSES):
-        call.hold(LOSSES, new_rows(call, kind))
+        call.hold(LOSSES, new_rows(call, FLOAT32 if is_half(kind) else kind))
     return 0
 
 

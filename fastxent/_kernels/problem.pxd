@@ -18,7 +18,7 @@ cdef enum Which:            # activation or information
 
 cdef enum Kind:             # of elements; the kernels read those before FLOAT16, and compute in the first two
     FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64, BOOL
-    FLOAT16
+    FLOAT16, BFLOAT16       # these are widened before, and results are narrowed to them
     NO_KIND
 
 
@@ -116,7 +116,11 @@ cdef inline Py_ssize_t size_of(Kind kind) noexcept nogil:
         return 8
     if kind == FLOAT32 or kind == INT32 or kind == UINT32:
         return 4
-    return 2 if kind == INT16 or kind == UINT16 or kind == FLOAT16 else 1
+    return 2 if kind == INT16 or kind == UINT16 or is_half(kind) else 1
+
+
+cdef inline bint is_half(Kind kind) noexcept nogil:
+    return kind == FLOAT16 or kind == BFLOAT16
 
 
 cdef inline bint has(const Problem* problem, Role role) noexcept nogil:

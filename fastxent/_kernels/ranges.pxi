@@ -25,7 +25,7 @@ cdef bint in_range(cnp.ndarray array, double low, double high, object n_threads,
     cdef Py_ssize_t i, n = cnp.PyArray_SIZE(array)
     cdef Call call
     if (
-        n <= WIDTH and ignored is None and cnp.PyArray_IS_C_CONTIGUOUS(array) and kind != FLOAT16 and kind != NO_KIND
+        n <= WIDTH and ignored is None and cnp.PyArray_IS_C_CONTIGUOUS(array) and not is_half(kind) and kind != NO_KIND
         and cnp.PyArray_ISNOTSWAPPED(array) and cnp.PyArray_ISALIGNED(array)
     ):
         load(cnp.PyArray_BYTES(array), kind, size_of(kind), n, value)

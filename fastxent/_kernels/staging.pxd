@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t
 from fastxent._kernels.gather cimport apart, gather_run, read_labels, scatter_run
 from fastxent._kernels.memory cimport LINE
 from fastxent._kernels.problem cimport (
-    FLOAT16, FLOAT32, FLOAT64, GRAD, HESS, INT64, LABELS, LOSSES, ROLES, TARGET, X, Kind, Problem, View, has, size_of,
+    FLOAT32, FLOAT64, GRAD, HESS, INT64, LABELS, LOSSES, ROLES, TARGET, X, Kind, Problem, View, has, is_half, size_of,
 )
 from fastxent._kernels.ways cimport rows_of_block
 
@@ -42,7 +42,7 @@ cdef inline Kind staged_kind(const Problem* problem, int role) noexcept nogil:
         return INT64
     if role == X or role >= LOSSES:
         return problem.kind
-    return FLOAT32 if problem.view[role].kind == FLOAT32 or problem.view[role].kind == FLOAT16 else FLOAT64
+    return FLOAT32 if problem.view[role].kind == FLOAT32 or is_half(problem.view[role].kind) else FLOAT64
 
 
 cdef inline Py_ssize_t numbers_of(const Problem* problem, int role) noexcept nogil:

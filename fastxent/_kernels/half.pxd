@@ -1,0 +1,116 @@
+"""float16 and bfloat16: widened without loss, and narrowed by one rounding to the nearest, ties to even."""
+
+from cython cimport floating
+from libc.stdint cimport uint16_t
+
+from fastxent._kernels.problem cimport FLOAT16, Kind
+from fastxent._kernels.ways cimport WIDTH
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    #if defined(__F16C__)
+    #include <immintrin.h>
+    #endif
+
+    static inline uint32_t fx_bits(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
+    static inline float fx_number(uint32_t b) { float x; memcpy(&x, &b, sizeof x); return x; }
+
+    static inline float fx_from_half(uint16_t half)
+    {
+        uint32_t body = (half & 0x7fffu) << 13, sign = (half & 0x8000u) << 16;
+        uint32_t normal = body + (112u << 23), special = body | (255u << 23) | (body > (31u << 23) ? 1u << 22 : 0u);
+        uint32_t small = fx_bits(fx_number(body + (113u << 23)) - fx_number(113u << 23));  /* subnormal, or 0 */
+        return fx_number((body < (1u << 23) ? small : body < (31u << 23) ? normal : special) | sign);
+    }
+
+    static inline uint16_t fx_to_half(float x)
+    {
+        uint32_t u = fx_bits(x), body = u & 0x7fffffffu;
+        uint32_t normal = (body - (112u << 23) + 0xfffu + (body >> 13 & 1u)) >> 13;
+        uint32_t small = fx_bits(fx_number(body) + 0.5f) - fx_bits(0.5f);  /* in steps of 2^-24 */
+        uint32_t special = body > 0x7f800000u ? 0x7e00u | (body >> 13 & 0x3ffu) : 0x7c00u;
+        uint32_t rest = body < (113u << 23) ? small : body < (143u << 23) ? normal : special;
+        return (uint16_t)((u >> 16 & 0x8000u) | rest);
+    }
+
+    static inline float fx_from_bfloat(uint16_t b) { return fx_number((uint32_t)b << 16); }
+
+    static inline uint16_t fx_to_bfloat(float x)
+    {
+        uint32_t u = fx_bits(x), rounded = (u + 0x7fffu + (u >> 16 & 1u)) >> 16;
+        return (uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? u >> 16 | 0x40u : rounded);
+    }
+
+    /* rounded to odd: what is rounded once more, to fewer digits, is as if it had been rounded once */
+    static inline float fx_to_odd(double x)
+    {
+        float f = (float)x;
+        uint32_t u = fx_bits(f);
+        double size = x < 0 ? -x : x, near = f < 0 ? -(double)f : (double)f;
+        u -= near > size;
+        return fx_number(near != size && x == x ? u | 1u : u);
+    }
+
+    #if defined(__F16C__)
+    static inline void fx_widen_eight(const uint16_t *half, float *x)
+    {
+        _mm256_storeu_ps(x, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)half)));
+    }
+    static inline void fx_narrow_eight(const float *x, uint16_t *half)
+    {
+        _mm_storeu_si128((__m128i *)half, _mm256_cvtps_ph(_mm256_loadu_ps(x), _MM_FROUND_TO_NEAREST_INT));
+    }
+    #else
+    static inline void fx_widen_eight(const uint16_t *half, float *x)
+    {
+        for (int j = 0; j < 8; j++) x[j] = fx_from_half(half[j]);
+    }
+    static inline void fx_narrow_eight(const float *x, uint16_t *half)
+    {
+        for (int j = 0; j < 8; j++) half[j] = fx_to_half(x[j]);
+    }
+    #endif
+    """
+    float from_half "fx_from_half"(uint16_t half) noexcept nogil
+    uint16_t to_half "fx_to_half"(float x) noexcept nogil
+    float from_bfloat "fx_from_bfloat"(uint16_t half) noexcept nogil
+    uint16_t to_bfloat "fx_to_bfloat"(float x) noexcept nogil
+    float to_odd "fx_to_odd"(double x) noexcept nogil
+    void widen_eight "fx_widen_eight"(const uint16_t* half, float* x) noexcept nogil
+    void narrow_eight "fx_narrow_eight"(const float* x, uint16_t* half) noexcept nogil
+
+
+cdef inline void widen(Kind kind, const uint16_t* half, Py_ssize_t n, float* x) noexcept nogil:
+    """n numbers of a half kind, side by side."""
+    cdef Py_ssize_t j
+    if kind == FLOAT16:
+        for j in range(n // 8):
+            widen_eight(half + 8 * j, x + 8 * j)
+        for j in range(n // 8 * 8, n):
+            x[j] = from_half(half[j])
+    else:
+        for j in range(n):
+            x[j] = from_bfloat(half[j])
+
+
+cdef inline void narrow(Kind kind, const floating* x, Py_ssize_t n, uint16_t* half) noexcept nogil:
+    """n numbers to a half kind, side by side."""
+    cdef float odd[WIDTH]
+    cdef Py_ssize_t block, j, start, count
+    if floating is double:
+        for block in range((n + WIDTH - 1) // WIDTH):
+            start = block * WIDTH
+            count = min(<Py_ssize_t>WIDTH, n - start)
+            for j in range(count):
+                odd[j] = to_odd(x[start + j])
+            narrow(kind, <const float*>odd, count, half + start)
+    elif kind == FLOAT16:
+        for j in range(n // 8):
+            narrow_eight(x + 8 * j, half + 8 * j)
+        for j in range(n // 8 * 8, n):
+            half[j] = to_half(x[j])
+    else:
+        for j in range(n):
+            half[j] = to_bfloat(x[j])
