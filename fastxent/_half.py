@@ -45,7 +45,7 @@ def seen(array: Array) -> Array:
 def of_tensor(tensor: Any) -> Array:
     """A tensor's memory as an array."""
     tensor = tensor.detach()
-    if str(tensor.dtype) != "torch.bfloat16":
+    if str(getattr(tensor, "dtype", None)) != "torch.bfloat16":
         return np.asarray(tensor)
     torch = __import__("torch")
     return tensor.view(torch.int16).numpy().view(BFLOAT16)
@@ -53,7 +53,7 @@ def of_tensor(tensor: Any) -> Array:
 
 def array_of_output(out: Any) -> Any:
     """The array to write to; what is neither an array of bfloat16 nor a tensor, as it is."""
-    if is_tensor(out) and not out.requires_grad:
+    if is_tensor(out) and not getattr(out, "requires_grad", False):
         return of_tensor(out)
     if isinstance(out, np.ndarray) and not isinstance(out, np.ma.MaskedArray | np.matrix):
         return seen(out)

@@ -134,7 +134,7 @@ UNFIT = {
     "too short": (np.full((5, 5), -7.0), ValueError, r"has shape \(5, 5\), but its input has shape \(6, 5\)"),
     "other rank": (np.full((6, 5, 1), -7.0), ValueError, r"has shape \(6, 5, 1\), but its input has shape \(6, 5\)"),
     "integers": (np.full((6, 5), -7), TypeError, "has dtype int64"),
-    "float16": (np.full((6, 5), -7, "f2"), TypeError, "has dtype float16"),
+    "complex": (np.full((6, 5), -7, "c8"), TypeError, "has dtype complex64"),
     "byte-swapped": (np.full((6, 5), -7.0, np.dtype(float).newbyteorder()), TypeError, "has dtype [<>]f8"),
     "a list": ([[-7.0] * 5] * 6, TypeError, "is a list"),
     "read-only": (read_only(np.full((6, 5), -7.0)), ValueError, "is read-only"),

@@ -41,7 +41,7 @@ def test_one_unbatched_row_gives_a_numpy_scalar(f, dtype, rng):
 
 @pytest.mark.parametrize(
     "given, computed",
-    [("float16", "float32"), ("int8", "float64"), ("int64", "float64"), ("uint64", "float64"), ("bool", "float64")],
+    [("int8", "float64"), ("int64", "float64"), ("uint64", "float64"), ("bool", "float64")],
 )
 @each_of(FUNCTIONS)
 def test_other_dtypes_are_computed_in_a_float_dtype(f, given, computed, rng):
@@ -49,7 +49,7 @@ def test_other_dtypes_are_computed_in_a_float_dtype(f, given, computed, rng):
     positive = f.kind in ("clamped", "information") or given[0] in "bu"
     p = p.change(x=(4 * abs(p.x) if positive else 4 * p.x).astype(given))
     if f.kind == "information" and f.operands == 2:
-        p = p.change(target=p.target.astype("float16" if given == "float16" else computed))
+        p = p.change(target=p.target.astype(computed))
     got = p.run()
     assert all(value.dtype == computed for value in got.values())
     p.assert_right()

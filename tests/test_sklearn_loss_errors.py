@@ -166,7 +166,7 @@ def like(column, out):
 # what the output becomes, the error, its message
 UNFIT_OUTPUTS = {
     "shape": (lambda out, y, raw, w: out[:-1], ValueError, "has shape"),
-    "float16": (lambda out, y, raw, w: out.astype(np.float16), TypeError, "float16"),
+    "complex": (lambda out, y, raw, w: out.astype(np.complex64), TypeError, "complex64"),
     "int": (lambda out, y, raw, w: out.astype(int), TypeError, "int64"),
     "byte-swapped": (lambda out, y, raw, w: out.astype(">f8"), TypeError, ">f8"),
     "list": (lambda out, y, raw, w: out.tolist(), TypeError, "list"),

@@ -40,6 +40,11 @@ cdef inline Kind kind_of(cnp.ndarray array) noexcept:
     return kinds[number] if 0 <= number < 256 else NO_KIND
 
 
+cdef inline bint is_native(cnp.ndarray array) noexcept:
+    """Whether the bytes of its numbers are in this machine's order."""
+    return cnp.PyArray_ISNOTSWAPPED(array) and descr_of(array) != <void*>swapped_bfloat16
+
+
 cdef inline bint is_float(Kind kind) noexcept:
     return kind == FLOAT32 or kind == FLOAT64 or is_half(kind)
 
@@ -105,7 +110,7 @@ cdef inline void set_view(cnp.ndarray array, View* view) noexcept:
     """Everything but the steps."""
     view.data = cnp.PyArray_BYTES(array)
     view.kind = kind_of(array)
-    view.swapped = not cnp.PyArray_ISNOTSWAPPED(array) or descr_of(array) == <void*>swapped_bfloat16
+    view.swapped = not is_native(array)
     view.unaligned = not cnp.PyArray_ISALIGNED(array)
 
 

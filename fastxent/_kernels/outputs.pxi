@@ -17,7 +17,7 @@ cdef int take_output(Call call, Role role, object out, object name) except -1:
     if fine:
         array = out
         fine = (
-            cnp.PyArray_ISWRITEABLE(array) and cnp.PyArray_ISNOTSWAPPED(array)
+            cnp.PyArray_ISWRITEABLE(array) and is_native(array)
             and is_float(kind_of(array)) and (role != LOSSES or not is_half(kind_of(array)))
             and (same_shape(array, like) if role != LOSSES else same_rows(call, array))
         )

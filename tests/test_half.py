@@ -1,0 +1,166 @@
+"""float16 and bfloat16: widened without loss, computed as float32 is, and rounded once on the way out."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import fastxent as fx
+from tests.problem import problem
+from tests.rows import KERNELS
+from tests.table import FUNCTIONS, WITH_OUT, each_of
+
+HALVES = {"float16": np.dtype(np.float16), "bfloat16": np.dtype(ml_dtypes.bfloat16)}
+FLOATS = HALVES | {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+half = pytest.mark.parametrize("half", HALVES.values(), ids=HALVES)
+
+
+def widened(values, dtype=np.float32):
+    """NumPy warns of signalling NaN."""
+    with np.errstate(all="ignore"):
+        return np.asarray(values).astype(dtype)
+
+
+def rounded(values, dtype):
+    """The nearest numbers of a half dtype, ties to even, by comparing neighbours; `values` are finite float64."""
+    if dtype.itemsize > 2:
+        return widened(widened(values, dtype), np.float64)
+    size = np.abs(values)
+    every = widened(np.arange(2**15, dtype=np.uint16).view(dtype), np.float64)  # 0, then every positive number, then inf
+    top = np.flatnonzero(np.isinf(every))[0]
+    grid = every[: top + 1].copy()
+    grid[top] = 2 * grid[top - 1] - grid[top - 2]  # where the next number would be
+    above = np.minimum(np.searchsorted(grid, size), top)
+    below = np.maximum(above - 1, 0)
+    nearer = size - grid[below] < grid[above] - size
+    tie = size - grid[below] == grid[above] - size
+    index = np.where(nearer | (tie & (below % 2 == 0)), below, above)
+    return np.copysign(every[index], values)
+
+
+def same(got, want):
+    np.testing.assert_array_equal(widened(got, np.float64), widened(want, np.float64))
+
+
+@half
+@pytest.mark.parametrize("step", [1, 3, -1])
+def test_all_values_are_widened_exactly(half, step):
+    """logsumexp of one class is that class."""
+    every = np.arange(2**16, dtype=np.uint16).view(half)
+    spread = np.zeros(abs(step) * len(every), half)
+    spread[::step] = every
+    got = fx.logsumexp(spread[::step, None])
+    assert got.dtype == np.float32
+    same(got, widened(every))
+    same(fx.logsumexp(widened(every, half.newbyteorder())[:, None]), widened(every))
+
+
+@half
+@pytest.mark.parametrize("computed", [np.float32, np.float64])
+def test_results_are_rounded_once(half, computed, rng):
+    """Over all sizes, from below the smallest subnormal number to beyond the largest, and at ties."""
+    every = widened(np.arange(2**15, dtype=np.uint16).view(half), computed)
+    every = every[np.isfinite(every) & (every > 0)]
+    ties = every[:-1] / 2 + every[1:] / 2
+    near = [np.nextafter(ties, 0), ties, np.nextafter(ties, np.inf)]
+    sizes = 2.0 ** rng.uniform(-150 if computed == np.float64 else -120, 127, 20_000)
+    wanted = np.concatenate([*near, sizes.astype(computed), every])
+    wanted = wanted[np.isfinite(wanted) & (wanted >= np.finfo(computed).tiny)]
+    # the gradient of sigmoid cross entropy at -inf with target 1 is -grad_output
+    x, ones = np.full(len(wanted), -np.inf, computed), np.ones(len(wanted), computed)
+    options = {"reduction": "none", "grad_output": wanted}
+    exact = fx.sigmoid_cross_entropy_grad(x, ones, **options)[1]
+    same(exact, -wanted)
+    out = np.empty(len(wanted), half)
+    assert fx.sigmoid_cross_entropy_grad(x, ones, **options, out=out)[1] is out
+    same(out, rounded(exact.astype(np.float64), half))
+
+
+@half
+@pytest.mark.parametrize("geometry", KERNELS)
+@each_of(FUNCTIONS)
+def test_every_function_computes_as_in_float32(f, geometry, half, rng):
+    for option_set in (f.option_sets[0], f.option_sets[-1]):
+        p = problem(f, rng, *KERNELS[geometry], np.float32, option_set, reduction="none")
+        x = p.x.astype(half)
+        if f.kind == "information" and f.operands == 2:
+            p = p.change(target=p.target.astype(half).astype(np.float32))
+        wide = p.change(x=x.astype(np.float32)).run()
+        narrow = p.change(x=x)
+        if f.kind == "information" and f.operands == 2:
+            narrow = narrow.change(target=p.target.astype(half))
+        got = narrow.run()
+        for name, value in got.items():
+            if f.gives_one_per_row(name):
+                assert np.asarray(value).dtype == np.float32
+                same(value, wide[name])
+            else:
+                assert value.dtype == half
+                same(value, wide[name].astype(half))
+
+
+@half
+@pytest.mark.parametrize("out", FLOATS.values(), ids=FLOATS)
+@each_of(WITH_OUT)
+def test_out_has_any_float_dtype(f, out, half, dtype, rng):
+    p = problem(f, rng, (40, 12), -1, dtype, f.option_sets[-1])
+    for x in (p.x, p.x.astype(half)):
+        p = p.change(x=x)
+        wide = p.change(x=x.astype(np.float32) if x.dtype == half else x).run()
+        outs = {argument: np.full(x.shape, -7, out) for argument in f.array_results}
+        got = p.run(**outs)
+        for argument, result in f.array_results.items():
+            assert got[result] is outs[argument]
+            same(got[result], rounded(wide[result].astype(np.float64), out))
+
+
+@half
+@pytest.mark.parametrize("given", ["target", "sample_weight", "class_weight"])
+def test_weights_and_distributions(given, half, rng):
+    values = {"target": (30, 9), "sample_weight": 30, "class_weight": 9}
+    options = {name: rng.random(shape) for name, shape in values.items()}
+    narrow, wide = options.copy(), options.copy()
+    narrow[given] = options[given].astype(half)
+    wide[given] = narrow[given].astype(np.float64)
+    x = rng.standard_normal((30, 9), np.float32)
+    for got, want in zip(
+        fx.softmax_cross_entropy_grad(x, **narrow), fx.softmax_cross_entropy_grad(x, **wide), strict=True
+    ):
+        same(got, want)
+
+
+@half
+def test_the_gradient_goes_into_the_logits(half, rng):
+    x = rng.standard_normal((50, 300)).astype(half)
+    y = rng.integers(0, 300, 50)
+    loss, grad = fx.softmax_cross_entropy_grad(x, y)
+    again, same_memory = fx.softmax_cross_entropy_grad(x, y, out=x)
+    assert same_memory is x
+    assert again == loss
+    same(x, grad)
+
+
+def test_no_weight_at_all_gives_a_gradient_of_zeros():
+    for half in HALVES.values():
+        loss, grad = fx.softmax_cross_entropy_grad(np.ones((2, 3), half), [0, 1], sample_weight=np.zeros(2))
+        assert np.isnan(loss)
+        assert grad.dtype == half
+        same(grad, np.zeros((2, 3)))
+
+
+@half
+def test_errors_name_the_number(half):
+    x = np.ones((2, 3), half)
+    with pytest.raises(ValueError, match=r"probs\[1, 0\] = -1, but|probs\[1, 0\] = -1\.0, but"):
+        fx.clamped_cross_entropy(np.array([[1, 1], [-1, 1]], half), [0, 0])
+    with pytest.raises(ValueError, match=r"target\[0, 1\] = -2\.0, but"):
+        fx.softmax_cross_entropy(x, np.array([[0, -2, 0], [1, 0, 0]], half))
+    with pytest.raises(TypeError, match=f"class labels of dtype {half.name}"):
+        fx.softmax_cross_entropy(x, np.ones(2, half))
+    with pytest.raises(TypeError, match="out has dtype int16"):
+        fx.softmax_cross_entropy_grad(x, [0, 1], out=np.zeros((2, 3), np.int16))
+    out = np.zeros((2, 3), half.newbyteorder())
+    with pytest.raises(TypeError, match="but it must be native"):
+        fx.softmax_cross_entropy_grad(x, [0, 1], out=out)
+    same(out, np.zeros((2, 3)))
+
+
