@@ -21,8 +21,8 @@ def softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_threads
     Parameters
     ----------
     x : array_like
-        Of any shape with at least one axis. float32 and float16 are computed in float32; float64, integers and bool in
-        float64.
+        Of any shape with at least one axis. float32, float16 and bfloat16 are computed in float32; float64, integers
+        and bool in float64.
     axis : int, default -1
         The axis along which the probabilities sum to one.
     out : ndarray, optional
@@ -40,8 +40,8 @@ def softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_threads
     Raises
     ------
     TypeError
-        If `x` is not an array of real numbers, or is longdouble, masked or sparse; if `out` is not a float32 or
-        float64 array.
+        If `x` is not an array of real numbers, or is longdouble, masked or sparse; if `out` is no array of such a
+        dtype.
     ValueError
         If `x` is a scalar; if there is no such axis; if `out` is read-only, of another shape, or overlaps `x` in part.
 

@@ -172,7 +172,9 @@ def n_threads_of(value: Any) -> int | None:
 def integer_labels(array: Array, name: str) -> Array:
     """Labels that are floats: no array of them, if there are any."""
     if array.size:
-        raise TypeError(f"{name} holds class labels of dtype {_half.name_of(array.dtype)}; cast them: {name}.astype(np.int64)")
+        raise TypeError(
+            f"{name} holds class labels of dtype {_half.name_of(array.dtype)}; cast them: {name}.astype(np.int64)"
+        )
     return array.astype(np.int64)
 
 

@@ -37,8 +37,8 @@ def clamped_cross_entropy(
     Parameters
     ----------
     probs : array_like, shape (..., C, ...)
-        Probabilities, at least one axis. They are not normalised, and may be larger than 1. float32 and float16 are
-        computed in float32; float64, integers and bool in float64.
+        Probabilities, at least one axis. They are not normalised, and may be larger than 1. float32, float16 and
+        bfloat16 are computed in float32; float64, integers and bool in float64.
     target : array_like, shape (...) or (..., C, ...)
         Class indices, of any integer or bool dtype, in the probabilities' shape without `axis`; or distributions,
         finite and not negative, in the probabilities' shape. Distributions of integers or bool are zeros and ones.
@@ -168,7 +168,7 @@ def clamped_cross_entropy_grad(
     Raises
     ------
     TypeError
-        As `clamped_cross_entropy` does, and if `out` is not a float32 or float64 array.
+        As `clamped_cross_entropy` does, and if `out` is no array of such a dtype.
     ValueError
         As `clamped_cross_entropy` does; if `out` is read-only, of another shape, or overlaps an input in part; if
         `grad_output` is an array, but the loss is one number. All checks come before the first write to `out`.

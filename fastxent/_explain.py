@@ -52,7 +52,7 @@ def raise_not_one_hot(target: Array, name: str, axis: int) -> NoReturn:
     assert position is not None
     rows = target.shape[:axis] + target.shape[axis + 1 :]
     raise ValueError(
-        f"{place(name, target.shape, position)} = {element(target, position)}, but a target of {_half.name_of(target.dtype)} with an axis "
+        f"{place(name, target.shape, position)} = {target.flat[position]}, but a target of {target.dtype} with an axis "
         f"of classes is zeros and ones: class indices have shape {rows}, and other distributions are floats"
     )
 

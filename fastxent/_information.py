@@ -21,8 +21,8 @@ def entropy(
     Parameters
     ----------
     p : array_like, shape (..., C, ...)
-        Probabilities: finite, not negative. They are used as they are, whatever they sum to. float32 and float16 are
-        computed in float32; float64, integers and bool in float64.
+        Probabilities: finite, not negative. They are used as they are, whatever they sum to. float32, float16 and
+        bfloat16 are computed in float32; float64, integers and bool in float64.
     axis : int, default -1
         The axis that holds the classes.
     base : float, optional
@@ -90,8 +90,8 @@ def cross_entropy(
         The probabilities to expect by: finite, not negative.
     q : array_like, shape (..., C, ...)
         The probabilities whose logarithm is taken: finite, not negative; of a float dtype. `p` and `q` broadcast
-        against each other by NumPy's rules, without a copy of either. Both are used as they are, whatever they sum
-        to. Where both are float32 or float16, the computation is in float32, else in float64.
+        against each other by NumPy's rules, without a copy of either. Both are used as they are, whatever they sum to.
+        Where both are float32, float16 or bfloat16, the computation is in float32, else in float64.
     axis : int, default -1
         The axis of the broadcast shape that holds the classes.
     base, n_threads

@@ -32,7 +32,7 @@ def sigmoid_cross_entropy(
     Parameters
     ----------
     logits : array_like
-        Log-odds, of any shape with at least one axis. float32 and float16 are computed in float32; float64,
+        Log-odds, of any shape with at least one axis. float32, float16 and bfloat16 are computed in float32; float64,
         integers and bool in float64.
     target : array_like, the shape of `logits`
         Of any real dtype, in [0, 1] where the element counts.
@@ -141,8 +141,9 @@ def sigmoid_cross_entropy_grad(
     grad_output : array_like, optional
         Factor of the gradient: a scalar, or for "none" an array of the logits' shape; 1 by default.
     out : ndarray, optional
-        Where to write the gradient: a writeable float32 or float64 array of the logits' shape, with any strides. It
-        may be the logits themselves, but must share no other memory with an input. By default a new array.
+        Where to write the gradient: a writeable array of the logits' shape, of float16, bfloat16, float32 or float64,
+        with any strides. It may be the logits themselves, but must share no other memory with an input. By default a
+        new array.
 
     Returns
     -------
@@ -155,7 +156,7 @@ def sigmoid_cross_entropy_grad(
     Raises
     ------
     TypeError
-        As `sigmoid_cross_entropy` does, and if `out` is not a float32 or float64 array.
+        As `sigmoid_cross_entropy` does, and if `out` is no array of such a dtype.
     ValueError
         As `sigmoid_cross_entropy` does; if `out` is read-only, of another shape, or overlaps an input in part; if
         `grad_output` is an array, but the loss is one number. All checks come before the first write to `out`.

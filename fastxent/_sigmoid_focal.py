@@ -30,7 +30,7 @@ def sigmoid_focal_loss(
     Parameters
     ----------
     logits : array_like
-        Log-odds, of any shape with at least one axis. float32 and float16 are computed in float32; float64,
+        Log-odds, of any shape with at least one axis. float32, float16 and bfloat16 are computed in float32; float64,
         integers and bool in float64.
     target : array_like, the shape of `logits`
         Of any real dtype, in [0, 1] where the element counts.

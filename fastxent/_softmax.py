@@ -41,8 +41,8 @@ def softmax_cross_entropy(
     Parameters
     ----------
     logits : array_like, shape (..., C, ...)
-        Unnormalised log-probabilities, at least one axis. float32 and float16 are computed in float32; float64,
-        integers and bool in float64.
+        Unnormalised log-probabilities, at least one axis. float32, float16 and bfloat16 are computed in float32;
+        float64, integers and bool in float64.
     target : array_like, shape (...) or (..., C, ...)
         Class indices, of any integer or bool dtype, in the logits' shape without `axis`; or distributions, finite and
         not negative, in the logits' shape. Distributions of integers or bool are zeros and ones.
@@ -175,21 +175,22 @@ def softmax_cross_entropy_grad(
     grad_output : array_like, optional
         Factor of the gradient: a scalar, or for "none" an array with one value for each row; 1 by default.
     out : ndarray, optional
-        Where to write the gradient: a writeable float32 or float64 array of the logits' shape, with any strides. It
-        may be the logits themselves, but must share no other memory with an input. By default a new array.
+        Where to write the gradient: a writeable array of the logits' shape, of float16, bfloat16, float32 or float64,
+        with any strides. It may be the logits themselves, but must share no other memory with an input. By default a
+        new array.
 
     Returns
     -------
     loss : float or ndarray
         As `softmax_cross_entropy` returns it, in nats.
     grad : ndarray, shape (..., C, ...)
-        `out` if given; else an array of the logits' shape and memory order and of the dtype computed in. Nats per
-        unit of a logit.
+        `out` if given; else an array of the logits' shape and memory order and of the dtype computed in, or of the
+        logits' where that is float16 or bfloat16: rounded once. Nats per unit of a logit.
 
     Raises
     ------
     TypeError
-        As `softmax_cross_entropy` does, and if `out` is not a float32 or float64 array.
+        As `softmax_cross_entropy` does, and if `out` is no array of such a dtype.
     ValueError
         As `softmax_cross_entropy` does; if `out` is read-only, of another shape, or overlaps an input in part; if
         `grad_output` is an array, but the loss is one number. All checks come before the first write.

@@ -32,8 +32,8 @@ def softmax_focal_loss(
     Parameters
     ----------
     logits : array_like, shape (..., C, ...)
-        Unnormalised log-probabilities, at least one axis. float32 and float16 are computed in float32; float64,
-        integers and bool in float64.
+        Unnormalised log-probabilities, at least one axis. float32, float16 and bfloat16 are computed in float32;
+        float64, integers and bool in float64.
     target : array_like, shape (...) or (..., C, ...)
         Class indices, of any integer or bool dtype, in the logits' shape without `axis`; or distributions, finite and
         not negative, in the logits' shape. Distributions of integers or bool are zeros and ones.
@@ -159,8 +159,8 @@ def softmax_focal_loss_grad(
     loss : float or ndarray
         As `softmax_focal_loss` returns it, in nats.
     grad : ndarray, shape (..., C, ...)
-        `out` if given; else an array of the logits' shape and memory order and of the dtype computed in. Nats per
-        unit of a logit.
+        `out` if given; else an array of the logits' shape and memory order and of the dtype computed in, or of the
+        logits' where that is float16 or bfloat16: rounded once. Nats per unit of a logit.
 
     Raises
     ------

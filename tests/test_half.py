@@ -25,7 +25,7 @@ def rounded(values, dtype):
     if dtype.itemsize > 2:
         return widened(widened(values, dtype), np.float64)
     size = np.abs(values)
-    every = widened(np.arange(2**15, dtype=np.uint16).view(dtype), np.float64)  # 0, then every positive number, then inf
+    every = widened(np.arange(2**15, dtype=np.uint16).view(dtype), np.float64)  # 0, the positive numbers, inf
     top = np.flatnonzero(np.isinf(every))[0]
     grid = every[: top + 1].copy()
     grid[top] = 2 * grid[top - 1] - grid[top - 2]  # where the next number would be
@@ -162,5 +162,3 @@ def test_errors_name_the_number(half):
     with pytest.raises(TypeError, match="but it must be native"):
         fx.softmax_cross_entropy_grad(x, [0, 1], out=out)
     same(out, np.zeros((2, 3)))
-
-

@@ -112,7 +112,7 @@ def test_the_dtype_that_the_input_comes_in_changes_no_bit(f, options, dtype, rng
         p = rows.batch(rng.integers(rows.size, size=LANES + 1))
         x = np.clip(np.nan_to_num(p.x), -100, 100).astype(narrow)
         want = p.change(x=x.astype(dtype)).run()
-        if narrow == np.float16:     # whose derivatives are rounded to it
+        if narrow == np.float16:  # whose derivatives are rounded to it
             want |= {name: value.astype(narrow) for name, value in want.items() if not f.gives_one_per_row(name)}
         assert_same(p.change(x=x).run(), want, f"{C} classes")
 
