@@ -26,16 +26,16 @@ def softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_threads
     axis : int, default -1
         The axis along which the probabilities sum to one.
     out : ndarray, optional
-        Where to write the result: a writeable float32 or float64 array of the shape of `x`, with any strides. It
-        may be `x` itself, but must not overlap it in part. By default a new array.
+        Where to write the result: a writeable array of the shape of `x`, of float16, bfloat16, float32 or float64, with
+        any strides. It may be `x` itself, but must not overlap it in part. By default a new array.
     n_threads : int, optional
         The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
 
     Returns
     -------
     ndarray, the shape of `x`
-        `out` if given; else an array of the memory order of `x` and of the dtype computed in. Probabilities,
-        without a unit.
+        `out` if given; else an array of the memory order of `x` and of the dtype computed in, or of that of `x` where
+        it is float16 or bfloat16: rounded once. Probabilities, without a unit.
 
     Raises
     ------
@@ -85,7 +85,8 @@ def log_softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_thr
     Returns
     -------
     ndarray, the shape of `x`
-        `out` if given; else an array of the memory order of `x` and of the dtype computed in. In nats, at most 0.
+        `out` if given; else an array of the memory order of `x` and of the dtype computed in, or of that of `x` where
+        it is float16 or bfloat16: rounded once. In nats, at most 0.
 
     Raises
     ------

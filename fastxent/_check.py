@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent import _half
+from fastxent import _bfloat16
 from fastxent._explain import place, raise_outside
 from fastxent._threads import thread_count
 from fastxent._types import Array
@@ -25,7 +25,12 @@ TARGET_RULE = "it must be finite and not negative"
 
 
 def real_array(value: ArrayLike, name: str) -> Array:
-    """``value`` as an array of numbers, without a copy where it is one."""
+    """``value`` as an array of numbers that NumPy computes with, without a copy where it is one."""
+    return _bfloat16.widened(array_of(value, name))
+
+
+def array_of(value: ArrayLike, name: str) -> Array:
+    """``value`` as an array of numbers that the door can read: of bfloat16, too."""
     if type(value) is not np.ndarray:
         if isinstance(value, np.ma.MaskedArray):
             raise TypeError(
@@ -41,11 +46,10 @@ def real_array(value: ArrayLike, name: str) -> Array:
             )
         if library == "pandas":
             value = without_missing(value, name)
-        elif _half.is_tensor(value):
-            value = _half.of_tensor(value)
+        elif _bfloat16.is_tensor(value):
+            value = _bfloat16.of_tensor(value)
         value = np.asarray(value)
-    value = _half.seen(value)
-    if value.dtype.kind not in "fiub" and not _half.is_own(value.dtype):
+    if value.dtype.kind not in "fiub" and not _bfloat16.is_bfloat16(value.dtype):
         raise TypeError(f"{name} has dtype {value.dtype}; expected real numbers")
     return value
 
@@ -68,16 +72,16 @@ def without_missing(value: Any, name: str) -> Any:
 def float_array(value: ArrayLike, name: str) -> tuple[Array, np.dtype[Any]]:
     """Logits or probabilities, and the dtype to compute in."""
     array = real_array(value, name)
+    check_logits(array, name)
+    return array, np.dtype(np.float32 if array.dtype.kind == "f" and array.dtype.itemsize < 8 else np.float64)
+
+
+def check_logits(array: Array, name: str) -> None:
+    """Raise for a scalar, and for floats that are longer than the kernels'."""
     if array.ndim == 0:
-        raise ValueError(f"{name} is a scalar ({array[()]}); expected at least one axis")
-    dtype = array.dtype
-    if _half.is_own(dtype):
-        return array, np.dtype(np.float32)
-    if dtype.kind != "f":
-        return array, np.dtype(np.float64)
-    if dtype.itemsize > 8:
-        raise TypeError(f"{name} has dtype {dtype}; expected float16, bfloat16, float32 or float64")
-    return array, np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
+        raise ValueError(f"{name} is a scalar ({_bfloat16.widened(array)[()]}); expected at least one axis")
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        raise TypeError(f"{name} has dtype {array.dtype}; expected float16, bfloat16, float32 or float64")
 
 
 def axis_number(axis: Any) -> int:
@@ -173,7 +177,7 @@ def integer_labels(array: Array, name: str) -> Array:
     """Labels that are floats: no array of them, if there are any."""
     if array.size:
         raise TypeError(
-            f"{name} holds class labels of dtype {_half.name_of(array.dtype)}; cast them: {name}.astype(np.int64)"
+            f"{name} holds class labels of dtype {_bfloat16.name_of(array.dtype)}; cast them: {name}.astype(np.int64)"
         )
     return array.astype(np.int64)
 
@@ -212,7 +216,7 @@ def class_weight_of(value: Any, classes: int) -> Array:
                 f"{classes - 1}; an array of shape ({classes},) will do too"
             )
         value = [value[k] for k in range(classes)]
-    array = _half.widened(real_array(value, "class_weight"))
+    array = real_array(value, "class_weight")
     if array.shape != (classes,):
         raise ValueError(f"class_weight has shape {array.shape}, but there are {classes} classes")
     raise_outside(array, "class_weight", 0.0, LARGEST, WEIGHT_RULE)
@@ -225,7 +229,7 @@ def gamma_of(value: Any) -> float:
 
 def alpha_of(value: Any, classes: int) -> Array:
     """(C,) float64, from a factor for each class or one for all."""
-    array = _half.widened(real_array(value, "alpha"))
+    array = real_array(value, "alpha")
     if array.shape not in ((), (classes,)):
         raise ValueError(f"alpha has shape {array.shape}, but there are {classes} classes")
     raise_outside(array, "alpha", 0.0, LARGEST, ENTRY_RULE)
@@ -243,7 +247,7 @@ def infogain_of(value: Any, classes: int, labels: Array | None, class_weight: An
         raise ValueError("infogain goes with class indices, but the target is a distribution")
     if class_weight is not None or smoothing:
         raise ValueError("infogain goes neither with class_weight nor with label_smoothing: write them into the matrix")
-    array = _half.widened(real_array(value, "infogain"))
+    array = real_array(value, "infogain")
     if array.shape != (classes, classes):
         raise ValueError(f"infogain has shape {array.shape}, but there are {classes} classes")
     direct = array.dtype.isnative and array.flags.aligned and array.dtype.itemsize <= 8 and array.dtype != np.float16
@@ -255,10 +259,10 @@ def check_output(out: Any, name: str, shape: tuple[int, ...], logits: Array | No
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray | np.matrix):
         raise TypeError(f"{name} is a {type(out).__name__}, but it must be a plain NumPy array")
     plain: Array = np.ndarray.view(out, np.ndarray)  # not what a subclass makes of it
-    kinds = (np.float32, np.float64) if logits is None else (np.float16, np.float32, np.float64, _half.BFLOAT16)
-    if plain.dtype not in kinds or not plain.dtype.isnative or plain.dtype is _half.SWAPPED:
+    kinds = (np.float32, np.float64) if logits is None else (np.float16, np.float32, np.float64, _bfloat16.BFLOAT16)
+    if plain.dtype not in kinds or not plain.dtype.isnative or plain.dtype is _bfloat16.SWAPPED:
         known = "float32 or float64" if logits is None else "float16, bfloat16, float32 or float64"
-        raise TypeError(f"{name} has dtype {_half.name_of(plain.dtype)}, but it must be native {known}")
+        raise TypeError(f"{name} has dtype {_bfloat16.name_of(plain.dtype)}, but it must be native {known}")
     if plain.shape != shape:
         raise ValueError(f"{name} has shape {plain.shape}, but its input has shape {shape}")
     if not plain.flags.writeable:

@@ -153,17 +153,17 @@ def clamped_cross_entropy_grad(
     grad_output : array_like, optional
         Factor of the gradient: a scalar, or for "none" an array with one value for each row; 1 by default.
     out : ndarray, optional
-        Where to write the gradient: a writeable float32 or float64 array of the probabilities' shape, with any
-        strides. It may be the probabilities themselves, but must share no other memory with an input. By default a
-        new array.
+        Where to write the gradient: a writeable array of the probabilities' shape, of float16, bfloat16, float32 or
+        float64, with any strides. It may be the probabilities themselves, but must share no other memory with an input.
+        By default a new array.
 
     Returns
     -------
     loss : float or ndarray
         As `clamped_cross_entropy` returns it, in nats.
     grad : ndarray, shape (..., C, ...)
-        `out` if given; else an array of the probabilities' shape and memory order and of the dtype computed in.
-        Nats per unit of probability.
+        `out` if given; else an array of the probabilities' shape and memory order and of the dtype computed in, or of
+        the probabilities' where that is float16 or bfloat16: rounded once. Nats per unit of probability.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fastxent import _half
+from fastxent import _bfloat16
 from fastxent._kernels.ways import numbers
 from fastxent._types import Array
 
@@ -102,23 +102,23 @@ def first_outside(
 def in_blocks(array: Array, dtype: Any) -> Iterator[Array]:
     """The elements in C order, converted block by block; a block is valid until the next one is asked for."""
     flags = ["external_loop", "buffered"]
-    own = _half.is_own(array.dtype)
+    own = _bfloat16.is_own(array.dtype)
     read = array.dtype if own else dtype
     blocks: Iterator[Array] = np.nditer(  # type: ignore[call-overload]
         array, flags, order="C", op_dtypes=[read], casting="unsafe"
     )
-    return (_half.widened(block).astype(dtype) for block in blocks) if own else blocks
+    return (_bfloat16.widened(block).astype(dtype) for block in blocks) if own else blocks
 
 
 def element(array: Array, position: int) -> Any:
     """One number of an array, counted in C order."""
     index = np.unravel_index(position, array.shape)
-    return _half.widened(array[index][None])[0] if _half.is_own(array.dtype) else array[index]
+    return _bfloat16.widened(array[index][None])[0] if _bfloat16.is_own(array.dtype) else array[index]
 
 
 def raise_bad_label(labels: Array, classes: int, ignore_index: int | None, target: str, name: str) -> None:
     """Name the first label that is no class, if there is one."""
-    labels = _half.widened(labels)
+    labels = _bfloat16.widened(labels)
     position = first_bad_label(labels, classes, ignore_index)
     if position is None:
         return
@@ -159,7 +159,7 @@ def raise_bad_probability(
     classes = moved.shape[-1]
     weights = None if weight is None else np.broadcast_to(weight, moved.shape[:-1])
     for index in blocks(moved.shape[:-1], max(1, ELEMENTS // classes)):
-        wrong = ~(_half.widened(moved[index]) >= 0)
+        wrong = ~(_bfloat16.widened(moved[index]) >= 0)
         if weights is not None:
             wrong &= (weights[index] != 0)[..., None]
         if labels is not None:
@@ -177,7 +177,9 @@ def raise_bad_probability(
             sample = fixed + sample
             where = (*sample[:axis], k, *sample[axis:])
             position = ", ".join(map(str, where))
-            raise ValueError(f"probs[{position}] = {_half.widened(probs[where])}, but a probability is not negative")
+            raise ValueError(
+                f"probs[{position}] = {_bfloat16.widened(probs[where])}, but a probability is not negative"
+            )
 
 
 def blocks(shape: tuple[int, ...], rows: int) -> Iterator[tuple[Any, ...]]:

@@ -150,8 +150,8 @@ def sigmoid_cross_entropy_grad(
     loss : float or ndarray
         As `sigmoid_cross_entropy` returns it, in nats.
     grad : ndarray, the shape of `logits`
-        `out` if given; else an array of the logits' memory order and of the dtype computed in. Nats per unit of a
-        logit.
+        `out` if given; else an array of the logits' memory order and of the dtype computed in, or of the logits' where
+        that is float16 or bfloat16: rounded once. Nats per unit of a logit.
 
     Raises
     ------

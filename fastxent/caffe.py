@@ -111,12 +111,12 @@ class OfLogits:
         }  # fmt: skip
 
     def _forward(self, logits: ArrayLike, label: ArrayLike, infogain: Array | None) -> tuple[float, Array]:
-        array, _ = _check.float_array(logits, "logits")
+        array, dtype = _check.float_array(logits, "logits")
         axis = _check.axis_of(self._axis, array.ndim, "logits")
         labels = labels_of(label, array.shape, axis, self._ignore_label)
         valid: Array = labels != self._ignore_label  # everywhere, if that is None
         normalizer = normalizer_of(self._normalization, math.prod(array.shape[:axis]), labels.size, int(valid.sum()))
-        prob = fx.softmax(array, axis=axis)
+        prob = fx.softmax(array, axis=axis, out=np.empty_like(array, dtype))  # not rounded before the loss
         if self._exact:
             loss = fx.softmax_cross_entropy(array, labels, **self._options(infogain))
         elif np.isnan(prob.sum(axis=axis)[valid]).any():

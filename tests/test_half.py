@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 import fastxent as fx
+from fastxent import caffe
+from fastxent.sklearn import BinomialLoss, MultinomialLoss, ReliabilityDisplay
 from tests.problem import problem
 from tests.rows import KERNELS
 from tests.table import FUNCTIONS, WITH_OUT, each_of
@@ -162,3 +164,52 @@ def test_errors_name_the_number(half):
     with pytest.raises(TypeError, match="but it must be native"):
         fx.softmax_cross_entropy_grad(x, [0, 1], out=out)
     same(out, np.zeros((2, 3)))
+
+
+@half
+def test_lists_of_numbers(half):
+    """What comes back has the dtype of the numbers in the list."""
+    rows, labels = np.array([[1, 2, 4], [3, 1, 0]], half), [0, 2]
+    got, want = (fx.softmax_cross_entropy_grad(x, labels) for x in ([list(row) for row in rows], rows))
+    assert got[0] == want[0]
+    assert got[1].dtype == half
+    same(got[1], want[1])
+
+
+@half
+def test_a_factor_of_all_derivatives(half, rng):
+    x, y = rng.standard_normal((4, 3)), [0, 1, 2, 0]
+    want = fx.softmax_cross_entropy_grad(x, y, grad_output=2.0)[1]
+    for factor in np.array(2, half), np.array(2, half)[()]:
+        same(fx.softmax_cross_entropy_grad(x, y, grad_output=factor)[1], want)
+    with pytest.raises(ValueError, match=r"x is a scalar \(2(\.0)?\)"):
+        fx.softmax(np.array(2, half))
+
+
+def adapters(x, p, y):
+    """What adapters compute from logits x, probabilities p and labels y of five classes."""
+    losses = MultinomialLoss(n_classes=5), BinomialLoss()
+    targets = y.astype(np.float64), (y > 2).astype(np.float64)
+    raws = x, x[:, 0]
+    for loss, target, raw in zip(losses, targets, raws, strict=True):
+        yield loss.loss(target, raw)
+        yield loss.gradient(target, raw)
+        yield from loss.gradient_hessian(target, raw)
+        yield loss.predict_proba(raw)
+        assert loss.in_y_true_range(target.astype(x.dtype))
+        assert not loss.in_y_true_range(target.astype(x.dtype) + 0.5)
+    yield from losses[0].gradient_proba(targets[0], x)
+    yield ReliabilityDisplay.from_predictions(y > 2, p[:, 0]).prob_pred
+    yield caffe.MultinomialLogisticLoss().forward(p, y)
+    layer = caffe.SoftmaxWithLoss()
+    yield from layer.forward(x, y)
+    yield layer.backward()
+
+
+@half
+def test_adapters_compute_as_in_float32(half, rng):
+    x, y = rng.standard_normal((40, 5)).astype(half), rng.integers(0, 5, 40)
+    p = fx.softmax(x)
+    for got, want in zip(adapters(x, p, y), adapters(widened(x), widened(p), y), strict=True):
+        dtype = getattr(got, "dtype", np.dtype(np.float64))
+        same(got, widened(want, half) if dtype == half else want)

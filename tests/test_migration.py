@@ -9,6 +9,7 @@ import functools
 import numpy as np
 import pytest
 
+import fastxent as fx
 from tests.migration.libraries import LIBRARIES, installed, kept
 from tests.migration.rows import SETUP, attempt, close, namespace, run
 
@@ -77,6 +78,27 @@ def test_the_rows_of_a_page_can_be_pasted_one_after_the_other(library):
 @pytest.mark.parametrize("library", [library for library in LIBRARIES if library.packages], ids=lambda one: one.name)
 def test_values_are_kept_of_the_rows_that_there_are(library):
     assert set(kept(library)) == {row.theirs for row in library.rows}
+
+
+@pytest.mark.parametrize("library", [library for library in INSTALLED if library.name == "torch"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64"])
+def test_tensors_are_read_and_written_where_they_lie(library, dtype):
+    import torch
+
+    wide = torch.linspace(-4, 4, 60).reshape(12, 5).to(getattr(torch, dtype))
+    x, y = wide.clone().requires_grad_(), torch.arange(12) % 5
+    computed = wide.double() if dtype == "float64" else wide.float()
+    loss, grad = fx.softmax_cross_entropy_grad(computed.numpy(), y.numpy())
+    rounded = torch.from_numpy(grad).to(wide.dtype)
+    ours, result = fx.softmax_cross_entropy_grad(x, y)
+    assert ours == loss
+    assert isinstance(result, torch.Tensor if dtype == "bfloat16" else np.ndarray)
+    assert torch.equal(torch.as_tensor(result), rounded)
+    for out in torch.empty_like(wide), wide:
+        assert fx.softmax_cross_entropy_grad(wide, y, out=out)[1] is out
+        assert torch.equal(out, rounded)
+    with pytest.raises(TypeError, match="out is a tensor that requires grad"):
+        fx.softmax_cross_entropy_grad(computed.numpy(), y, out=x)
 
 
 @rows(LIBRARIES)

@@ -4,14 +4,16 @@ cdef int take_logits(Call call, object value, object name) except -1:
     """Logits or probabilities, and the dtype to compute in."""
     cdef cnp.ndarray array
     if not (cnp.PyArray_CheckExact(value) and kind_of(<cnp.ndarray>value) != NO_KIND):
-        call.bfloat16 = _half.dtype_of(value)
-        value = _check.float_array(value, name)[0]
+        value = _check.array_of(value, name)
+        _check.check_logits(value, name)
+        call.dtype = value.dtype
+        value = _bfloat16.seen(value)
     array = value
     call.hold(X, array)
     call.name = name
     call.problem.kind = FLOAT32 if kind_of(array) == FLOAT32 or is_half(kind_of(array)) else FLOAT64
     if cnp.PyArray_NDIM(array) == 0:
-        _check.float_array(value, name)  # raises
+        _check.check_logits(value, name)  # raises
     return 0
 
 
@@ -93,7 +95,7 @@ cdef int take_grad_output(Call call, object value) except -1:
         return 0
     array = numbers_of_value(value, "grad_output")
     if cnp.PyArray_NDIM(array) == 0:
-        call.problem.option.scale = float(_half.widened(array))
+        call.problem.option.scale = float(_bfloat16.widened(array))
         return 0
     if call.reduction != NONE or not same_rows(call, array):
         _explain.raise_wrong_grad_output(shape_of(array), call.reduction == NONE, rows_shape(call))

@@ -27,8 +27,8 @@ kinds[<int>cnp.NPY_DOUBLE] = FLOAT64
 
 
 # NumPy has no bfloat16: within the package an array of it has one of these two dtypes
-cdef object bfloat16 = _half.BFLOAT16
-cdef object swapped_bfloat16 = _half.SWAPPED
+cdef object bfloat16 = _bfloat16.BFLOAT16
+cdef object swapped_bfloat16 = _bfloat16.SWAPPED
 
 
 cdef inline Kind kind_of(cnp.ndarray array) noexcept:
@@ -54,7 +54,7 @@ cdef inline cnp.ndarray numbers_of_value(object value, object name):
     cdef cnp.ndarray array
     if cnp.PyArray_CheckExact(value) and kind_of(<cnp.ndarray>value) != NO_KIND:
         return <cnp.ndarray>value
-    array = _check.real_array(value, name)
+    array = _bfloat16.seen(_check.array_of(value, name))
     return array if kind_of(array) != NO_KIND else array.astype("f8")
 
 

@@ -52,7 +52,7 @@ cdef class Call:
     cdef object infogain         # options of classes as they were given; the matrix as it is read
     cdef object class_weight
     cdef object alpha
-    cdef object bfloat16         # the logits' dtype, where NumPy has none
+    cdef object dtype            # of the logits, where they are bfloat16
     cdef dict outs               # a caller's outputs that are no arrays of NumPy's dtypes, by role
     cdef int axis                # of the classes; -1 where there are none
     cdef bint given              # whether an output is the caller's
@@ -95,7 +95,7 @@ cdef class Call:
         if self.outs is not None and role in self.outs:
             return self.outs[role]
         if role >= LOSSES and kind_of(self.array(role)) == BFLOAT16:
-            return _half.owned(self.array(role), self.bfloat16)
+            return _bfloat16.owned(self.array(role), self.dtype)
         return <object>self.held[<int>role]
 
     cdef Py_ssize_t samples(self) noexcept:

@@ -33,7 +33,7 @@ from fastxent._kernels.problem cimport (
 from fastxent._kernels.staging cimport samples_of_block
 from fastxent._kernels.ways cimport LANES, WIDTH, tuning
 
-from fastxent import _check, _explain, _half, _isa, _sums, _threads
+from fastxent import _bfloat16, _check, _explain, _isa, _sums, _threads
 
 cnp.import_array()
 

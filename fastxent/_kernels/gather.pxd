@@ -52,6 +52,11 @@ cdef inline void fetch(const View* view, const char* first, Py_ssize_t step, Py_
         swap(room, size, n)
 
 
+cdef inline bint is_direct(const View* view, Py_ssize_t step) noexcept nogil:
+    """Whether they are half precision, as it is widened and narrowed: side by side, aligned and native."""
+    return is_half(view.kind) and step == size_of(view.kind) and not view.swapped and not view.unaligned
+
+
 cdef inline void read_numbers(
     const View* view, const char* first, Py_ssize_t step, Py_ssize_t n, floating* out
 ) noexcept nogil:
@@ -62,7 +67,7 @@ cdef inline void read_numbers(
     if not view.swapped and not view.unaligned and not is_half(view.kind):
         load(first, view.kind, step, n, out)
         return
-    if floating is float and is_half(view.kind) and step == size_of(view.kind) and not view.swapped:
+    if floating is float and is_direct(view, step):
         widen(view.kind, <const uint16_t*>first, n, out)
         return
     for block in range((n + WIDTH - 1) // WIDTH):
@@ -104,7 +109,7 @@ cdef inline void write_numbers(
     if not view.unaligned and not is_half(view.kind):
         store(view, first, values, n, step)
         return
-    if step == size and is_half(view.kind):
+    if is_direct(view, step):
         narrow(view.kind, values, n, <uint16_t*>first)
         return
     for block in range((n + WIDTH - 1) // WIDTH):

@@ -9,7 +9,7 @@ cdef int take_output(Call call, Role role, object out, object name) except -1:
     if out is None:
         return 0
     if not cnp.PyArray_CheckExact(out) or kind_of(<cnp.ndarray>out) == NO_KIND:
-        given, out = out, _half.array_of_output(out)
+        given, out = out, _bfloat16.array_of_output(out, name)
         if out is not given:
             call.outs = call.outs or {}
             call.outs[role] = given

@@ -62,8 +62,8 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
         y_true : array_like, shape (n_samples,)
             The targets, of any real dtype.
         raw_prediction : array_like, shape (n_samples, n_classes), or (n_samples,) or (n_samples, 1)
-            The logits; several for `MultinomialLoss`, one for `BinomialLoss`. float32 and float16 are computed in
-            float32; float64, integers and bool in float64.
+            The logits; several for `MultinomialLoss`, one for `BinomialLoss`. float32, float16 and bfloat16 are
+            computed in float32; float64, integers and bool in float64.
         sample_weight : array_like, shape (n_samples,), optional
             Finite; 1 for each sample by default.
         loss_out : ndarray, shape (n_samples,), optional
@@ -80,7 +80,7 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
         Raises
         ------
         TypeError
-            If an argument is not an array of real numbers; if an output is not a float32 or float64 array.
+            If an argument is not an array of real numbers; if an output is no array of such a dtype.
         ValueError
             If a shape does not fit; if a label or target is none, or a weight is not finite, with its value and place;
             if an output is read-only or overlaps another array. All checks come before the first write.
@@ -109,13 +109,14 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
         y_true, raw_prediction, sample_weight, n_threads
             As `loss` takes them.
         gradient_out : ndarray, the shape of `raw_prediction`, optional
-            Where to write the gradient: a writeable float32 or float64 array with any strides. It may be
-            `raw_prediction` itself, but must share no other memory with an input. By default a new array.
+            Where to write the gradient: a writeable array of float16, bfloat16, float32 or float64, with any strides.
+            It may be `raw_prediction` itself, but must share no other memory with an input. By default a new array.
 
         Returns
         -------
         ndarray, shape (n_samples, n_classes) or (n_samples,)
-            `gradient_out` if given; else an array of the dtype computed in, with the memory order of `raw_prediction`.
+            `gradient_out` if given; else an array of the memory order of `raw_prediction` and of the dtype computed in,
+            or of that of `raw_prediction` where it is float16 or bfloat16: rounded once.
 
         Raises
         ------

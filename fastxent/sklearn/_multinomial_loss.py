@@ -200,7 +200,7 @@ class MultinomialLoss(CrossEntropy):
         Returns
         -------
         ndarray, shape (n_samples, n_classes)
-            Of the dtype computed in.
+            As `softmax` returns them.
 
         Examples
         --------
@@ -209,10 +209,11 @@ class MultinomialLoss(CrossEntropy):
         >>> np.round(MultinomialLoss().predict_proba([[2.0, 0.5, -1.0]]), 3)
         array([[0.786, 0.175, 0.039]])
         """
-        raw, _ = _check.float_array(raw_prediction, "raw_prediction")
+        raw = _check.array_of(raw_prediction, "raw_prediction")
+        _check.check_logits(raw, "raw_prediction")
         if raw.ndim != 2 or raw.shape[1] != self.n_classes:
             _explain.raise_wrong_classes(raw.shape, "raw_prediction", self.n_classes)
-        return softmax(raw, axis=1)
+        return softmax(raw_prediction, axis=1)
 
     def fit_intercept_only(self, y_true: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
         r"""Raw prediction that minimises the loss if it is the same for all samples.
