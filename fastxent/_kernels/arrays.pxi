@@ -5,6 +5,7 @@ cdef extern from "numpy/arrayobject.h":
     void* new_descr "PyArray_DescrFromType"(int number)
     int NPY_HALF
     const void* descr_of "PyArray_DESCR"(cnp.ndarray array)
+    object PyArray_View(cnp.ndarray array, void* descr, PyObject* type)
 
 cdef Kind kinds[256]             # by NumPy's numbers of types
 cdef int number
@@ -29,6 +30,7 @@ kinds[<int>cnp.NPY_DOUBLE] = FLOAT64
 # NumPy has no bfloat16: within the package an array of it has one of these two dtypes
 cdef object bfloat16 = _bfloat16.BFLOAT16
 cdef object swapped_bfloat16 = _bfloat16.SWAPPED
+cdef object foreign_bfloat16 = None  # another library's, the last that was met: its arrays need no look at its name
 
 
 cdef inline Kind kind_of(cnp.ndarray array) noexcept:
@@ -49,9 +51,18 @@ cdef inline bint is_float(Kind kind) noexcept:
     return kind == FLOAT32 or kind == FLOAT64 or is_half(kind)
 
 
+cdef inline object seen(object value):
+    """An array of the other library's bfloat16 through the dtype of ours; any other value as it is."""
+    if not cnp.PyArray_CheckExact(value) or descr_of(<cnp.ndarray>value) != <void*>foreign_bfloat16:
+        return value
+    Py_INCREF(bfloat16)
+    return PyArray_View(<cnp.ndarray>value, <void*>bfloat16, NULL)
+
+
 cdef inline cnp.ndarray numbers_of_value(object value, object name):
     """An array of real numbers that the kernels can at least be made to read; `value` itself if it is one."""
     cdef cnp.ndarray array
+    value = seen(value)
     if cnp.PyArray_CheckExact(value) and kind_of(<cnp.ndarray>value) != NO_KIND:
         return <cnp.ndarray>value
     array = _bfloat16.seen(_check.array_of(value, name))

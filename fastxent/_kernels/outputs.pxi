@@ -8,11 +8,12 @@ cdef int take_output(Call call, Role role, object out, object name) except -1:
     cdef bint fine
     if out is None:
         return 0
+    given, out = out, seen(out)
     if not cnp.PyArray_CheckExact(out) or kind_of(<cnp.ndarray>out) == NO_KIND:
-        given, out = out, _bfloat16.array_of_output(out, name)
-        if out is not given:
-            call.outs = call.outs or {}
-            call.outs[role] = given
+        out = _bfloat16.array_of_output(out, name)
+    if out is not given:
+        call.outs = call.outs or {}
+        call.outs[role] = given
     fine = cnp.PyArray_CheckExact(out)
     if fine:
         array = out
