@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Mapping
 from decimal import Context, Decimal
@@ -80,7 +81,7 @@ def check_logits(array: Array, name: str) -> None:
     """Raise for a scalar, and for floats that are longer than the kernels'."""
     if array.ndim == 0:
         raise ValueError(f"{name} is a scalar ({_bfloat16.widened(array)[()]}); expected at least one axis")
-    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+    if array.dtype.kind == "f" and array.dtype.itemsize not in (2, 4, 8):
         raise TypeError(f"{name} has dtype {array.dtype}; expected float16, bfloat16, float32 or float64")
 
 
@@ -202,8 +203,11 @@ def ignored_label(ignore_index: Any, labels: Array | None) -> int | None:
 
 def ignored_target(value: Any) -> float:
     """The target of ignored elements; nan for those that are missing."""
-    if isinstance(value, float | np.floating | np.ndarray) and np.size(value) == 1 and np.isnan(value):
-        return float(value)
+    try:
+        if math.isnan(value):
+            return math.nan
+    except (TypeError, ValueError, OverflowError):
+        pass  # said in words below
     return number_of(value, "ignore_index", -LARGEST, LARGEST, "a finite number, or nan")
 
 
@@ -259,8 +263,8 @@ def check_output(out: Any, name: str, shape: tuple[int, ...], logits: Array | No
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray | np.matrix):
         raise TypeError(f"{name} is a {type(out).__name__}, but it must be a plain NumPy array")
     plain: Array = np.ndarray.view(out, np.ndarray)  # not what a subclass makes of it
-    kinds = (np.float32, np.float64) if logits is None else (np.float16, np.float32, np.float64, _bfloat16.BFLOAT16)
-    if plain.dtype not in kinds or not plain.dtype.isnative or plain.dtype is _bfloat16.SWAPPED:
+    half = logits is not None and (plain.dtype == np.float16 or _bfloat16.is_bfloat16(plain.dtype))
+    if not (half or plain.dtype in (np.float32, np.float64)) or not plain.dtype.isnative:
         known = "float32 or float64" if logits is None else "float16, bfloat16, float32 or float64"
         raise TypeError(f"{name} has dtype {_bfloat16.name_of(plain.dtype)}, but it must be native {known}")
     if plain.shape != shape:

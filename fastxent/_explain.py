@@ -102,7 +102,7 @@ def first_outside(
 def in_blocks(array: Array, dtype: Any) -> Iterator[Array]:
     """The elements in C order, converted block by block; a block is valid until the next one is asked for."""
     flags = ["external_loop", "buffered"]
-    own = _bfloat16.is_own(array.dtype)
+    own = array.dtype is _bfloat16.OF_TENSORS
     read = array.dtype if own else dtype
     blocks: Iterator[Array] = np.nditer(  # type: ignore[call-overload]
         array, flags, order="C", op_dtypes=[read], casting="unsafe"
@@ -113,7 +113,7 @@ def in_blocks(array: Array, dtype: Any) -> Iterator[Array]:
 def element(array: Array, position: int) -> Any:
     """One number of an array, counted in C order."""
     index = np.unravel_index(position, array.shape)
-    return _bfloat16.widened(array[index][None])[0] if _bfloat16.is_own(array.dtype) else array[index]
+    return _bfloat16.widened(array[index][None])[0] if array.dtype is _bfloat16.OF_TENSORS else array[index]
 
 
 def raise_bad_label(labels: Array, classes: int, ignore_index: int | None, target: str, name: str) -> None:

@@ -32,7 +32,6 @@ NAMES = [name for name in TRACKED if re.search(RATIOS, name)]
 # two calls of fastxent: the file of the slower one, and the parameters that are not the first
 BETWEEN_OURS = {
     "focal.Focal.track_ratio": ("_softmax_focal.py", None),
-    "half.Half.track_ratio": ("_bfloat16.py", ("softmax_cross_entropy_grad", (60, 5), "bfloat16")),
     "forms.FormsOfCall.track_ratio": ("_softmax_focal.py", ("softmax_focal_loss_grad",)),
 }
 

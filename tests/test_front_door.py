@@ -1,5 +1,6 @@
 """What a caller's own code may do while its arguments are read: an error, and never a write out of bounds."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -29,16 +30,20 @@ class Later:
         return self.value
 
 
+every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, ml_dtypes.bfloat16])
+
+
 def shrink(array, *shape):
     return lambda: array.resize(shape, refcheck=False)
 
 
 @pytest.mark.parametrize("shape", [(2,), (1, 6), (7,), (40, 60), (3, 2, 2)])
-def test_logits_that_change_while_options_are_read(shape):
+@every_dtype
+def test_logits_that_change_while_options_are_read(shape, dtype):
     for name, option in (("sample_weight", np.ones(40)), ("class_weight", np.ones(6)), ("ignore_index", -1)):
         if name == "ignore_index" and shape == (40, 60):
             continue  # read before the number of classes is: the call has 60 of them
-        x, y = np.zeros((40, 6)), np.zeros(40, int)
+        x, y = np.zeros((40, 6), dtype), np.zeros(40, int)
         with pytest.raises((ValueError, TypeError), match=r"shape|changed|axis"):
             fx.softmax_cross_entropy_grad(x, y, **{name: Later(option, shrink(x, *shape))})
 
@@ -58,8 +63,9 @@ def test_labels_infogain_and_weights_that_change_while_options_are_read():
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp", "entropy"])
-def test_an_array_that_loses_its_axis(name):
-    x = np.full((3, 4), 0.25)
+@every_dtype
+def test_an_array_that_loses_its_axis(name, dtype):
+    x = np.full((3, 4), 0.25, dtype)
     with pytest.raises(ValueError, match=CHANGED):
         NAMED[name].call(x, axis=Later(1, shrink(x, 7)))
 
@@ -112,3 +118,16 @@ def test_more_classes_than_memory_has_addresses(classes):
     for call in (fx.logsumexp, fx.entropy, lambda x: fx.softmax_cross_entropy(x, [0])):
         with pytest.raises((ValueError, MemoryError), match=r"more classes than 1099511627776$|^$"):
             call(x)
+
+
+@every_dtype
+def test_without_any_weight_an_output_of_a_subclass_is_cleared_whatever_it_says(dtype):
+    class Deaf(np.ndarray):
+        def __setitem__(self, key, value):
+            pass
+
+    out = np.full((2, 3), 7, dtype).view(Deaf)
+    loss, grad = fx.softmax_cross_entropy_grad(np.ones((2, 3)), [0, 1], sample_weight=[0.0, 0.0], out=out)
+    assert np.isnan(loss)
+    assert grad is out
+    assert not np.asarray(out).any()

@@ -213,3 +213,59 @@ def test_adapters_compute_as_in_float32(half, rng):
     for got, want in zip(adapters(x, p, y), adapters(widened(x), widened(p), y), strict=True):
         dtype = getattr(got, "dtype", np.dtype(np.float64))
         same(got, widened(want, half) if dtype == half else want)
+
+
+@half
+def test_an_output_that_is_given_gives_the_other_its_dtype(half, rng):
+    x, y = rng.standard_normal((6, 5)), rng.integers(0, 5, 6)
+    loss = MultinomialLoss(n_classes=5)
+    want = loss.gradient_hessian(y, x)
+    for logits in x, x.tolist():
+        for i, name in enumerate(["gradient_out", "hessian_out"]):
+            out = np.empty(x.shape, half)
+            got = loss.gradient_hessian(y, logits, **{name: out})
+            assert got[i] is out
+            for result, exact in zip(got, want, strict=True):
+                assert result.dtype == half
+                same(result, rounded(exact, half))
+
+
+@half
+def test_one_column_is_as_one_score(half):
+    raw = np.array([0.5, -3.0], half)
+    got, want = (BinomialLoss().gradient([1.0, 0.0], x) for x in (raw[:, None], raw))
+    assert got.dtype == half
+    same(got.ravel(), want)
+
+
+@half
+@pytest.mark.parametrize("n", [129, 2448, 40_000])
+def test_sums_have_the_bits_of_float32(half, n, rng):
+    """Tiles end where strips end, so that all is added in one order."""
+    for _ in range(40):
+        x, t, weight = (8 * rng.standard_normal(n)).astype(half), rng.random(n, np.float32), rng.random(n)
+        for f in fx.sigmoid_cross_entropy, fx.sigmoid_focal_loss:
+            assert f(x, t, sample_weight=weight, reduction="sum") == f(
+                widened(x), t, sample_weight=weight, reduction="sum"
+            )
+
+
+def test_an_output_that_lies_about_its_dtype():
+    class Liar(np.ndarray):
+        dtype = property(lambda self: HALVES["bfloat16"])
+
+    memory = np.zeros((2, 3), np.int16)
+    with pytest.raises(TypeError, match="out has dtype int16"):
+        fx.softmax(np.ones((2, 3), np.float32), out=memory.view(Liar))
+    assert not memory.any()
+
+
+def test_other_short_floats_are_refused():
+    with pytest.raises(TypeError, match="x has dtype float8_e5m2"):
+        fx.softmax(np.zeros((2, 3), ml_dtypes.float8_e5m2))
+
+
+@pytest.mark.parametrize("missing", [ml_dtypes.bfloat16("nan"), np.float16("nan"), np.array(np.nan), float("nan")])
+def test_a_missing_target_is_nan_of_any_type(missing):
+    got = fx.sigmoid_cross_entropy([1.0, 2.0], [1.0, np.nan], ignore_index=missing)
+    assert got == fx.sigmoid_cross_entropy([1.0], [1.0])

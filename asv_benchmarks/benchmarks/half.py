@@ -26,7 +26,7 @@ def dtype_of(name):
 
 
 class Half:
-    """Loss, and loss and gradient into an array of the logits' dtype, over the same call of float32."""
+    """Loss, and loss and gradient into an array of the logits' dtype, over a copy of the logits."""
 
     params = (FUNCTIONS, [(4096, 1000), (128, 128256), (1_000_000, 10), (1, 1000)], ["float16", "bfloat16"])
     param_names = ("function", "shape", "dtype")
@@ -42,7 +42,7 @@ class Half:
 
     def track_ratio(self, function, shape, dtype):
         turns.on_one_core()
-        return turns.ratio(*self.calls)
+        return turns.ratio(self.calls[0], partial(np.copyto, np.ones_like(self.half), self.half))
 
     track_ratio.unit = turns.UNIT
 

@@ -2,18 +2,11 @@
 
 cdef int take_logits(Call call, object value, object name) except -1:
     """Logits or probabilities, and the dtype to compute in."""
-    global foreign_bfloat16
     cdef cnp.ndarray array
-    given, value = value, seen(value)
-    if value is not given:
-        call.dtype = foreign_bfloat16
-    elif not (cnp.PyArray_CheckExact(value) and kind_of(<cnp.ndarray>value) != NO_KIND):
+    if not (cnp.PyArray_CheckExact(value) and kind_of(<cnp.ndarray>value) != NO_KIND):
         value = _check.array_of(value, name)
         _check.check_logits(value, name)
-        call.dtype = value.dtype
-        value = _bfloat16.seen(value)
-        if value.dtype is bfloat16 and call.dtype is not bfloat16:
-            foreign_bfloat16 = call.dtype
+        learn(value)
     array = value
     call.hold(X, array)
     call.name = name

@@ -4,8 +4,9 @@ cdef extern from "numpy/arrayobject.h":
     object PyArray_NewLikeArray(cnp.ndarray prototype, cnp.NPY_ORDER order, void* descr, int subok)
     void* new_descr "PyArray_DescrFromType"(int number)
     int NPY_HALF
-    const void* descr_of "PyArray_DESCR"(cnp.ndarray array)
+    void* descr_of "PyArray_DESCR"(cnp.ndarray array)
     object PyArray_View(cnp.ndarray array, void* descr, PyObject* type)
+    void* native_of "PyArray_DescrNewByteorder"(const void* descr, char order)
 
 cdef Kind kinds[256]             # by NumPy's numbers of types
 cdef int number
@@ -27,45 +28,45 @@ kinds[<int>cnp.NPY_FLOAT] = FLOAT32
 kinds[<int>cnp.NPY_DOUBLE] = FLOAT64
 
 
-# NumPy has no bfloat16: within the package an array of it has one of these two dtypes
-cdef object bfloat16 = _bfloat16.BFLOAT16
-cdef object swapped_bfloat16 = _bfloat16.SWAPPED
-cdef object foreign_bfloat16 = None  # another library's, the last that was met: its arrays need no look at its name
+# NumPy has no bfloat16: other libraries' dtypes have numbers from 256 on, and the memory of tensors has a dtype of ours
+cdef enum:
+    MOST_FOREIGN = 8
+cdef int foreign[MOST_FOREIGN]
+cdef int n_foreign = 0
+cdef object of_tensors = _bfloat16.OF_TENSORS
 
 
 cdef inline Kind kind_of(cnp.ndarray array) noexcept:
-    cdef int number = cnp.PyArray_TYPE(array)
-    if number == <int>cnp.NPY_VOID and (
-        descr_of(array) == <void*>bfloat16 or descr_of(array) == <void*>swapped_bfloat16
-    ):
-        return BFLOAT16
-    return kinds[number] if 0 <= number < 256 else NO_KIND
+    cdef int number = cnp.PyArray_TYPE(array), i
+    if 0 <= number < 256:
+        return BFLOAT16 if descr_of(array) == <void*>of_tensors else kinds[number]
+    for i in range(n_foreign):
+        if number == foreign[i]:
+            return BFLOAT16
+    return NO_KIND
 
 
-cdef inline bint is_native(cnp.ndarray array) noexcept:
-    """Whether the bytes of its numbers are in this machine's order."""
-    return cnp.PyArray_ISNOTSWAPPED(array) and descr_of(array) != <void*>swapped_bfloat16
+cdef int learn(cnp.ndarray array) except -1:
+    """Remember the number of another library's bfloat16."""
+    global n_foreign
+    if kind_of(array) == NO_KIND and n_foreign < MOST_FOREIGN and cnp.PyArray_TYPE(array) >= 256:
+        if _bfloat16.is_bfloat16(<object>descr_of(array)):
+            foreign[n_foreign] = cnp.PyArray_TYPE(array)
+            n_foreign += 1
+    return 0
 
 
 cdef inline bint is_float(Kind kind) noexcept:
     return kind == FLOAT32 or kind == FLOAT64 or is_half(kind)
 
 
-cdef inline object seen(object value):
-    """An array of the other library's bfloat16 through the dtype of ours; any other value as it is."""
-    if not cnp.PyArray_CheckExact(value) or descr_of(<cnp.ndarray>value) != <void*>foreign_bfloat16:
-        return value
-    Py_INCREF(bfloat16)
-    return PyArray_View(<cnp.ndarray>value, <void*>bfloat16, NULL)
-
-
 cdef inline cnp.ndarray numbers_of_value(object value, object name):
     """An array of real numbers that the kernels can at least be made to read; `value` itself if it is one."""
     cdef cnp.ndarray array
-    value = seen(value)
     if cnp.PyArray_CheckExact(value) and kind_of(<cnp.ndarray>value) != NO_KIND:
         return <cnp.ndarray>value
-    array = _bfloat16.seen(_check.array_of(value, name))
+    array = _check.array_of(value, name)
+    learn(array)
     return array if kind_of(array) != NO_KIND else array.astype("f8")
 
 
@@ -89,12 +90,16 @@ cdef inline double number_of_value(object value, double low, double high, object
     return parse(value)
 
 
-cdef inline cnp.ndarray new_like(cnp.ndarray array, Kind kind):
-    """An uninitialised array of the same shape and memory order."""
+cdef inline cnp.ndarray new_like(cnp.ndarray array, Kind kind, cnp.ndarray given):
+    """An uninitialised array of the same shape and memory order, of a kind; its bfloat16 is that of `given`."""
     cdef void* descr
-    if kind == BFLOAT16:
-        Py_INCREF(bfloat16)
-        descr = <void*>bfloat16
+    if kind == BFLOAT16 and descr_of(given) == <void*>of_tensors:
+        Py_INCREF(of_tensors)
+        descr = <void*>of_tensors
+    elif kind == BFLOAT16:
+        descr = native_of(descr_of(given), c"=")
+        if descr == NULL:
+            raise MemoryError
     elif kind == FLOAT16:
         descr = new_descr(NPY_HALF)
     else:
@@ -121,7 +126,7 @@ cdef inline void set_view(cnp.ndarray array, View* view) noexcept:
     """Everything but the steps."""
     view.data = cnp.PyArray_BYTES(array)
     view.kind = kind_of(array)
-    view.swapped = not is_native(array)
+    view.swapped = not cnp.PyArray_ISNOTSWAPPED(array)
     view.unaligned = not cnp.PyArray_ISALIGNED(array)
 
 

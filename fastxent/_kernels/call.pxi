@@ -52,8 +52,7 @@ cdef class Call:
     cdef object infogain         # options of classes as they were given; the matrix as it is read
     cdef object class_weight
     cdef object alpha
-    cdef object dtype            # of the logits, where they are bfloat16
-    cdef dict outs               # a caller's outputs that are no arrays of NumPy's dtypes, by role
+    cdef dict outs               # a caller's outputs that are tensors, by role
     cdef int axis                # of the classes; -1 where there are none
     cdef bint given              # whether an output is the caller's
     cdef double* weights         # memory that problem.class_weight and its like point into
@@ -94,8 +93,8 @@ cdef class Call:
             return None
         if self.outs is not None and role in self.outs:
             return self.outs[role]
-        if role >= LOSSES and kind_of(self.array(role)) == BFLOAT16:
-            return _bfloat16.owned(self.array(role), self.dtype)
+        if role >= LOSSES and descr_of(self.array(role)) == <void*>of_tensors:
+            return _bfloat16.tensor_of(self.array(role))
         return <object>self.held[<int>role]
 
     cdef Py_ssize_t samples(self) noexcept:

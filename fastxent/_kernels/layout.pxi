@@ -118,7 +118,7 @@ cdef int check_again(Call call) except -1:
         else:
             fits = same_rows(call, array)
         if role >= <int>LOSSES:
-            fits = fits and cnp.PyArray_ISWRITEABLE(array) and is_native(array) and (
+            fits = fits and cnp.PyArray_ISWRITEABLE(array) and cnp.PyArray_ISNOTSWAPPED(array) and (
                 is_float(kind_of(array)) and (role != <int>LOSSES or not is_half(kind_of(array)))
             )
     if fits and call.infogain is not None:

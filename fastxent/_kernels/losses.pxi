@@ -113,10 +113,15 @@ cdef int look_at_probabilities(Call call) except -1:
 
 cdef int clear(Call call) except -1:
     """Without any weight the loss is nan, and the derivatives of the mean are 0 everywhere."""
+    cdef cnp.ndarray array
     cdef int role
     for role in range(<int>GRAD, <int>HESS + 1):
-        if call.held[role] != NULL:
-            (<object>call.held[role])[...] = 0
+        if call.held[role] == NULL:
+            continue
+        array = <cnp.ndarray>call.held[role]
+        if kind_of(array) == BFLOAT16:   # whose 0 is that of its bits
+            array = PyArray_View(array, new_descr(cnp.NPY_USHORT), NULL)
+        cnp.PyArray_FillWithScalar(array, 0)
     return 0
 
 

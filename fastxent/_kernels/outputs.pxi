@@ -8,17 +8,17 @@ cdef int take_output(Call call, Role role, object out, object name) except -1:
     cdef bint fine
     if out is None:
         return 0
-    given, out = out, seen(out)
-    if not cnp.PyArray_CheckExact(out) or kind_of(<cnp.ndarray>out) == NO_KIND:
-        out = _bfloat16.array_of_output(out, name)
-    if out is not given:
+    if cnp.PyArray_Check(out):
+        learn(<cnp.ndarray>out)
+    elif _bfloat16.is_tensor(out):
         call.outs = call.outs or {}
-        call.outs[role] = given
+        call.outs[role] = out
+        out = _bfloat16.of_output(out, name)
     fine = cnp.PyArray_CheckExact(out)
     if fine:
         array = out
         fine = (
-            cnp.PyArray_ISWRITEABLE(array) and is_native(array)
+            cnp.PyArray_ISWRITEABLE(array) and cnp.PyArray_ISNOTSWAPPED(array)
             and is_float(kind_of(array)) and (role != LOSSES or not is_half(kind_of(array)))
             and (same_shape(array, like) if role != LOSSES else same_rows(call, array))
         )
@@ -72,16 +72,18 @@ cdef int make_outputs(Call call, int order) except -1:
     For adapters, of that of an output that is given.
     """
     cdef cnp.ndarray x = call.array(X)
+    cdef cnp.ndarray given = x
     cdef Kind kind = kind_of(x) if is_half(kind_of(x)) else call.problem.kind
     cdef int role
     if call.given and call.rules is not PUBLIC:
         for role in range(<int>HESS, <int>LOSSES - 1, -1):
             if call.held[role] != NULL:
-                kind = kind_of(<cnp.ndarray>call.held[role])
+                given = <cnp.ndarray>call.held[role]
+                kind = kind_of(given)
     for role in range(<int>GRAD, <int>GRAD + order):
         if call.held[role] == NULL:
             call.hold(
-                <Role>role, new_like(x, kind) if call.rules.empty is None else call.rules.empty(x)
+                <Role>role, new_like(x, kind, given) if call.rules.empty is None else call.rules.empty(x)
             )
     if (call.reduction == NONE or call.rules.with_losses) and not call.has(LOSSES):
         call.hold(LOSSES, new_rows(call, FLOAT32 if is_half(kind) else kind))

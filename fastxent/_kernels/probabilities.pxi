@@ -41,7 +41,7 @@ cdef object activation(Which which, object x, object axis, object out, object n_
         call.hold(LOSSES, result)
     else:
         if not call.has(GRAD):
-            call.hold(GRAD, new_like(array, kind_of(array) if is_half(kind_of(array)) else call.problem.kind))
+            call.hold(GRAD, new_like(array, kind_of(array) if is_half(kind_of(array)) else call.problem.kind, array))
         result = call.array(GRAD)
     lay_out(call)
     if cnp.PyArray_SIZE(array):

@@ -9,9 +9,10 @@ from libc.stdint cimport int64_t
 from fastxent._kernels.gather cimport apart, gather_run, read_labels, scatter_run
 from fastxent._kernels.memory cimport LINE
 from fastxent._kernels.problem cimport (
-    FLOAT32, FLOAT64, GRAD, HESS, INT64, LABELS, LOSSES, ROLES, TARGET, X, Kind, Problem, View, has, is_half, size_of,
+    FLOAT32, FLOAT64, GRAD, HESS, INT64, LABELS, LOSSES, ROLES, TARGET, X, Kind, Problem, Role, View, has, is_half,
+    size_of,
 )
-from fastxent._kernels.ways cimport rows_of_block
+from fastxent._kernels.ways cimport rows_of_block, whole_strips
 
 cdef enum:
     RUN_BYTES = LINE     # of a class, from samples side by side
@@ -83,14 +84,15 @@ cdef inline Py_ssize_t samples_of_block(const Problem* problem) noexcept nogil:
 
 cdef inline Py_ssize_t samples_of_tile(const Problem* problem) noexcept nogil:
     """How many samples are gathered at once."""
-    cdef Py_ssize_t rows = samples_of_block(problem), bytes = 1
+    cdef Py_ssize_t rows, bytes = 1
     cdef int role
     for role in range(<int>ROLES):
-        bytes += tile_bytes(problem, role, 1)
-    bytes = max(<Py_ssize_t>1, problem.tuning.stage_bytes // bytes)
+        if has(problem, <Role>role) and not shares_tile(problem, role):
+            bytes += numbers_of(problem, role) * size_of(staged_kind(problem, role))
+    rows = whole_strips(max(<Py_ssize_t>1, problem.tuning.stage_bytes // bytes))
     if classes_apart(problem):
-        bytes = max(bytes, RUN_BYTES // size_of(problem.kind))
-    return min(rows, bytes, problem.outer * problem.inner)
+        rows = max(rows, RUN_BYTES // size_of(problem.kind))
+    return min(rows, samples_of_block(problem), problem.outer * problem.inner)
 
 
 cdef inline Py_ssize_t staging_bytes(const Problem* problem) noexcept nogil:

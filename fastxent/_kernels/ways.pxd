@@ -43,5 +43,9 @@ cdef inline bint is_solo(const Tuning* tuning, Py_ssize_t C, Py_ssize_t n) noexc
 
 cdef inline Py_ssize_t rows_of_block(const Tuning* tuning, Py_ssize_t C) noexcept nogil:
     """The samples of a block."""
-    cdef Py_ssize_t rows = max(<Py_ssize_t>1, tuning.block_elements // max(<Py_ssize_t>1, C))
+    return whole_strips(max(<Py_ssize_t>1, tuning.block_elements // max(<Py_ssize_t>1, C)))
+
+
+cdef inline Py_ssize_t whole_strips(Py_ssize_t rows) noexcept nogil:
+    """So many samples that their sums are added in the same order wherever a block or a tile ends; few as they are."""
     return rows // WIDTH * WIDTH if rows >= WIDTH else rows

@@ -22,7 +22,7 @@ def column(raw_prediction: Any) -> Any:
     """Raw predictions as they are, or of one column that column."""
     if type(raw_prediction) is np.ndarray and raw_prediction.ndim == 1:
         return raw_prediction
-    return squeezed(_check.real_array(raw_prediction, "raw_prediction"))
+    return squeezed(_check.array_of(raw_prediction, "raw_prediction"))
 
 
 def check_targets(y: Array, ignored: float | None) -> None:
