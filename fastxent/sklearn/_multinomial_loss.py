@@ -200,7 +200,7 @@ class MultinomialLoss(CrossEntropy):
         Returns
         -------
         ndarray, shape (n_samples, n_classes)
-            As `softmax` returns them.
+            As `fastxent.softmax` returns them.
 
         Examples
         --------
