@@ -47,26 +47,26 @@ cdef inline floating exp(floating x) noexcept nogil:
     if floating is float:
         t = x * <float>1.4426950408889634 + <float>12583039.0  # magic = 1.5 * 2^23 + 127
         n = t - <float>12583039.0
-        result = exp_reduced(x, n, as_float(to_exponent_f(bits_f(t))))
+        result = exp_reduced(x, <floating>0.0, n, as_float(to_exponent_f(bits_f(t))))
         return <float>0.0 if x < <float>-87.33654 else result
     else:
         t = x * 1.4426950408889634 + 6755399441056767.0  # magic = 1.5 * 2^52 + 1023
         n = t - 6755399441056767.0
-        result = exp_reduced(x, n, as_double(to_exponent_d(bits_d(t))))
+        result = exp_reduced(x, <floating>0.0, n, as_double(to_exponent_d(bits_d(t))))
         return 0.0 if x < -708.3964185322641 else result
 
 
-cdef inline floating exp_reduced(floating x, floating n, floating power) noexcept nogil:
-    """exp(x - n log 2) power, for n = x / log 2 rounded.
+cdef inline floating exp_reduced(floating x, floating x_low, floating n, floating power) noexcept nogil:
+    """exp(x + x_low - n log 2) power, for n = x / log 2 rounded.
 
     x - n log 2 = r with |r| <= log(2)/2, exp(r) = 1 + r + r^2 q(r). x - n hi is exact for |n| < 512 (float64: 4096),
-    and n lo joins the small r^2 q(r), so that only the last two additions round. q is summed in short chains, not in
-    Horner's one long chain: what limits a processor that has registers enough is how long it waits for a result.
+    and n lo - x_low joins the small r^2 q(r), so that only the last two additions round. q is summed in short chains,
+    not in Horner's one long chain: what limits a processor that has registers enough is how long it waits for a result.
     """
     cdef floating high, low, r, square, q, odd
     if floating is float:
         high = x - n * <float>0.69314575
-        low = n * <float>1.4286068e-06
+        low = n * <float>1.4286068e-06 - x_low
         r = high - low
         square = r * r
         q = <float>8.36871e-03 * r + <float>4.166839e-02
@@ -74,7 +74,7 @@ cdef inline floating exp_reduced(floating x, floating n, floating power) noexcep
         q = q * square + (<float>1.6666521e-01 * r + <float>4.9999994e-01)
     else:
         high = x - n * 0.6931471805601177
-        low = n * -1.7239444525614835e-13
+        low = n * -1.7239444525614835e-13 - x_low
         r = high - low
         square = r * r
         q = 2.0826636776916613e-09
@@ -136,11 +136,32 @@ cdef inline floating exp_scaled(floating x, floating origin, floating magic, flo
     if floating is float:
         t = d * <float>1.4426950408889634 + magic
         power = as_float(to_exponent_f(bits_f(t)))
-        return exp_reduced(d, t - magic, power)
+        return exp_reduced(d, <floating>0.0, t - magic, power)
     else:
         t = d * 1.4426950408889634 + magic
         power = as_double(to_exponent_d(bits_d(t)))
-        return exp_reduced(d, t - magic, power)
+        return exp_reduced(d, <floating>0.0, t - magic, power)
+
+
+cdef inline floating exp_of_difference(floating low, floating high) noexcept nogil:
+    """exp(low - high) for low <= high, within 1 ulp; exactly 0 below 2^-126.5 (float64: 2^-1022.5).
+
+    nan if one is nan or high is infinite. The rounding of the difference alone would cost |low - high| / 2 ulp: what it
+    cut off is kept (Knuth, TAOCP 2, section 4.2.2, theorem B).
+    """
+    cdef floating d = low - high
+    cdef floating shadow = d - low
+    cdef floating rest = (low - (d - shadow)) - (high + shadow)
+    cdef floating t, magic, bottom
+    magic = <floating>(12583039.0 if floating is float else 6755399441056767.0)    # 1.5 * 2^23 + 127, 1.5 * 2^52 + 1023
+    bottom = <floating>(-88.029691931 if floating is float else -709.0895657128241)    # -127 log 2, -1023 log 2
+    rest = high - high if d < bottom else rest
+    d = bottom if d < bottom else d
+    t = d * <floating>1.4426950408889634 + magic
+    if floating is float:
+        return exp_reduced(d, rest, t - magic, as_float(to_exponent_f(bits_f(t))))
+    else:
+        return exp_reduced(d, rest, t - magic, as_double(to_exponent_d(bits_d(t))))
 
 
 cdef inline floating log_reduced(floating f, floating k) noexcept nogil:
@@ -218,6 +239,12 @@ cdef inline floating log1p(floating x) noexcept nogil:
     return log_reduced(f, k)
 
 
+cdef inline floating log1p_below_1(floating x) noexcept nogil:
+    """log1p for 0 <= x <= 1, as exact, with less to do."""
+    cdef bint half = x >= <floating>0.5
+    return log_reduced(x * <floating>0.5 - <floating>0.5 if half else x, <floating>1.0 if half else <floating>0.0)
+
+
 cdef inline floating inverse_power(floating x, double gamma) noexcept nogil:
     """(1 + x)^-gamma for 0 <= x <= 2^126 (float64: 2^1022), gamma >= 0; exactly 0 where subnormal; nan for nan.
 
@@ -250,10 +277,10 @@ cdef inline floating inverse_power(floating x, double gamma) noexcept nogil:
     t = rest * <floating>1.4426950408889634 + magic
     if floating is float:
         power = as_float(to_exponent_f(bits_f(t)))
-        return <float>0.0 if size > <float>87.33654 else exp_reduced(rest, t - magic, power)
+        return <float>0.0 if size > <float>87.33654 else exp_reduced(rest, <floating>0.0, t - magic, power)
     else:
         power = as_double(to_exponent_d(bits_d(t)))
-        return 0.0 if size > 708.3964185322641 else exp_reduced(rest, t - magic, power)
+        return 0.0 if size > 708.3964185322641 else exp_reduced(rest, <floating>0.0, t - magic, power)
 
 
 cdef inline floating log_of_normal(floating x) noexcept nogil:

@@ -6,6 +6,7 @@ from fastxent._kernels.focal_strip cimport focal_strip
 from fastxent._kernels.problem cimport Problem, Strip, side_by_side
 from fastxent._kernels.softmax_panel cimport softmax_panels
 from fastxent._kernels.softmax_row cimport softmax_rows
+from fastxent._kernels.softmax_two cimport softmax_two
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.sums cimport Total, add_losses
 from fastxent._kernels.target cimport is_plain
@@ -26,6 +27,8 @@ cdef Py_ssize_t softmax_strip(
         return focal_strip(x, problem, strip, panels, losses)
     if not side_by_side(problem):
         return softmax_rows(x, problem, strip, losses)
+    if problem.C <= 2 and is_plain(problem) and problem.option.z_loss == 0.0 and not problem.option.is_focal:
+        return softmax_two(x, problem, strip, panels, losses)
     return softmax_panels(x, problem, strip, panels, losses)
 
 

@@ -67,10 +67,12 @@ cdef inline void transpose_in(
             columns_in(x + first, sample_step, n, 8, panel + first * LANES)
     elif class_step == 1 and C >= 4:
         columns_in(x, sample_step, n, 4, panel)
-        columns_in(x + C - 4, sample_step, n, 4, panel + (C - 4) * LANES)
+        if C > 4:
+            columns_in(x + C - 4, sample_step, n, 4, panel + (C - 4) * LANES)
     elif class_step == 1 and C >= 2:
         columns_in(x, sample_step, n, 2, panel)
-        columns_in(x + C - 2, sample_step, n, 2, panel + (C - 2) * LANES)
+        if C > 2:
+            columns_in(x + C - 2, sample_step, n, 2, panel + (C - 2) * LANES)
     elif sample_step == 1 and n == LANES:
         for k in range(C):
             prefetch_block(x + k * class_step + WIDTH, LANES)
@@ -100,10 +102,12 @@ cdef inline void transpose_out(
             columns_out(panel + first * LANES, sample_step, n, 8, x + first)
     elif class_step == 1 and C >= 4:
         columns_out(panel, sample_step, n, 4, x)
-        columns_out(panel + (C - 4) * LANES, sample_step, n, 4, x + C - 4)
+        if C > 4:
+            columns_out(panel + (C - 4) * LANES, sample_step, n, 4, x + C - 4)
     elif class_step == 1 and C >= 2:
         columns_out(panel, sample_step, n, 2, x)
-        columns_out(panel + (C - 2) * LANES, sample_step, n, 2, x + C - 2)
+        if C > 2:
+            columns_out(panel + (C - 2) * LANES, sample_step, n, 2, x + C - 2)
     elif sample_step == 1 and n == LANES:
         for k in range(C):
             prefetch_block_to_write(x + k * class_step + WIDTH, LANES)
