@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
@@ -25,6 +25,14 @@ class Shared:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
+
+    @property
+    def __name__(self) -> str:  # XGBoost's estimator asks for it before it calls
+        return self.__class__.__qualname__
+
+    def __call__(self, first: Any, second: Any, *_: Any, **__: Any) -> NoReturn:
+        """What XGBoost and LightGBM do with objectives and metrics."""
+        raise ValueError('it was made for CatBoost, but another library calls it: make it with "xgboost" or "lightgbm"')
 
 
 @dataclass(frozen=True)
