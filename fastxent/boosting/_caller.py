@@ -34,6 +34,17 @@ class ForArrays:
     calc_ders_multi = evaluate = get_final_error = is_max_optimal = calc_ders_range
 
 
+class ForCatBoost:
+    """Objectives and metrics of CatBoost; XGBoost and LightGBM would call them."""
+
+    @property
+    def __name__(self) -> str:  # XGBoost's estimator asks for it before it calls
+        return self.__class__.__qualname__
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        raise ValueError('it was made for CatBoost, but another library calls it: make it with "xgboost" or "lightgbm"')
+
+
 def refuse_another(made: Any, caller: str) -> NoReturn:
     """Say whose it is, and what the caller takes."""
     library = type(made).__module__.rpartition("._")[2]

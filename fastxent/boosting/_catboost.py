@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
+from fastxent.boosting._caller import ForCatBoost
 from fastxent.boosting._loss import Loss
 
 
-class Shared:
+class Shared(ForCatBoost):
     """What never changes and so is its own copy.
 
     CatBoost copies its parameters whenever they are asked for, and scikit-learn's `clone` wants the same objects each
@@ -25,14 +26,6 @@ class Shared:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
-
-    @property
-    def __name__(self) -> str:  # XGBoost's estimator asks for it before it calls
-        return self.__class__.__qualname__
-
-    def __call__(self, first: Any, second: Any, *_: Any, **__: Any) -> NoReturn:
-        """What XGBoost and LightGBM do with objectives and metrics."""
-        raise ValueError('it was made for CatBoost, but another library calls it: make it with "xgboost" or "lightgbm"')
 
 
 @dataclass(frozen=True)
