@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test accuracy lint docs bench bench-compare peers peers-sklearn migration busy dashboard
+.PHONY: help demo examples test test-oldest accuracy lint docs bench bench-compare peers peers-sklearn migration busy dashboard
 .PHONY: dashboard-html dashboard-test wheel clean
 
 export PYTHON ?= python3
@@ -22,6 +22,9 @@ BASE ?= main
 HEAD ?= HEAD
 FACTOR ?= 1.2
 ARGS ?=
+# the tests of what stands on scikit-learn, and what they need beside it
+SKLEARN := $(wildcard tests/test_metrics*.py tests/test_sklearn*.py tests/test_classifier*.py tests/test_reliability*.py tests/test_temperature*.py)
+WITH_OLDEST := cloudpickle hypothesis matplotlib ml_dtypes mpmath pandas "pytest>=9" pytest-xdist
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -37,6 +40,10 @@ test: .venv/test-group  ## run all tests with the best build of the kernels, and
 	for build in $$builds; do echo "FASTXENT_ISA=$$build"; \
 	[ "$$build" = "$${builds##* }" ] && once= || once="$(ADAPTERS:%=--ignore-glob=*/test_%)"; \
 	FASTXENT_ISA=$$build $(PY) -m pytest -n auto $$once $(ARGS); done
+
+test-oldest: .venv-oldest/installed  ## test what stands on scikit-learn with the oldest version that pyproject.toml allows
+	@.venv-oldest/bin/python -c "import sklearn; print('scikit-learn', sklearn.__version__)"
+	PYTHONPATH=$(CURDIR) .venv-oldest/bin/python -m pytest -n auto -W "ignore:Passing a non-Collection iterable" $(SKLEARN) $(ARGS)
 
 accuracy: .venv/test-group  ## print the largest error of every function, in ulp, against mpmath
 	$(PY) -m tests.accuracy $(ARGS)
@@ -91,7 +98,7 @@ wheel: .venv/wheel-group  ## build a wheel for any Linux, and test it where ther
 	tools/check-wheel $(PY)
 
 clean:  ## remove the environments and everything built
-	rm -rf .venv .venv-peers build dist *.egg-info docs/_build docs/generated asv_benchmarks/env asv_benchmarks/html
+	rm -rf .venv .venv-oldest .venv-peers build dist *.egg-info docs/_build docs/generated asv_benchmarks/env asv_benchmarks/html
 	rm -rf asv_benchmarks/web/node_modules
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis digits.png calibration.png
 	rm -f fastxent/_kernels/*.c fastxent/_kernels/*.so fastxent/_kernels/*.html
@@ -122,6 +129,13 @@ $(WEB): .venv/dashboard-group asv_benchmarks/web/package-lock.json
 	.venv-peers/bin/python -m pip install -qq numpy matplotlib hypothesis "pytest>=9"
 	@for peer in $(PEERS); do echo "Installing $$peer into .venv-peers"; \
 	.venv-peers/bin/python -m pip install -qq "$$peer" || echo "$$peer does not install here and is left out"; done
+	@touch $@
+
+.venv-oldest/installed: .venv/built pyproject.toml
+	@echo "Installing the oldest scikit-learn allowed into .venv-oldest"
+	@tools/make-venv .venv-oldest
+	oldest=$$(sed -n 's/^sklearn = \["scikit-learn>=\([0-9.]*\)".*/\1/p' pyproject.toml); \
+	.venv-oldest/bin/python -m pip install -qq "scikit-learn==$${oldest:?}" numpy scipy $(WITH_OLDEST)
 	@touch $@
 
 .PHONY: .asv-machine
