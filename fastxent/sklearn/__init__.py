@@ -1,9 +1,9 @@
 """Losses, a classifier and a calibrator in scikit-learn's own terms; needs scikit-learn."""
 
-try:
-    import sklearn  # noqa: F401 - here, so that what is missing is said once and by name
-except ImportError as error:
-    raise ImportError("fastxent.sklearn needs scikit-learn: pip install fastxent[sklearn]") from error
+from fastxent._scikit_learn import lacking
+
+if lack := lacking():
+    raise ImportError(f"{__name__} needs {lack}")
 
 from fastxent.sklearn._binomial_loss import BinomialLoss
 from fastxent.sklearn._classifier import SoftmaxClassifier
