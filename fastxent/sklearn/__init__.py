@@ -7,8 +7,16 @@ if lack := lacking():
 
 from fastxent.sklearn._binomial_loss import BinomialLoss
 from fastxent.sklearn._classifier import SoftmaxClassifier
+from fastxent.sklearn._classifier_cv import SoftmaxClassifierCV
 from fastxent.sklearn._display import ReliabilityDisplay
 from fastxent.sklearn._multinomial_loss import MultinomialLoss
 from fastxent.sklearn._temperature import TemperatureScaling
 
-__all__ = ["BinomialLoss", "MultinomialLoss", "ReliabilityDisplay", "SoftmaxClassifier", "TemperatureScaling"]
+__all__ = [
+    "BinomialLoss",
+    "MultinomialLoss",
+    "ReliabilityDisplay",
+    "SoftmaxClassifier",
+    "SoftmaxClassifierCV",
+    "TemperatureScaling",
+]
