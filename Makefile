@@ -5,8 +5,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test accuracy lint docs bench bench-compare peers peers-sklearn migration busy dashboard
-.PHONY: dashboard-html dashboard-test wheel clean
+.PHONY: help demo examples test torch-test accuracy lint docs bench bench-compare peers peers-sklearn peers-torch
+.PHONY: migration busy dashboard dashboard-html dashboard-test wheel clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -37,6 +37,9 @@ test: .venv/test-group  ## run all tests with the best build of the kernels, and
 	for build in $$builds; do echo "FASTXENT_ISA=$$build"; \
 	[ "$$build" = "$${builds##* }" ] && once= || once="$(ADAPTERS:%=--ignore-glob=*/test_%)"; \
 	FASTXENT_ISA=$$build $(PY) -m pytest -n auto $$once $(ARGS); done
+
+torch-test: .venv/built .venv-peers/installed  ## test fastxent.torch, also with torch's own tests of its functions
+	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m pytest tests/test_torch.py docs/guides/torch.md $(ARGS)
 
 accuracy: .venv/test-group  ## print the largest error of every function, in ulp, against mpmath
 	$(PY) -m tests.accuracy $(ARGS)
@@ -69,6 +72,9 @@ migration: .venv/built .venv-peers/installed  ## run the tables "their call, our
 
 peers-sklearn: .venv/test-group  ## time SoftmaxClassifier beside LogisticRegression, to the same objective
 	$(PY) asv_benchmarks/estimators_peers.py $(ARGS)
+
+peers-torch: .venv/built .venv-peers/installed  ## time fastxent.torch beside torch.nn.functional
+	PYTHONPATH=$(CURDIR) .venv-peers/bin/python asv_benchmarks/torch_peers.py $(ARGS)
 
 busy: .venv/built  ## time one thread beside several, alone and with another core or the GIL taken
 	$(PY) asv_benchmarks/busy.py $(ARGS)
@@ -119,7 +125,7 @@ $(WEB): .venv/dashboard-group asv_benchmarks/web/package-lock.json
 # fastxent itself comes from the tree, where .venv/built has compiled it: peers stay installed while kernels change.
 .venv-peers/installed:
 	@tools/make-venv .venv-peers
-	.venv-peers/bin/python -m pip install -qq numpy matplotlib hypothesis "pytest>=9"
+	.venv-peers/bin/python -m pip install -qq numpy matplotlib hypothesis "pytest>=9" expecttest
 	@for peer in $(PEERS); do echo "Installing $$peer into .venv-peers"; \
 	.venv-peers/bin/python -m pip install -qq "$$peer" || echo "$$peer does not install here and is left out"; done
 	@touch $@
