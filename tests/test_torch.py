@@ -198,9 +198,10 @@ X, Y = torch.zeros(3, 4), torch.tensor([0, 1, 3])
     "args",
     [
         (X, torch.tensor([0, 1, 4])), (X, torch.tensor([0, 1, -1])), (X, Y[:2]), (X, Y.int()), (X, Y.float()),
-        (X, Y.bool()), (X, Y.to(torch.uint8)), (X, Y, torch.ones(3)), (X, Y, torch.ones(4, dtype=DOUBLE)), (X, Y, torch.ones(1, 4)),
+        (X, Y.bool()), (X, Y.to(torch.uint8)), (X, Y, torch.ones(3)), (X, Y, torch.ones(4, dtype=DOUBLE)),
         (X, torch.ones(3, 4, dtype=torch.int64)), (X, torch.ones(3, 4, dtype=DOUBLE)), (X, -torch.ones(3, 4)),
         (X, Y, -torch.ones(4)), (X.long(), Y), (torch.tensor(1.0), torch.tensor(0)), (X[:0], Y[:0]), (X[:, :0], Y),
+        (X, Y, torch.ones(1, 4)),
         (X, [0, 1, 3]), (X.numpy(), Y), (X[0], Y[0]), (X.to(torch.complex64), Y), (X.to_sparse(), Y),
         (X, torch.full((3,), -100)), (X + np.nan, Y), (X, torch.full((3, 4), np.nan)),
         (torch.zeros(0), torch.tensor(0)),
