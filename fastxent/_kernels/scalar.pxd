@@ -304,7 +304,7 @@ cdef inline double rest_of_difference(double a, double b, double difference) noe
 
 
 cdef inline double divergence(floating p, floating q, bint any_size, double* difference) noexcept nogil:
-    """p log(p / q) without `difference`: p - q, rounded, or 0 where they are more than a factor 11 apart; of float32, 0.
+    """p log(p / q) without `difference`: p - q, rounded, or 0 where they are a factor of 11 apart; of float32, 0.
 
     For finite p, q > 0; unless they are of `any_size`, from 2^-900 to 2^900. With h = 2^k q, 2/3 <= p / h <= 3/2,
     d = p - h (exact: Sterbenz) and s = d / (p + h), so that log(p / h) = 2 atanh(s) = 2 (s + s^3 T(s^2)),
