@@ -41,7 +41,8 @@ def clamped_cross_entropy(
         bfloat16 are computed in float32; float64, integers and bool in float64.
     target : array_like, shape (...) or (..., C, ...)
         Class indices, of any integer or bool dtype, in the probabilities' shape without `axis`; or distributions,
-        finite and not negative, in the probabilities' shape. Distributions of integers or bool are zeros and ones.
+        finite and not negative, in the probabilities' shape. Distributions of integers or bool are zeros and ones;
+        that of a single row, of one axis, is one-hot.
     eps : float, default 1e-20
         The threshold of the clamp, not negative; 0 for no clamp. Its reciprocal must be finite in the dtype
         computed in.

@@ -45,7 +45,8 @@ def softmax_cross_entropy(
         float64, integers and bool in float64.
     target : array_like, shape (...) or (..., C, ...)
         Class indices, of any integer or bool dtype, in the logits' shape without `axis`; or distributions, finite and
-        not negative, in the logits' shape. Distributions of integers or bool are zeros and ones.
+        not negative, in the logits' shape. Distributions of integers or bool are zeros and ones;
+        that of a single row, of one axis, is one-hot.
     axis : int, default -1
         The logits' axis that holds the classes.
     class_weight : array_like, shape (C,), or dict, optional

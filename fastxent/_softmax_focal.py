@@ -36,7 +36,8 @@ def softmax_focal_loss(
         float64, integers and bool in float64.
     target : array_like, shape (...) or (..., C, ...)
         Class indices, of any integer or bool dtype, in the logits' shape without `axis`; or distributions, finite and
-        not negative, in the logits' shape. Distributions of integers or bool are zeros and ones.
+        not negative, in the logits' shape. Distributions of integers or bool are zeros and ones;
+        that of a single row, of one axis, is one-hot.
     gamma : float, default 2.0
         The focusing parameter: finite, not negative. The larger, the less a row counts that is nearly right.
     alpha : array_like, shape () or (C,), optional
