@@ -16,7 +16,7 @@ KERNELS := $(wildcard fastxent/_kernels/*.pyx fastxent/_kernels/*.pxd fastxent/_
 PEERS := torch==2.13.0 jax optax scikit-learn scipy tensorflow-cpu
 WEB := asv_benchmarks/web/node_modules/.package-lock.json
 # tests of what is made of the public functions, in Python: once is enough
-ADAPTERS := benchmarks* boosting* classifier* completeness* continuous* docs* metrics* migration* reliability* temperature*
+ADAPTERS := benchmarks* boosting* classifier* completeness* continuous* docs* metrics* migration* reliability* temperature* types* hints*
 COMMITS ?= 5
 BASE ?= main
 HEAD ?= HEAD

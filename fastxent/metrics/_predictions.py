@@ -82,9 +82,12 @@ def plain_array(value: Any, kinds: str) -> Array | None:
         if isinstance(value, np.ma.MaskedArray | np.matrix):
             return None
         try:
-            value = np.asarray(value)
+            array = np.asarray(value)
         except (TypeError, ValueError):  # ragged lists, sparse containers, tensors elsewhere than in memory
             return None
+        if array.dtype.kind == "U" and not hasattr(value, "__array__") and not all(isinstance(x, str) for x in value):
+            return None  # a list of which NumPy has made strings
+        value = array
     return value if value.dtype.kind in kinds else None
 
 
