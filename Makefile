@@ -1,4 +1,5 @@
-# Everything is installed into .venv; files there (.venv/built, .venv/test-group, ...) record what is done already.
+# Everything is installed into .venv; files there (.venv/built, .venv/test-group, ...) record what is done already, and
+# tools/once keeps two makes from doing it at the same time.
 #   PYTHON=python3.12   the Python to create .venv with
 #   ARGS="-k smoothing" more arguments for pytest, tests.accuracy, peers.py, busy.py or asv
 SHELL := /bin/bash
@@ -39,7 +40,7 @@ test: .venv/test-group  ## run all tests with the best build of the kernels, and
 	FASTXENT_ISA=$$build $(PY) -m pytest -n auto $$once $(ARGS); done
 
 torch-test: .venv/built .venv-peers/installed  ## test fastxent.torch, also with torch's own tests of its functions
-	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m pytest tests/test_torch.py docs/guides/torch.md $(ARGS)
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python -m pytest tests/test_torch.py docs/guides/torch.md $(ARGS)
 
 accuracy: .venv/test-group  ## print the largest error of every function, in ulp, against mpmath
 	$(PY) -m tests.accuracy $(ARGS)
@@ -64,17 +65,17 @@ bench-compare: .venv/bench-group .asv-machine  ## compare the ratios of HEAD=HEA
 	$(PY) asv_benchmarks/compare.py $(BASE) $(HEAD) --factor $(FACTOR) $(ARGS)
 
 peers: .venv/built .venv-peers/installed  ## time fastxent beside NumPy, scikit-learn, SciPy, torch, JAX and TensorFlow
-	PYTHONPATH=$(CURDIR) .venv-peers/bin/python asv_benchmarks/peers.py $(ARGS)
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python asv_benchmarks/peers.py $(ARGS)
 
 migration: .venv/built .venv-peers/installed  ## run the tables "their call, ours" of the docs beside the libraries themselves
 	@.venv-peers/bin/python -c "from tests.migration.libraries import *; print('Beside', *(one.title for one in LIBRARIES if installed(one)), sep='  ')"
-	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m pytest tests/test_migration.py $(ARGS)
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python -m pytest tests/test_migration.py $(ARGS)
 
 peers-sklearn: .venv/test-group  ## time SoftmaxClassifier beside LogisticRegression, to the same objective
 	$(PY) asv_benchmarks/estimators_peers.py $(ARGS)
 
 peers-torch: .venv/built .venv-peers/installed  ## time fastxent.torch beside torch.nn.functional
-	PYTHONPATH=$(CURDIR) .venv-peers/bin/python asv_benchmarks/torch_peers.py $(ARGS)
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python asv_benchmarks/torch_peers.py $(ARGS)
 
 busy: .venv/built  ## time one thread beside several, alone and with another core or the GIL taken
 	$(PY) asv_benchmarks/busy.py $(ARGS)
@@ -103,31 +104,41 @@ clean:  ## remove the environments and everything built
 	rm -f fastxent/_kernels/*.c fastxent/_kernels/*.so fastxent/_kernels/*.html
 
 .venv/python:
-	@tools/make-venv .venv
-	@touch $@
+	@tools/once $@ -- tools/make-venv .venv
 
-.venv/built: .venv/python pyproject.toml setup.py $(KERNELS)
-	@echo "Compiling fastxent and installing it into .venv; this takes about a minute"
-	$(PY) -m pip install -qq --editable .
-	@touch $@
+.venv/requirements: .venv/python pyproject.toml
+	@tools/once $@ $^ -- $(PY) -m pip install -qq --group kernels
+
+# What is compiled stays in .venv/build: a build that was broken off goes on where it was.
+.venv/compiled: .venv/requirements setup.py $(KERNELS)
+	@echo "Compiling fastxent's modules, the slowest last: a minute on an idle machine of two cores, ten on a slow one"
+	@tools/once $@ $^ -- $(PY) setup.py -q build_ext --inplace --build-lib .venv/build --build-temp .venv/build
+
+.venv/built: .venv/compiled
+	@tools/once $@ $^ -- $(PY) -m pip install -qq --no-build-isolation --editable .
 
 .venv/%-group: .venv/built
 	@echo "Installing the dependency group $* into .venv"
-	$(PY) -m pip install -qq --group $*
-	@touch $@
+	@tools/once $@ $^ -- $(PY) -m pip install -qq --group $*
 
 # The scripts that asv's pages load, from npm, which the group brings: they must show without a net.
 $(WEB): .venv/dashboard-group asv_benchmarks/web/package-lock.json
 	@echo "Installing the scripts of the dashboard into asv_benchmarks/web/node_modules"
-	PATH=$(CURDIR)/.venv/bin:$$PATH npm ci --prefix asv_benchmarks/web --ignore-scripts --no-audit --no-fund --silent
-	@touch $@
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" tools/once $@ $^ -- npm ci --prefix asv_benchmarks/web \
+	--ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 
-# fastxent itself comes from the tree, where .venv/built has compiled it: peers stay installed while kernels change.
-.venv-peers/installed:
-	@tools/make-venv .venv-peers
-	.venv-peers/bin/python -m pip install -qq numpy matplotlib hypothesis "pytest>=9" expecttest
-	@for peer in $(PEERS); do echo "Installing $$peer into .venv-peers"; \
-	.venv-peers/bin/python -m pip install -qq "$$peer" || echo "$$peer does not install here and is left out"; done
+# fastxent itself comes from the tree, where .venv/compiled has it: peers stay installed while kernels change.
+.venv-peers/python:
+	@tools/once $@ -- tools/make-venv .venv-peers
+
+.venv-peers/tools: .venv-peers/python
+	@tools/once $@ $^ -- .venv-peers/bin/python -m pip install -qq numpy matplotlib hypothesis "pytest>=9" expecttest
+
+.venv-peers/%-peer: .venv-peers/tools
+	@echo "Installing $* into .venv-peers"
+	@tools/once $@ $^ -- sh -c '.venv-peers/bin/python -m pip install -qq "$$0" || echo "$$0 does not install here and is left out"' $*
+
+.venv-peers/installed: $(PEERS:%=.venv-peers/%-peer)
 	@touch $@
 
 .PHONY: .asv-machine
