@@ -66,7 +66,7 @@ def test_a_copy_starts_without_memory_and_little_is_kept():
 
 
 def test_one_objective_serves_several_threads(rng):
-    objective = softmax_objective("xgboost", "sklearn", n_threads=1)
+    objective = softmax_objective("xgboost", n_threads=1)
     problems = [(rng.integers(0, 4, 50).astype(np.float32), rng.random((50, 4)).astype(np.float32)) for _ in range(4)]
     wanted = [[array.copy() for array in objective(*problem)] for problem in problems]
     wrong = []

@@ -40,7 +40,7 @@ def row(objective, scores, label, weight):
 @pytest.mark.parametrize("rule", ["exact", "xgboost", "lightgbm"])
 def test_one_row_is_minus_the_batch(options, rule):
     objective = boosting.softmax_objective("catboost", hessian=rule, **options)
-    batch = boosting.softmax_objective("lightgbm", "sklearn", hessian=rule, **options)
+    batch = boosting.softmax_objective("lightgbm", hessian=rule, **options)
     grad, hess = batch(LABELS.astype(np.float32), SCORES, np.full(9, 1.5))
     for i in range(9):
         ders, matrix = row(objective, SCORES[i], LABELS[i], 1.5)
@@ -70,9 +70,7 @@ def test_one_row_of_focal_loss(gamma):
     options = {"gamma": gamma, "alpha": [1, 0.5, 2, 3], "class_weight": [1, 2, 1, 0.5]}
     grad = fx.softmax_focal_loss_grad(SCORES, LABELS, reduction="sum", sample_weight=1.5, **options)[1]
     objective = boosting.focal_objective("catboost", **options)
-    _, hess = boosting.focal_objective("lightgbm", "sklearn", **options)(
-        LABELS.astype(np.float32), SCORES, np.full(9, 1.5)
-    )
+    _, hess = boosting.focal_objective("lightgbm", **options)(LABELS.astype(np.float32), SCORES, np.full(9, 1.5))
     for i in range(9):
         ders, matrix = row(objective, SCORES[i], LABELS[i], 1.5)
         assert_ulp(ders, -grad[i], BOTH * bounds(gamma)["grad"], np.float64)

@@ -25,8 +25,8 @@ def native(library, kind):
     return NATIVE[library, kind][0]
 
 
-def ours(library, kind, api="native", **options):
-    return OBJECTIVES[kind](library, api, **{"hessian": NATIVE[library, kind][1]} | options)
+def ours(library, kind, **options):
+    return OBJECTIVES[kind](library, **{"hessian": NATIVE[library, kind][1]} | options)
 
 
 def assert_same_scores(got, want):
@@ -77,8 +77,8 @@ def test_sklearn_estimators_of_xgboost(kind, weighted, rng):
     d = data(kind, rng, weighted)
     options = {"n_estimators": ROUNDS, "max_depth": 3, "n_jobs": 1, "base_score": 0.5}
     want = xgboost.XGBClassifier(**options).fit(d.features, d.labels, sample_weight=d.weights)
-    metric = METRICS[kind]("xgboost", "sklearn")
-    model = xgboost.XGBClassifier(objective=ours("xgboost", kind, "sklearn"), eval_metric=metric, **options)
+    metric = METRICS[kind]("xgboost")
+    model = xgboost.XGBClassifier(objective=ours("xgboost", kind), eval_metric=metric, **options)
     model = sklearn.base.clone(model)
     evals = {"eval_set": [(d.features, d.labels)], "verbose": False}
     if weighted:
@@ -97,10 +97,10 @@ def test_sklearn_estimators_of_xgboost(kind, weighted, rng):
 def test_sklearn_estimators_of_lightgbm(kind, weighted, rng):
     d = data(kind, rng, weighted)
     want = lightgbm.LGBMClassifier(**LIGHTGBM).fit(d.features, d.labels, sample_weight=d.weights)
-    model = sklearn.base.clone(lightgbm.LGBMClassifier(objective=ours("lightgbm", kind, "sklearn"), **LIGHTGBM))
+    model = sklearn.base.clone(lightgbm.LGBMClassifier(objective=ours("lightgbm", kind), **LIGHTGBM))
     model.fit(
         d.features, d.labels, sample_weight=d.weights, eval_X=d.features, eval_y=d.labels,
-        eval_sample_weight=[d.weights] if weighted else None, eval_metric=METRICS[kind]("lightgbm", "sklearn"),
+        eval_sample_weight=[d.weights] if weighted else None, eval_metric=METRICS[kind]("lightgbm"),
     )  # fmt: skip
     scores = (each.predict(d.features, raw_score=True) for each in (model, want))
     assert_same_scores(*scores)
@@ -112,7 +112,7 @@ def test_class_weights_of_lightgbms_estimator_are_applied_once(rng):
     d = data("softmax", rng)
     options = LIGHTGBM | {"class_weight": "balanced"}
     want = lightgbm.LGBMClassifier(**options).fit(d.features, d.labels)
-    got = lightgbm.LGBMClassifier(objective=ours("lightgbm", "softmax", "sklearn"), **options).fit(d.features, d.labels)
+    got = lightgbm.LGBMClassifier(objective=ours("lightgbm", "softmax"), **options).fit(d.features, d.labels)
     assert_same_scores(got.predict(d.features, raw_score=True), want.predict(d.features, raw_score=True))
 
 
@@ -167,10 +167,10 @@ def test_lightgbms_estimator_stops_where_the_metric_is_best(kind, rng):
     """Unless it evaluates its own metric as well, which takes the scores for probabilities."""
     d = data(kind, rng, n=400)
     model = lightgbm.LGBMClassifier(
-        n_estimators=100, objective=ours("lightgbm", kind, "sklearn"), metric="None", n_jobs=1, verbose=-1
+        n_estimators=100, objective=ours("lightgbm", kind), metric="None", n_jobs=1, verbose=-1
     ).fit(
         d.features[::2], d.labels[::2], eval_X=d.features[1::2], eval_y=d.labels[1::2],
-        eval_metric=METRICS[kind]("lightgbm", "sklearn"), callbacks=[lightgbm.early_stopping(3, verbose=False)],
+        eval_metric=METRICS[kind]("lightgbm"), callbacks=[lightgbm.early_stopping(3, verbose=False)],
     )  # fmt: skip
     (values,) = model.evals_result_["valid_0"].values()
     assert 1 < model.best_iteration_ == np.argmin(values) + 1 == len(values) - 3 < 97

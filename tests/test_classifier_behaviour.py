@@ -167,13 +167,15 @@ def test_a_wrong_parameter_is_named(parameter, value, error):
     [
         (np.zeros(150), None, "one class"), (np.full(150, 0.5) + Y, None, "continuous"),
         (-np.eye(3)[Y], None, r"y\[0, 0\] = -1"), (np.eye(3)[Y] * np.nan, None, "NaN"),
-        (np.eye(3, dtype=int)[Y], None, "1d array|multilabel"), (Y[:100], None, "inconsistent"), (None, None, "y"),
+        (np.eye(3, dtype=int)[Y], None, "1d array|multilabel"), (np.eye(3, dtype=int)[Y], None, r"y.astype\(float\)"),
+        (np.eye(3, dtype=bool)[Y].tolist(), None, r"dtype bool, but y should be a 1d array of labels, or floats"),
+        (Y[:100], None, "inconsistent"), (None, None, "y"),
         (Y, -np.ones(150), r"sample_weight\[0\] = -1"), (Y, np.full(150, np.nan), r"sample_weight\[0\] = nan"),
         (Y, np.ones((150, 1)), "sample_weight has shape"), (Y, np.ones(1), "sample_weight has shape"),
         (Y, np.zeros(150), "zero"),
     ],
-    ids=["one class", "floats", "negative", "NaN", "indicators", "too short", "none", "negative weight", "NaN weight",
-         "column of weights", "one weight", "no weight"],
+    ids=["one class", "floats", "negative", "NaN", "indicators", "one-hot integers", "one-hot booleans", "too short",
+         "none", "negative weight", "NaN weight", "column of weights", "one weight", "no weight"],
 )  # fmt: skip
 def test_a_wrong_target_or_weight_is_named(target, weight, message):
     with pytest.raises(ValueError, match=message):
@@ -195,6 +197,21 @@ def test_huge_features_end_in_a_warning_and_not_in_an_exception():
 def test_predicting_before_fitting_is_an_error():
     with pytest.raises(NotFittedError):
         SoftmaxClassifier().predict(X)
+
+
+@pytest.mark.parametrize("labels", [Y, Y == 1], ids=["three classes", "two classes"])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+def test_sparse_coefficients_predict_the_same(labels, form):
+    features = form(X * np.array([1, 0, 1, 0]))
+    model = SoftmaxClassifier(warm_start=True).fit(features, labels)
+    coef, want = model.coef_, model.predict_proba(features)
+    assert model.sparsify().coef_.nnz == np.count_nonzero(coef) < coef.size
+    np.testing.assert_allclose(model.predict_proba(features), want, rtol=1e-14)
+    assert model.predict(features).dtype == labels.dtype
+    np.testing.assert_array_equal(model.densify().coef_, coef)
+    assert isinstance(model.sparsify().fit(features, labels).coef_, np.ndarray)
+    with pytest.raises(NotFittedError):
+        SoftmaxClassifier().sparsify()
 
 
 def test_feature_names_are_kept_and_compared():

@@ -70,7 +70,7 @@ def test_a_classifier_of_two_classes_is_shown_as_by_scikit_learn(pos_label, rng)
     assert ours.pos_label == theirs.pos_label
     assert ours.estimator_name == "LogisticRegression"
     for axis in ("get_xlabel", "get_ylabel"):
-        assert getattr(ours.ax_, axis)().lower() == getattr(theirs.ax_, axis)().lower()
+        assert getattr(ours.ax_, axis)() == getattr(theirs.ax_, axis)()
 
 
 def test_of_many_classes_the_most_probable_is_predicted(multiclass):
@@ -127,6 +127,21 @@ def test_the_drawing_has_a_curve_a_diagonal_and_a_legend(multiclass):
     assert (display.line_.get_color(), display.line_.get_linestyle(), display.line_.get_marker()) == ("red", "--", "s")
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert labels == ["Perfectly calibrated", f"model (ECE = {display.expected_calibration_error:.3f})"]
+
+
+def test_the_legend_gives_the_error_where_it_is_asked_for(binary, multiclass):
+    def label(data, **options):
+        return ReliabilityDisplay.from_predictions(*data, **options).line_.get_label()
+
+    assert label(binary) == label(multiclass, ece=False) == "Classifier"
+    assert label(binary, ece=True, name="model").startswith("model (ECE = 0.")
+    by_hand = ReliabilityDisplay([0.1, 0.9], [0.2, 0.8], [0.2, 0.8]).plot()
+    assert by_hand.line_.get_label().startswith("_")
+    plt.close("all")
+    for options in ({"ece": True}, {"bars": True}):
+        with pytest.raises(ValueError, match="needs bin_weight"):
+            by_hand.plot(**options)
+    assert not plt.get_fignums()
 
 
 def test_curves_on_the_same_axes_share_the_diagonal(multiclass):

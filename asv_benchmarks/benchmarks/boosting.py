@@ -102,6 +102,17 @@ class Metric:
         self.call(*self.args)
 
 
+class Start:
+    """Before the first round, once: the same labels as the objectives'."""
+
+    def setup(self):
+        self.call = importlib.import_module("fastxent.boosting").start_scores
+        self.labels = np.random.default_rng(21).integers(0, CLASSES, ROWS)
+
+    def time_start_scores(self):
+        self.call(self.labels)
+
+
 class Row:
     """One row of CLASSES classes, as CatBoost asks for it; with its Hessian, as for a leaf's value."""
 

@@ -5,6 +5,7 @@ None of the libraries is imported here: objectives and metrics are what they cal
 
 from fastxent.boosting._metrics import focal_metric, sigmoid_metric, softmax_metric
 from fastxent.boosting._objectives import focal_objective, sigmoid_objective, softmax_objective
+from fastxent.boosting._start import start_scores
 
 __all__ = [
     "focal_metric",
@@ -13,4 +14,5 @@ __all__ = [
     "sigmoid_objective",
     "softmax_metric",
     "softmax_objective",
+    "start_scores",
 ]

@@ -14,10 +14,11 @@ import numpy as np
 
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
+from fastxent.boosting._caller import ForCatBoost
 from fastxent.boosting._loss import Loss
 
 
-class Shared:
+class Shared(ForCatBoost):
     """What never changes and so is its own copy.
 
     CatBoost copies its parameters whenever they are asked for, and scikit-learn's `clone` wants the same objects each

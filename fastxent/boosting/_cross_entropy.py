@@ -67,6 +67,7 @@ class SigmoidLoss:
     def derivatives(
         self, scores: Array, labels: Any, weights: Any, dtype: Any, buffers: Buffers
     ) -> tuple[Array, Array]:
+        check_columns(scores, labels)
         only = derivatives_only(self.hessian, 1, dtype, buffers)
         options = {"pos_weight": None} | self.options(weights, scores)
         results = door.sigmoid_cross_entropy(2, scores, labels, ignore_index=None, rules=only, **options)
@@ -76,6 +77,7 @@ class SigmoidLoss:
         raise ValueError(f"there are {len(scores)} scores a row: use softmax_objective for several classes")
 
     def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
+        check_columns(scores, labels)
         labels = np.asarray(labels)
         total = sigmoid_cross_entropy(scores, labels, **self.options(weights, scores))
         return float(total), binary_total(self.class_weight, labels, weights)
@@ -111,3 +113,12 @@ def binary_total(class_weight: tuple[float, ...] | None, labels: Array, weights:
     if weights is not None:
         of_labels *= weights.reshape(-1, *[1] * (labels.ndim - 1))
     return float(of_labels.sum())
+
+
+def check_columns(scores: Array, labels: Any) -> None:
+    """Say what makes several scores a row of one label."""
+    if scores.ndim == 2 and np.ndim(labels) == 1:
+        raise ValueError(
+            f"the scores have shape {scores.shape}, but the labels {np.shape(labels)}: for one label a row leave "
+            "num_class out, or take softmax_objective for classes that exclude each other"
+        )

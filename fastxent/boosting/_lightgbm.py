@@ -6,60 +6,40 @@ Derivatives of another dtype or order it would copy once more.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
+from fastxent.boosting._caller import ForArrays, Labelled, arguments, warn_of_probabilities
 from fastxent.boosting._loss import Loss
 
 
 @dataclass(frozen=True)
-class NativeObjective:
-    """For ``lightgbm.train({"objective": ...})``, which leaves it to the objective to apply weights."""
+class Objective(ForArrays):
+    """For ``lightgbm.train({"objective": ...})`` and `cv`, and for ``LGBMClassifier(objective=...)``.
+
+    The first leave it to the objective to apply weights; the estimator counts the parameters: the third is the weights,
+    or None.
+    """
 
     loss: Loss
     buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
 
-    def __call__(self, preds: Array, dataset: Any) -> tuple[Array, Array]:
-        return self.loss.derivatives(
-            np.asarray(preds), dataset.get_label(), dataset.get_weight(), np.float32, self.buffers
-        )
+    def __call__(self, y_true: Array, y_pred: Array | Labelled, weight: Array | None = None) -> tuple[Array, Array]:
+        scores, labels, weights = arguments(self, y_true, y_pred, weight)
+        return self.loss.derivatives(scores, labels, weights, np.float32, self.buffers)
 
 
 @dataclass(frozen=True)
-class SklearnObjective:
-    """For ``LGBMClassifier(objective=...)``, which counts the parameters: the third is the weights, or None."""
-
-    loss: Loss
-    buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
-
-    def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> tuple[Array, Array]:
-        return self.loss.derivatives(np.asarray(y_pred), y_true, weight, np.float32, self.buffers)
-
-
-@dataclass(frozen=True)
-class NativeMetric:
-    """For ``lightgbm.train(..., feval=...)``."""
+class Metric(ForArrays):
+    """For ``lightgbm.train(..., feval=...)``, and for ``LGBMClassifier.fit(..., eval_metric=...)``."""
 
     loss: Loss
 
-    def __call__(self, preds: Array, dataset: Any) -> tuple[str, float, bool]:
-        return evaluate(self.loss, preds, dataset.get_label(), dataset.get_weight())
-
-
-@dataclass(frozen=True)
-class SklearnMetric:
-    """For ``LGBMClassifier.fit(..., eval_metric=...)``."""
-
-    loss: Loss
-
-    def __call__(self, y_true: Array, y_pred: Array, weight: Array | None) -> tuple[str, float, bool]:
-        return evaluate(self.loss, y_pred, y_true, weight)
-
-
-def evaluate(loss: Loss, scores: Array, labels: Array, weights: Array | None) -> tuple[str, float, bool]:
-    """(name, mean loss, whether higher is better)."""
-    total, weight = loss.total(np.asarray(scores), labels, weights)
-    return loss.name, total / weight if weight else float("nan"), False
+    def __call__(self, y_true: Array, y_pred: Array | Labelled, weight: Array | None = None) -> tuple[str, float, bool]:
+        """(name, mean loss, whether higher is better)."""
+        scores, labels, weights = arguments(self, y_true, y_pred, weight)
+        warn_of_probabilities(scores, self.loss.name)
+        total, divisor = self.loss.total(scores, labels, weights)
+        return self.loss.name, total / divisor if divisor else float("nan"), False

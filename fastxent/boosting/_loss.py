@@ -52,11 +52,11 @@ def labels_of(labels: Any, scores: Array) -> Array:
     return array
 
 
-def raise_first(labels: Array, wrong: Array, rule: str) -> None:
+def raise_first(labels: Array, wrong: Array, rule: str, name: str = "target") -> None:
     """Name the first wrong label, if there is one."""
     if wrong.any():
         position = int(wrong.argmax())
-        raise ValueError(f"{_explain.place('target', labels.shape, position)} = {labels.flat[position]}, but {rule}")
+        raise ValueError(f"{_explain.place(name, labels.shape, position)} = {labels.flat[position]}, but {rule}")
 
 
 def given(weights: Any) -> Array | None:

@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 from numpy.typing import ArrayLike
 
 from fastxent import _check
 from fastxent.boosting import _catboost, _lightgbm, _xgboost
+from fastxent.boosting._caller import Library
 from fastxent.boosting._cross_entropy import SigmoidLoss, SoftmaxLoss
 from fastxent.boosting._focal import FocalLoss
 from fastxent.boosting._objectives import adapted, alpha_of, checked
 
-METRICS: dict[tuple[str, str], Any] = {
-    ("xgboost", "native"): _xgboost.NativeMetric,
-    ("xgboost", "sklearn"): _xgboost.SklearnMetric,
-    ("lightgbm", "native"): _lightgbm.NativeMetric,
-    ("lightgbm", "sklearn"): _lightgbm.SklearnMetric,
-    ("catboost", "native"): _catboost.Metric,  # CatBoost has one interface
-    ("catboost", "sklearn"): _catboost.Metric,
+AnyMetric = _xgboost.Metric | _lightgbm.Metric | _catboost.Metric
+METRICS: dict[str, Any] = {
+    "xgboost": _xgboost.Metric,
+    "lightgbm": _lightgbm.Metric,
+    "catboost": _catboost.Metric,
 }
 
 
+class Options(TypedDict, total=False):
+    """The options of `softmax_metric` and `sigmoid_metric`, for their types by library."""
+
+    class_weight: ArrayLike | None
+    label_smoothing: float
+    n_threads: int | None
+
+
+class FocalOptions(Options, total=False):
+    """The options of `focal_metric`."""
+
+    gamma: float
+    alpha: ArrayLike | None
+
+
+@overload
+def softmax_metric(library: Literal["xgboost"], **options: Unpack[Options]) -> _xgboost.Metric: ...
+
+
+@overload
+def softmax_metric(library: Literal["lightgbm"], **options: Unpack[Options]) -> _lightgbm.Metric: ...
+
+
+@overload
+def softmax_metric(library: Literal["catboost"], **options: Unpack[Options]) -> _catboost.Metric: ...
+
+
 def softmax_metric(
-    library: str, api: str = "native", *, class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+    library: Library, *, class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
     n_threads: int | None = None,
-) -> Any:  # fmt: skip
+) -> AnyMetric:  # fmt: skip
     r"""Mean softmax cross entropy of the scores, as an evaluation metric of a gradient boosting library.
 
     .. math:: \frac{\sum_i v_i l_i}{\sum_i v_i w_{y_i}}
@@ -36,10 +62,8 @@ def softmax_metric(
     Parameters
     ----------
     library : {"xgboost", "lightgbm", "catboost"}
-        Who calls the metric.
-    api : {"native", "sklearn"}, default "native"
-        How: ``xgboost.train(custom_metric=...)`` and ``lightgbm.train(feval=...)``, or ``eval_metric`` of
-        `XGBClassifier` and of `LGBMClassifier.fit`. CatBoost has one interface for both.
+        Who calls the metric: ``xgboost.train(custom_metric=...)`` and ``lightgbm.train(feval=...)``, ``eval_metric`` of
+        `XGBClassifier` and of `LGBMClassifier.fit`, or ``CatBoostClassifier(eval_metric=...)``.
     class_weight : array_like, shape (K,), optional
         Finite, not negative; 1 for each class by default.
     label_smoothing : float, default 0.0
@@ -80,18 +104,30 @@ def softmax_metric(
     --------
     >>> import numpy as np
     >>> from fastxent.boosting import softmax_metric
-    >>> metric = softmax_metric("lightgbm", api="sklearn")
+    >>> metric = softmax_metric("lightgbm")
     >>> name, value, higher_is_better = metric(np.float32([0, 2]), np.array([[2, 0.5, -1], [0.1, 0.2, 0.3]]), None)
     >>> print(f"{name} {value:.4f}")
     softmax_cross_entropy 0.6216
     """
-    return adapted(SoftmaxLoss(*checked(class_weight, label_smoothing, n_threads)), library, api, METRICS)
+    return adapted(SoftmaxLoss(*checked(class_weight, label_smoothing, n_threads)), library, METRICS)
+
+
+@overload
+def sigmoid_metric(library: Literal["xgboost"], **options: Unpack[Options]) -> _xgboost.Metric: ...
+
+
+@overload
+def sigmoid_metric(library: Literal["lightgbm"], **options: Unpack[Options]) -> _lightgbm.Metric: ...
+
+
+@overload
+def sigmoid_metric(library: Literal["catboost"], **options: Unpack[Options]) -> _catboost.Metric: ...
 
 
 def sigmoid_metric(
-    library: str, api: str = "native", *, class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+    library: Library, *, class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
     n_threads: int | None = None,
-) -> Any:  # fmt: skip
+) -> AnyMetric:  # fmt: skip
     r"""Mean sigmoid cross entropy of the scores, as an evaluation metric of a gradient boosting library.
 
     .. math:: \frac{\sum_i v_i l_i}{\sum_i v_i w_{y_i}}
@@ -102,9 +138,7 @@ def sigmoid_metric(
     Parameters
     ----------
     library : {"xgboost", "lightgbm", "catboost"}
-        Who calls the metric.
-    api : {"native", "sklearn"}, default "native"
-        How, as in `softmax_metric`.
+        Who calls the metric, as in `softmax_metric`.
     class_weight : array_like, shape (2,), optional
         Of the labels 0 and 1: finite, positive; 1 by default.
     label_smoothing : float, default 0.0
@@ -135,18 +169,30 @@ def sigmoid_metric(
     --------
     >>> import numpy as np
     >>> from fastxent.boosting import sigmoid_metric
-    >>> metric = sigmoid_metric("xgboost", api="sklearn")
+    >>> metric = sigmoid_metric("xgboost")
     >>> print(f"{metric(np.float32([1, 0]), np.float32([0.5, -3.0])):.4f}")
     0.2613
     """
     options = checked(class_weight, label_smoothing, n_threads, binary=True)
-    return adapted(SigmoidLoss(*options), library, api, METRICS)
+    return adapted(SigmoidLoss(*options), library, METRICS)
+
+
+@overload
+def focal_metric(library: Literal["xgboost"], **options: Unpack[FocalOptions]) -> _xgboost.Metric: ...
+
+
+@overload
+def focal_metric(library: Literal["lightgbm"], **options: Unpack[FocalOptions]) -> _lightgbm.Metric: ...
+
+
+@overload
+def focal_metric(library: Literal["catboost"], **options: Unpack[FocalOptions]) -> _catboost.Metric: ...
 
 
 def focal_metric(
-    library: str, api: str = "native", *, gamma: float = 2.0, alpha: ArrayLike | None = None,
+    library: Library, *, gamma: float = 2.0, alpha: ArrayLike | None = None,
     class_weight: ArrayLike | None = None, label_smoothing: float = 0.0, n_threads: int | None = None,
-) -> Any:  # fmt: skip
+) -> AnyMetric:  # fmt: skip
     r"""Mean focal loss of the scores, as an evaluation metric of a gradient boosting library.
 
     .. math:: \frac{\sum_i v_i l_i}{\sum_i v_i w_{y_i}}
@@ -157,9 +203,7 @@ def focal_metric(
     Parameters
     ----------
     library : {"xgboost", "lightgbm", "catboost"}
-        Who calls the metric.
-    api : {"native", "sklearn"}, default "native"
-        How, as in `softmax_metric`.
+        Who calls the metric, as in `softmax_metric`.
     gamma : float, default 2.0
         The focusing parameter: finite, not negative.
     alpha : array_like, shape () or (K,), optional
@@ -204,4 +248,4 @@ def focal_metric(
     0.0338
     """
     options = checked(class_weight, label_smoothing, n_threads)
-    return adapted(FocalLoss(_check.gamma_of(gamma), alpha_of(alpha), *options), library, api, METRICS)
+    return adapted(FocalLoss(_check.gamma_of(gamma), alpha_of(alpha), *options), library, METRICS)

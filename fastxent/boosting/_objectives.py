@@ -2,31 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 from numpy.typing import ArrayLike
 
 from fastxent import _check, _explain
 from fastxent.boosting import _catboost, _lightgbm, _xgboost
+from fastxent.boosting._caller import Library
 from fastxent.boosting._cross_entropy import SigmoidLoss, SoftmaxLoss
 from fastxent.boosting._focal import FocalLoss
 from fastxent.boosting._loss import Loss, class_weight_of, hessian_of
 
+AnyObjective = _xgboost.Objective | _lightgbm.Objective | _catboost.Objective
 RULES = ("exact", "xgboost", "lightgbm")
-OBJECTIVES: dict[tuple[str, str], Any] = {
-    ("xgboost", "native"): _xgboost.NativeObjective,
-    ("xgboost", "sklearn"): _xgboost.SklearnObjective,
-    ("lightgbm", "native"): _lightgbm.NativeObjective,
-    ("lightgbm", "sklearn"): _lightgbm.SklearnObjective,
-    ("catboost", "native"): _catboost.Objective,  # CatBoost has one interface
-    ("catboost", "sklearn"): _catboost.Objective,
+OBJECTIVES: dict[str, Any] = {
+    "xgboost": _xgboost.Objective,
+    "lightgbm": _lightgbm.Objective,
+    "catboost": _catboost.Objective,
 }
 
 
+class Options(TypedDict, total=False):
+    """The options of `softmax_objective` and `sigmoid_objective`, for their types by library."""
+
+    hessian: str
+    class_weight: ArrayLike | None
+    label_smoothing: float
+    n_threads: int | None
+
+
+class FocalOptions(Options, total=False):
+    """The options of `focal_objective`."""
+
+    gamma: float
+    alpha: ArrayLike | None
+
+
+@overload
+def softmax_objective(library: Literal["xgboost"], **options: Unpack[Options]) -> _xgboost.Objective: ...
+
+
+@overload
+def softmax_objective(library: Literal["lightgbm"], **options: Unpack[Options]) -> _lightgbm.Objective: ...
+
+
+@overload
+def softmax_objective(library: Literal["catboost"], **options: Unpack[Options]) -> _catboost.Objective: ...
+
+
 def softmax_objective(
-    library: str, api: str = "native", *, hessian: str = "exact", class_weight: ArrayLike | None = None,
+    library: Library, *, hessian: str = "exact", class_weight: ArrayLike | None = None,
     label_smoothing: float = 0.0, n_threads: int | None = None,
-) -> Any:  # fmt: skip
+) -> AnyObjective:  # fmt: skip
     r"""Softmax cross entropy as the objective of a gradient boosting library: classes that exclude each other.
 
     Trees are fitted to the gradient of the loss of `fastxent.softmax_cross_entropy` with respect to the scores, and to
@@ -43,10 +70,7 @@ def softmax_objective(
     Parameters
     ----------
     library : {"xgboost", "lightgbm", "catboost"}
-        Who calls the objective.
-    api : {"native", "sklearn"}, default "native"
-        How: `xgboost.train` and `lightgbm.train`, or the estimators `XGBClassifier` and `LGBMClassifier`. CatBoost has
-        one interface for both.
+        Who calls the objective: the training functions as well as the estimators.
     hessian : {"exact", "xgboost", "lightgbm"}, default "exact"
         The rule of the second derivative: as it is, or as the library takes it. For CatBoost "exact" is the whole
         matrix :math:`T (\mathrm{diag}(p) - p p^T)`, which is its own rule; the others are diagonal.
@@ -104,7 +128,7 @@ def softmax_objective(
 
     >>> import numpy as np
     >>> from fastxent.boosting import softmax_objective
-    >>> objective = softmax_objective("xgboost", api="sklearn", hessian="xgboost")
+    >>> objective = softmax_objective("xgboost", hessian="xgboost")
     >>> labels = np.array([0, 1, 1], dtype=np.float32)
     >>> scores = np.array([[0, 0], [0, 2], [3, 0]], dtype=np.float32)
     >>> grad, hess = objective(labels, scores, sample_weight=np.float32([1, 1, 2]))
@@ -118,13 +142,25 @@ def softmax_objective(
            [0.181, 0.181]], dtype=float32)
     """
     rule = hessian_of(hessian, RULES)
-    return adapted(SoftmaxLoss(*checked(class_weight, label_smoothing, n_threads), rule), library, api, OBJECTIVES)
+    return adapted(SoftmaxLoss(*checked(class_weight, label_smoothing, n_threads), rule), library, OBJECTIVES)
+
+
+@overload
+def sigmoid_objective(library: Literal["xgboost"], **options: Unpack[Options]) -> _xgboost.Objective: ...
+
+
+@overload
+def sigmoid_objective(library: Literal["lightgbm"], **options: Unpack[Options]) -> _lightgbm.Objective: ...
+
+
+@overload
+def sigmoid_objective(library: Literal["catboost"], **options: Unpack[Options]) -> _catboost.Objective: ...
 
 
 def sigmoid_objective(
-    library: str, api: str = "native", *, hessian: str = "exact", class_weight: ArrayLike | None = None,
+    library: Library, *, hessian: str = "exact", class_weight: ArrayLike | None = None,
     label_smoothing: float = 0.0, n_threads: int | None = None,
-) -> Any:  # fmt: skip
+) -> AnyObjective:  # fmt: skip
     r"""Sigmoid cross entropy as the objective of a gradient boosting library: two classes, and one score a row.
 
     Trees are fitted to the derivatives of the loss of `fastxent.sigmoid_cross_entropy` with respect to the score. With
@@ -139,10 +175,7 @@ def sigmoid_objective(
     Parameters
     ----------
     library : {"xgboost", "lightgbm", "catboost"}
-        Who calls the objective.
-    api : {"native", "sklearn"}, default "native"
-        How: `xgboost.train` and `lightgbm.train`, or the estimators `XGBClassifier` and `LGBMClassifier`. CatBoost has
-        one interface for both.
+        Who calls the objective: the training functions as well as the estimators.
     hessian : {"exact", "xgboost", "lightgbm"}, default "exact"
         The rule of the second derivative. For one score the libraries take it as it is, but XGBoost has a floor of
         1e-16 under it.
@@ -188,14 +221,26 @@ def sigmoid_objective(
     """
     rule = hessian_of(hessian, RULES)
     options = checked(class_weight, label_smoothing, n_threads, binary=True)
-    return adapted(SigmoidLoss(*options, rule), library, api, OBJECTIVES)
+    return adapted(SigmoidLoss(*options, rule), library, OBJECTIVES)
+
+
+@overload
+def focal_objective(library: Literal["xgboost"], **options: Unpack[FocalOptions]) -> _xgboost.Objective: ...
+
+
+@overload
+def focal_objective(library: Literal["lightgbm"], **options: Unpack[FocalOptions]) -> _lightgbm.Objective: ...
+
+
+@overload
+def focal_objective(library: Literal["catboost"], **options: Unpack[FocalOptions]) -> _catboost.Objective: ...
 
 
 def focal_objective(
-    library: str, api: str = "native", *, gamma: float = 2.0, alpha: ArrayLike | None = None,
+    library: Library, *, gamma: float = 2.0, alpha: ArrayLike | None = None,
     hessian: str = "gauss_newton", class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
     n_threads: int | None = None,
-) -> Any:  # fmt: skip
+) -> AnyObjective:  # fmt: skip
     r"""Focal loss as the objective of a gradient boosting library: less weight on rows that are right already.
 
     A row whose label has the probability :math:`p_y` has the loss :math:`\varphi(L)`, in which
@@ -214,10 +259,7 @@ def focal_objective(
     Parameters
     ----------
     library : {"xgboost", "lightgbm", "catboost"}
-        Who calls the objective.
-    api : {"native", "sklearn"}, default "native"
-        How: `xgboost.train` and `lightgbm.train`, or the estimators `XGBClassifier` and `LGBMClassifier`. CatBoost has
-        one interface for both.
+        Who calls the objective: the training functions as well as the estimators.
     gamma : float, default 2.0
         The focusing parameter: finite, not negative. With 0 the loss is the cross entropy.
     alpha : array_like, shape () or (K,), optional
@@ -265,7 +307,7 @@ def focal_objective(
 
     >>> import numpy as np
     >>> from fastxent.boosting import focal_objective
-    >>> objective = focal_objective("lightgbm", api="sklearn", gamma=2)
+    >>> objective = focal_objective("lightgbm", gamma=2)
     >>> grad, hess = objective(np.float32([1, 1, 0]), np.array([0.0, 4.0, 4.0]), None)
     >>> np.round(grad, 3)
     array([-0.298, -0.   ,  1.086], dtype=float32)
@@ -279,17 +321,14 @@ def focal_objective(
             f'label_smoothing = {label_smoothing}, but hessian = "{rule}" is for rows with one class; use "exact"'
         )
     loss = FocalLoss(_check.gamma_of(gamma), alpha_of(alpha), *options, rule)
-    return adapted(loss, library, api, OBJECTIVES)
+    return adapted(loss, library, OBJECTIVES)
 
 
-def adapted(loss: Loss, library: Any, api: Any, adapters: dict[tuple[str, str], Any]) -> Any:
-    """The loss in the interface asked for."""
-    libraries = dict.fromkeys(name for name, _ in adapters)
-    if library not in libraries:
-        raise ValueError(f"library = {library!r}, but it must be one of {', '.join(map(repr, libraries))}")
-    if (library, api) not in adapters:
-        raise ValueError(f"api = {api!r}, but it must be one of 'native', 'sklearn'")
-    return adapters[library, api](loss)
+def adapted(loss: Loss, library: Any, adapters: dict[str, Any]) -> Any:
+    """The loss in the interface of a library."""
+    if not isinstance(library, str) or library not in adapters:
+        raise ValueError(f"library = {library!r}, but it must be one of {', '.join(map(repr, adapters))}")
+    return adapters[library](loss)
 
 
 def checked(

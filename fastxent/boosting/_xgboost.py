@@ -3,53 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import overload
 
 import numpy as np
 
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
+from fastxent.boosting._caller import ForArrays, Labelled, arguments, warn_of_probabilities
 from fastxent.boosting._loss import Loss
 
 
 @dataclass(frozen=True)
-class NativeObjective:
-    """For ``xgboost.train(..., obj=...)`` and ``xgboost.cv``, which leave it to the objective to apply weights."""
+class Objective(ForArrays):
+    """For ``xgboost.train(..., obj=...)`` and `cv`, and for ``XGBClassifier(objective=...)``.
+
+    The first leave it to the objective to apply weights; the estimator passes them on if there is a parameter
+    `sample_weight`.
+    """
 
     loss: Loss
     buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
 
-    def __call__(self, preds: Array, dtrain: Any) -> tuple[Array, Array]:
-        return self.loss.derivatives(
-            np.asarray(preds), dtrain.get_label(), dtrain.get_weight(), np.float32, self.buffers
-        )
+    def __call__(
+        self, y_true: Array, y_pred: Array | Labelled, sample_weight: Array | None = None
+    ) -> tuple[Array, Array]:
+        scores, labels, weights = arguments(self, y_true, y_pred, sample_weight)
+        return self.loss.derivatives(scores, labels, weights, np.float32, self.buffers)
 
 
 @dataclass(frozen=True)
-class SklearnObjective:
-    """For ``XGBClassifier(objective=...)``, which passes weights on if there is a parameter `sample_weight`."""
+class Metric(ForArrays):
+    """For ``xgboost.train(..., custom_metric=...)``, and for ``XGBClassifier(eval_metric=...)``.
 
-    loss: Loss
-    buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
-
-    def __call__(self, y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> tuple[Array, Array]:
-        return self.loss.derivatives(np.asarray(y_pred), y_true, sample_weight, np.float32, self.buffers)
-
-
-@dataclass(frozen=True)
-class NativeMetric:
-    """For ``xgboost.train(..., custom_metric=...)``."""
-
-    loss: Loss
-
-    def __call__(self, preds: Array, dmatrix: Any) -> tuple[str, float]:
-        total, weight = self.loss.total(np.asarray(preds), dmatrix.get_label(), dmatrix.get_weight())
-        return self.loss.name, total / weight if weight else float("nan")
-
-
-@dataclass(frozen=True)
-class SklearnMetric:
-    """For ``XGBClassifier(eval_metric=...)``, which reports it under its ``__name__``."""
+    The estimator reports it under its ``__name__``.
+    """
 
     loss: Loss
 
@@ -57,6 +44,17 @@ class SklearnMetric:
     def __name__(self) -> str:
         return self.loss.name
 
-    def __call__(self, y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> float:
-        total, weight = self.loss.total(np.asarray(y_pred), y_true, sample_weight)
-        return total / weight if weight else float("nan")
+    @overload
+    def __call__(self, y_true: Array, y_pred: Labelled) -> tuple[str, float]: ...
+
+    @overload
+    def __call__(self, y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> float: ...
+
+    def __call__(
+        self, y_true: Array, y_pred: Array | Labelled, sample_weight: Array | None = None
+    ) -> float | tuple[str, float]:
+        scores, labels, weights = arguments(self, y_true, y_pred, sample_weight)
+        warn_of_probabilities(scores, self.loss.name)
+        total, weight = self.loss.total(scores, labels, weights)
+        mean = total / weight if weight else float("nan")
+        return (self.loss.name, mean) if hasattr(y_pred, "get_label") else mean

@@ -78,6 +78,7 @@ def bind(y_true: Any, y_proba: Any, sample_weight: Any, labels: Any, n_threads: 
 
 def plain_array(value: Any, kinds: str) -> Array | None:
     """``value`` as an array of one of these kinds; None if it is not one, or one with a meaning of its own."""
+    array = value
     if type(value) is not np.ndarray:
         if isinstance(value, np.ma.MaskedArray | np.matrix):
             return None
@@ -85,10 +86,12 @@ def plain_array(value: Any, kinds: str) -> Array | None:
             array = np.asarray(value)
         except (TypeError, ValueError):  # ragged lists, sparse containers, tensors elsewhere than in memory
             return None
-        if array.dtype.kind == "U" and not hasattr(value, "__array__") and not all(isinstance(x, str) for x in value):
-            return None  # a list of which NumPy has made strings
-        value = array
-    return value if value.dtype.kind in kinds else None
+    return array if array.dtype.kind in kinds and not made_strings(value, array) else None
+
+
+def made_strings(value: Any, array: Array) -> bool:
+    """Whether NumPy made strings of what were not: of 1 in [1, "a"], of nan in ["a", nan]."""
+    return array.dtype.kind == "U" and not hasattr(value, "dtype") and not all(isinstance(one, str) for one in value)
 
 
 def is_weight(weight: Array, n: int, n_threads: int | None) -> bool:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 import fastxent as fx
 from fastxent import _check
 from fastxent._types import Array
+from fastxent.sklearn._callbacks import CallbackSupportMixin, Iterations, calling_back
 from fastxent.sklearn._minimize import minimize
 from fastxent.sklearn._objective import Objective, blocks, linear, rows_of_block
 from fastxent.sklearn._target import Target, encode, is_distribution, target_of
@@ -21,7 +24,7 @@ from fastxent.sklearn._target import Target, encode, is_distribution, target_of
 FLOATS = (np.float64, np.float32)
 
 
-class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types there
     r"""Multinomial logistic regression that never holds an array of all samples times all classes.
 
     With logits :math:`x_i W^T + b`, targets :math:`t_i` and weights :math:`v_i` it minimises what
@@ -140,6 +143,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         tags.input_tags.sparse = True
         return tags
 
+    @calling_back
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
@@ -168,20 +172,19 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=distribution)
         classes, values = encode(y)
         target = target_of(classes, values, sample_weight, self.class_weight, smoothing, n_threads)
+        iterations = Iterations.of(self, X, y, sample_weight, self.max_iter)
         coef, intercept, curve = minimize(
             Objective(X, target, 1.0 / (strength * target.denominator), batch_rows, n_threads),
             *self._start(target, X.shape[1]), bool(self.fit_intercept),
-            tol=self.tol, max_iter=self.max_iter, verbose=self.verbose,
+            tol=self.tol, max_iter=self.max_iter, verbose=self.verbose, iterations=iterations,
+            model=partial(fitted, classes, target.binary, X.dtype),
         )  # fmt: skip
-        if not target.binary:
-            # Adding one vector to all classes changes no probability; of all such models this has the least penalty.
-            coef = coef - coef.mean(axis=0)
-            intercept = intercept - intercept.mean()
-        self.classes_ = classes
-        self.coef_ = coef.astype(X.dtype)
-        self.intercept_ = intercept.astype(X.dtype)
+        attributes = fitted(classes, target.binary, X.dtype, coef, intercept)
+        self.classes_, self.coef_, self.intercept_ = attributes.values()
         self.n_iter_ = np.array([len(curve)], np.int32)
         self.loss_curve_ = np.array(curve)
+        if iterations is not None:
+            iterations.end()
         return self
 
     def _checked(self) -> tuple[float, float, int | None, int | None]:
@@ -207,7 +210,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
                     f"warm_start: coef_ has shape {self.coef_.shape}, but the data ask for {(n_outputs, n_features)}"
                 )
             intercept = self.intercept_ if self.fit_intercept else np.zeros(n_outputs)
-            return self.coef_.astype(np.float64), intercept.astype(np.float64)
+            return dense(self.coef_).astype(np.float64), intercept.astype(np.float64)
         intercept = np.zeros(n_outputs)
         if self.fit_intercept:
             share = target.mass / target.denominator
@@ -215,13 +218,39 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             intercept = log_share[1:] - log_share[:1] if target.binary else log_share - log_share.mean()
         return np.zeros((n_outputs, n_features)), intercept
 
+    def sparsify(self) -> Self:
+        """Make `coef_` a CSR array, which is smaller and faster where most coefficients are 0.
+
+        The L2 penalty makes them small, but seldom 0: set those to 0 that do not matter.
+
+        Returns
+        -------
+        SoftmaxClassifier
+            The estimator itself. `fit` makes the coefficients dense again.
+        """
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_array(self.coef_)
+        return self
+
+    def densify(self) -> Self:
+        """Make `coef_` an ndarray again.
+
+        Returns
+        -------
+        SoftmaxClassifier
+            The estimator itself.
+        """
+        check_is_fitted(self)
+        self.coef_ = dense(self.coef_)
+        return self
+
     def decision_function(self, X: Any) -> Array:
         """Logits, (n_samples, C); of two classes the log-odds of the second, (n_samples,)."""
         X = self._to_predict(X)
-        logits = np.empty((X.shape[0], len(self.coef_)), np.result_type(X.dtype, self.coef_.dtype))
+        logits = np.empty((X.shape[0], len(self.intercept_)), np.result_type(X.dtype, self.coef_.dtype))
         for rows in self._blocks(X):
             self._logits(X[rows], logits[rows])
-        return logits[:, 0] if len(self.coef_) == 1 else logits
+        return logits[:, 0] if len(self.intercept_) == 1 else logits
 
     def predict(self, X: Any) -> Array:
         """The most probable class of each sample."""
@@ -259,7 +288,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         """A block's logits of every class; of two classes 0 and x, whose softmax is the sigmoid of x."""
         if out is None:
             out = np.empty((X.shape[0], len(self.classes_)), np.result_type(X.dtype, self.coef_.dtype))
-        if len(self.coef_) == 1:
+        if len(self.intercept_) == 1:
             out[:, 0] = 0.0
             self._logits(X, out[:, 1:])
         else:
@@ -268,6 +297,20 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
 
     def _logits(self, X: Any, out: Array) -> None:
         linear(X, self.coef_.T, self.intercept_, out)
+
+
+def fitted(classes: Array, binary: bool, dtype: Any, coef: Array, intercept: Array) -> dict[str, Array]:
+    """The attributes that make an estimator predict with this model."""
+    if not binary:
+        # Adding one vector to all classes changes no probability; of all such models this has the least penalty.
+        coef = coef - coef.mean(axis=0)
+        intercept = intercept - intercept.mean()
+    return {"classes_": classes, "coef_": coef.astype(dtype), "intercept_": intercept.astype(dtype)}
+
+
+def dense(coef: Any) -> Array:
+    array: Array = coef.toarray() if sparse.issparse(coef) else coef
+    return array
 
 
 def whole_number(value: Any, name: str, least: int) -> int:

@@ -34,14 +34,14 @@ class ReliabilityDisplay:
         The mean predicted probability.
     y_prob : ndarray of shape (n_samples,)
         The predicted probability of each sample.
-    bin_weight : ndarray of shape (n_filled,)
-        The number of samples in each of these bins, or the sum of their weights.
-    bin_edges : ndarray of shape (n_filled, 2)
-        The lower and the upper edge of each of these bins.
     estimator_name : str, default=None
         For the legend.
     pos_label : int, float, bool or str, default=None
         The positive class; None if the most probable class is predicted.
+    bin_weight : ndarray of shape (n_filled,), default=None
+        The number of samples in each of these bins, or the sum of their weights; for the error and the bars.
+    bin_edges : ndarray of shape (n_filled, 2), default=None
+        The lower and the upper edge of each of these bins; for the bars.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class ReliabilityDisplay:
     See Also
     --------
     TemperatureScaling : Calibrates.
-    sklearn.calibration.CalibrationDisplay : For two classes, without weights and the error.
+    sklearn.calibration.CalibrationDisplay : For two classes, without weights and the error; drawn with the same texts.
 
     References
     ----------
@@ -76,25 +76,34 @@ class ReliabilityDisplay:
     """
 
     def __init__(
-        self, prob_true: Array, prob_pred: Array, y_prob: Array, bin_weight: Array, bin_edges: Array, *,
-        estimator_name: str | None = None, pos_label: Any = None,
+        self, prob_true: Array, prob_pred: Array, y_prob: Array, *, estimator_name: str | None = None,
+        pos_label: Any = None, bin_weight: Array | None = None, bin_edges: Array | None = None,
     ) -> None:  # fmt: skip
         self.prob_true = prob_true
         self.prob_pred = prob_pred
         self.y_prob = y_prob
-        self.bin_weight = bin_weight
-        self.bin_edges = bin_edges
         self.estimator_name = estimator_name
         self.pos_label = pos_label
+        self.bin_weight = bin_weight
+        self.bin_edges = bin_edges
 
     @property
     def expected_calibration_error(self) -> float:
-        """The distance from the diagonal, averaged over the samples."""
+        """The distance from the diagonal, averaged over the samples.
+
+        Raises
+        ------
+        ValueError
+            Without the `bin_weight`.
+        """
+        if self.bin_weight is None:
+            raise ValueError("the error needs bin_weight, how many samples each bin has, but there is none")
         return float(np.average(np.abs(self.prob_true - self.prob_pred), weights=self.bin_weight))
 
     def plot(
-        self, *, ax: Any = None, name: str | None = None, ref_line: bool = True, bars: bool = False, **kwargs: Any
-    ) -> Self:
+        self, *, ax: Any = None, name: str | None = None, ref_line: bool = True, bars: bool = False,
+        ece: bool | None = None, **kwargs: Any,
+    ) -> Self:  # fmt: skip
         """Draw the diagram.
 
         Parameters
@@ -102,11 +111,14 @@ class ReliabilityDisplay:
         ax : matplotlib Axes, default=None
             Where to draw. By default a new figure is made.
         name : str, default=None
-            For the legend, which gives the expected calibration error behind it. By default `estimator_name`.
+            For the legend. By default `estimator_name`.
         ref_line : bool, default=True
             Whether to draw the diagonal.
         bars : bool, default=False
             Whether to draw, as bars from the bottom, the share of the samples in each bin.
+        ece : bool, default=None
+            Whether the legend gives the expected calibration error behind the name; by default where the most probable
+            class is predicted.
         **kwargs : dict
             Passed on to `matplotlib.pyplot.plot`.
 
@@ -119,18 +131,23 @@ class ReliabilityDisplay:
         ------
         ImportError
             Without matplotlib.
+        ValueError
+            If `bin_weight` or `bin_edges` are missing for what is to be drawn.
         """
+        top = self.pos_label is None
+        if bars and (self.bin_weight is None or self.bin_edges is None):
+            raise ValueError("bars = True needs bin_weight and bin_edges, but there are none")
+        error = self._error() if (top and self.bin_weight is not None if ece is None else ece) else None
         ax = new_axes() if ax is None else ax
         self.ax_, self.figure_ = ax, ax.figure
         if ref_line and DIAGONAL not in ax.get_legend_handles_labels()[1]:
             ax.plot([0, 1], [0, 1], "k:", label=DIAGONAL)
         name = self.estimator_name if name is None else name
-        error = f"ECE = {self.expected_calibration_error:.3f}"
-        style = {"marker": "s", "linestyle": "-", "label": error if name is None else f"{name} ({error})"}
+        label = name if error is None else error if name is None else f"{name} ({error})"
+        style = {"marker": "s", "linestyle": "-"} | ({} if label is None else {"label": label})
         self.line_ = ax.plot(self.prob_pred, self.prob_true, **without_aliases(style, kwargs), **kwargs)[0]
         self.bars_ = self._draw_bars() if bars else None
-        positive = "" if self.pos_label is None else f" (positive class: {self.pos_label})"
-        top = self.pos_label is None
+        positive = f" (Positive class: {self.pos_label})"
         ax.set(
             xlabel="Mean confidence" if top else f"Mean predicted probability{positive}",
             ylabel="Accuracy" if top else f"Fraction of positives{positive}",
@@ -138,8 +155,13 @@ class ReliabilityDisplay:
         ax.legend(loc="upper left" if bars else "lower right")
         return self
 
+    def _error(self) -> str:
+        return f"ECE = {self.expected_calibration_error:.3f}"
+
     def _draw_bars(self) -> Any:
         """The share of the samples in each bin, over its width."""
+        assert self.bin_weight is not None
+        assert self.bin_edges is not None
         lower, upper = self.bin_edges.T
         shares = self.bin_weight / self.bin_weight.sum()
         style = {"align": "edge", "color": self.line_.get_color(), "alpha": 0.2, "zorder": 0}
@@ -149,7 +171,7 @@ class ReliabilityDisplay:
     def from_estimator(
         cls, estimator: Any, X: Any, y: ArrayLike, *, sample_weight: ArrayLike | None = None, n_bins: int = 5,
         strategy: str = "uniform", pos_label: Any = None, name: str | None = None, ax: Any = None,
-        ref_line: bool = True, bars: bool = False, **kwargs: Any,
+        ref_line: bool = True, bars: bool = False, ece: bool | None = None, **kwargs: Any,
     ) -> Self:  # fmt: skip
         """Draw the diagram of a fitted classifier.
 
@@ -177,6 +199,9 @@ class ReliabilityDisplay:
             Whether to draw the diagonal.
         bars : bool, default=False
             Whether to draw the share of the samples in each bin.
+        ece : bool, default=None
+            Whether the legend gives the expected calibration error behind the name; by default where the most probable
+            class is predicted.
         **kwargs : dict
             Passed on to `matplotlib.pyplot.plot`.
 
@@ -201,15 +226,15 @@ class ReliabilityDisplay:
             prob, options = np.asarray(prob)[:, list(classes).index(pos_label)], {}
         return cls.from_predictions(
             y, prob, sample_weight=sample_weight, n_bins=n_bins, strategy=strategy, pos_label=pos_label,
-            name=type(estimator).__name__ if name is None else name, ax=ax, ref_line=ref_line, bars=bars, **options,
-            **kwargs,
+            name=type(estimator).__name__ if name is None else name, ax=ax, ref_line=ref_line, bars=bars, ece=ece,
+            **options, **kwargs,
         )  # fmt: skip
 
     @classmethod
     def from_predictions(
         cls, y_true: ArrayLike, y_prob: ArrayLike, *, sample_weight: ArrayLike | None = None, n_bins: int = 5,
         strategy: str = "uniform", pos_label: Any = None, classes: ArrayLike | None = None, name: str | None = None,
-        ax: Any = None, ref_line: bool = True, bars: bool = False, **kwargs: Any,
+        ax: Any = None, ref_line: bool = True, bars: bool = False, ece: bool | None = None, **kwargs: Any,
     ) -> Self:  # fmt: skip
         """Draw the diagram of given predictions.
 
@@ -231,13 +256,16 @@ class ReliabilityDisplay:
         classes : array-like of shape (n_classes,), default=None
             The classes of the columns of `y_prob`; by default the sorted classes of `y_true`.
         name : str, default=None
-            For the legend.
+            For the legend; by default "Classifier".
         ax : matplotlib Axes, default=None
             Where to draw. By default a new figure is made.
         ref_line : bool, default=True
             Whether to draw the diagonal.
         bars : bool, default=False
             Whether to draw the share of the samples in each bin.
+        ece : bool, default=None
+            Whether the legend gives the expected calibration error behind the name; by default where the most probable
+            class is predicted.
         **kwargs : dict
             Passed on to `matplotlib.pyplot.plot`.
 
@@ -257,9 +285,10 @@ class ReliabilityDisplay:
         happened, prob, pos_label = prediction_of(y_true, y_prob, pos_label, classes)
         bins = bins_of(happened, prob, weight_of(sample_weight, len(prob)), n_bins, strategy)
         display = cls(
-            bins.prob_true, bins.prob_pred, prob, bins.weight, bins.edges, estimator_name=name, pos_label=pos_label,
+            bins.prob_true, bins.prob_pred, prob, estimator_name="Classifier" if name is None else name,
+            pos_label=pos_label, bin_weight=bins.weight, bin_edges=bins.edges,
         )  # fmt: skip
-        return display.plot(ax=ax, ref_line=ref_line, bars=bars, **kwargs)
+        return display.plot(ax=ax, ref_line=ref_line, bars=bars, ece=ece, **kwargs)
 
 
 def new_axes() -> Any:

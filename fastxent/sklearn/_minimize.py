@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy import optimize
 from sklearn.exceptions import ConvergenceWarning
 
 from fastxent._types import Array
+from fastxent.sklearn._callbacks import FRAMES, Iterations
 from fastxent.sklearn._curvature import curvature
 from fastxent.sklearn._objective import Objective
 from fastxent.sklearn._scaling import Scaling
@@ -52,6 +56,9 @@ class Progress:
     scaled_at: float = np.inf  # the objective, and the number of iterations, when the variables were scaled
     scaled_after: int = 0
     renew: bool = False  # whether to go on from here in variables scaled anew
+    iterations: Iterations | None = None  # what callbacks are told of, and
+    model: Callable[[Array], dict[str, Any]] = dict  # the attributes of the model at a point in scaled variables
+    stopped: bool = False  # by a callback
 
     @property
     def coarse(self) -> bool:
@@ -82,6 +89,9 @@ class Progress:
         self.curve.append(value)
         if self.verbose:
             print(f"iteration {len(self.curve)}: objective {value:.9g}, largest gradient {self.largest:.3g}")
+        if self.iterations is not None and self.iterations(partial(self.model, intermediate_result.x)):
+            self.stopped = True
+            raise StopIteration
         done = self.converged(value, gain)
         self.renew = value < STALE * self.scaled_at if done else self.outgrown
         if done or self.renew:
@@ -91,29 +101,38 @@ class Progress:
 
 
 def minimize(
-    objective: Objective, coef: Array, intercept: Array, fit_intercept: bool, *, tol: float, max_iter: int, verbose: int
-) -> tuple[Array, Array, list[float]]:
-    """The coefficients and intercepts of the optimum, and the objective after each iteration."""
-    progress = Progress(objective, tol, verbose)
+    objective: Objective, coef: Array, intercept: Array, fit_intercept: bool, *, tol: float, max_iter: int,
+    verbose: int, iterations: Iterations | None = None, model: Callable[[Array, Array], dict[str, Any]],
+) -> tuple[Array, Array, list[float]]:  # fmt: skip
+    """The coefficients and intercepts of the optimum, and the objective after each iteration.
+
+    Callbacks see ``model`` of them.
+    """
+    progress = Progress(objective, tol, verbose, iterations=iterations)
+    if iterations is not None:
+        iterations.begin(partial(model, coef, intercept))
     if objective.size > LARGE:
         objective.compute_in(np.float32)
     going = True
     while going:
         n_iter = max_iter - len(progress.curve)
         with np.errstate(over="ignore", invalid="ignore"):  # a step, or float32, may be too wide: that is seen below
-            coef, intercept, message = one_round(objective, coef, intercept, fit_intercept, progress, n_iter)
-        going = progress.coarse or (progress.renew and len(progress.curve) < max_iter)
+            coef, intercept, message = one_round(objective, coef, intercept, fit_intercept, progress, n_iter, model)
+        going = not progress.stopped and (progress.coarse or (progress.renew and len(progress.curve) < max_iter))
         objective.compute_in(objective.X.dtype)
-    if message is not None and not progress.flat:
+    if message is not None and not progress.flat and not progress.stopped:
         warn(message, progress)
     return coef, intercept, progress.curve
 
 
 def one_round(
-    objective: Objective, coef: Array, intercept: Array, fit_intercept: bool, progress: Progress, n_iter: int
-) -> tuple[Array, Array, str | None]:
+    objective: Objective, coef: Array, intercept: Array, fit_intercept: bool, progress: Progress, n_iter: int,
+    model: Callable[[Array, Array], dict[str, Any]],
+) -> tuple[Array, Array, str | None]:  # fmt: skip
     """The model after at most so many iterations in variables scaled for the model given; and why it is not optimal."""
     scaling = Scaling(curvature(objective, coef, intercept, fit_intercept), objective.l2, fit_intercept)
+
+    progress.model = lambda flat: model(*scaling.unpack(flat))
 
     known: list[tuple[float, Array]] = []  # at the start
 
@@ -152,5 +171,5 @@ def warn(message: str, progress: Progress) -> None:
         f"lbfgs failed to converge after {len(progress.curve)} iteration(s): {message}. The largest entry of the "
         f"gradient is {progress.largest:.3g}, and tol = {progress.tol:.3g}. Increase max_iter or tol.",
         ConvergenceWarning,
-        stacklevel=4,
+        stacklevel=4 + FRAMES,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils.extmath import safe_sparse_dot
 
 import fastxent as fx
 from fastxent._types import Array
@@ -37,10 +38,10 @@ def blocks(n_samples: int, rows: int) -> Iterator[slice]:
         yield slice(start, min(start + rows, n_samples))
 
 
-def linear(X: Any, weights: Array, intercept: Array, out: Array) -> None:
+def linear(X: Any, weights: Any, intercept: Array, out: Array) -> None:
     """out = X @ weights + intercept, for one block; weights are (F, C)."""
-    if sparse.issparse(X):
-        out[...] = X @ weights
+    if sparse.issparse(X) or sparse.issparse(weights):
+        out[...] = safe_sparse_dot(X, weights, dense_output=True)
     else:
         np.matmul(X, weights, out=out)
     out += intercept

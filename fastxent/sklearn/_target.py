@@ -29,14 +29,27 @@ class Target:
 
 
 def is_distribution(y: Any) -> bool:
-    """Whether y holds target distributions: floats of shape (n, C), C >= 2."""
+    """Whether y holds target distributions: floats of shape (n, C), C >= 2.
+
+    Raises
+    ------
+    ValueError
+        For integers or booleans of that shape, such as one-hot rows.
+    """
     dtype = getattr(y, "dtype", None)
     if dtype is None and not hasattr(y, "__array__") and not isinstance(y, list | tuple):
         return False
     if getattr(y, "ndim", 2) != 2 or type(y).__module__.startswith("scipy.sparse"):
         return False
     array = np.asarray(y)
-    return array.ndim == 2 and array.dtype.kind == "f" and array.shape[1] >= 2
+    if array.ndim != 2 or array.shape[1] < 2:
+        return False
+    if array.dtype.kind in "biu":
+        raise ValueError(
+            f"y has shape {array.shape} and dtype {array.dtype}, but y should be a 1d array of labels, or floats of "
+            "shape (n_samples, C): as one-hot rows or distributions, y.astype(float)"
+        )
+    return array.dtype.kind == "f"
 
 
 def encode(y: Array) -> tuple[Array, Array]:
