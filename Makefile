@@ -1,12 +1,13 @@
-# Everything is installed into .venv; files there (.venv/built, .venv/test-group, ...) record what is done already.
+# Everything is installed into .venv; files there (.venv/built, .venv/test-group, ...) record what is done already, and
+# tools/once keeps two makes from doing it at the same time.
 #   PYTHON=python3.12   the Python to create .venv with
 #   ARGS="-k smoothing" more arguments for pytest, tests.accuracy, peers.py, busy.py or asv
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test test-oldest accuracy lint docs bench bench-compare peers peers-sklearn migration busy dashboard
-.PHONY: dashboard-html dashboard-test wheel clean
+.PHONY: help demo examples test test-oldest torch-test accuracy lint docs bench bench-compare peers peers-sklearn peers-torch
+.PHONY: migration busy dashboard dashboard-html dashboard-test wheel clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -16,7 +17,7 @@ KERNELS := $(wildcard fastxent/_kernels/*.pyx fastxent/_kernels/*.pxd fastxent/_
 PEERS := torch==2.13.0 jax optax scikit-learn scipy tensorflow-cpu
 WEB := asv_benchmarks/web/node_modules/.package-lock.json
 # tests of what is made of the public functions, in Python: once is enough
-ADAPTERS := benchmarks* boosting* classifier* completeness* continuous* docs* metrics* migration* reliability* temperature*
+ADAPTERS := benchmarks* boosting* classifier* completeness* continuous* docs* metrics* migration* reliability* temperature* types* hints*
 COMMITS ?= 5
 BASE ?= main
 HEAD ?= HEAD
@@ -41,9 +42,12 @@ test: .venv/test-group  ## run all tests with the best build of the kernels, and
 	[ "$$build" = "$${builds##* }" ] && once= || once="$(ADAPTERS:%=--ignore-glob=*/test_%)"; \
 	FASTXENT_ISA=$$build $(PY) -m pytest -n auto $$once $(ARGS); done
 
-test-oldest: .venv-oldest/installed  ## test what stands on scikit-learn with the oldest version that pyproject.toml allows
+test-oldest: .venv/built .venv-oldest/installed  ## test what stands on scikit-learn with the oldest version that pyproject.toml allows
 	@.venv-oldest/bin/python -c "import sklearn; print('scikit-learn', sklearn.__version__)"
-	PYTHONPATH=$(CURDIR) .venv-oldest/bin/python -m pytest -n auto -W "ignore:Passing a non-Collection iterable" $(SKLEARN) $(ARGS)
+	PYTHONPATH="$(CURDIR)" .venv-oldest/bin/python -m pytest -n auto -W "ignore:Passing a non-Collection iterable" $(SKLEARN) $(ARGS)
+
+torch-test: .venv/built .venv-peers/installed  ## test fastxent.torch, also with torch's own tests of its functions
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python -m pytest tests/test_torch.py docs/guides/torch.md $(ARGS)
 
 accuracy: .venv/test-group  ## print the largest error of every function, in ulp, against mpmath
 	$(PY) -m tests.accuracy $(ARGS)
@@ -68,14 +72,17 @@ bench-compare: .venv/bench-group .asv-machine  ## compare the ratios of HEAD=HEA
 	$(PY) asv_benchmarks/compare.py $(BASE) $(HEAD) --factor $(FACTOR) $(ARGS)
 
 peers: .venv/built .venv-peers/installed  ## time fastxent beside NumPy, scikit-learn, SciPy, torch, JAX and TensorFlow
-	PYTHONPATH=$(CURDIR) .venv-peers/bin/python asv_benchmarks/peers.py $(ARGS)
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python asv_benchmarks/peers.py $(ARGS)
 
 migration: .venv/built .venv-peers/installed  ## run the tables "their call, ours" of the docs beside the libraries themselves
 	@.venv-peers/bin/python -c "from tests.migration.libraries import *; print('Beside', *(one.title for one in LIBRARIES if installed(one)), sep='  ')"
-	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m pytest tests/test_migration.py $(ARGS)
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python -m pytest tests/test_migration.py $(ARGS)
 
 peers-sklearn: .venv/test-group  ## time SoftmaxClassifier beside LogisticRegression, to the same objective
 	$(PY) asv_benchmarks/estimators_peers.py $(ARGS)
+
+peers-torch: .venv/built .venv-peers/installed  ## time fastxent.torch beside torch.nn.functional
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python asv_benchmarks/torch_peers.py $(ARGS)
 
 busy: .venv/built  ## time one thread beside several, alone and with another core or the GIL taken
 	$(PY) asv_benchmarks/busy.py $(ARGS)
@@ -104,39 +111,50 @@ clean:  ## remove the environments and everything built
 	rm -f fastxent/_kernels/*.c fastxent/_kernels/*.so fastxent/_kernels/*.html
 
 .venv/python:
-	@tools/make-venv .venv
-	@touch $@
+	@tools/once $@ -- tools/make-venv .venv
 
-.venv/built: .venv/python pyproject.toml setup.py $(KERNELS)
-	@echo "Compiling fastxent and installing it into .venv; this takes about a minute"
-	$(PY) -m pip install -qq --editable .
-	@touch $@
+.venv/requirements: .venv/python pyproject.toml
+	@tools/once $@ $^ -- $(PY) -m pip install -qq --group kernels
+
+# What is compiled stays in .venv/build: a build that was broken off goes on where it was.
+.venv/compiled: .venv/requirements setup.py $(KERNELS)
+	@echo "Compiling fastxent's modules, the slowest last: a minute on an idle machine of two cores, ten on a slow one"
+	@tools/once $@ $^ -- $(PY) setup.py -q build_ext --inplace --build-lib .venv/build --build-temp .venv/build
+
+.venv/built: .venv/compiled
+	@tools/once $@ $^ -- $(PY) -m pip install -qq --no-build-isolation --editable .
 
 .venv/%-group: .venv/built
 	@echo "Installing the dependency group $* into .venv"
-	$(PY) -m pip install -qq --group $*
-	@touch $@
+	@tools/once $@ $^ -- $(PY) -m pip install -qq --group $*
 
 # The scripts that asv's pages load, from npm, which the group brings: they must show without a net.
 $(WEB): .venv/dashboard-group asv_benchmarks/web/package-lock.json
 	@echo "Installing the scripts of the dashboard into asv_benchmarks/web/node_modules"
-	PATH=$(CURDIR)/.venv/bin:$$PATH npm ci --prefix asv_benchmarks/web --ignore-scripts --no-audit --no-fund --silent
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" tools/once $@ $^ -- npm ci --prefix asv_benchmarks/web \
+	--ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+
+# fastxent itself comes from the tree, where .venv/compiled has it: peers stay installed while kernels change.
+.venv-peers/python:
+	@tools/once $@ -- tools/make-venv .venv-peers
+
+.venv-peers/tools: .venv-peers/python
+	@tools/once $@ $^ -- .venv-peers/bin/python -m pip install -qq numpy matplotlib hypothesis "pytest>=9" expecttest
+
+.venv-peers/%-peer: .venv-peers/tools
+	@echo "Installing $* into .venv-peers"
+	@tools/once $@ $^ -- sh -c '.venv-peers/bin/python -m pip install -qq "$$0" || echo "$$0 does not install here and is left out"' $*
+
+.venv-peers/installed: $(PEERS:%=.venv-peers/%-peer)
 	@touch $@
 
-# fastxent itself comes from the tree, where .venv/built has compiled it: peers stay installed while kernels change.
-.venv-peers/installed:
-	@tools/make-venv .venv-peers
-	.venv-peers/bin/python -m pip install -qq numpy matplotlib hypothesis "pytest>=9"
-	@for peer in $(PEERS); do echo "Installing $$peer into .venv-peers"; \
-	.venv-peers/bin/python -m pip install -qq "$$peer" || echo "$$peer does not install here and is left out"; done
-	@touch $@
+.venv-oldest/python:
+	@tools/once $@ -- tools/make-venv .venv-oldest
 
-.venv-oldest/installed: .venv/built pyproject.toml
+.venv-oldest/installed: .venv-oldest/python pyproject.toml
 	@echo "Installing the oldest scikit-learn allowed into .venv-oldest"
-	@tools/make-venv .venv-oldest
-	oldest=$$(sed -n 's/^sklearn = \["scikit-learn>=\([0-9.]*\)".*/\1/p' pyproject.toml); \
-	.venv-oldest/bin/python -m pip install -qq "scikit-learn==$${oldest:?}" numpy scipy $(WITH_OLDEST)
-	@touch $@
+	@oldest=$$(sed -n 's/^sklearn = \["scikit-learn>=\([0-9.]*\)".*/\1/p' pyproject.toml); \
+	tools/once $@ $^ -- .venv-oldest/bin/python -m pip install -qq "scikit-learn==$${oldest:?}" numpy scipy $(WITH_OLDEST)
 
 .PHONY: .asv-machine
 .asv-machine: .venv/bench-group

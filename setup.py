@@ -1,9 +1,12 @@
 """The table of extension modules: one kernel source, built once per x86-64 level. The rest is in pyproject.toml."""
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
+from pathlib import Path
+from time import monotonic
 
 import numpy
 from Cython.Build import cythonize
@@ -27,6 +30,7 @@ COMMON = [
     "-fwrapv",
     "-g0",
     "-Wno-maybe-uninitialized",
+    "-Wno-sign-compare",  # of an int and an enum, in C that Cython wrote
 ]
 BUILDS = {
     "base": ["-march=x86-64-v2"] if X86_64 else [],
@@ -56,6 +60,9 @@ class BuildKernels(build_ext):
         if self.compiler.compiler_type == "msvc":
             common, builds = ["/O2", "/fp:precise"], {"base": []}
         else:
+            if missing := self.missing():
+                what, packages = missing
+                sys.exit(f"fastxent is compiled with {what}; on Debian or Ubuntu, run: sudo apt-get install {packages}")
             common = [flag for flag in COMMON if self.knows(flag)]
             builds = {name: flags for name, flags in BUILDS.items() if all(map(self.knows, flags))}
             builds.setdefault("base", [])
@@ -65,17 +72,55 @@ class BuildKernels(build_ext):
             if name in BUILDS and name not in builds:
                 self.warn(f"the compiler does not know {' '.join(BUILDS[name])}: fastxent has no build {name} here")
                 self.extensions.remove(ext)
+        for ext in self.extensions:
+            self.translate(ext)
         super().build_extensions()
+
+    def translate(self, ext: Extension) -> None:
+        """Cython's part of the work, of what has changed: the extension's source is C from here on."""
+        before, start = modified(Path(ext.sources[0]).with_suffix(".c")), monotonic()
+        annotate = "FASTXENT_ANNOTATE" in os.environ
+        (made,) = cythonize(ext, compiler_directives=DIRECTIVES, annotate=annotate, quiet=True)
+        ext.sources = made.sources
+        if modified(Path(ext.sources[0])) != before:
+            print(f"{ext.name} is C after {monotonic() - start:.0f} s", flush=True)
+
+    def build_extension(self, ext: Extension) -> None:
+        """Compile, and say so; an editable installation takes what the tree has, if it is up to date."""
+        built = Path(self.get_ext_fullpath(ext.name))
+        in_tree = Path(*ext.name.split(".")).with_name(built.name)
+        if self.editable_mode and in_tree.exists() and not built.exists():
+            built.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(in_tree, built)
+        before, start = modified(built), monotonic()
+        super().build_extension(ext)
+        if modified(built) != before:
+            print(f"{ext.name} is compiled after {monotonic() - start:.0f} s", flush=True)
+
+    def missing(self) -> tuple[str, str] | None:
+        """What is not here of the compiler and its headers, and what Debian calls it."""
+        if not shutil.which(compiler := self.compiler.compiler_so[0]):
+            return f"a C compiler, and {compiler} is not here", "gcc libc6-dev python3-dev"
+        folders = [f"-I{folder}" for folder in self.include_dirs]
+        for header, package in {"stdlib.h": "libc6-dev", "Python.h": "python3-dev"}.items():
+            if self.answer(*folders, source=f"#include <{header}>\n")[0]:
+                return f"{header}, which {compiler} does not find", package
+        return None
 
     def knows(self, flag: str) -> bool:
         """Whether the compiler takes this flag without a word more than it says anyway."""
         return self.answer(flag) == self.answer()
 
-    def answer(self, *flags: str) -> tuple[int, bytes]:
-        """What the compiler makes of an empty file: whether it fails, and its messages."""
+    def answer(self, *flags: str, source: str = "") -> tuple[int, bytes]:
+        """What the compiler makes of a file, an empty one by default: whether it fails, and its messages."""
         command = [*self.compiler.compiler_so, *flags, "-fsyntax-only", "-x", "c", "-"]
-        done = subprocess.run(command, input=b"", capture_output=True)
+        done = subprocess.run(command, input=source.encode(), capture_output=True)
         return done.returncode, done.stderr
+
+
+def modified(path: Path) -> int | None:
+    """When a file was last written, None if it is not there."""
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def extensions() -> list[Extension]:
@@ -89,12 +134,10 @@ def extensions() -> list[Extension]:
             [f"fastxent/_kernels/{name}.pyx"],
             include_dirs=[numpy.get_include()] if name == "door" else [],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+            depends=["setup.py"],  # which has the flags
         )
         for name in names
     ]
 
 
-setup(
-    ext_modules=cythonize(extensions(), compiler_directives=DIRECTIVES, annotate="FASTXENT_ANNOTATE" in os.environ),
-    cmdclass={"build_ext": BuildKernels},
-)
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels})

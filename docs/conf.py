@@ -18,6 +18,7 @@ release = version = fastxent.__version__
 
 extensions = [
     "directives",
+    "line_breaks",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",

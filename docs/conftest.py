@@ -5,6 +5,7 @@ import importlib.util
 EXTRAS = {
     "guides/boosting.md": ("catboost", "lightgbm", "sklearn", "xgboost"),
     "guides/sklearn.md": ("matplotlib", "scipy", "sklearn"),
+    "guides/torch.md": ("torch",),
     "maths.md": ("scipy",),
 }  # fmt: skip
 collect_ignore = [

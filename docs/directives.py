@@ -10,6 +10,7 @@ from figures import calibration, confident, exactness, speed, style
 
 from tests.migration.libraries import BY_NAME, versions
 from tests.migration.rows import SETUP
+from tests.pages import API, lists
 
 FOLDER = Path(__file__).parent / "generated" / "figures"
 FIGURES = {
@@ -53,8 +54,15 @@ def tables(library):
         found = ", ".join(f"{package} {version}" for package, version in versions(library).items())
         text += ["", f"The calls below were run with {found}."]
     for title, rows in library.tables.items():
-        text += ["", f"## {title}", "", *table(library, rows)]
+        text += ["", f"## {title}", "", *index_entries(rows), "", *table(library, rows)]
     return "\n".join(text)
+
+
+def index_entries(rows):
+    """Lines of a MyST directive, so that a search for a library's class leads to its row; for one of ours, to ours."""
+    called = (name for row in rows for name in re.findall(r"\b([A-Z]\w+(?:Loss|[Ee]ntropy|Divergence))\(", row.theirs))
+    theirs = [name for name in dict.fromkeys(called) if not lists(API, name)]
+    return [f"```{{index}} {', '.join(f'! {name}' for name in theirs)}", "```"] if theirs else []
 
 
 def fenced(language, code):

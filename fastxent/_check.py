@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent import _bfloat16
+from fastxent import _bfloat16, _hints
 from fastxent._explain import place, raise_outside
 from fastxent._threads import thread_count
 from fastxent._types import Array
@@ -49,9 +49,13 @@ def array_of(value: ArrayLike, name: str) -> Array:
             value = without_missing(value, name)
         elif _bfloat16.is_tensor(value):
             value = _bfloat16.of_tensor(value)
+        elif isinstance(value, str):
+            shape = f" of shape (C,): {_hints.BALANCED} balances them" if name == "class_weight" else " of real numbers"
+            raise TypeError(f"{name} = {value!r}, but it must be an array{shape}")
         value = np.asarray(value)
     if value.dtype.kind not in "fiub" and not _bfloat16.is_bfloat16(value.dtype):
-        raise TypeError(f"{name} has dtype {value.dtype}; expected real numbers")
+        hint = _hints.not_numbers(value, name)
+        raise TypeError(f"{name} has dtype {value.dtype}; expected real numbers{hint}")
     return value
 
 
@@ -61,13 +65,14 @@ def without_missing(value: Any, name: str) -> Any:
         return value
     dtypes = list(value.dtypes) if getattr(value, "ndim", 1) == 2 else [value.dtype]
     own = [getattr(dtype, "numpy_dtype", dtype) for dtype in dtypes]
-    if own == dtypes or any(not isinstance(dtype, np.dtype) or dtype.kind not in "fiub" for dtype in own):
-        return value
+    if own == dtypes and all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in own):
+        return value  # where nan is a number
     missing = np.asarray(value.isna())
     if missing.any():
         position = int(missing.ravel().argmax())
         raise ValueError(f"{place(name, missing.shape, position)} is missing (NA), but it must be a number")
-    return value.to_numpy(dtype=np.result_type(*own))
+    numbers = all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in own)
+    return value.to_numpy(dtype=np.result_type(*own)) if numbers else value
 
 
 def float_array(value: ArrayLike, name: str) -> tuple[Array, np.dtype[Any]]:
@@ -177,6 +182,17 @@ def n_threads_of(value: Any) -> int | None:
 def integer_labels(array: Array, name: str) -> Array:
     """Labels that are floats: no array of them, if there are any."""
     if array.size:
+        labels = _bfloat16.widened(array)
+        odd = ~(np.isfinite(labels) & (labels == np.floor(labels)))
+        if odd.any():
+            position = int(odd.argmax())
+            value = labels.flat[position]
+            missing = np.isnan(value)
+            hint = "; give such rows an integer of their own, and that as ignore_index" if missing else ""
+            raise TypeError(
+                f"{place(name, array.shape, position)} {'is' if missing else '='} {value}, but class labels are "
+                f"integers{hint}"
+            )
         raise TypeError(
             f"{name} holds class labels of dtype {_bfloat16.name_of(array.dtype)}; cast them: {name}.astype(np.int64)"
         )

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Literal, Unpack, overload
+
 from numpy.typing import ArrayLike
 
 from fastxent._kernels import door
-from fastxent._types import Array, ClassWeight
+from fastxent._types import Array, ClampedOptions, ClassWeight, Reduced, Reduction
+
+
+@overload
+def clamped_cross_entropy(
+    probs: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., **options: Unpack[ClampedOptions],
+) -> float: ...  # fmt: skip
+
+
+@overload
+def clamped_cross_entropy(
+    probs: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], **options: Unpack[ClampedOptions],
+) -> Array: ...  # fmt: skip
 
 
 def clamped_cross_entropy(
     probs: ArrayLike, target: ArrayLike, *, eps: float = 1e-20, axis: int = -1, class_weight: ClassWeight | None = None,
     sample_weight: ArrayLike | None = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
-    infogain: ArrayLike | None = None, reduction: str = "mean", n_threads: int | None = None,
-) -> float | np.float32 | Array:  # fmt: skip
+    infogain: ArrayLike | None = None, reduction: Reduction = "mean", n_threads: int | None = None,
+) -> float | Array:  # fmt: skip
     r"""Cross entropy between targets and probabilities, clamped away from zero.
 
     One row of C probabilities :math:`q` with the target :math:`t` has the loss
@@ -41,7 +54,8 @@ def clamped_cross_entropy(
         bfloat16 are computed in float32; float64, integers and bool in float64.
     target : array_like, shape (...) or (..., C, ...)
         Class indices, of any integer or bool dtype, in the probabilities' shape without `axis`; or distributions,
-        finite and not negative, in the probabilities' shape. Distributions of integers or bool are zeros and ones.
+        finite and not negative, in the probabilities' shape. Distributions of integers or bool are zeros and ones;
+        that of a single row, of one axis, is one-hot.
     eps : float, default 1e-20
         The threshold of the clamp, not negative; 0 for no clamp. Its reciprocal must be finite in the dtype
         computed in.
@@ -130,12 +144,26 @@ def clamped_cross_entropy(
     )  # fmt: skip
 
 
+@overload
+def clamped_cross_entropy_grad(
+    probs: ArrayLike, target: ArrayLike, *, reduction: Reduced = ...,
+    grad_output: ArrayLike | None = ..., out: Array | None = ..., **options: Unpack[ClampedOptions],
+) -> tuple[float, Array]: ...  # fmt: skip
+
+
+@overload
+def clamped_cross_entropy_grad(
+    probs: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+    grad_output: ArrayLike | None = ..., out: Array | None = ..., **options: Unpack[ClampedOptions],
+) -> tuple[Array, Array]: ...  # fmt: skip
+
+
 def clamped_cross_entropy_grad(
     probs: ArrayLike, target: ArrayLike, *, eps: float = 1e-20, axis: int = -1, class_weight: ClassWeight | None = None,
     sample_weight: ArrayLike | None = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
-    infogain: ArrayLike | None = None, reduction: str = "mean", n_threads: int | None = None,
+    infogain: ArrayLike | None = None, reduction: Reduction = "mean", n_threads: int | None = None,
     grad_output: ArrayLike | None = None, out: Array | None = None,
-) -> tuple[float | np.float32 | Array, Array]:  # fmt: skip
+) -> tuple[float | Array, Array]:  # fmt: skip
     r"""Clamped cross entropy and its gradient with respect to the probabilities, in one pass.
 
     With the loss of `clamped_cross_entropy` a row has the gradient

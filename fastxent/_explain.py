@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fastxent import _bfloat16
+from fastxent import _bfloat16, _hints
 from fastxent._kernels.ways import numbers
 from fastxent._types import Array
 
@@ -15,26 +15,24 @@ ELEMENTS = numbers()["block_elements"]  # that are looked at, at once
 
 
 def raise_not_probabilities(q: Array) -> NoReturn:
-    raise TypeError(
-        f"q has dtype {q.dtype}, but probabilities are floats; did you mean softmax_cross_entropy(logits, target)?"
-    )
+    raise TypeError(f"q has dtype {q.dtype}, but probabilities are floats{_hints.SOFTMAX}")
 
 
-def raise_wrong_target(
-    shape: tuple[int, ...], whole: tuple[int, ...], rows: tuple[int, ...], target: str, name: str, strict: bool
-) -> NoReturn:
+def raise_wrong_target(given: Array, x: Array, axis: int, target: str, name: str, strict: bool) -> NoReturn:
+    rows = _hints.without(x.shape, axis)
     if strict:
-        raise ValueError(f"{target} has shape {shape}, but {name} has shape {whole}: expected {rows}")
+        raise ValueError(f"{target} has shape {given.shape}, but {name} has shape {x.shape}: expected {rows}")
     raise ValueError(
-        f"{target} has shape {shape}, but {name} have shape {whole}: expected {rows} for class indices "
-        f"or {whole} for distributions"
+        f"{target} has shape {given.shape}, but {name} have shape {x.shape}: expected {rows} for class indices "
+        f"or {x.shape} for distributions{_hints.class_target(x, _bfloat16.widened(given), axis, name)}"
     )
 
 
-def raise_wrong_element_target(shape: tuple[int, ...], whole: tuple[int, ...], target: str, name: str) -> NoReturn:
+def raise_wrong_element_target(given: Array, x: Array, target: str, name: str) -> NoReturn:
     if target == "y_true":
-        raise ValueError(f"{target} has shape {shape}, but {name} has shape {whole}: expected {whole}")
-    raise ValueError(f"{target} has shape {shape}, but {name} have shape {whole}: expected the same")
+        raise ValueError(f"{target} has shape {given.shape}, but {name} has shape {x.shape}: expected {x.shape}")
+    hint = _hints.element_target(x, given, name)
+    raise ValueError(f"{target} has shape {given.shape}, but {name} have shape {x.shape}: expected the same{hint}")
 
 
 def raise_wrong_classes(shape: tuple[int, ...], name: str, classes: int) -> NoReturn:
@@ -57,10 +55,20 @@ def raise_not_one_hot(target: Array, name: str, axis: int) -> NoReturn:
     )
 
 
-def raise_not_per_sample(given: tuple[int, ...], name: str, shape: tuple[int, ...]) -> NoReturn:
+def raise_not_one_row(target: Array, name: str) -> None:
+    """Zeros and ones for one row of logits, unless they are one-hot: as many logits and labels of two classes."""
+    if np.count_nonzero(target) != 1:
+        raise ValueError(
+            f"{name} has dtype {target.dtype} and the logits' shape {target.shape}, but is not one-hot for one row of "
+            f"{target.size} classes; a logit for each label of 0 or 1 goes with sigmoid_cross_entropy(logits, target)"
+        )
+
+
+def raise_not_per_sample(given: tuple[int, ...], name: str, shape: tuple[int, ...], classes: int) -> NoReturn:
+    columns = f"({shape[-1]},) for the last axis, " if name == "pos_weight" and shape else ""
     raise ValueError(
-        f"{name} has shape {given}, but the samples have shape {shape}: "
-        "expected a scalar, or that rank with each size equal or 1"
+        f"{name} has shape {given}, but the samples have shape {shape}: expected a scalar, {columns}"
+        f"or that rank with each size equal or 1{_hints.samples_weight(name, given, shape, classes)}"
     )
 
 
@@ -77,6 +85,30 @@ def raise_outside(
     position = first_outside(array, low, high, ignored, weight)
     if position is not None:
         raise ValueError(f"{place(name, array.shape, position)} = {element(array, position)}, but {rule}")
+
+
+def raise_bad_distribution(target: Array, name: str, x: Array, rule: str) -> None:
+    """Name the first entry that is negative or not finite."""
+    swapped = f"{rule}; did you swap the arguments? The logits come first"
+    raise_outside(target, name, 0.0, np.finfo(np.float64).max, swapped if _hints.is_binary(x) else rule)
+
+
+def raise_bad_element_target(
+    target: Array, name: str, x: Array, ignored: float | None, weight: Any, public: bool
+) -> None:
+    """Name the first target outside [0, 1]."""
+    position = first_outside(target, 0.0, 1.0, ignored, weight)
+    if position is not None:
+        hint = _hints.element(_bfloat16.widened(target), x, ignored) if public else ""
+        where = place(name, target.shape, position)
+        raise ValueError(f"{where} = {element(target, position)}, but a target is in [0, 1]{hint}")
+
+
+def raise_not_a_probability(array: Array, name: str) -> None:
+    """Name the first number that is negative or not finite."""
+    logits = bool((_bfloat16.widened(array) < 0).any())
+    hint = f"; of logits take the softmax first: softmax({name})" if logits else ""
+    raise_outside(array, name, 0.0, np.finfo(np.float64).max, f"a probability is finite and not negative{hint}")
 
 
 def first_outside(
@@ -116,7 +148,9 @@ def element(array: Array, position: int) -> Any:
     return _bfloat16.widened(array[index][None])[0] if array.dtype is _bfloat16.OF_TENSORS else array[index]
 
 
-def raise_bad_label(labels: Array, classes: int, ignore_index: int | None, target: str, name: str) -> None:
+def raise_bad_label(
+    labels: Array, classes: int, ignore_index: int | None, target: str, name: str, public: bool = False
+) -> None:
     """Name the first label that is no class, if there is one."""
     labels = _bfloat16.widened(labels)
     position = first_bad_label(labels, classes, ignore_index)
@@ -129,7 +163,8 @@ def raise_bad_label(labels: Array, classes: int, ignore_index: int | None, targe
         if not (abs(label) < 2.0**31 and label == int(label)):
             raise ValueError(f"{where} = {label}, but class labels are integers from 0 to {classes - 1}")
         label = int(label)
-    raise ValueError(f"{where} = {label}, but {name} have {classes} classes")
+    hint = _hints.label(labels, classes, ignore_index) if public else ""
+    raise ValueError(f"{where} = {label}, but {name} have {classes} classes{hint}")
 
 
 def first_bad_label(labels: Array, classes: int, ignore_index: int | None) -> int | None:
@@ -177,9 +212,9 @@ def raise_bad_probability(
             sample = fixed + sample
             where = (*sample[:axis], k, *sample[axis:])
             position = ", ".join(map(str, where))
-            raise ValueError(
-                f"probs[{position}] = {_bfloat16.widened(probs[where])}, but a probability is not negative"
-            )
+            value = _bfloat16.widened(probs[where])
+            hint = _hints.SOFTMAX if value < 0 else ""
+            raise ValueError(f"probs[{position}] = {value}, but a probability is not negative{hint}")
 
 
 def blocks(shape: tuple[int, ...], rows: int) -> Iterator[tuple[Any, ...]]:

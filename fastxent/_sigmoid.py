@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Literal, Unpack, overload
+
 from numpy.typing import ArrayLike
 
 from fastxent._kernels import door
-from fastxent._types import Array
+from fastxent._types import Array, Reduced, Reduction, SigmoidOptions
+
+
+@overload
+def sigmoid_cross_entropy(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., **options: Unpack[SigmoidOptions],
+) -> float: ...  # fmt: skip
+
+
+@overload
+def sigmoid_cross_entropy(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], **options: Unpack[SigmoidOptions],
+) -> Array: ...  # fmt: skip
 
 
 def sigmoid_cross_entropy(
     logits: ArrayLike, target: ArrayLike, *, sample_weight: ArrayLike | None = None,
     pos_weight: ArrayLike | None = None, ignore_index: float | None = None, label_smoothing: float = 0.0,
-    reduction: str = "mean", n_threads: int | None = None,
-) -> float | np.float32 | Array:  # fmt: skip
+    reduction: Reduction = "mean", n_threads: int | None = None,
+) -> float | Array:  # fmt: skip
     r"""Cross entropy between binary targets and the sigmoid of logits, element by element.
 
     One logit :math:`x` with the target :math:`t` and the positive weight :math:`w` has the loss [1]_
@@ -118,12 +131,26 @@ def sigmoid_cross_entropy(
     )  # fmt: skip
 
 
+@overload
+def sigmoid_cross_entropy_grad(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Reduced = ...,
+    grad_output: ArrayLike | None = ..., out: Array | None = ..., **options: Unpack[SigmoidOptions],
+) -> tuple[float, Array]: ...  # fmt: skip
+
+
+@overload
+def sigmoid_cross_entropy_grad(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+    grad_output: ArrayLike | None = ..., out: Array | None = ..., **options: Unpack[SigmoidOptions],
+) -> tuple[Array, Array]: ...  # fmt: skip
+
+
 def sigmoid_cross_entropy_grad(
     logits: ArrayLike, target: ArrayLike, *, sample_weight: ArrayLike | None = None,
     pos_weight: ArrayLike | None = None, ignore_index: float | None = None, label_smoothing: float = 0.0,
-    reduction: str = "mean", n_threads: int | None = None, grad_output: ArrayLike | None = None,
+    reduction: Reduction = "mean", n_threads: int | None = None, grad_output: ArrayLike | None = None,
     out: Array | None = None,
-) -> tuple[float | np.float32 | Array, Array]:  # fmt: skip
+) -> tuple[float | Array, Array]:  # fmt: skip
     r"""Sigmoid cross entropy and its gradient with respect to the logits, in one pass.
 
     With the loss of `sigmoid_cross_entropy` an element has the gradient [1]_
@@ -191,11 +218,26 @@ def sigmoid_cross_entropy_grad(
     )  # fmt: skip
 
 
+@overload
+def sigmoid_cross_entropy_grad_hess(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Reduced = ...,
+    out: Array | None = ..., hess_out: Array | None = ..., **options: Unpack[SigmoidOptions],
+) -> tuple[float, Array, Array]: ...  # fmt: skip
+
+
+@overload
+def sigmoid_cross_entropy_grad_hess(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+    out: Array | None = ..., hess_out: Array | None = ..., **options: Unpack[SigmoidOptions],
+) -> tuple[Array, Array, Array]: ...  # fmt: skip
+
+
 def sigmoid_cross_entropy_grad_hess(
     logits: ArrayLike, target: ArrayLike, *, sample_weight: ArrayLike | None = None,
     pos_weight: ArrayLike | None = None, ignore_index: float | None = None, label_smoothing: float = 0.0,
-    reduction: str = "mean", n_threads: int | None = None, out: Array | None = None, hess_out: Array | None = None,
-) -> tuple[float | np.float32 | Array, Array, Array]:  # fmt: skip
+    reduction: Reduction = "mean", n_threads: int | None = None, out: Array | None = None,
+    hess_out: Array | None = None,
+) -> tuple[float | Array, Array, Array]:  # fmt: skip
     r"""Sigmoid cross entropy, its gradient and its second derivative, in one pass.
 
     The second derivative of an element's loss is [1]_

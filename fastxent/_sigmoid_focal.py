@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Literal, Unpack, overload
+
 from numpy.typing import ArrayLike
 
 from fastxent._kernels import door
-from fastxent._types import Array
+from fastxent._types import Array, Reduced, Reduction, SigmoidFocalOptions
+
+
+@overload
+def sigmoid_focal_loss(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., **options: Unpack[SigmoidFocalOptions],
+) -> float: ...  # fmt: skip
+
+
+@overload
+def sigmoid_focal_loss(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], **options: Unpack[SigmoidFocalOptions],
+) -> Array: ...  # fmt: skip
 
 
 def sigmoid_focal_loss(
     logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: float | None = None,
     sample_weight: ArrayLike | None = None, pos_weight: ArrayLike | None = None, ignore_index: float | None = None,
-    label_smoothing: float = 0.0, reduction: str = "mean", n_threads: int | None = None,
-) -> float | np.float32 | Array:  # fmt: skip
+    label_smoothing: float = 0.0, reduction: Reduction = "mean", n_threads: int | None = None,
+) -> float | Array:  # fmt: skip
     r"""Focal loss between binary targets and the sigmoid of logits, element by element.
 
     One logit :math:`x` with the target :math:`t` and the positive weight :math:`w` has the loss [1]_
@@ -118,12 +131,26 @@ def sigmoid_focal_loss(
     )  # fmt: skip
 
 
+@overload
+def sigmoid_focal_loss_grad(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Reduced = ...,
+    grad_output: ArrayLike | None = ..., out: Array | None = ..., **options: Unpack[SigmoidFocalOptions],
+) -> tuple[float, Array]: ...  # fmt: skip
+
+
+@overload
+def sigmoid_focal_loss_grad(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+    grad_output: ArrayLike | None = ..., out: Array | None = ..., **options: Unpack[SigmoidFocalOptions],
+) -> tuple[Array, Array]: ...  # fmt: skip
+
+
 def sigmoid_focal_loss_grad(
     logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: float | None = None,
     sample_weight: ArrayLike | None = None, pos_weight: ArrayLike | None = None, ignore_index: float | None = None,
-    label_smoothing: float = 0.0, reduction: str = "mean", n_threads: int | None = None,
+    label_smoothing: float = 0.0, reduction: Reduction = "mean", n_threads: int | None = None,
     grad_output: ArrayLike | None = None, out: Array | None = None,
-) -> tuple[float | np.float32 | Array, Array]:  # fmt: skip
+) -> tuple[float | Array, Array]:  # fmt: skip
     r"""Sigmoid focal loss and its gradient with respect to the logits, in one pass.
 
     With the loss of `sigmoid_focal_loss` and :math:`q = 1 - p` an element has the gradient [1]_
@@ -183,12 +210,26 @@ def sigmoid_focal_loss_grad(
     )  # fmt: skip
 
 
+@overload
+def sigmoid_focal_loss_grad_hess(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Reduced = ...,
+    out: Array | None = ..., hess_out: Array | None = ..., **options: Unpack[SigmoidFocalOptions],
+) -> tuple[float, Array, Array]: ...  # fmt: skip
+
+
+@overload
+def sigmoid_focal_loss_grad_hess(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+    out: Array | None = ..., hess_out: Array | None = ..., **options: Unpack[SigmoidFocalOptions],
+) -> tuple[Array, Array, Array]: ...  # fmt: skip
+
+
 def sigmoid_focal_loss_grad_hess(
     logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: float | None = None,
     sample_weight: ArrayLike | None = None, pos_weight: ArrayLike | None = None, ignore_index: float | None = None,
-    label_smoothing: float = 0.0, reduction: str = "mean", n_threads: int | None = None,
+    label_smoothing: float = 0.0, reduction: Reduction = "mean", n_threads: int | None = None,
     out: Array | None = None, hess_out: Array | None = None,
-) -> tuple[float | np.float32 | Array, Array, Array]:  # fmt: skip
+) -> tuple[float | Array, Array, Array]:  # fmt: skip
     r"""Sigmoid focal loss, its gradient and its second derivative, in one pass.
 
     With :math:`q = 1 - p` the second derivative of an element's loss is

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Literal, Unpack, overload
+
 from numpy.typing import ArrayLike
 
 from fastxent._kernels import door
-from fastxent._types import Array, ClassWeight
+from fastxent._types import Array, ClassWeight, Reduced, Reduction, SoftmaxOptions
+
+
+@overload
+def softmax_cross_entropy(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., **options: Unpack[SoftmaxOptions],
+) -> float: ...  # fmt: skip
+
+
+@overload
+def softmax_cross_entropy(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], **options: Unpack[SoftmaxOptions],
+) -> Array: ...  # fmt: skip
 
 
 def softmax_cross_entropy(
     logits: ArrayLike, target: ArrayLike, *, axis: int = -1, class_weight: ClassWeight | None = None,
     sample_weight: ArrayLike | None = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
-    z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: str = "mean", n_threads: int | None = None,
-) -> float | np.float32 | Array:  # fmt: skip
+    z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: Reduction = "mean", n_threads: int | None = None,
+) -> float | Array:  # fmt: skip
     r"""Cross entropy between targets and the softmax of logits.
 
     One row of C logits :math:`x` with the target :math:`t` has the loss [1]_
@@ -45,7 +58,8 @@ def softmax_cross_entropy(
         float64, integers and bool in float64.
     target : array_like, shape (...) or (..., C, ...)
         Class indices, of any integer or bool dtype, in the logits' shape without `axis`; or distributions, finite and
-        not negative, in the logits' shape. Distributions of integers or bool are zeros and ones.
+        not negative, in the logits' shape. Distributions of integers or bool are zeros and ones;
+        that of a single row, of one axis, is one-hot.
     axis : int, default -1
         The logits' axis that holds the classes.
     class_weight : array_like, shape (C,), or dict, optional
@@ -151,12 +165,26 @@ def softmax_cross_entropy(
     )  # fmt: skip
 
 
+@overload
+def softmax_cross_entropy_grad(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Reduced = ...,
+    grad_output: ArrayLike | None = ..., out: Array | None = ..., **options: Unpack[SoftmaxOptions],
+) -> tuple[float, Array]: ...  # fmt: skip
+
+
+@overload
+def softmax_cross_entropy_grad(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+    grad_output: ArrayLike | None = ..., out: Array | None = ..., **options: Unpack[SoftmaxOptions],
+) -> tuple[Array, Array]: ...  # fmt: skip
+
+
 def softmax_cross_entropy_grad(
     logits: ArrayLike, target: ArrayLike, *, axis: int = -1, class_weight: ClassWeight | None = None,
     sample_weight: ArrayLike | None = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
-    z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: str = "mean", n_threads: int | None = None,
+    z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: Reduction = "mean", n_threads: int | None = None,
     grad_output: ArrayLike | None = None, out: Array | None = None,
-) -> tuple[float | np.float32 | Array, Array]:  # fmt: skip
+) -> tuple[float | Array, Array]:  # fmt: skip
     r"""Softmax cross entropy and its gradient with respect to the logits, in one pass.
 
     With the loss of `softmax_cross_entropy`, :math:`T = \sum_k t_k` and the z-loss coefficient :math:`c`, a row has the
@@ -238,12 +266,26 @@ def softmax_cross_entropy_grad(
     )  # fmt: skip
 
 
+@overload
+def softmax_cross_entropy_grad_hess(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Reduced = ...,
+    out: Array | None = ..., hess_out: Array | None = ..., **options: Unpack[SoftmaxOptions],
+) -> tuple[float, Array, Array]: ...  # fmt: skip
+
+
+@overload
+def softmax_cross_entropy_grad_hess(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+    out: Array | None = ..., hess_out: Array | None = ..., **options: Unpack[SoftmaxOptions],
+) -> tuple[Array, Array, Array]: ...  # fmt: skip
+
+
 def softmax_cross_entropy_grad_hess(
     logits: ArrayLike, target: ArrayLike, *, axis: int = -1, class_weight: ClassWeight | None = None,
     sample_weight: ArrayLike | None = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
-    z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: str = "mean", n_threads: int | None = None,
+    z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: Reduction = "mean", n_threads: int | None = None,
     out: Array | None = None, hess_out: Array | None = None,
-) -> tuple[float | np.float32 | Array, Array, Array]:  # fmt: skip
+) -> tuple[float | Array, Array, Array]:  # fmt: skip
     r"""Softmax cross entropy, its gradient and the diagonal of its Hessian, in one pass.
 
     With :math:`T = \sum_k t_k` and the z-loss coefficient :math:`c` the second derivatives of a row's loss are [1]_

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Literal, Unpack, overload
+
 from numpy.typing import ArrayLike
 
 from fastxent._kernels import door
-from fastxent._types import Array, ClassWeight
+from fastxent._types import Array, ClassWeight, Reduced, Reduction, SoftmaxFocalOptions
+
+
+@overload
+def softmax_focal_loss(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., **options: Unpack[SoftmaxFocalOptions],
+) -> float: ...  # fmt: skip
+
+
+@overload
+def softmax_focal_loss(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], **options: Unpack[SoftmaxFocalOptions],
+) -> Array: ...  # fmt: skip
 
 
 def softmax_focal_loss(
     logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: ArrayLike | None = None, axis: int = -1,
     class_weight: ClassWeight | None = None, sample_weight: ArrayLike | None = None, ignore_index: int | None = None,
-    label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: str = "mean",
+    label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: Reduction = "mean",
     n_threads: int | None = None,
-) -> float | np.float32 | Array:  # fmt: skip
+) -> float | Array:  # fmt: skip
     r"""Focal loss between targets and the softmax of logits.
 
     One row of C logits :math:`x` with the target :math:`t` has the loss [1]_
@@ -36,7 +49,8 @@ def softmax_focal_loss(
         float64, integers and bool in float64.
     target : array_like, shape (...) or (..., C, ...)
         Class indices, of any integer or bool dtype, in the logits' shape without `axis`; or distributions, finite and
-        not negative, in the logits' shape. Distributions of integers or bool are zeros and ones.
+        not negative, in the logits' shape. Distributions of integers or bool are zeros and ones;
+        that of a single row, of one axis, is one-hot.
     gamma : float, default 2.0
         The focusing parameter: finite, not negative. The larger, the less a row counts that is nearly right.
     alpha : array_like, shape () or (C,), optional
@@ -125,12 +139,26 @@ def softmax_focal_loss(
     )  # fmt: skip
 
 
+@overload
+def softmax_focal_loss_grad(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Reduced = ...,
+    grad_output: ArrayLike | None = ..., out: Array | None = ..., **options: Unpack[SoftmaxFocalOptions],
+) -> tuple[float, Array]: ...  # fmt: skip
+
+
+@overload
+def softmax_focal_loss_grad(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+    grad_output: ArrayLike | None = ..., out: Array | None = ..., **options: Unpack[SoftmaxFocalOptions],
+) -> tuple[Array, Array]: ...  # fmt: skip
+
+
 def softmax_focal_loss_grad(
     logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: ArrayLike | None = None, axis: int = -1,
     class_weight: ClassWeight | None = None, sample_weight: ArrayLike | None = None, ignore_index: int | None = None,
-    label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: str = "mean",
+    label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: Reduction = "mean",
     n_threads: int | None = None, grad_output: ArrayLike | None = None, out: Array | None = None,
-) -> tuple[float | np.float32 | Array, Array]:  # fmt: skip
+) -> tuple[float | Array, Array]:  # fmt: skip
     r"""Softmax focal loss and its gradient with respect to the logits, in one pass.
 
     With the loss of `softmax_focal_loss`, :math:`q_k = 1 - p_k` and the z-loss coefficient :math:`c` a row has the
@@ -199,12 +227,26 @@ def softmax_focal_loss_grad(
     )  # fmt: skip
 
 
+@overload
+def softmax_focal_loss_grad_hess(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Reduced = ...,
+    out: Array | None = ..., hess_out: Array | None = ..., **options: Unpack[SoftmaxFocalOptions],
+) -> tuple[float, Array, Array]: ...  # fmt: skip
+
+
+@overload
+def softmax_focal_loss_grad_hess(
+    logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+    out: Array | None = ..., hess_out: Array | None = ..., **options: Unpack[SoftmaxFocalOptions],
+) -> tuple[Array, Array, Array]: ...  # fmt: skip
+
+
 def softmax_focal_loss_grad_hess(
     logits: ArrayLike, target: ArrayLike, *, gamma: float = 2.0, alpha: ArrayLike | None = None, axis: int = -1,
     class_weight: ClassWeight | None = None, sample_weight: ArrayLike | None = None, ignore_index: int | None = None,
-    label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: str = "mean",
+    label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None, reduction: Reduction = "mean",
     n_threads: int | None = None, out: Array | None = None, hess_out: Array | None = None,
-) -> tuple[float | np.float32 | Array, Array, Array]:  # fmt: skip
+) -> tuple[float | Array, Array, Array]:  # fmt: skip
     r"""Softmax focal loss, its gradient and the diagonal of its Hessian, in one pass.
 
     With :math:`q_k = 1 - p_k`, :math:`L_k = -\log p_k` and :math:`g_k` as in `softmax_focal_loss_grad` the second

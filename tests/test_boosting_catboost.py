@@ -1,11 +1,16 @@
 """What CatBoost asks for: derivatives of minus the loss, of blocks of rows or of one row; and its metric protocol."""
 
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 import fastxent as fx
 from fastxent import boosting
 from tests.boosting import CLASSES, Data
+from tests.layouts import byte_swapped, strided
 from tests.ulp import BOTH, BOUND, assert_ulp, bounds
 
 EPS = np.finfo(float).eps
@@ -82,6 +87,98 @@ def test_one_row_of_focal_loss_however_sure(margin, gamma):
     assert_ulp(ders, -grad, BOTH * bounds(min(gamma, 745))["grad"], np.float64)
 
 
+@each_option
+def test_one_row_has_the_gradient_of_the_public_function(options):
+    objective = boosting.softmax_objective("catboost", **options)
+    grad = fx.softmax_cross_entropy_grad(SCORES, LABELS, reduction="sum", sample_weight=1.5, **options)[1]
+    for i in range(9):
+        ders, _ = row(objective, SCORES[i], LABELS[i], 1.5)
+        w = np.asarray(options.get("class_weight", np.ones(CLASSES)))
+        a = options.get("label_smoothing", 0.0)
+        t = 1.5 * w * ((1 - a) * (np.arange(CLASSES) == LABELS[i]) + a / CLASSES)
+        scale = t.sum() * fx.softmax(SCORES[i]) + t
+        assert_ulp(ders, -grad[i], BOTH * BOUND["grad"], np.float64, scale if a else None)
+
+
+@pytest.mark.parametrize("scores", [[5.0, 5, 1, 0], [40.0, 0, 0, 0], [-1e4, 1e4, 1e4 - 1, 0]])
+def test_the_rows_of_a_hessian_are_lists_of_a_symmetric_matrix(scores):
+    for rule in ("exact", "xgboost"):
+        objective = boosting.softmax_objective("catboost", hessian=rule)
+        _, hess = objective.calc_ders_multi(np.array(scores), 1.0, 2.0)
+        rows = [list(each) for each in hess]
+        np.testing.assert_array_equal(rows, np.transpose(rows))
+        want = fx.softmax_cross_entropy_grad_hess(np.array(scores), 1, reduction="sum", sample_weight=2.0)[2]
+        diagonal = want if rule == "exact" else np.maximum(2 * want, 1e-16)
+        assert_ulp(-np.diag(rows), diagonal, BOTH * BOUND["hess"], np.float64)
+        for j, each in enumerate(hess):  # once more, as CatBoost reads them
+            assert each[j:] == rows[j][j:]
+            assert each[1:3] == rows[j][1:3]
+            assert each[-1] == rows[j][-1]
+            assert len(each) == 4
+
+
+def test_a_hessian_may_be_read_whenever_and_whatever_became_of_the_scores():
+    objective = boosting.focal_objective("catboost")
+    want = [row(objective, SCORES[i], LABELS[i], 1.5) for i in range(9)]
+    scores, later = SCORES.copy(), []
+    for i in range(9):
+        ders, hess = objective.calc_ders_multi(scores[i], float(LABELS[i]), 1.5)
+        later.append((ders, list(hess)))  # rows that keep what they need
+        scores[i] = np.nan
+        objective.calc_ders_multi(SCORES[i], 0.0, 1.0)  # whose Hessian nobody reads
+        del hess
+    for (ders, rows), (want_ders, want_matrix) in zip(later, want, strict=True):
+        np.testing.assert_array_equal(ders, want_ders)
+        np.testing.assert_array_equal([list(each) for each in rows], want_matrix)
+
+
+def test_several_threads_may_call_an_objective():
+    objective = boosting.softmax_objective("catboost", class_weight=[1, 2, 0, 0.5], label_smoothing=0.2)
+    want = [row(objective, SCORES[i], LABELS[i], 1.5) for i in range(9)]
+    with ThreadPoolExecutor(4) as executor:
+        got = executor.map(lambda i: row(objective, SCORES[i % 9], LABELS[i % 9], 1.5), range(900))
+        for i, (ders, matrix) in enumerate(got):
+            np.testing.assert_array_equal(ders, want[i % 9][0])
+            np.testing.assert_array_equal(matrix, want[i % 9][1])
+
+
+@pytest.mark.parametrize("kind", [list, tuple, byte_swapped, strided, "f4", "f2", "i8"])
+def test_one_row_of_scores_of_any_kind(kind):
+    scores = np.array([1.0, -2, 3, 0])
+    given = scores.astype(kind) if isinstance(kind, str) else kind(scores)
+    objective = boosting.softmax_objective("catboost")
+    for got, want in zip(row(objective, given, 1, 1.5), row(objective, scores, 1, 1.5), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize(
+    ("scores", "error", "message"),
+    [
+        (np.zeros((2, 2)), ValueError, r"the scores of a row have shape \(2, 2\)"),
+        (1.0, ValueError, r"the scores of a row have shape \(\)"),
+        ([], ValueError, "target = 1.0"),
+        (["a", "b"], ValueError, "could not convert string to float"),
+        ([1, 2j], TypeError, "complex"),
+        (np.array([1, 2j]), TypeError, "complex128"),
+        ([1, [2, 3]], ValueError, "sequence"),
+        (None, ValueError, r"shape \(\)"),
+    ],
+    ids=str,
+)
+def test_what_is_no_row_of_scores(scores, error, message):
+    for objective in (boosting.softmax_objective("catboost"), boosting.focal_objective("catboost")):
+        with pytest.raises(error, match=message):
+            objective.calc_ders_multi(scores, 1.0, 1.0)
+
+
+def test_a_row_without_weight_has_no_derivatives_whatever_it_holds():
+    for factory in (boosting.softmax_objective, boosting.focal_objective):
+        ders, matrix = row(factory("catboost"), [np.nan, 1, np.inf, 2], 1, 0.0)
+        assert not ders.any()
+        assert not matrix.any()
+        assert np.isnan(row(factory("catboost"), [np.nan, 1, 0, 2], 1, 1.0)[0]).all()
+
+
 @pytest.mark.parametrize("scores", [[800.0, 0, 0, 0], [0.0, 800, 0, 0], [-np.inf, 0, 0, 0], [1e308, -1e308, 0, 0]])
 def test_one_extreme_row(scores):
     for objective in (boosting.softmax_objective("catboost"), boosting.focal_objective("catboost")):
@@ -90,11 +187,35 @@ def test_one_extreme_row(scores):
         assert np.isfinite(matrix).all()
 
 
+@pytest.mark.parametrize(
+    "odd", [[np.nan, 1, 2, 0], [1, np.inf, 0, 2], [-np.inf] * 4, [-np.inf, 1, 0, 2], [1, 0, -np.inf, 2]]
+)
+@pytest.mark.parametrize("factory", [boosting.softmax_objective, boosting.focal_objective])
+def test_one_row_of_scores_that_are_not_finite_is_what_a_batch_has(factory, odd):
+    ders, _ = row(factory("catboost"), odd, 1, 1.5)
+    grad, _ = factory("lightgbm", "sklearn")(np.float32([1]), np.array([odd]), np.float32([1.5]))
+    np.testing.assert_allclose(ders, -grad[0], rtol=4 * np.finfo(np.float32).eps)
+
+
 @pytest.mark.parametrize("label", [-1.0, 4.0, 0.5, np.nan, np.inf])
 def test_one_row_with_a_label_that_is_no_class(label):
     for objective in (boosting.softmax_objective("catboost"), boosting.focal_objective("catboost")):
         with pytest.raises(ValueError, match=rf"target = {label}, but class labels are integers from 0 to 3"):
             objective.calc_ders_multi(SCORES[0], label, 1.0)
+
+
+@pytest.mark.parametrize("copied", [lambda each: pickle.loads(pickle.dumps(each)), copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("rule", ["exact", "lightgbm"])
+def test_a_used_objective_can_be_copied(rule, copied):
+    for objective in (
+        boosting.softmax_objective("catboost", hessian=rule, class_weight=[1, 2, 0, 0.5], label_smoothing=0.2),
+        boosting.focal_objective("catboost", hessian=rule.replace("exact", "gauss_newton"), alpha=[1, 2, 0, 0.5]),
+    ):
+        before = row(objective, SCORES[0], 1, 1.5)
+        other = copied(objective)
+        assert other == objective
+        for got, want in zip(row(other, SCORES[0], 1, 1.5), before, strict=True):
+            np.testing.assert_array_equal(got, want)
 
 
 def test_class_weights_for_another_number_of_classes():

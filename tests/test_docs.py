@@ -1,6 +1,8 @@
 """The documentation's own tools: broken links are found, every figure is shown, every library has its page."""
 
+import itertools
 import re
+import runpy
 import subprocess
 import sys
 
@@ -61,3 +63,22 @@ def test_every_figure_that_is_drawn_is_shown_and_none_else():
 def test_code_in_a_page_is_an_example_that_runs_or_a_command(page):
     for language in re.findall(r"^```(python|py|pycon)\n(?!>>> )", page.read_text(), re.MULTILINE):
         raise AssertionError(f"{page}: a block of {language} that no doctest runs")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
+def test_an_example_is_as_wide_as_a_page(page):
+    for line in re.findall(r"^(?:>>>|\.\.\.) .*", page.read_text(), re.MULTILINE):
+        assert len(line) <= 90, line
+
+
+@pytest.mark.parametrize("word", ["GPU", "autograd", "gradient", "perplexity"])
+def test_a_search_for_it_leads_to_one_place(word):
+    entries = (re.findall(rf"^```{{index}}.* ! {word}(?:,|$)", page.read_text(), re.MULTILINE) for page in PAGES)
+    assert len(list(itertools.chain(*entries))) == 1
+
+
+def test_a_long_name_breaks_where_its_parts_meet():
+    allow = runpy.run_path(str(DOCS / "line_breaks.py"))["allow"]
+    assert allow("<h1>sklearn.SoftmaxClassifier<a>") == "<h1>sklearn.<wbr>Softmax<wbr>Classifier<a>"
+    assert allow("<i>softmax_cross_entropy()</i>") == "<i>softmax_<wbr>cross_<wbr>entropy()</i>"
+    assert allow("<p>NumPy</p><p>a sentence_with_words</p>") == "<p>NumPy</p><p>a sentence_with_words</p>"

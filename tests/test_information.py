@@ -62,6 +62,25 @@ def test_divergence_of_nearly_equal_distributions_is_right_relative_to_itself(cl
     assert_ulp(got, want, BOUND["value"] + 1, dtype)  # log1p is rounded as well
 
 
+@pytest.mark.parametrize("order", ["pairs", "halves", "any"])
+@pytest.mark.parametrize("classes", [2, 10, 64, 500, 5000])
+@pytest.mark.parametrize("octaves", [0, 20])
+def test_divergence_of_neighbouring_floats_is_right_relative_to_itself(octaves, classes, order, dtype, rng):
+    """Each q_k is the float above p_k or below, so that their sums are equal: no two distributions are nearer."""
+    size = 2.0 ** -rng.integers(0, octaves + 1, classes // 2)
+    half = (rng.uniform(1.001, 1.999, (3, classes // 2)) * size).astype(dtype)
+    p, up = np.concatenate([half, half], axis=1), np.arange(classes) < classes // 2
+    places = {
+        "pairs": np.arange(classes).reshape(2, -1).T.ravel(),
+        "halves": np.arange(classes),  # the differences add up to most in between
+        "any": rng.permutation(classes),
+    }[order]
+    p, up = p[:, places], up[places]
+    q = np.nextafter(p, np.where(up, dtype(4), dtype(0)))
+    assert [math.fsum(row) for row in p] == [math.fsum(row) for row in q]
+    assert_exact(p, q, dtype)
+
+
 @pytest.mark.parametrize("delta", [0.3, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-12, 1e-15])
 @pytest.mark.parametrize("classes", [3, 10, 200])
 def test_divergence_where_the_sums_differ_by_roundings(delta, classes, dtype, rng):

@@ -8,7 +8,7 @@ import pytest
 
 import fastxent as fx
 from fastxent import __main__
-from fastxent._selftest import exactness, formulas, speed
+from fastxent._selftest import exactness, formulas, machine, speed
 
 
 def test_the_command_prints_the_configuration_both_tables_and_the_verdict():
@@ -18,7 +18,18 @@ def test_the_command_prints_the_configuration_both_tables_and_the_verdict():
     assert lines[0].startswith(f"fastxent {fx.__version__}, NumPy {np.__version__}, Python ")
     assert [line.split()[0] for line in lines[1:5]] == ["build", "threads", "machine", "system"]
     assert sum(line.startswith(("softmax ", "sigmoid ")) for line in lines) == 12 + 2 * 5
+    assert sum(line.startswith("copy: ") for line in lines) == 1
     assert lines[-1] == "self-test passed"
+
+
+def test_times_of_several_threads_stand_beside_the_load(monkeypatch):
+    monkeypatch.setattr(machine, "load", lambda: 3.25)
+    assert "load average of 3.25" in speed.table(0)
+
+
+def test_a_system_without_a_load_is_no_error(monkeypatch):
+    monkeypatch.delattr("os.getloadavg", raising=False)
+    assert machine.load() is None
 
 
 def test_a_reader_that_has_seen_enough_gets_no_traceback():

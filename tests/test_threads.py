@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from fastxent._kernels.job import Job
 
 from fastxent import _threads
 from fastxent._kernels import ways
@@ -61,6 +62,21 @@ def test_every_block_is_computed_once(n_blocks, n_threads):
     kernel = Kernel(n_blocks)
     run(kernel, (), n_blocks, n_threads)
     assert kernel.counts.tolist() == [1] * n_blocks
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 8, 61])
+@pytest.mark.parametrize("n_blocks", [0, 1, 2, 7, 8, 61, 100, 1000])
+def test_blocks_that_are_drawn_one_after_the_other_lie_apart(n_blocks, n_threads):
+    job = Job(n_blocks, n_threads - 1)
+    numbers = []
+    while (number := job.draw()) >= 0:
+        numbers.append(number)
+        job.finish()
+    assert sorted(numbers) == list(range(n_blocks))
+    for i in range(n_blocks):
+        at_once = np.sort(numbers[i : i + n_threads])
+        assert (np.diff(at_once) >= n_blocks // n_threads - 1).all()
+    assert n_threads > 1 or numbers == sorted(numbers)
 
 
 @pytest.mark.parametrize("n_threads", [2, 3, 8])

@@ -1,6 +1,6 @@
 """Objectives and metrics for boosting libraries: time, and the time over that of the same in plain NumPy.
 
-100,000 rows of 10 classes, or 100,000 rows of one score.
+100,000 rows of 10 classes, or 100,000 rows of one score; CatBoost trains on 20,000 rows of 10 classes.
 """
 
 import importlib
@@ -129,3 +129,69 @@ class Row:
     def time_hessian(self, objective):
         _, hess = self.call(self.scores, 3.0, 1.0)
         list(hess)
+
+
+class RowInNumpy:
+    """What CatBoost asks for, as its documentation suggests it, with the whole Hessian."""
+
+    no_jit = True
+
+    def calc_ders_multi(self, approxes, target, weight):
+        scores = np.asarray(approxes)
+        exps = np.exp(scores - scores.max())
+        probs = exps / exps.sum()
+        ders = -probs
+        ders[int(target)] += 1
+        return (weight * ders).tolist(), (-weight * (np.diag(probs) - np.outer(probs, probs))).tolist()
+
+
+class Nothing:
+    """The same numbers for each row: the time that CatBoost takes itself."""
+
+    no_jit = True
+
+    def __init__(self):
+        self.ders = [0.1 * (-1) ** k for k in range(CLASSES)]
+        self.hess = (-0.1 * np.eye(CLASSES)).tolist()
+
+    def calc_ders_multi(self, approxes, target, weight):
+        return self.ders, self.hess
+
+
+class CatBoost:
+    """How many rounds of training with others' objectives take as long as one with ours, by CatBoost's defaults."""
+
+    params = (("softmax_objective", "focal_objective"), ("MultiClass", "NumPy", "nothing"))
+    param_names = ("objective", "theirs")
+    rows, features, few, many = 20_000, 20, 2, 8  # rounds, of which the few are taken off
+    timeout = 300
+
+    def setup(self, objective, theirs):
+        try:
+            self.catboost = importlib.import_module("catboost")
+        except ImportError as error:
+            raise NotImplementedError("CatBoost is not installed") from error
+        rng = np.random.default_rng(20)
+        features = rng.standard_normal((self.rows, self.features))
+        scores = features @ rng.standard_normal((self.features, CLASSES))
+        scores += 3 * rng.standard_normal(scores.shape)
+        self.pool = self.catboost.Pool(features, scores.argmax(axis=1))
+        self.pool.quantize()
+        ours = getattr(importlib.import_module("fastxent.boosting"), objective)("catboost")
+        self.objectives = ours, {"NumPy": RowInNumpy(), "nothing": Nothing()}.get(theirs, theirs)
+
+    def fit(self, objective, rounds):
+        params = {
+            "loss_function": objective, "eval_metric": "MultiClass", "classes_count": CLASSES, "iterations": rounds,
+            "learning_rate": 0.1, "thread_count": 1, "metric_period": 1000, "allow_writing_files": False,
+            "logging_level": "Silent",
+        }  # fmt: skip
+        self.catboost.train(pool=self.pool, params=params)
+
+    def track_rounds(self, objective, theirs):
+        turns.on_one_core()
+        fits = [partial(self.fit, each, rounds) for each in self.objectives for rounds in (self.many, self.few)]
+        many, few, their_many, their_few = turns.seconds(dict(enumerate(fits)), rounds=5).values()
+        return float(f"{(many - few) / (their_many - their_few):.4g}")
+
+    track_rounds.unit = "rounds"

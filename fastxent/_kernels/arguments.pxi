@@ -80,7 +80,8 @@ cdef int take_weights(Call call, Role role, object value, object name) except -1
     if call.rules.strict and role == SAMPLE_WEIGHT and not same_rows(call, array):
         _explain.raise_not_like_target(shape_of(array), name, rows_shape(call), call.rules.target)
     if not is_per_sample(call, role, array):
-        _explain.raise_not_per_sample(shape_of(array), name, rows_shape(call))
+        classes = call.problem.C if call.axis >= 0 else -1
+        _explain.raise_not_per_sample(shape_of(array), name, rows_shape(call), classes)
     return 0
 
 

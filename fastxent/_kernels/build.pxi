@@ -105,7 +105,7 @@ cdef Py_ssize_t kernel_bytes(const Problem* problem) noexcept nogil:
     """The scratch that a loop takes, to the end of a cache line."""
     cdef Py_ssize_t panels = 0, size = size_of(problem.kind)
     if problem.family == INFORMATION:
-        panels = 1 if problem.C < problem.tuning.row_classes else 0
+        panels = 2 if problem.C < problem.tuning.row_classes else 0           # terms and differences
         size = sizeof(double)
     elif problem.family == ACTIVATION or problem.family == SIMPLEX:
         panels = side_by_side(problem)

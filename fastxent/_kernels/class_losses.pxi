@@ -66,7 +66,7 @@ cdef Call class_call(
     else:
         if not same_rows(call, array):
             _explain.raise_wrong_target(
-                shape_of(array), shape_of(x), rows_shape(call), call.rules.target, call.name, call.rules.strict
+                array, x, call.axis, call.rules.target, call.name, call.rules.strict
             )
         if is_float(kind_of(array)) and not call.rules.float_labels:
             array = _check.integer_labels(array, call.rules.target)

@@ -11,15 +11,19 @@ import math
 cimport cython
 cimport numpy as cnp
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.long cimport PyLong_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawCalloc, PyMem_RawFree, PyMem_RawMalloc
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
+from cpython.tuple cimport PyTuple_GET_ITEM
 from libc.float cimport DBL_MAX
 from libc.math cimport INFINITY
 from libc.stdint cimport INT64_MIN, int64_t
 from libc.string cimport memset
 
+from fastxent._kernels cimport scalar
+from fastxent._kernels.focal_terms cimport odds_of, odds_times
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.memory cimport LINE
 from fastxent._kernels.operand cimport load, load_labels
@@ -30,10 +34,16 @@ from fastxent._kernels.problem cimport (
     SOFTMAX_ITSELF, TARGET, UINT16, UINT32, UINT64, UINT8, X, Family, has, is_half, Kind, Options, Problem, Role,
     side_by_side, size_of, Table, View, Which,
 )
+from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
 from fastxent._kernels.staging cimport samples_of_block
+from fastxent._kernels.sums cimport total_of, two_sum
 from fastxent._kernels.ways cimport LANES, WIDTH, tuning
 
 from fastxent import _bfloat16, _check, _explain, _isa, _sums, _threads
+
+cdef extern from "Python.h":
+    const Py_ssize_t PY_SSIZE_T_MAX
+    int PySlice_Unpack(object slice, Py_ssize_t* start, Py_ssize_t* stop, Py_ssize_t* step) except -1
 
 cnp.import_array()
 
@@ -53,3 +63,4 @@ include "class_losses.pxi"
 include "element_losses.pxi"
 include "probabilities.pxi"
 include "metrics.pxi"
+include "row_ders.pxi"

@@ -2,11 +2,13 @@
 
 from cython cimport floating
 
-from fastxent._kernels.information_terms cimport Sums, add_group, clear_sums, join_sums, log_block, sum_group
+from fastxent._kernels.information_terms cimport (
+    Sums, add_group, clear_sums, divergence_block, join_sums, log_block, sum_differences, sum_group,
+)
 from fastxent._kernels.memory cimport prefetch_block
 from fastxent._kernels.operand cimport load
 from fastxent._kernels.output cimport is_own
-from fastxent._kernels.problem cimport DIVERGENCE, ENTROPY, TARGET, X, Problem, Strip, View, at
+from fastxent._kernels.problem cimport DIVERGENCE, ENTROPY, TARGET, X, Problem, Strip, View, Which, at
 from fastxent._kernels.sums cimport plain_sum, sum_lanes, total_of
 from fastxent._kernels.transpose cimport transpose_in
 from fastxent._kernels.ways cimport GROUP, LANES
@@ -88,26 +90,36 @@ cdef inline bint is_flat(const View* p, Py_ssize_t C, const floating* own) noexc
 
 
 cdef inline void flat_panel(
+    Which name,
     const floating* p,           # in   LANES samples of C classes, one after the other
     const floating* q,           # in   the same, p for the entropy
     Py_ssize_t C,
-    double* term,                # C x LANES
+    double* term,                # C x LANES, and as many differences of float64
     Sums* sums,                  # out
 ) noexcept nogil:
     """LANES samples, a lane for each: only their terms are transposed."""
     cdef double panel[GROUP * LANES]
+    cdef double* difference = term + C * LANES
     cdef Py_ssize_t group, k, classes
-    for k in range(C):
+    for group in range((C + GROUP - 1) // GROUP if name == DIVERGENCE else 0):
+        k = group * GROUP * LANES
+        classes = min(<Py_ssize_t>GROUP, C - group * GROUP)
+        divergence_block(p + k, q + k, classes * LANES, term + k, difference + k)
+    for k in range(0 if name == DIVERGENCE else C):
         log_block(p + k * LANES, q + k * LANES, LANES, term + k * LANES)
     for group in range((C + GROUP - 1) // GROUP):
         k = group * GROUP
         classes = min(<Py_ssize_t>GROUP, C - k)
         transpose_in(term + k, C, 1, classes, LANES, panel)
         sum_group(panel, classes, sums)
+        if floating is double:
+            if name == DIVERGENCE:
+                transpose_in(difference + k, C, 1, classes, LANES, panel)
+                sum_differences(panel, classes, sums)
 
 
 cdef inline void information_panel(
-    const Problem* problem, const Strip* strip, double* term,     # room for C x LANES
+    const Problem* problem, const Strip* strip, double* term,     # room for flat_panel
     floating* p_block, floating* q_block, double* value           # out  (LANES,)
 ) noexcept nogil:
     """A strip of at most LANES samples, a lane for each."""
@@ -116,13 +128,13 @@ cdef inline void information_panel(
     cdef const View* q = p if problem.which == ENTROPY else &problem.view[<int>TARGET]
     cdef Py_ssize_t group, j, k, classes, C = problem.C
     cdef bint flat = strip.n == LANES and is_flat(p, C, p_block) and is_flat(q, C, q_block)
+    clear_sums(&sums)
     if flat:
         prefetch_block(<const floating*>(at(p, strip.o, strip.i) + FAR), C * LANES)
         prefetch_block(<const floating*>(at(q, strip.o, strip.i) + FAR), C * LANES)
-    clear_sums(&sums)
-    if flat and problem.which != DIVERGENCE:
         flat_panel(
-            <const floating*>at(p, strip.o, strip.i), <const floating*>at(q, strip.o, strip.i), C, term, &sums
+            problem.which, <const floating*>at(p, strip.o, strip.i), <const floating*>at(q, strip.o, strip.i), C, term,
+            &sums
         )
     else:
         for group in range((C + GROUP - 1) // GROUP):

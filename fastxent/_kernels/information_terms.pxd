@@ -4,8 +4,8 @@
     KL(p || q) = sum_k p_k log(p_k / q_k) = sum_k [p_k log(p_k / q_k) - (p_k - q_k)] + sum_k (p_k - q_k)
 
 A term with p_k = 0 is 0. What no probability is makes its sum nan, so that only sums that are not finite have to be
-looked at once more. The terms are summed in double. The differences p_k - q_k, which may cancel to far below their own
-rounding, have a compensated sum of their own.
+looked at once more. The terms are summed in double. The differences p_k - q_k of float64, which may cancel to far below
+their own rounding, have a compensated sum of their own; double holds those of float32 beside the terms.
 """
 
 from cython cimport floating
@@ -22,7 +22,7 @@ from fastxent._kernels.ways cimport GROUP, LANES
 cdef struct Sums:            # of each lane, compensated
     double high[LANES]
     double low[LANES]
-    double difference[LANES]         # sum of p - q
+    double difference[LANES]         # sum of p - q, of float64
     double difference_low[LANES]
 
 
@@ -105,16 +105,19 @@ cdef inline bint all_middling(const floating* x, Py_ssize_t n) noexcept nogil:
 cdef inline void divergence_terms(
     const floating* p, const floating* q, Py_ssize_t n, double* term, double* difference
 ) noexcept nogil:
-    """p log(p / q), in two numbers each, for middling p and q."""
+    """p log(p / q), in two numbers each of float64, for middling p and q."""
+    cdef double gap
     cdef Py_ssize_t i
     for i in range(n):
-        term[i] = scalar.divergence(p[i], q[i], False, &difference[i])
+        term[i] = scalar.divergence(p[i], q[i], False, &gap)
+        if floating is double:
+            difference[i] = gap
 
 
 cdef inline void any_divergence_terms(
     const floating* p, const floating* q, Py_ssize_t n, double* term, double* difference
 ) noexcept nogil:
-    """p log(p / q), in two numbers each, for any p and q; nan where p > 0 = q."""
+    """p log(p / q), in two numbers each of float64, for any p and q; nan where p > 0 = q."""
     cdef double value, other, gap
     cdef bint both
     cdef Py_ssize_t i
@@ -124,7 +127,29 @@ cdef inline void any_divergence_terms(
         other = 0.0 if (p[i] == 0) & is_share(q[i]) else NAN
         both = (p[i] > 0) & is_share(p[i]) & (q[i] > 0) & is_share(q[i])
         term[i] = value if both else other
-        difference[i] = gap if both else 0.0
+        if floating is double:
+            difference[i] = gap if both else 0.0
+
+
+cdef inline void sum_differences(const double* difference, Py_ssize_t n, Sums* sums) noexcept nogil:
+    """Add n x LANES differences; of GROUP, lane by lane, so that the sums stay in registers."""
+    cdef double high, low, total, shadow, term
+    cdef Py_ssize_t j, k
+    if n < GROUP:
+        for k in range(n):
+            two_sum(sums.difference, sums.difference_low, difference + k * LANES, LANES)
+        return
+    for j in range(LANES):
+        high = sums.difference[j]
+        low = sums.difference_low[j]
+        for k in range(GROUP):   # two_sum
+            term = difference[k * LANES + j]
+            total = high + term
+            shadow = total - high
+            low += (high - (total - shadow)) + (term - shadow)
+            high = total
+        sums.difference[j] = high
+        sums.difference_low[j] = low
 
 
 cdef inline void sum_group(double* term, Py_ssize_t n, Sums* sums) noexcept nogil:
@@ -153,7 +178,7 @@ cdef inline void log_block(const floating* p, const floating* q, Py_ssize_t n, d
 cdef inline void divergence_block(
     const floating* p, const floating* q, Py_ssize_t n, double* term, double* difference
 ) noexcept nogil:
-    """n terms p log(p / q), in two numbers each."""
+    """n terms p log(p / q), in two numbers each of float64."""
     if all_middling(p, n) and all_middling(q, n):
         divergence_terms(p, q, n, term, difference)
     else:
@@ -174,8 +199,8 @@ cdef inline void add_group(
     if name == DIVERGENCE:
         length = n * LANES       # GCC vectorises this loop only if it does not know the length
         divergence_block(p, q, length, term, difference)
-        for k in range(n):
-            two_sum(sums.difference, sums.difference_low, difference + k * LANES, LANES)
+        if floating is double:
+            sum_differences(difference, n, sums)
     elif n == GROUP:
         log_block(p, q, GROUP * LANES, term)
     else:

@@ -3,9 +3,10 @@ from cpython.pythread cimport PyThread_type_lock
 
 cdef class Job:
     cdef Py_ssize_t n_blocks
-    cdef Py_ssize_t next                # number of the next block; n_blocks or more: none is left
+    cdef Py_ssize_t next                # how many blocks were drawn; n_blocks or more: none is left
     cdef Py_ssize_t finished            # full at n_blocks
     cdef Py_ssize_t wanted              # helpers still to be invited
+    cdef Py_ssize_t n_threads           # the caller and all helpers that may come
     cdef PyThread_type_lock full        # held until the last block is finished; NULL without helpers
     cdef unsigned long caller           # the thread that looks for signals
     cdef long long look                 # when it looks next

@@ -54,7 +54,10 @@ cdef int check_distribution(Call call) except -1:
     array = call.array(TARGET)
     if not is_float(kind_of(array)) and not in_range(array, 0.0, 1.0, call.n_threads, None):
         _explain.raise_not_one_hot(array, call.rules.target, call.axis)
-    check_numbers(array, call.rules.target, 0.0, DBL_MAX, target_rule, call.n_threads, None)
+    if not is_float(kind_of(array)) and cnp.PyArray_NDIM(array) == 1:
+        _explain.raise_not_one_row(array, call.rules.target)
+    if not in_range(array, 0.0, DBL_MAX, call.n_threads, None):
+        _explain.raise_bad_distribution(array, call.rules.target, call.array(X), target_rule)
     return 0
 
 
@@ -129,7 +132,9 @@ cdef int raise_bad(Call call) except -1:
     """Name the first label or target that is none, else the first probability that is none among those read."""
     labels = call.result(LABELS)
     if labels is not None:
-        _explain.raise_bad_label(labels, call.problem.C, call.ignored, call.rules.target, call.name)
+        _explain.raise_bad_label(
+            labels, call.problem.C, call.ignored, call.rules.target, call.name, call.rules is PUBLIC
+        )
     if call.problem.family == CLAMPED:
         whole = labels is None or call.infogain is not None or call.problem.option.share != 0.0
         _explain.raise_bad_probability(
@@ -137,8 +142,8 @@ cdef int raise_bad(Call call) except -1:
         )
     if call.problem.family == SIGMOID or call.problem.family == SIGMOID_FOCAL:
         ignored = call.problem.option.ignored_target if call.problem.option.has_ignored else None
-        _explain.raise_outside(
-            call.array(TARGET), call.rules.target, 0.0, 1.0, "a target is in [0, 1]", ignored,
-            call.result(SAMPLE_WEIGHT)
+        _explain.raise_bad_element_target(
+            call.array(TARGET), call.rules.target, call.array(X), ignored, call.result(SAMPLE_WEIGHT),
+            call.rules is PUBLIC
         )
     raise ValueError(f"{call.rules.target} changed while it was read")

@@ -25,7 +25,7 @@ cdef int take_output(Call call, Role role, object out, object name) except -1:
         for axis in range(cnp.PyArray_NDIM(array) if fine else 0):
             fine = fine and (cnp.PyArray_STRIDE(array, axis) != 0 or cnp.PyArray_DIM(array, axis) <= 1)
         for other in range(<int>ROLES if fine else 0):
-            if call.held[other] != NULL and other != role:
+            if call.held[other] != NULL and other != <int>role:
                 fine = fine and (
                     apart_from(array, <cnp.ndarray>call.held[other])
                     or (other == <int>X and role != LOSSES and same_memory(array, like))

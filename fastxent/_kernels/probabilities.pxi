@@ -94,6 +94,6 @@ cdef object information(Which which, object p, object q, object axis, object bas
         result[...] = 0.0
     elif run(call) != 0:
         for array, name in zip(arrays, "pq"):
-            _explain.raise_outside(array, name, 0.0, DBL_MAX, "a probability is finite and not negative")
+            _explain.raise_not_a_probability(array, name)
         raise ValueError("p or q changed while they were read")
     return result if cnp.PyArray_NDIM(result) else result[()]

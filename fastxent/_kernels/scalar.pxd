@@ -304,7 +304,7 @@ cdef inline double rest_of_difference(double a, double b, double difference) noe
 
 
 cdef inline double divergence(floating p, floating q, bint any_size, double* difference) noexcept nogil:
-    """p log(p / q) without `difference`, which is p - q, rounded, or 0 where p and q are more than a factor 11 apart.
+    """p log(p / q) without `difference`: p - q, rounded, or 0 where they are a factor of 11 apart; of float32, 0.
 
     For finite p, q > 0; unless they are of `any_size`, from 2^-900 to 2^900. With h = 2^k q, 2/3 <= p / h <= 3/2,
     d = p - h (exact: Sterbenz) and s = d / (p + h), so that log(p / h) = 2 atanh(s) = 2 (s + s^3 T(s^2)),
@@ -312,12 +312,15 @@ cdef inline double divergence(floating p, floating q, bint any_size, double* dif
         p log(p / q) = k p log 2 + d + bend      bend = d s (1 + s (1 + s) T(s^2))
 
     and bend is of the size of d^2 without a cancellation. Without p - q that is k p log 2 + (q - h) + bend, which
-    cancels for small k: so log 2 and p are cut in two parts whose product is exact there.
+    cancels for small k: so log 2 and p are cut in two parts whose product is exact there, and d - (p - q) has two.
+
+    Of float32, which is computed in double, d is rounded where it is added: that is at most 2^-28 of bend, since p and
+    q differ by 2^-24 of themselves or not at all.
     """
-    cdef double a, b, h, s, d, k, T, z, bend, part, near_rest, gap, top
+    cdef double a, b, h, s, d, k, T, z, bend, part, gap, top
     cdef double x = p, y = q
     cdef int64_t n
-    cdef bint near, small_x, small_y
+    cdef bint small_x, small_y
     if floating is float:
         n = from_exponent_d(bits_d(x) - bits_d(y) - 0x7FF8000000000000LL) - 2048
         h = as_double(bits_d(y) + to_exponent_d(n))
@@ -330,9 +333,8 @@ cdef inline double divergence(floating p, floating q, bint any_size, double* dif
         T = T * z + 2.000015718863804e-01
         T = T * z + 3.333333313505324e-01
         bend = d * s * (1.0 + s * (1.0 + s) * T)
-        near = (k >= -3.0) & (k <= 3.0)
-        difference[0] = x - y if near else 0.0
-        return k * x * 0.6931471805599453 + (y - h if near else d) + bend
+        difference[0] = 0.0
+        return k * x * 0.6931471805599453 + (d + bend)
     else:
         a, b, top = x, y, 1.0
         if any_size:  # moved to the middle of the range, where both have all their digits and no h overflows
@@ -349,7 +351,6 @@ cdef inline double divergence(floating p, floating q, bint any_size, double* dif
         if any_size:
             k = k - (500.0 if small_x else 0.0) + (500.0 if small_y else 0.0)
             d = d * top
-            h = h * top
         z = s * s
         T = 7.684095733306102e-02  # half of what log has
         T = T * z + 7.625094257206565e-02
@@ -361,12 +362,10 @@ cdef inline double divergence(floating p, floating q, bint any_size, double* dif
         bend = d * s
         bend = bend + bend * (s * (1.0 + s) * T)
         part = as_double(bits_d(x) & -0x8000000LL)  # 26 bits of p
-        near = (k >= -3.0) & (k <= 3.0)
-        z = x - y
-        gap = y - h if near else d
-        near_rest = rest_of_difference(y, h, gap) + rest_of_difference(x, y, z)
-        difference[0] = z if near else 0.0
+        z = x - y if (k >= -3.0) & (k <= 3.0) else 0.0
+        gap = d - z
+        difference[0] = z
         return (part * (k * 0.6931471824645996) + gap) + (
             ((x - part) * (k * 0.6931471824645996) + x * (k * -1.904654299957768e-09))
-            + (bend + (near_rest if near else 0.0))
+            + (bend + rest_of_difference(d, z, gap))
         )

@@ -27,3 +27,11 @@ def processor() -> str:
         if key.strip() in ("model name", "Model"):
             return value.strip()
     return platform.processor() or "unknown processor"
+
+
+def load() -> float | None:
+    """How many processes wanted a processor, on average over the last minute; None where the system does not count."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows has no such number, some containers hide it
+        return None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import fastxent as fx
-from fastxent._selftest import formulas
+from fastxent._selftest import formulas, machine
 
 SOFTMAX_SHAPES: list[tuple[int, ...]] = [(64, 10), (200_000, 10), (2048, 1000), (32, 50_000)]
 SIGMOID_SHAPES: list[tuple[int, ...]] = [(1_000_000,)]
@@ -42,16 +42,19 @@ def table(seconds: float) -> str:
     ]
     n = fx.get_num_threads()
     several_threads = f"{n} thread{'s' if n > 1 else ''}"
-    lines = [f"{'':38}{'1 thread':>10}{several_threads:>11}{'NumPy':>8}{'copy':>8}"]
+    load = machine.load()
+    lines = [f"{'':38}{'1 thread':>10}{several_threads:>11}{'copy':>10}{'NumPy':>8}"]
     for case in cases:
         times = times_of(case, seconds / len(cases))
         one, several = times["one"], times["several"]
         size = " x ".join(f"{length:,}" for length in case.shape)
         lines.append(
-            f"{case.name:9}{size:20}{case.dtype:9}{amount(one):>10}{amount(several):>11}"
-            f"{times['numpy'] / one:7.1f}x{times['copy'] / one:7.2f}x"
+            f"{case.name:9}{size:20}{case.dtype:9}{amount(one):>10}{amount(several):>11}{amount(times['copy']):>10}"
+            f"{times['numpy'] / one:7.1f}x"
         )
-    lines.append("NumPy, copy: how many times the time on one thread. The copy moves as many bytes as the logits have.")
+    lines.append("copy: what a copy of the logits takes, the same bytes. NumPy: how many times the time on 1 thread.")
+    if load is not None:
+        lines.append(f"{several_threads}: at a load average of {load:.2f} before: what else runs takes its share.")
     return "\n".join(lines)
 
 

@@ -5,8 +5,9 @@ One score a row comes in blocks of rows (`calc_ders_range`), several come row by
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -44,14 +45,14 @@ class Objective(Shared):
         np.negative(hess, out=ders[:, 1])
         return ders
 
-    def calc_ders_multi(
-        self, approxes: Array, target: float, weight: float
-    ) -> tuple[list[float], Iterator[list[float]]]:
-        """Gradient of minus the loss of one row, and the rows of its Hessian, which are made when they are read.
+    @cached_property
+    def calc_ders_multi(self) -> Callable[[Array, float, float], tuple[list[float], Any]]:
+        """Called with one row's scores, label and weight: gradient of minus its loss, and the rows of its Hessian.
 
-        CatBoost reads the Hessian only for the leaves' values, and not to grow a tree.
+        Compiled, and without a function of Python's around it, since there is a call for each row.
         """
-        return self.loss.row_ders(list(map(float, approxes)), float(target), float(weight))
+        compiled: Callable[[Array, float, float], tuple[list[float], Any]] = self.loss.row_ders
+        return compiled
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
 from fastxent._kernels import door
+from fastxent._kernels.door import RowDers
 from fastxent._sigmoid import sigmoid_cross_entropy
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
-from fastxent.boosting._loss import (
-    FLOOR,
-    MEAN,
-    RowDers,
-    derivatives_only,
-    given,
-    labels_of,
-    rule_factor,
-)
-from fastxent.boosting._rows import ascent, class_target, diagonal_hessian, full_hessian, softmax_terms
+from fastxent.boosting._loss import MEAN, derivatives_only, given, labels_of, row_rule
 
 
 @dataclass(frozen=True)
@@ -44,18 +36,9 @@ class SoftmaxLoss:
         )  # fmt: skip
         return results[3], results[4]
 
-    def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
-        target = class_target(label, weight, len(scores), self.class_weight, self.label_smoothing)
-        return self.ders_of_target(scores, target)
-
-    def ders_of_target(self, scores: list[float], target: list[float]) -> RowDers:
-        probs, others = softmax_terms(scores)
-        scale = sum(target)
-        if self.hessian == "exact":
-            return ascent(target, probs, others), full_hessian(scale, probs, others)
-        scale *= rule_factor(self.hessian, len(scores))
-        floor = FLOOR if self.hessian == "xgboost" else 0.0
-        return ascent(target, probs, others), diagonal_hessian(scale, probs, others, floor)
+    @property
+    def row_ders(self) -> RowDers:
+        return RowDers(self.class_weight, self.label_smoothing, **row_rule(self.hessian))
 
     def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
         results = door.softmax_cross_entropy(
@@ -90,7 +73,7 @@ class SigmoidLoss:
         results = door.sigmoid_cross_entropy(2, scores, labels, ignore_index=None, rules=only, **options)
         return results[3], results[4]
 
-    def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
+    def row_ders(self, scores: Array, label: float, weight: float) -> NoReturn:
         raise ValueError(f"there are {len(scores)} scores a row: use softmax_objective for several classes")
 
     def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:

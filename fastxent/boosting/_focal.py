@@ -11,18 +11,17 @@ with the row weighted by phi'(L).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, log, log1p
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
 from fastxent._kernels import door
+from fastxent._kernels.door import RowDers
 from fastxent._sigmoid_focal import sigmoid_focal_loss
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
-from fastxent.boosting._cross_entropy import SoftmaxLoss, binary_total, binary_weights
-from fastxent.boosting._loss import MEAN, RowDers, derivatives_only, given, labels_of, raise_first
-from fastxent.boosting._rows import class_target, softmax_terms
+from fastxent.boosting._cross_entropy import binary_total, binary_weights
+from fastxent.boosting._loss import MEAN, derivatives_only, given, labels_of, raise_first, row_rule
 
 
 @dataclass(frozen=True)
@@ -61,18 +60,17 @@ class FocalLoss:
         results = door.sigmoid_focal_loss(2, scores, target, ignore_index=None, rules=only, **options)
         return results[3], results[4]
 
-    def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
+    @property
+    def row_ders(self) -> Any:
         if self.hessian == "exact":
-            raise ValueError(
-                'CatBoost takes the whole Hessian of a row, and that of focal loss is not definite: hessian = "exact" '
-                'does not train; use "gauss_newton"'
-            )
-        target = class_target(label, weight, len(scores), self.class_weight, 0.0)
-        probs, others = softmax_terms(scores)
-        own = int(label)
-        target[own] *= row_slope(probs[own], others[own], self.gamma) * own_alpha(self.alpha, own, len(scores))
-        rule = "exact" if self.hessian == "gauss_newton" else self.hessian
-        return SoftmaxLoss(hessian=rule).ders_of_target(scores, target)
+            return self.no_row_ders
+        return RowDers(self.class_weight, gamma=self.gamma, alpha=self.alpha, **row_rule(self.hessian))
+
+    def no_row_ders(self, scores: Array, label: float, weight: float) -> NoReturn:
+        raise ValueError(
+            'CatBoost takes the whole Hessian of a row, and that of focal loss is not definite: hessian = "exact" '
+            'does not train; use "gauss_newton"'
+        )
 
     def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
         if scores.ndim == 2:
@@ -104,25 +102,6 @@ class FocalLoss:
         if isinstance(self.alpha, tuple):
             raise ValueError(f"alpha has shape ({len(self.alpha)},), but for one score a row it is a number in [0, 1]")
         return self.alpha
-
-
-def row_slope(prob: float, other: float, gamma: float) -> float:
-    """The slope of one row with p = prob and q = other."""
-    if prob == 0.0 or other == 0.0:
-        return 1.0 if prob == 0.0 or gamma == 0.0 else 0.0
-    # of p and q the one near 1 lacks digits, which the other has
-    loss = -log1p(-other) if other < 0.5 else -log(prob)
-    factor = exp(gamma * log1p(-prob)) if prob < 0.5 else other**gamma
-    return float(factor * (1.0 + gamma * prob * loss / other))
-
-
-def own_alpha(alpha: float | tuple[float, ...] | None, own: int, classes: int) -> float:
-    """The factor of a row's own class."""
-    if not isinstance(alpha, tuple):
-        return 1.0 if alpha is None else alpha
-    if len(alpha) != classes:
-        raise ValueError(f"alpha has shape ({len(alpha)},), but there are {classes} classes")
-    return alpha[own]
 
 
 def zeros_and_ones(labels: Any) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 from math import inf
 from typing import Any, ClassVar, Protocol
 
@@ -13,7 +13,6 @@ from fastxent._kernels.door import Rules
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
 
-RowDers = tuple[list[float], Iterator[list[float]]]
 # XGBoost's kRtEps (src/common/math.h and the objectives): no second derivative below it
 FLOOR = 1e-16
 # for the sum of the losses, and what it is divided by for their mean
@@ -34,8 +33,9 @@ class Loss(Protocol):
     ) -> tuple[Array, Array]:
         """Gradient and second derivative of the weighted sum of the losses, in the scores' memory order."""
 
-    def row_ders(self, scores: list[float], label: float, weight: float) -> RowDers:
-        """Gradient and rows of the Hessian of minus the weighted loss of one row of several classes."""
+    @property
+    def row_ders(self) -> Any:
+        """Called with the scores, label and weight of one row of several classes: `door.RowDers`."""
 
     def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
         """The weighted sum of the losses, and the weight to divide it by for their mean."""
@@ -86,6 +86,13 @@ def rule_factor(rule: str, classes: int) -> float:
         return 1.0
     # LightGBM's from J. Friedman, "Greedy function approximation", Annals of Statistics 29, 2001, algorithm 6
     return 2.0 if rule == "xgboost" else classes / (classes - 1)
+
+
+def row_rule(rule: str) -> dict[str, Any]:
+    """The same for one row of CatBoost's, who takes the whole matrix; the rules of others are for its diagonal."""
+    if rule not in ("xgboost", "lightgbm"):
+        return {}
+    return {"factor": partial(rule_factor, rule), "floor": FLOOR if rule == "xgboost" else -inf}
 
 
 def hessian_of(hessian: Any, rules: tuple[str, ...]) -> str:

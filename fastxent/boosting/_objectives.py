@@ -111,7 +111,7 @@ def softmax_objective(
     into probabilities: ``{"objective": "multi:softprob"}``. Its own objective rounds in float32, and these derivatives
     are more exact: in deep trees a split that is nearly a tie may then fall the other way.
 
-    CatBoost asks for one row at a time, which takes microseconds for each; its own objective is much faster there.
+    CatBoost asks for one row at a time, and a round takes about twice as long as one with its own objective.
 
     Labels are checked in each round, as the library hands them over. LightGBM has made 0 of a NaN by then.
 

@@ -1,0 +1,127 @@
+"""What a caller probably meant by arguments that are wrong: the end of a message, "" where nothing suggests itself."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from fastxent import _bfloat16
+from fastxent._types import Array
+
+VOID = 255  # what images of labels have where there is none
+NAMES = "classes, target = np.unique(target, return_inverse=True)"
+BALANCED = "len(target) / (C * np.bincount(target, minlength=C))"
+SOFTMAX = "; did you mean softmax_cross_entropy(logits, target)?"
+
+
+def class_target(x: Array, target: Array, axis: int, name: str) -> str:
+    """Of a target that has neither the samples' shape nor the logits'."""
+    shape, given = x.shape, target.shape
+    if target.dtype.kind in "iub":
+        axes = [k for k in range(x.ndim) if k != axis and without(shape, k) == given and all_below(target, shape[k])]
+        if axes:
+            return f"; did you mean axis={1 if 1 in axes else axes[0]}?"
+    if look_swapped(x, target):
+        return f"; did you swap the arguments? The {name} come first"
+    return dropped("target", given, without(shape, axis))
+
+
+def look_swapped(x: Array, target: Array) -> bool:
+    """Whether the first looks like class indices, or a column of them, of what the second has scores for."""
+    shape, given = x.shape, target.shape
+    if x.dtype.kind not in "iub" and target.dtype.kind in "iub":
+        return False
+    labels = shape[:-1] if x.ndim == target.ndim and shape[-1] == 1 else shape
+    return any(n > 1 and without(given, k) == labels for k, n in enumerate(given))
+
+
+def element_target(x: Array, target: Array, name: str) -> str:
+    """Of a target that has not the logits' shape, where each element has its own."""
+    hint = dropped("target", target.shape, x.shape) or dropped(name, x.shape, target.shape)
+    if not hint and target.dtype.kind in "iub" and any(without(x.shape, k) == target.shape for k in range(x.ndim)):
+        return f"; class indices go with softmax_cross_entropy({name}, target)"
+    return hint
+
+
+def samples_weight(name: str, given: tuple[int, ...], samples: tuple[int, ...], classes: int) -> str:
+    """Of weights that do not fit the samples; `classes` is -1 where there are none."""
+    if len(given) == 1 and len(samples) > 1 and samples.count(given[0]) == 1:
+        sizes = tuple(n if n == given[0] else 1 for n in samples)
+        return f"; did you mean {name}.reshape{sizes}?"
+    if given == (classes,):
+        return "; did you mean class_weight?"
+    return dropped(name, given, samples)
+
+
+def dropped(name: str, given: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """Where an axis of size 1 is too many."""
+    for axis, n in enumerate(given):
+        if n == 1 and without(given, axis) == wanted:
+            column = f"{name}[:, 0]" if len(given) == 2 and axis == 1 else f"{name}.squeeze({axis})"
+            return f"; did you mean {column}?"
+    return ""
+
+
+def label(labels: Array, classes: int, ignored: int | None) -> str:
+    """Of labels some of which are neither classes nor ignored."""
+    used = labels if ignored is None else labels[labels != ignored]
+    if classes == 1 and all_below(used, 2):
+        return "; one logit for each label of 0 or 1 goes with sigmoid_cross_entropy(logits[:, 0], target)"
+    if used.min() >= 1 and used.max() == classes:
+        return "; classes are counted from 0: did you mean target - 1?"
+    return left_out(used[(used < 0) | (used >= classes)]) if ignored is None else ""
+
+
+def element(target: Array, x: Array, ignored: float | None) -> str:
+    """Of targets outside [0, 1] where each logit has its own."""
+    if is_binary(x):
+        return "; did you swap the arguments? The logits come first"
+    outside = target[~((target >= 0) & (target <= 1))]
+    if np.isin(target, (-1, 1)).all():
+        return "; of labels -1 and 1: (target + 1) / 2"
+    return left_out(outside) if ignored is None else ""
+
+
+def left_out(values: Array) -> str:
+    """Where all that is wrong is one number that stands for no target."""
+    first = values.flat[0]
+    if np.isnan(values).all():
+        return "; ignore_index=np.nan leaves out what has no target"
+    if (values == first).all() and (first < 0 or first == VOID) and first == int(first):
+        return f"; ignore_index={int(first)} leaves out what has no target"
+    return ""
+
+
+def not_numbers(array: Array, name: str) -> str:
+    """Of an array that is none of numbers: what it holds in place of them."""
+    if array.dtype.kind == "O":
+        for position, value in enumerate(array.flat):
+            if is_missing(value):
+                at = ", ".join(str(int(k)) for k in np.unravel_index(position, array.shape))
+                return f": {name}[{at}] is {value}"
+        if all(isinstance(value, Real) for value in array.flat):
+            whole = all(isinstance(value, Integral) for value in array.flat)
+            return f"; cast them: {name}.astype(np.{'int64' if whole else 'float64'})"
+    named = array.dtype.kind in "US" or any(isinstance(value, str | bytes) for value in array.flat)
+    return f"; of names make class indices: {NAMES}" if named and name == "target" else ""
+
+
+def is_missing(value: Any) -> bool:
+    """None, nan, and pandas' NA and NaT."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def is_binary(x: Array) -> bool:
+    return bool(x.size) and bool(np.isin(_bfloat16.widened(x), (0, 1)).all())
+
+
+def all_below(labels: Array, n: int) -> bool:
+    return not labels.size or bool(labels.max() < n)
+
+
+def without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return shape[:axis] + shape[axis + 1 :]

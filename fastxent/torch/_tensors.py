@@ -1,0 +1,174 @@
+"""What both losses ask of torch's tensors, and how they are computed and differentiated."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from fastxent._bfloat16 import of_tensor
+from fastxent._types import Array
+
+HALVES = (torch.bfloat16, torch.float16)
+DTYPES = (torch.float32, torch.float64, *HALVES)
+
+
+class Loss(Protocol):
+    """The options of a call."""
+
+    reduction: str
+
+    def by_kernels(
+        self, logits: Array, target: Array, *weights: Array | None, out: Array | None = None, grad_output: Any = None
+    ) -> float | np.float32 | Array:
+        """The loss; its gradient, times that of the result, goes into `out`."""
+
+    def by_torch(self, logits: Tensor, *tensors: Tensor | None) -> Tensor:
+        """The loss by torch's own function."""
+
+    def shape(self, logits: Tensor) -> tuple[int, ...]:
+        """That of the result."""
+
+
+def refuse_devices(*tensors: Any) -> None:
+    """Raise for tensors that are not in the processor's memory; what has no memory is torch's matter."""
+    for tensor in tensors:
+        if isinstance(tensor, Tensor) and tensor.device.type not in ("cpu", "meta"):
+            raise NotImplementedError(
+                f"fastxent.torch computes on the CPU, but a tensor is on {tensor.device}: use torch.nn.functional there"
+            )
+
+
+def widened(*tensors: Any) -> Any:
+    """The tensors as torch's autocast wants them: these losses are computed in float32."""
+    return tuple(each.float() if isinstance(each, Tensor) and each.dtype in HALVES else each for each in tensors)
+
+
+def is_ours(logits: Any) -> bool:
+    """Whether these are logits that the kernels take, and whose derivatives are not to be carried forward."""
+    return is_plain(logits) and logits.dtype in DTYPES and not torch._C._are_functorch_transforms_active()
+
+
+def is_constant(tensor: Any) -> bool:
+    """Whether a target or a weight is one that the kernels take, without derivatives, or None."""
+    return tensor is None or (is_plain(tensor) and not tensor.requires_grad)
+
+
+def is_traceable(logits: Tensor, *others: Tensor | None) -> bool:
+    """Whether both hold, as far as can be told while torch.compile looks."""
+    return (
+        logits.device.type == "cpu"
+        and logits.layout is torch.strided
+        and logits.dtype in DTYPES
+        and not any(each is not None and each.requires_grad for each in others)
+    )
+
+
+def is_plain(value: Any) -> bool:
+    """Whether it is a tensor in the processor's memory, of no class with rules of its own, and with no tangent."""
+    return (
+        (type(value) is Tensor or type(value) is torch.nn.Parameter)
+        and value.is_cpu
+        and value.layout is torch.strided
+        and not value.is_neg()
+        and not torch._C._functorch.is_legacy_batchedtensor(value)
+        and (not value.is_floating_point() or forward_ad.unpack_dual(value).tangent is None)
+    )
+
+
+def array_of(tensor: Tensor | None) -> Any:
+    """The tensor's memory."""
+    if tensor is None:
+        return None
+    if tensor.dtype is torch.bfloat16:
+        return of_tensor(tensor)
+    return (tensor.detach() if tensor.requires_grad else tensor).numpy()
+
+
+def tensor_of(loss: float | np.float32 | Array, logits: Tensor) -> Tensor:
+    """A loss as a tensor of the logits' dtype."""
+    if isinstance(loss, np.ndarray):
+        return torch.from_numpy(loss).to(logits.dtype)
+    return logits.new_full((), float(loss))
+
+
+def evaluate(loss: Loss, inplace_backward: bool, logits: Tensor, *tensors: Tensor | None) -> Tensor:
+    """The loss, differentiable if the logits are."""
+    if torch.is_grad_enabled() and logits.requires_grad:
+        try:
+            return Differentiable.apply(loss, inplace_backward and not logits.is_leaf, logits, *tensors)
+        except (TypeError, ValueError):
+            return loss.by_torch(logits, *tensors)
+    return value(loss, logits, *tensors)
+
+
+def value(loss: Loss, logits: Tensor, *tensors: Tensor | None) -> Tensor:
+    """The loss; torch decides about what the kernels refuse, by its own rules."""
+    try:
+        return tensor_of(loss.by_kernels(*map(array_of, (logits, *tensors))), logits)
+    except (TypeError, ValueError):
+        return loss.by_torch(logits, *tensors)
+
+
+def write_gradient(loss: Loss, grad_output: Tensor, out: Tensor, logits: Tensor, *tensors: Tensor | None) -> None:
+    """The gradient by the logits into `out`, which may be they."""
+    factor = array_of(grad_output) if grad_output.ndim else grad_output.item()
+    loss.by_kernels(*map(array_of, (logits, *tensors)), out=array_of(out), grad_output=factor)
+
+
+def gradient_by_torch(loss: Loss, grad_output: Tensor, logits: Tensor, *tensors: Tensor | None) -> Tensor:
+    """The gradient by the logits, to be differentiated or transformed as torch can."""
+    with torch.enable_grad():
+        logits = logits if logits.requires_grad else logits.detach().requires_grad_()
+        value = loss.by_torch(logits, *tensors)
+        (grad,) = torch.autograd.grad(value, logits, grad_output, create_graph=True)
+    return grad
+
+
+def gradient(loss: Loss, grad_output: Tensor, logits: Tensor, *tensors: Tensor | None) -> Tensor:
+    """The gradient by the logits."""
+    try:
+        grad = torch.empty_like(logits)
+        write_gradient(loss, grad_output, grad, logits, *tensors)
+    except (TypeError, ValueError):
+        return gradient_by_torch(loss, grad_output, logits, *tensors).detach()
+    return grad
+
+
+class Differentiable(torch.autograd.Function):  # type: ignore[misc]
+    """A loss that computes its gradient in the same pass.
+
+    The gradient is given away once, since whoever gets it may write to it; later it is computed anew. So it is from the
+    beginning where that is in place, and where its factor has to be known: that of each row, and in half precision,
+    which loses less by one rounding than by two.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, loss: Loss, in_place: bool, logits: Tensor, *tensors: Tensor | None) -> Tensor:
+        """The loss."""
+        ctx.save_for_backward(logits, *tensors)
+        ctx.loss, ctx.in_place, ctx.grad = loss, in_place, None
+        if loss.reduction != "none" and not in_place and logits.dtype not in HALVES:
+            ctx.grad = torch.empty_like(logits)
+        arrays = map(array_of, (logits, *tensors))
+        return tensor_of(loss.by_kernels(*arrays, out=array_of(ctx.grad)), logits)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradient by the logits; by torch's formula where it is to be differentiated or transformed."""
+        loss, (logits, *tensors) = ctx.loss, ctx.saved_tensors
+        grad, ctx.grad = ctx.grad, None
+        if torch.is_grad_enabled() or not is_ours(grad_output):
+            grad, ctx.grad = gradient_by_torch(loss, grad_output, logits, *tensors), grad
+        elif ctx.in_place:
+            grad = logits.detach()
+            write_gradient(loss, grad_output, grad, grad, *tensors)
+            torch.autograd.graph.increment_version(logits)
+        elif grad is None:
+            grad = gradient(loss, grad_output, logits, *tensors)
+        elif grad_output.item() != 1.0:
+            grad.mul_(grad_output)
+        return None, None, grad, *(None for _ in tensors)

@@ -1,0 +1,115 @@
+"""Errors end in what was probably meant, where the arguments say so."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import fastxent as fx
+from tests.table import CLASS_LOSSES, FUNCTIONS, SIGMOID_LOSSES, SOFTMAX_LOSSES, each_of
+
+LOGITS = np.array([[0.5, -1.0, 2.0], [0.25, 0.5, 0.75], [3.0, 2.0, -4.0], [0.0, 1.0, 0.5]])
+IMAGES = np.zeros((2, 3, 4, 5))  # N, C, H, W
+PROBS = np.full((4, 3), 1 / 3)
+SIX = np.arange(24).reshape(4, 6) % 7 - 3.0
+SWAPPED = "; did you swap the arguments? The logits come first"
+SIGMOID = "; one logit for each label of 0 or 1 goes with sigmoid_cross_entropy(logits[:, 0], target)"
+UNIQUE = "; of names make class indices: classes, target = np.unique(target, return_inverse=True)"
+LEFT_OUT = "leaves out what has no target"
+NULLABLE = pd.Series([0, 1, None, 2], dtype="Int64")
+
+# (what, x, target, options, exception, the end of its message)
+# fmt: off
+OF_CLASSES = [
+    ("channels first", IMAGES, np.zeros((2, 4, 5), int), {}, ValueError, "; did you mean axis=1?"),
+    ("classes first", PROBS.T, [0, 1, 2, 1], {}, ValueError, "; did you mean axis=0?"),
+    ("two axes may be meant, one with such labels", np.ones((4, 2, 4)), [[0, 1, 2, 3]] * 4, {}, ValueError,
+     "or (4, 2, 4) for distributions"),
+    ("torch's default", PROBS, [0, 1, -100, 2], {}, ValueError, f"3 classes; ignore_index=-100 {LEFT_OUT}"),
+    ("void pixels", PROBS, np.uint8([0, 1, 255, 2]), {}, ValueError, f"3 classes; ignore_index=255 {LEFT_OUT}"),
+    ("two numbers that are no class", PROBS, [0, 1, -100, -1], {}, ValueError, "3 classes"),
+    ("another is ignored", PROBS, [0, 1, -100, -1], {"ignore_index": -1}, ValueError, "3 classes"),
+    ("counted from 1", PROBS, [1, 2, 3, 1], {}, ValueError, "; classes are counted from 0: did you mean target - 1?"),
+    ("names", PROBS, list("abca"), {}, TypeError, UNIQUE),
+    ("names of pandas", PROBS, pd.Series(list("abca")), {}, TypeError, UNIQUE),
+    ("categories", PROBS, pd.Categorical(list("abca")), {}, TypeError, UNIQUE),
+    ("None", PROBS, [0, None, 1, 2], {}, TypeError, ": target[1] is None"),
+    ("objects", PROBS, np.array([0, 1, 1, 2], object), {}, TypeError, "; cast them: target.astype(np.int64)"),
+    ("nan", PROBS, [0, 1, np.nan, 2], {}, TypeError,
+     "target[2] is nan, but class labels are integers; "
+     "give such rows an integer of their own, and that as ignore_index"),
+    ("a fraction", PROBS, [0, 1, 1.5, 2], {}, TypeError, "target[2] = 1.5, but class labels are integers"),
+    ("missing in pandas", PROBS, pd.Series([0, 1, None, 2]), {}, TypeError, "that as ignore_index"),
+    ("missing in pandas' Int64", PROBS, NULLABLE, {}, ValueError, "target[2] is missing (NA), but it must be a number"),
+    ("missing in pandas' objects", PROBS, NULLABLE.astype(object), {}, ValueError,
+     "target[2] is missing (NA), but it must be a number"),
+    ("as many logits and labels", PROBS[:, 0], [0, 1, 1, 0], {}, ValueError, "sigmoid_cross_entropy(logits, target)"),
+    ("as many logits and labels, all 0", PROBS[:, 0], [False] * 4, {}, ValueError,
+     "sigmoid_cross_entropy(logits, target)"),
+    ("a column of logits", PROBS[:, :1], [0, 1, 1, 0], {}, ValueError, SIGMOID),
+    ("balanced", PROBS, [0, 1, 1, 2], {"class_weight": "balanced"}, TypeError,
+     "class_weight = 'balanced', but it must be an array of shape (C,): "
+     "len(target) / (C * np.bincount(target, minlength=C)) balances them"),
+    ("weights of classes", PROBS, [0, 1, 1, 2], {"sample_weight": [1, 2, 3]}, ValueError,
+     "; did you mean class_weight?"),
+    ("a column of weights", PROBS, [0, 1, 1, 2], {"sample_weight": np.ones((4, 1))}, ValueError,
+     "; did you mean sample_weight[:, 0]?"),
+    ("weights of images", IMAGES, np.zeros((2, 4, 5), int), {"sample_weight": [1, 2], "axis": 1}, ValueError,
+     "; did you mean sample_weight.reshape(2, 1, 1)?"),
+    ("a column of labels", PROBS, [[0], [1], [1], [2]], {}, ValueError, "; did you mean target[:, 0]?"),
+    ("labels with their channel", IMAGES, np.zeros((2, 1, 4, 5), int), {"axis": 1}, ValueError,
+     "; did you mean target.squeeze(1)?"),
+    ("swapped", [0, 1, 1, 2], LOGITS, {}, ValueError, "come first"),
+    ("swapped, a column of labels", np.array([[0], [1], [1], [2]]), LOGITS, {}, ValueError, "come first"),
+]
+OF_SOFTMAX = [
+    ("swapped, one-hot", np.eye(3)[[0, 1, 1, 2]], LOGITS, {}, ValueError, SWAPPED),
+]
+OF_SIGMOID = [
+    ("class indices", LOGITS, [0, 1, 1, 2], {}, ValueError,
+     "; class indices go with softmax_cross_entropy(logits, target)"),
+    ("a column of logits", LOGITS[:, :1], [0, 1, 1, 0], {}, ValueError, "; did you mean logits[:, 0]?"),
+    ("a column of labels", LOGITS[:, 0], [[0], [1], [1], [0]], {}, ValueError, "; did you mean target[:, 0]?"),
+    ("swapped", [0, 1, 1, 0], LOGITS[:, 0], {}, ValueError, SWAPPED),
+    ("labels -1 and 1", LOGITS[:, 0], [-1, 1, 1, -1], {}, ValueError, "; of labels -1 and 1: (target + 1) / 2"),
+    ("missing", LOGITS[:, 0], [0, np.nan, 1, 0], {}, ValueError, f"; ignore_index=np.nan {LEFT_OUT}"),
+    ("no answer", LOGITS[:, 0], [0, -1, 1, -1], {}, ValueError, f"; ignore_index=-1 {LEFT_OUT}"),
+    ("weights of columns", SIX, SIX > 0, {"pos_weight": np.ones(5)}, ValueError,
+     "expected a scalar, (6,) for the last axis, or that rank with each size equal or 1"),
+    ("weights of channels", IMAGES, IMAGES, {"pos_weight": np.ones(3)}, ValueError,
+     "; did you mean pos_weight.reshape(1, 3, 1, 1)?"),
+]
+# fmt: on
+ROWS = [
+    (f, *row)
+    for functions, rows in ((CLASS_LOSSES, OF_CLASSES), (SOFTMAX_LOSSES, OF_SOFTMAX), (SIGMOID_LOSSES, OF_SIGMOID))
+    for f in functions
+    for row in rows
+]
+
+
+@pytest.mark.parametrize("f, _, x, target, options, exception, end", ROWS, ids=[f"{r[0]}-{r[1]}" for r in ROWS])
+def test_an_error_ends_in_what_was_probably_meant(f, _, x, target, options, exception, end):
+    with pytest.raises(exception) as error:
+        f.call(x, target, **options)
+    said = str(error.value).replace("The probs", "The logits").replace("but probs", "but logits")
+    assert said.endswith(end), said
+
+
+@each_of([f for f in CLASS_LOSSES if f.kind == "clamped"])
+def test_logits_in_place_of_probabilities(f):
+    with pytest.raises(ValueError, match=r"did you mean softmax_cross_entropy\(logits, target\)\?$"):
+        f.call(LOGITS, [1, 1, 2, 0])
+
+
+@each_of([f for f in FUNCTIONS if f.kind == "information"])
+def test_logits_in_place_of_a_distribution(f):
+    with pytest.raises(ValueError, match=r"; of logits take the softmax first: softmax\(p\)$"):
+        f.call(*[LOGITS] * f.operands)
+
+
+def test_one_row_may_have_a_one_hot_target_of_integers():
+    assert fx.softmax_cross_entropy([1.0, 2.0, 3.0], [0, 1, 0]) == fx.softmax_cross_entropy([1.0, 2.0, 3.0], 1)
+
+
+def test_one_row_may_have_a_distribution_of_any_sum():
+    assert fx.softmax_cross_entropy([1.0, 2.0, 3.0], [0.0, 1.0, 1.0]) > 0

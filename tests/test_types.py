@@ -1,0 +1,40 @@
+"""mypy and pyright accept what is right, the examples of the first pages included, and refuse what is wrong."""
+
+import doctest
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.pages import DOCS, ROOT
+
+USES = ROOT / "tests" / "uses.py"  # where an error that is ignored has to be one
+PAGES = [ROOT / "README.md", DOCS / "quickstart.md"]
+
+
+def mypy(path):
+    options = ["--strict", "--config-file=", "--follow-imports=silent", "--disable-error-code=import-untyped"]
+    return [sys.executable, "-m", "mypy", *options, str(path)]
+
+
+def pyright(path):
+    rules = {"typeCheckingMode": "standard", "reportUnnecessaryTypeIgnoreComment": "error"}
+    config = path.parent / "pyrightconfig.json"
+    config.write_text(json.dumps(rules | {"include": [path.name], "extraPaths": [str(ROOT)]}))
+    return [sys.executable, "-m", "basedpyright", "--pythonpath", sys.executable, "--project", str(config)]
+
+
+@pytest.mark.parametrize("command, module", [(mypy, "mypy"), (pyright, "basedpyright")])
+@pytest.mark.parametrize("page", [USES, *PAGES], ids=lambda page: page.name)
+def test_the_types_are_right(page, command, module, tmp_path):
+    pytest.importorskip(module)
+    code = page.read_text()
+    if page in PAGES:
+        code = "".join(example.source for example in doctest.DocTestParser().get_examples(code))
+    path = tmp_path / "uses.py"
+    path.write_text(code)
+    env = os.environ | {"MYPYPATH": str(ROOT)}
+    checked = subprocess.run(command(path), capture_output=True, text=True, env=env, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -1,0 +1,59 @@
+"""Uses of the losses that type checkers accept and, on the lines that ignore them, refuse; read by test_types.py."""
+
+from typing import Any, Literal, assert_type
+
+import numpy as np
+
+import fastxent as fx
+
+Array = np.ndarray[Any, Any]
+LOGITS = np.zeros((4, 3), np.float32)
+LABELS = np.zeros(4, np.int64)
+PROBS = np.full((4, 3), 1 / 3)
+
+
+def reduced(reduction: Literal["mean", "sum"]) -> float:
+    assert_type(fx.softmax_cross_entropy([[1.0, 2.0]], [0]), float)
+    assert_type(fx.softmax_focal_loss(LOGITS, LABELS, gamma=1.0, alpha=[1, 2, 3], reduction="sum"), float)
+    assert_type(fx.sigmoid_cross_entropy(LOGITS, LOGITS, ignore_index=np.nan, pos_weight=2.0), float)
+    assert_type(fx.sigmoid_focal_loss(LOGITS, LOGITS, alpha=0.25), float)
+    assert_type(fx.clamped_cross_entropy(PROBS, LABELS, eps=0.0, class_weight={0: 1.0, 1: 2.0, 2: 1.0}), float)
+    return round(fx.softmax_cross_entropy(LOGITS, LABELS, reduction=reduction), 4)
+
+
+def one_of_each_row() -> Array:
+    assert_type(fx.clamped_cross_entropy(PROBS, LABELS, reduction="none"), Array)
+    assert_type(fx.sigmoid_cross_entropy(LOGITS, LOGITS, reduction="none"), Array)
+    losses = fx.softmax_cross_entropy(LOGITS, LABELS, reduction="none", axis=-1, n_threads=1)
+    wrong: Array = losses[LABELS == 0]
+    return wrong
+
+
+def derivatives() -> tuple[float, Array, Array]:
+    loss, grad = fx.softmax_cross_entropy_grad(LOGITS, LABELS, grad_output=2.0, out=LOGITS)
+    losses, _ = fx.sigmoid_focal_loss_grad(LOGITS, LOGITS, reduction="none", grad_output=np.ones((4, 3)))
+    assert_type(losses, Array)
+    assert_type(fx.clamped_cross_entropy_grad(PROBS, LABELS), tuple[float, Array])
+    assert_type(fx.softmax_focal_loss_grad_hess(LOGITS, LABELS, hess_out=grad), tuple[float, Array, Array])
+    sums = fx.sigmoid_cross_entropy_grad_hess(LOGITS, LOGITS, reduction="none")
+    assert_type(sums, tuple[Array, Array, Array])
+    return loss, grad, losses
+
+
+def either(reduction: Literal["mean", "none"]) -> float | Array:
+    return fx.softmax_cross_entropy(LOGITS, LABELS, reduction=reduction)
+
+
+def refused(reduction: str) -> None:
+    fx.softmax_cross_entropy(LOGITS, LABELS, reduction="avg")  # type: ignore
+    fx.softmax_cross_entropy(LOGITS, LABELS, reduction=reduction)  # type: ignore
+    fx.softmax_cross_entropy(LOGITS, LABELS, reduction=None)  # type: ignore
+    fx.softmax_cross_entropy_grad(LOGITS, LABELS, reduction="batchmean")  # type: ignore
+    fx.softmax_cross_entropy(LOGITS, LABELS, weight=[1, 2, 3])  # type: ignore
+    fx.softmax_cross_entropy(LOGITS, LABELS, 1)  # type: ignore
+    fx.softmax_cross_entropy(LOGITS, LABELS, class_weight="balanced", out=LOGITS)  # type: ignore
+    fx.sigmoid_cross_entropy(LOGITS, LOGITS, axis=1)  # type: ignore
+    fx.clamped_cross_entropy(PROBS, LABELS, z_loss=0.1)  # type: ignore
+    fx.softmax_cross_entropy_grad(LOGITS, LABELS, out=[[0.0]])  # type: ignore
+    fx.softmax_cross_entropy(LOGITS, LABELS)[0]  # type: ignore
+    round(fx.softmax_cross_entropy(LOGITS, LABELS, reduction="none"), 4)  # type: ignore
