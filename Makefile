@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test torch-test accuracy lint docs bench bench-compare peers peers-sklearn peers-torch
+.PHONY: help demo examples test test-oldest torch-test accuracy lint docs bench bench-compare peers peers-sklearn peers-torch
 .PHONY: migration busy dashboard dashboard-html dashboard-test wheel clean
 
 export PYTHON ?= python3
@@ -23,6 +23,9 @@ BASE ?= main
 HEAD ?= HEAD
 FACTOR ?= 1.2
 ARGS ?=
+# the tests of what stands on scikit-learn, and what they need beside it
+SKLEARN := $(wildcard tests/test_metrics*.py tests/test_sklearn*.py tests/test_classifier*.py tests/test_reliability*.py tests/test_temperature*.py)
+WITH_OLDEST := cloudpickle hypothesis matplotlib ml_dtypes mpmath pandas "pytest>=9" pytest-xdist
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -38,6 +41,10 @@ test: .venv/test-group  ## run all tests with the best build of the kernels, and
 	for build in $$builds; do echo "FASTXENT_ISA=$$build"; \
 	[ "$$build" = "$${builds##* }" ] && once= || once="$(ADAPTERS:%=--ignore-glob=*/test_%)"; \
 	FASTXENT_ISA=$$build $(PY) -m pytest -n auto $$once $(ARGS); done
+
+test-oldest: .venv/built .venv-oldest/installed  ## test what stands on scikit-learn with the oldest version that pyproject.toml allows
+	@.venv-oldest/bin/python -c "import sklearn; print('scikit-learn', sklearn.__version__)"
+	PYTHONPATH="$(CURDIR)" .venv-oldest/bin/python -m pytest -n auto -W "ignore:Passing a non-Collection iterable" $(SKLEARN) $(ARGS)
 
 torch-test: .venv/built .venv-peers/installed  ## test fastxent.torch, also with torch's own tests of its functions
 	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python -m pytest tests/test_torch.py docs/guides/torch.md $(ARGS)
@@ -98,7 +105,7 @@ wheel: .venv/wheel-group  ## build a wheel for any Linux, and test it where ther
 	tools/check-wheel $(PY)
 
 clean:  ## remove the environments and everything built
-	rm -rf .venv .venv-peers build dist *.egg-info docs/_build docs/generated asv_benchmarks/env asv_benchmarks/html
+	rm -rf .venv .venv-oldest .venv-peers build dist *.egg-info docs/_build docs/generated asv_benchmarks/env asv_benchmarks/html
 	rm -rf asv_benchmarks/web/node_modules
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis digits.png calibration.png
 	rm -f fastxent/_kernels/*.c fastxent/_kernels/*.so fastxent/_kernels/*.html
@@ -140,6 +147,14 @@ $(WEB): .venv/dashboard-group asv_benchmarks/web/package-lock.json
 
 .venv-peers/installed: $(PEERS:%=.venv-peers/%-peer)
 	@touch $@
+
+.venv-oldest/python:
+	@tools/once $@ -- tools/make-venv .venv-oldest
+
+.venv-oldest/installed: .venv-oldest/python pyproject.toml
+	@echo "Installing the oldest scikit-learn allowed into .venv-oldest"
+	@oldest=$$(sed -n 's/^sklearn = \["scikit-learn>=\([0-9.]*\)".*/\1/p' pyproject.toml); \
+	tools/once $@ $^ -- .venv-oldest/bin/python -m pip install -qq "scikit-learn==$${oldest:?}" numpy scipy $(WITH_OLDEST)
 
 .PHONY: .asv-machine
 .asv-machine: .venv/bench-group

@@ -214,6 +214,20 @@ def test_sparse_coefficients_predict_the_same(labels, form):
         SoftmaxClassifier().sparsify()
 
 
+@pytest.mark.parametrize("labels", [Y, Y == 1, IRIS_NAMES[Y]], ids=["three classes", "two classes", "strings"])
+def test_as_logistic_regression_it_predicts_the_same(labels):
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    model = SoftmaxClassifier(C=0.5, label_smoothing=0.1).fit(frame, labels)
+    other = model.to_logistic_regression()
+    np.testing.assert_allclose(other.predict_proba(frame), model.predict_proba(frame), rtol=1e-13)
+    np.testing.assert_array_equal(other.predict(frame), model.predict(frame))
+    assert (other.C, list(other.feature_names_in_), other.n_iter_[0]) == (0.5, list("abcd"), model.n_iter_[0])
+    other.coef_ += 1
+    assert not np.allclose(other.coef_, model.coef_)
+    with pytest.raises(NotFittedError):
+        SoftmaxClassifier().to_logistic_regression()
+
+
 def test_feature_names_are_kept_and_compared():
     frame = pd.DataFrame(X, columns=list("abcd"))
     model = SoftmaxClassifier().fit(frame, pd.Series(Y))

@@ -180,7 +180,9 @@ def outcome(function, y_true, y_proba, options):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            result = function(y_true, y_proba, **options)
+            # before 1.9 scikit-learn knows no other name than y_pred
+            probs = [] if y_proba is None and "y_pred" in options else [y_proba]
+            result = function(y_true, *probs, **options)
         except Exception as error:
             result = type(error), str(error)
     return result, [(w.category, str(w.message)) for w in caught]

@@ -1,14 +1,18 @@
 """What `fastxent.metrics` has and scikit-learn has not: eps, distributions, multilabel, exactness, little memory."""
 
 import math
+import re
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 
+from fastxent import _scikit_learn
 from fastxent.metrics import d2_log_loss_score, log_loss
 from tests.interpreter import interpreted
+from tests.pages import ROOT
 from tests.peak import peak
 from tests.table import DTYPES
 from tests.ulp import BOTH, BOUND, assert_ulp
@@ -300,3 +304,15 @@ def test_without_scikit_learn_the_error_names_the_extra():
 
 def test_importing_the_package_does_not_import_scikit_learn():
     assert interpreted("import sys, fastxent; assert 'sklearn' not in sys.modules").returncode == 0
+
+
+def test_a_scikit_learn_that_is_too_old_is_named(monkeypatch):
+    (floor,) = re.findall(r'"scikit-learn>=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
+    assert floor == ".".join(map(str, _scikit_learn.OLDEST))
+    for version in ("1.7.2", "1.6.dev0"):
+        monkeypatch.setattr(sklearn, "__version__", version)
+        assert _scikit_learn.lacking().startswith(f"scikit-learn {floor} or newer, but {version} is installed: pip")
+    monkeypatch.setattr(sklearn, "__version__", "1.10rc1")
+    assert _scikit_learn.lacking() is None
+    result = interpreted("import sklearn; sklearn.__version__ = '1.7.2'; import fastxent.sklearn")
+    assert "ImportError: fastxent.sklearn needs scikit-learn 1.8 or newer, but 1.7.2 is installed" in result.stderr

@@ -56,6 +56,8 @@ NOT_SCORES = dict.fromkeys(
 IN_PLACE = dict.fromkeys(
     ["check_dont_overwrite_parameters", "check_estimators_overwrite_params"], "a pipeline fits its steps in place"
 )
+if tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9):
+    IN_PLACE["check_transformer_preserve_dtypes"] = "the decision function of LogisticRegression is float64 in 1.8"
 
 
 class Decision(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):

@@ -60,3 +60,19 @@ class Classifier:
             return turns.ratio(*(partial(m.fit, self.X, self.y) for m in (self.model, self.theirs)), rounds=ROUNDS)
 
     track_ratio.unit = turns.UNIT
+
+
+class ClassifierCV:
+    """Five folds, ten strengths of the penalty."""
+
+    timeout = 300
+
+    def setup(self):
+        from fastxent.sklearn import SoftmaxClassifierCV
+
+        warnings.simplefilter("ignore")
+        self.X, self.y = problem(SHAPES[-1], np.float64)
+        self.model = SoftmaxClassifierCV(tol=TOL, n_threads=1)
+
+    def time_fit(self):
+        self.model.fit(self.X, self.y)

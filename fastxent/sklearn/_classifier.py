@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
+from copy import copy
 from functools import partial
 from typing import Any, Self
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 import fastxent as fx
@@ -243,6 +245,22 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         check_is_fitted(self)
         self.coef_ = dense(self.coef_)
         return self
+
+    def to_logistic_regression(self) -> LogisticRegression:
+        """scikit-learn's estimator with this model, for what knows that one: converters to ONNX, explainers.
+
+        Returns
+        -------
+        sklearn.linear_model.LogisticRegression
+            Fitted, with the same predictions. Label smoothing is no parameter of it.
+        """
+        check_is_fitted(self)
+        options = ("C", "fit_intercept", "class_weight", "tol", "max_iter", "verbose")
+        other = LogisticRegression(**{name: getattr(self, name) for name in options})
+        for name in ("classes_", "coef_", "intercept_", "n_iter_", "n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(other, name, copy(getattr(self, name)))
+        return other
 
     def decision_function(self, X: Any) -> Array:
         """Logits, (n_samples, C); of two classes the log-odds of the second, (n_samples,)."""

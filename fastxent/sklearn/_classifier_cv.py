@@ -1,0 +1,183 @@
+"""SoftmaxClassifier whose C is chosen by cross-validation, along a path of warm starts in each fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.utils.validation import validate_data
+
+from fastxent import _check
+from fastxent._types import Array
+from fastxent.metrics import neg_log_loss_scorer
+from fastxent.sklearn._classifier import FLOATS, SoftmaxClassifier, whole_number
+from fastxent.sklearn._target import is_distribution, one_for_each
+
+INHERITED = (
+    "fit_intercept",
+    "class_weight",
+    "label_smoothing",
+    "tol",
+    "max_iter",
+    "n_threads",
+    "batch_rows",
+    "verbose",
+)
+
+
+class SoftmaxClassifierCV(SoftmaxClassifier):
+    r"""`SoftmaxClassifier` with the inverse strength of its penalty chosen by cross-validation.
+
+    In each fold models are fitted along a path of growing :math:`C`, each from the one before it, and scored on what
+    was left out. The :math:`C` whose mean score is best is that of the fit to all samples [1]_:
+
+    .. math:: C = \arg\max_C \frac{1}{K} \sum_{k=1}^K \mathrm{score}_k(C)
+
+    Parameters
+    ----------
+    Cs : int or array_like, shape (n_Cs,), default 10
+        Inverse strengths of the penalty, positive; or how many of them, at equal ratios from 1e-4 to 1e4.
+    cv : int, cross-validation generator or iterable, optional
+        As in `sklearn.model_selection.cross_val_score`: by default five folds, stratified unless the targets are
+        distributions.
+    scoring : str or callable, default "neg_log_loss"
+        One of scikit-learn's scorers; by default `fastxent.metrics.neg_log_loss_scorer`. None is the accuracy.
+    fit_intercept : bool, default True
+        Whether there is an intercept.
+    class_weight : dict or "balanced", optional
+        As in `SoftmaxClassifier`; "balanced" by the samples of each fit.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is spread evenly over the classes, in fits and not in scores.
+    tol : float, default 1e-4
+        As in `SoftmaxClassifier`.
+    max_iter : int, default 100
+        The most iterations of each fit.
+    n_threads : int, optional
+        As in `SoftmaxClassifier`. Folds come one after the other.
+    batch_rows : int, optional
+        As in `SoftmaxClassifier`.
+    verbose : int, default 0
+        Whether to print a line for each iteration.
+
+    Attributes
+    ----------
+    C_ : float
+        The chosen one: of several that are equally good the smallest.
+    Cs_ : ndarray, shape (n_Cs,)
+        All that were tried, sorted.
+    scores_ : ndarray, shape (n_folds, n_Cs)
+        What each had in each fold.
+    coef_, intercept_, classes_, n_iter_, loss_curve_, n_features_in_, feature_names_in_
+        Of the fit to all samples, as in `SoftmaxClassifier`.
+
+    See Also
+    --------
+    SoftmaxClassifier : With a C of your own.
+    sklearn.linear_model.LogisticRegressionCV : Keeps the coefficients of all fits.
+
+    Notes
+    -----
+    A fold's samples are copied, as `sklearn.model_selection.GridSearchCV` does. Callbacks are told of the fit to all
+    samples.
+
+    References
+    ----------
+    .. [1] T. Hastie, R. Tibshirani and J. Friedman, "The Elements of Statistical Learning", Springer, 2009,
+       section 7.10.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from fastxent.sklearn import SoftmaxClassifierCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = SoftmaxClassifierCV([0.01, 1.0, 100.0], max_iter=1000).fit(X, y)
+    >>> classifier.C_, classifier.scores_.mean(axis=0).round(3)
+    (100.0, array([-0.639, -0.14 , -0.055]))
+    >>> classifier.predict(X[:3])
+    array([0, 0, 0])
+    """
+
+    warm_start = False  # each path begins anew, and so does the fit to all samples
+
+    def __init__(
+        self, Cs: int | ArrayLike = 10, *, cv: Any = None, scoring: str | Callable[..., float] | None = "neg_log_loss",
+        fit_intercept: bool = True, class_weight: Mapping[Any, float] | str | None = None,
+        label_smoothing: float = 0.0, tol: float = 1e-4, max_iter: int = 100, n_threads: int | None = None,
+        batch_rows: int | None = None, verbose: int = 0,
+    ) -> None:  # fmt: skip
+        self.Cs = Cs
+        self.cv = cv
+        self.scoring = scoring
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_threads = n_threads
+        self.batch_rows = batch_rows
+        self.verbose = verbose
+
+    @property
+    def C(self) -> float:  # type: ignore[override]  # what the fit to all samples takes
+        return self.C_
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+        """Choose C and fit the model.
+
+        Parameters
+        ----------
+        X : array_like or sparse matrix, shape (n_samples, n_features)
+            As in `SoftmaxClassifier`.
+        y : array_like, shape (n_samples,) or (n_samples, C)
+            Labels, or target distributions.
+        sample_weight : array_like, shape (n_samples,), optional
+            Finite, not negative; 1 by default. They count in fits and in scores.
+
+        Returns
+        -------
+        SoftmaxClassifierCV
+            The estimator itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `SoftmaxClassifier.fit` does; if a class of a fold's test samples is not among its training samples.
+        """
+        strengths = strengths_of(self.Cs)
+        features, target = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=is_distribution(y))
+        weight = one_for_each(sample_weight, len(target), self.n_threads)
+        own = isinstance(self.scoring, str) and self.scoring == "neg_log_loss"
+        scorer = neg_log_loss_scorer if own else check_scoring(self, self.scoring)
+        folds = check_cv(self.cv, target, classifier=True).split(features, target)
+        samples = features, target, weight
+        scores = np.array([list(self._path(*samples, train, test, strengths, scorer)) for train, test in folds])
+        self.Cs_, self.scores_ = strengths, scores
+        self.C_ = float(strengths[scores.mean(axis=0).argmax()])
+        return super().fit(X, y, sample_weight)
+
+    def _path(
+        self, X: Any, y: Array, weight: Array | None, train: Array, test: Array, strengths: Array, scorer: Any
+    ) -> Iterator[float]:
+        """The scores of one fold."""
+        model = SoftmaxClassifier(warm_start=True, **{name: getattr(self, name) for name in INHERITED})
+        samples = X[train], y[train], None if weight is None else weight[train]
+        options = {} if weight is None else {"sample_weight": weight[test]}
+        left_out = X[test], y[test]
+        for strength in strengths.tolist():
+            yield scorer(model.set_params(C=strength).fit(*samples), *left_out, **options)
+
+
+def strengths_of(Cs: Any) -> Array:
+    """Positive numbers, sorted."""
+    if np.ndim(Cs) == 0:
+        return np.logspace(-4, 4, whole_number(Cs, "Cs", 1))
+    array = _check.real_array(Cs, "Cs")
+    if array.ndim != 1 or not array.size:
+        raise ValueError(f"Cs has shape {array.shape}; expected (n_Cs,), at least one, or their number")
+    for i, strength in enumerate(array.tolist()):
+        _check.number_of(strength, f"Cs[{i}]", _check.SMALLEST, np.inf, "positive")
+    return np.sort(array.astype(np.float64))
