@@ -88,6 +88,9 @@ class Objective:
         return turns.ratio(partial(self.call, *self.args), partial(formula, *self.args))
 
     track_ratio.unit = turns.UNIT
+    time_call.pretty_name = "boosting objectives: time"
+    peakmem_call.pretty_name = "boosting objectives: peak memory"
+    track_ratio.pretty_name = "boosting objectives: time over the NumPy formula"
 
 
 class Metric:
@@ -100,6 +103,8 @@ class Metric:
 
     def time_call(self, metric, library):
         self.call(*self.args)
+
+    time_call.pretty_name = "boosting metrics: time"
 
 
 class Row:
@@ -118,3 +123,6 @@ class Row:
     def time_hessian(self, objective):
         _, hess = self.call(self.scores, 3.0, 1.0)
         list(hess)
+
+    time_gradient.pretty_name = "CatBoost, one row: time of the gradient"
+    time_hessian.pretty_name = "CatBoost, one row: time with the Hessian"
