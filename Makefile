@@ -94,9 +94,11 @@ dashboard-html: $(WEB) .asv-machine  ## benchmark the last COMMITS=5 commits and
 	cd asv_benchmarks && { git rev-list --first-parent --max-count=$(COMMITS) HEAD | $(ASV) run --skip-existing $(ARGS) HASHFILE:- || [ $$? -eq 2 ]; }
 	cd asv_benchmarks && $(ASV) publish
 	$(PY) asv_benchmarks/offline.py
+	$(PY) -m asv_benchmarks.landing
 
-dashboard: dashboard-html  ## the same; then serve the page and print its address
-	cd asv_benchmarks && $(ASV) preview
+dashboard: dashboard-html docs  ## the same, as a part of the documentation, served
+	@echo "Below the address that follows: dashboard/glance.html and dashboard/index.html"
+	$(PY) -m http.server --bind 127.0.0.1 --directory docs/_build/html 0
 
 dashboard-test: $(WEB) .asv-machine  ## test the dashboard in Chromium; screenshots go to build/dashboard
 	$(PY) -m pytest asv_benchmarks/tests $(ARGS)

@@ -17,6 +17,7 @@ project_copyright = "2026, fastxent developers"
 release = version = fastxent.__version__
 
 extensions = [
+    "dashboard",
     "directives",
     "line_breaks",
     "myst_parser",

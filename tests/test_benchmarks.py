@@ -20,14 +20,15 @@ from asv_benchmarks.verdict import RATIOS, slower
 
 PACKAGE = Path(fastxent.__file__).parent
 SLOWER = 1000  # ticks of a call in what is slower; every call in Python takes one
-TRACKED = {
+MEASURED = {
     f"{module.name}.{title}.{name}": (cls, name)
     for module in pkgutil.iter_modules(benchmarks.__path__)
     for title, cls in vars(import_module(f"{benchmarks.__name__}.{module.name}")).items()
     if inspect.isclass(cls) and cls.__module__.endswith(f".{module.name}")
     for name in dir(cls)
-    if name.startswith("track_")
+    if name.startswith(("peakmem_", "time_", "timeraw_", "track_"))
 }
+TRACKED = {name: one for name, one in MEASURED.items() if one[1].startswith("track_")}
 NAMES = [name for name in TRACKED if re.search(RATIOS, name)]
 # two calls of fastxent: the file of the slower one, and the parameters that are not the first
 BETWEEN_OURS = {
@@ -146,6 +147,12 @@ def test_what_has_the_unit_of_a_ratio_is_called_one_and_compared():
     }
     assert [name for name, unit in units.items() if unit == turns.UNIT] == NAMES
     assert len({name.partition(".")[0] for name in NAMES}) > 9
+
+
+def test_every_benchmark_has_a_name_for_readers_and_no_two_the_same():
+    titles = {name: getattr(getattr(cls, method), "pretty_name", None) for name, (cls, method) in MEASURED.items()}
+    assert [name for name, title in titles.items() if not title or "(" in title] == []  # asv reads parameters there
+    assert len(set(titles.values())) == len(titles)
 
 
 @pytest.mark.parametrize("name", forms.NAMES)

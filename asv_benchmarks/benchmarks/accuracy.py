@@ -117,3 +117,5 @@ class Accuracy:
             scale = getattr(exact, TERMS[name]).high if name in TERMS else None
             errors.append(real.ulps_off(result, getattr(exact, name), dtype, scale).max())
         return float(f"{max(errors):.4g}")
+
+    track_largest_error.pretty_name = "every function: largest error, ulp"

@@ -40,6 +40,8 @@ class Continuous:
         return turns.ratio(partial(self.call, *self.args), integral)
 
     track_ratio.unit = turns.UNIT
+    time_call.pretty_name = "densities: time"
+    track_ratio.pretty_name = "densities: time over SciPy's quadrature"
 
 
 class Caffe:
@@ -71,6 +73,10 @@ class Caffe:
         self.layer.forward(*self.bottoms)
         self.layer.backward()
 
+    time_forward.pretty_name = "Caffe's layers: time forward"
+    time_backward.pretty_name = "Caffe's layers: time backward"
+    track_ratio.pretty_name = "Caffe's layers: time over a copy of the input"
+
 
 class CaffeMemory:
     """The difference between the two lines is what a layer takes beside its bottoms, results included."""
@@ -88,3 +94,6 @@ class CaffeMemory:
 
     def peakmem_reference(self, layer, dtype):
         pass
+
+    peakmem_both.pretty_name = "Caffe's layers: peak memory"
+    peakmem_reference.pretty_name = "Caffe's layers: memory before the call"

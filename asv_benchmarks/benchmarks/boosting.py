@@ -88,6 +88,9 @@ class Objective:
         return turns.ratio(partial(self.call, *self.args), partial(formula, *self.args))
 
     track_ratio.unit = turns.UNIT
+    time_call.pretty_name = "boosting objectives: time"
+    peakmem_call.pretty_name = "boosting objectives: peak memory"
+    track_ratio.pretty_name = "boosting objectives: time over the NumPy formula"
 
 
 class Metric:
@@ -101,6 +104,8 @@ class Metric:
     def time_call(self, metric, library):
         self.call(*self.args)
 
+    time_call.pretty_name = "boosting metrics: time"
+
 
 class Start:
     """Before the first round, once: the same labels as the objectives'."""
@@ -111,6 +116,8 @@ class Start:
 
     def time_start_scores(self):
         self.call(self.labels)
+
+    time_start_scores.pretty_name = "boosting, start scores: time"
 
 
 class Row:
@@ -130,6 +137,8 @@ class Row:
         _, hess = self.call(self.scores, 3.0, 1.0)
         list(hess)
 
+    time_gradient.pretty_name = "CatBoost, one row: time of the gradient"
+    time_hessian.pretty_name = "CatBoost, one row: time with the Hessian"
 
 class RowInNumpy:
     """What CatBoost asks for, as its documentation suggests it, with the whole Hessian."""
@@ -195,3 +204,4 @@ class CatBoost:
         return float(f"{(many - few) / (their_many - their_few):.4g}")
 
     track_rounds.unit = "rounds"
+    track_rounds.pretty_name = "CatBoost: rounds of another objective in the time of one"

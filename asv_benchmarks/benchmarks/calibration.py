@@ -98,6 +98,14 @@ class Temperature:
     def peakmem_reference(self, shape, dtype):
         pass
 
+    time_fit.pretty_name = "temperature scaling: time to fit"
+    time_predict_proba.pretty_name = "temperature scaling: time to predict"
+    track_ratio.pretty_name = "temperature scaling: time to fit over scikit-learn's"
+    track_difference_of_probabilities.pretty_name = "temperature scaling: distance from scikit-learn's probabilities"
+    track_difference_of_temperatures.pretty_name = "temperature scaling: distance from scikit-learn's temperature"
+    peakmem_fit.pretty_name = "temperature scaling: peak memory of a fit"
+    peakmem_reference.pretty_name = "temperature scaling: memory before the fit"
+
 
 class Diagram:
     params = (["uniform", "quantile"],)
@@ -113,3 +121,5 @@ class Diagram:
     def time_from_predictions(self, strategy):
         self.axes.clear()
         self.adapters.ReliabilityDisplay.from_predictions(self.labels, self.prob, strategy=strategy, ax=self.axes)
+
+    time_from_predictions.pretty_name = "reliability diagram: time to draw"

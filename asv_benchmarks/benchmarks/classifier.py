@@ -60,6 +60,11 @@ class Classifier:
             return turns.ratio(*(partial(m.fit, self.X, self.y) for m in (self.model, self.theirs)), rounds=ROUNDS)
 
     track_ratio.unit = turns.UNIT
+    time_fit.pretty_name = "classifier: time to fit"
+    time_predict.pretty_name = "classifier: time to predict"
+    peakmem_fit.pretty_name = "classifier: peak memory of a fit"
+    peakmem_reference.pretty_name = "classifier: memory before the fit"
+    track_ratio.pretty_name = "classifier: time to fit over LogisticRegression's"
 
 
 class ClassifierCV:
@@ -76,3 +81,5 @@ class ClassifierCV:
 
     def time_fit(self):
         self.model.fit(self.X, self.y)
+
+    time_fit.pretty_name = "classifier with C by cross-validation: time to fit"

@@ -45,6 +45,7 @@ class Half:
         return turns.ratio(self.calls[0], partial(np.copyto, np.ones_like(self.half), self.half))
 
     track_ratio.unit = turns.UNIT
+    track_ratio.pretty_name = "float16 and bfloat16: time over a copy of the input"
 
 
 def call_of_torch(benchmark, function):

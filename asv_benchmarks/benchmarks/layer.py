@@ -15,3 +15,5 @@ class Layer:
 
     def time_call(self, function):
         self.call()
+
+    time_call.pretty_name = "every function at 8 x 16: time"

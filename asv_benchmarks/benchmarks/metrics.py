@@ -67,6 +67,10 @@ class Metrics:
         return turns.ratio(self.ours, self.theirs, rounds=ROUNDS)
 
     track_ratio.unit = turns.UNIT
+    time_call.pretty_name = "log loss: time"
+    peakmem_call.pretty_name = "log loss: peak memory"
+    peakmem_reference.pretty_name = "log loss: memory before the call"
+    track_ratio.pretty_name = "log loss: time over scikit-learn's"
 
 
 def main():

@@ -42,6 +42,8 @@ class Import:
     def timeraw_import(self, module):
         return f"import {module}"
 
+    timeraw_import.pretty_name = "import: time"
+
 
 class ImportOverNumPy:
     """The start of an interpreter that imports fastxent over that of one that imports NumPy."""
@@ -55,6 +57,8 @@ class ImportOverNumPy:
             for module in ("fastxent", "numpy")
         )
         return turns.ratio(own, numpy, clock=cpu_seconds_of_children)
+
+    track_ratio.pretty_name = "import: time over that of NumPy"
 
 
 class Size:
@@ -73,3 +77,5 @@ class Size:
             for path in files:
                 archive.write(path, path.relative_to(ROOT.parent))
         return wheel.getbuffer().nbytes
+
+    track_size.pretty_name = "size of the package"

@@ -48,6 +48,8 @@ class OverCopy:
         source = self.call.args[0]
         return turns.ratio(self.call, partial(np.copyto, np.ones_like(source), source))
 
+    track_ratio.pretty_name = "every function: time over a copy of the input"
+
 
 class OverPeer:
     """Over the NumPy formula and every installed library; of several ways that a library knows, the best counts."""
@@ -75,3 +77,5 @@ class OverPeer:
 
     def track_ratio(self, peer, problem, dtype):
         return turns.ratio(self.call, *self.others)
+
+    track_ratio.pretty_name = "losses: time over other libraries'"

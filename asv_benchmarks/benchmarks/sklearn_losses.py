@@ -49,6 +49,8 @@ class Time(Losses):
     def time_call(self, loss, method, shape, dtype):
         self.call()
 
+    time_call.pretty_name = "loss objects for scikit-learn: time"
+
 
 class Memory(Losses):
     """The difference between the two lines is what a call takes beside its arguments and outputs."""
@@ -59,6 +61,9 @@ class Memory(Losses):
     def peakmem_reference(self, loss, method, shape, dtype):
         pass
 
+    peakmem_call.pretty_name = "loss objects for scikit-learn: peak memory"
+    peakmem_reference.pretty_name = "loss objects for scikit-learn: memory before the call"
+
 
 class Ratio(Losses):
     """Over scikit-learn's loss, on one thread."""
@@ -68,3 +73,5 @@ class Ratio(Losses):
     def track_ratio(self, loss, method, shape, dtype):
         turns.on_one_core()
         return turns.ratio(self.call, self.theirs)
+
+    track_ratio.pretty_name = "loss objects for scikit-learn: time over scikit-learn's own"

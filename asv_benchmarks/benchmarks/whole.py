@@ -20,6 +20,8 @@ class Time(Calls):
     def time_call(self, function, shape, dtype):
         self.call()
 
+    time_call.pretty_name = "every function: time"
+
 
 class Memory(Calls):
     """The difference between the two lines is what a call takes beside its arguments and outputs."""
@@ -31,3 +33,6 @@ class Memory(Calls):
 
     def peakmem_reference(self, function, shape, dtype):
         pass
+
+    peakmem_call.pretty_name = "every function: peak memory"
+    peakmem_reference.pretty_name = "every function: memory before the call"

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from selenium import webdriver
 
+from asv_benchmarks import landing
 from asv_benchmarks.offline import localise
 from asv_benchmarks.tests import history
 
@@ -30,10 +31,11 @@ def dashboard(tmp_path_factory):
     commits = history.write(root, values)
     config = history.configure(root)
     asv = functools.partial(run_asv, config.parent)
-    asv("run", "--show-stderr", "HASHFILE:-", given="\n".join(reversed(commits)))
+    asv("run", "--show-stderr", "--bench", "^(?!unmeasured)", "HASHFILE:-", given="\n".join(reversed(commits)))
     asv("publish")
     html = config.parent / "html"
     localise(html)
+    landing.finish(html)
     with serve(html) as address:
         yield SimpleNamespace(config=config, html=html, address=address, commits=commits)
 

@@ -30,6 +30,20 @@ class OverCopy:
 
     def track_ratio(self, function):
         return known.VALUES[function]
+
+class OverPeer:
+    params = (["numpy", "torch"], ["large", "small"], ["float32"])
+    param_names = ["peer", "problem", "dtype"]
+    unit = "times"
+
+    def track_ratio(self, peer, problem, dtype):
+        return {"numpy": 0.25, "torch": 1.5}[peer] * (2 if problem == "large" else 1)
+    track_ratio.pretty_name = "losses over others"
+""",
+    "unmeasured.py": """\
+class Left:
+    def track_nothing(self):
+        return 0
 """,
     "accuracy.py": """\
 import known

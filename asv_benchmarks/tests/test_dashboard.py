@@ -12,10 +12,12 @@ BENCHMARKS = [
     "accuracy.Accuracy.track_largest_error",
     "package.Import.timeraw_import",
     "ratios.OverCopy.track_ratio",
+    "ratios.OverPeer.track_ratio",
     "whole.Memory.peakmem_call",
     "whole.Memory.peakmem_reference",
     "whole.Time.time_call",
 ]
+PRETTY = {"ratios.OverPeer.track_ratio": "losses over others"}
 PLANTED = "ratios.OverCopy.track_ratio('second')"
 # what a page is for, or the first of it
 PAGES = {
@@ -24,7 +26,7 @@ PAGES = {
     "#ratios.OverCopy.track_ratio": "#main-graph canvas.flot-overlay",
     "#/regressions": "#regressions-body tbody tr a",
 }
-WIDE, NARROW = (1600, 1000), (480, 900)
+WIDE, MEDIUM, NARROW = (1440, 900), (1000, 800), (390, 844)
 each_size = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 LINES = """
     const plot = $('#main-graph').data('plot');
@@ -33,7 +35,7 @@ LINES = """
 ON_TOP = """
     const element = document.querySelector(arguments[0]);
     if (!element) return false;
-    if (window.innerWidth < 768) element.scrollIntoView();
+    if (window.innerWidth < 1200) element.scrollIntoView();
     const box = element.getBoundingClientRect();
     const top = document.elementFromPoint(box.left + Math.min(box.width, 100) / 2, box.top + box.height / 2);
     return element.contains(top);
@@ -100,12 +102,13 @@ def test_the_grid_shows_every_benchmark_with_a_picture(visit, chromium, screensh
 
     visit("", drawn, size)
     text = chromium.find_element(By.ID, "summarygrid-display").text
-    assert [name for name in BENCHMARKS if name.partition(".")[2] not in text] == []
+    shown = [PRETTY.get(name, name.partition(".")[2]) for name in BENCHMARKS]
+    assert [name for name in shown if name not in text] == []
     chromium.execute_script("window.scrollTo(0, 0)")
     screenshot(f"grid-{size[0]}")
 
 
-@each_size
+@pytest.mark.parametrize("size", [WIDE, MEDIUM, NARROW], ids=["wide", "medium", "narrow"])
 @pytest.mark.parametrize(("page", "first"), PAGES.items(), ids=["grid", "list", "graph", "regressions"])
 def test_nothing_covers_what_a_page_is_for(visit, size, page, first):
     def seen(driver):
@@ -120,10 +123,10 @@ def test_the_results_have_these_benchmarks(dashboard):
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_has_a_graph_with_a_point_for_each_commit(visit, screenshot, dashboard, name):
-    """The ratios have two parameters, and so two lines."""
+    """The ratios have parameters, and a line for each choice of them."""
     points = visit(f"#{name}", lines)
     screenshot(name)
-    parameters = 2 if name.startswith("ratios") else 1
+    parameters = {"ratios.OverCopy.track_ratio": 2, "ratios.OverPeer.track_ratio": 4}.get(name, 1)
     assert points == [len(dashboard.commits)] * parameters
 
 
@@ -159,3 +162,31 @@ def test_the_list_marks_the_planted_step(visit, screenshot):
     assert len(worse) == 1
     assert "track_ratio ('second')" in worse[0]
     assert "+50.0%" in worse[0]
+
+
+@each_size
+def test_every_page_says_that_less_is_better_and_leads_to_the_documentation_and_all_ratios(visit, chromium, size):
+    for page in PAGES:
+        menu = visit(page, lambda driver: driver.find_element(By.ID, "nav").text, size)
+        assert "Less is better" in menu
+    links = {link.text: link.get_attribute("href") for link in chromium.find_elements(By.CSS_SELECTOR, "#nav a")}
+    assert links["Documentation"].endswith("/index.html")
+    assert links["Ratios at a glance"].endswith("/glance.html")
+
+
+@each_size
+def test_all_newest_ratios_stand_on_one_page(visit, chromium, screenshot, size):
+    def rows_of_cells(driver):
+        return [
+            [cell.text for cell in row.find_elements(By.TAG_NAME, "td")]
+            for row in driver.find_elements(By.CSS_SELECTOR, "tr:has(td)")
+        ]
+
+    assert visit("glance.html", rows_of_cells, size) == [
+        ["large", "0.5", "3"],
+        ["small", "0.25", "1.5"],
+        ["ratios.OverCopy.track_ratio", "2", "1", "2", "3"],
+    ]
+    assert len(chromium.find_elements(By.CSS_SELECTOR, "td.less")) == 2
+    assert chromium.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    screenshot(f"glance-{size[0]}")
