@@ -151,6 +151,8 @@ def with_options(draw, name, rng, classes):
             return x, y, {"infogain": rng.choice(shares, (classes, classes))}
         case "distribution":
             return x, rng.choice(shares, x.shape), {}
+        case "one-hot":
+            return x, (np.arange(classes) == y[:, None]).astype(float), {}
     return x, y, {}
 
 
@@ -181,7 +183,9 @@ def elements(name, rng):
 
 
 Z_LOSS = ("z_loss", "z_loss, lse near 0")
-OPTIONS = ("class_weight", "label_smoothing", "class_weight, label_smoothing", *Z_LOSS, "distribution", "infogain")
+TARGETS = ("distribution", "one-hot", "infogain")
+OPTIONS = ("class_weight", "label_smoothing", "class_weight, label_smoothing", *Z_LOSS, *TARGETS)
+ONE_PRODUCT = ("class_weight", "one-hot")
 FOCAL_OPTIONS = ("alpha", "label_smoothing", *Z_LOSS, "distribution")
 SIGMOID_OPTIONS = (
     "",
@@ -214,7 +218,7 @@ def cases():
             for kind, draw in {"softmax": mixed_logits, "clamped": probabilities}.items():
                 if not (kind == "clamped" and option in Z_LOSS) and (C, option) != (1000, "infogain"):
                     make = functools.partial(with_options, draw, option, classes=C)
-                    yield Case(kind, f"C = {C}, {option}", make, option, kind == "clamped" or option == "class_weight")
+                    yield Case(kind, f"C = {C}, {option}", make, option, kind == "clamped" or option in ONE_PRODUCT)
     for C in (1, *CLASSES):
         for change in (None, *RATIOS, *CHANGES) if C <= 1000 else (None, 2.5, 1e-6):
             make = functools.partial(lambda rng, **which: (*pairs(rng, **which), {}), classes=C, change=change)

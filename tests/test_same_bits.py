@@ -117,6 +117,17 @@ def test_the_dtype_that_the_input_comes_in_changes_no_bit(f, options, dtype, rng
         assert_same(p.change(x=x).run(), want, f"{C} classes")
 
 
+@pytest.mark.parametrize("f, options", [case for case in CASES if case[1].startswith("distribution")], ids=str)
+def test_the_dtype_that_a_distribution_comes_in_changes_no_bit(f, options, dtype, rng):
+    for C in classes(dtype):
+        rows = pool(f, rng, C, dtype, options)
+        p = rows.batch(rng.integers(rows.size, size=LANES + 1))
+        p = p.change(target=np.round(16 * p.target).astype(dtype) / 16)
+        want = p.run()
+        for other in (np.float16, np.float32, np.float64, np.longdouble):
+            assert_same(p.change(target=p.target.astype(other)).run(), want, f"{C} classes, {other.__name__}")
+
+
 def without_effect(p):
     """Values of options that say what is the case anyway."""
     f, (n, C) = p.function, p.x.shape

@@ -8,9 +8,10 @@ from fastxent._kernels.problem cimport (
     ACTIVATION, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, INFORMATION, LOSSES,
     SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX, X, Problem, Table, View, side_by_side, size_of,
 )
+from fastxent._kernels.softmax_general cimport softmax_room
 from fastxent._kernels.staging cimport samples_of_tile, stage, staging_bytes, unstage
 from fastxent._kernels.sums cimport Total, clear_total, close_total
-from fastxent._kernels.ways cimport LANES, panels_of
+from fastxent._kernels.ways cimport LANES
 
 include "elementwise.pxi"
 include "softmax.pxi"
@@ -110,8 +111,7 @@ cdef Py_ssize_t kernel_bytes(const Problem* problem) noexcept nogil:
     elif problem.family == ACTIVATION or problem.family == SIMPLEX:
         panels = side_by_side(problem)
     elif problem.family == SOFTMAX and side_by_side(problem):
-        panels = max(<Py_ssize_t>2, panels_of(&problem.tuning, problem.C))    # focal loss has two of some targets
-    # rows, of which there are no more, are at most LANES - 1 numbers longer than their classes
+        return (softmax_room(problem) * size + LINE - 1) // LINE * LINE
     return (panels * LANES * (problem.C + LANES) * size + LINE - 1) // LINE * LINE
 
 

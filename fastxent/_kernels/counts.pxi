@@ -1,6 +1,7 @@
 # Passes over the small arrays of a call before anything is written: what the mean divides by, and what is out of range.
 
 from cython cimport floating
+from libc.float cimport FLT_MAX
 from libc.stdint cimport int64_t
 
 from fastxent._kernels.operand cimport load
@@ -105,15 +106,16 @@ cdef void count_outside(
     cdef double low = problem.option.low, high = problem.option.high, ignored = problem.option.ignored_target
     cdef const View* view = &problem.view[<int>TARGET]
     cdef Py_ssize_t j, stop = start + n
-    # float32 as it is, where the limits are float32 numbers
-    cdef bint exact_limits = <float>low == low and <float>high == high
+    # float32 as it is, where the limits are float32 numbers, or beyond all
+    cdef double most = min(high, FLT_MAX)
+    cdef bint exact_limits = <float>low == low and <float>most == most
     cdef bint direct = view.kind == FLOAT32 and view.inner == 4 and exact_limits and not problem.option.has_ignored
     cdef Strip strip
     while start < stop:
         strip = strip_at(start, stop, numbers.shape[1], WIDTH)
         start += strip.n
         if direct:
-            total.bad += outside_of(<const float*>at(view, strip.o, strip.i), strip.n, low, high)
+            total.bad += outside_of(<const float*>at(view, strip.o, strip.i), strip.n, low, most)
             continue
         load(at(view, strip.o, strip.i), view.kind, view.inner, strip.n, block)
         if problem.option.has_ignored:

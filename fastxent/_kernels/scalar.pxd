@@ -41,6 +41,13 @@ cdef extern from *:
     double rounded_d "fx_rounded"(double product) noexcept nogil
 
 
+cdef inline floating rounded(floating product) noexcept nogil:
+    if floating is float:
+        return rounded_f(product)
+    else:
+        return rounded_d(product)
+
+
 cdef inline floating exp(floating x) noexcept nogil:
     """exp(x) for x <= 0, within 1 ulp; exactly 0 where the result would be subnormal; nan for nan."""
     cdef floating t, n, result

@@ -1,6 +1,6 @@
 """What a panel takes beyond one class of weight w_y per sample: any target, z-loss, Hessian.
 
-In double, whatever the dtype. softmax_terms.pxd has the formulas; softmax_panel.pxd the steps before.
+softmax_terms.pxd has the formulas; softmax_panel.pxd the steps before.
 """
 
 from cython cimport floating
@@ -10,13 +10,15 @@ from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.output cimport store_hess
 from fastxent._kernels.panel cimport (
     BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead,
+    scaled_panel,
 )
 from fastxent._kernels.problem cimport GRAD, HESS, Problem, Strip, has
+from fastxent._kernels.scalar cimport rounded
+from fastxent._kernels.softmax_sums cimport panel_dots, panel_gaps
 from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
 from fastxent._kernels.strips cimport part_of
-from fastxent._kernels.sums cimport total_of, two_sum
-from fastxent._kernels.target cimport is_index, is_plain, target_of_samples
-from fastxent._kernels.ways cimport GROUP, LANES
+from fastxent._kernels.target cimport is_flat, is_index, is_plain, panel_of_target, weight_of
+from fastxent._kernels.ways cimport GROUP, LANES, panels_of, room_of_panels, whole_groups
 
 
 cdef struct Curves:              # one number a lane: the Hessian is a e o + b e^2
@@ -27,42 +29,100 @@ cdef struct Curves:              # one number a lane: the Hessian is a e o + b e
 
 
 cdef struct Slopes:              # and the gradient, entry by entry
-    double z_slope[LANES]          # 2 c lse
+    double z_slope[LANES]        # 2 c lse
     double quotient[LANES]       # scale / s in two parts
     double quotient_low[LANES]
 
 
+cdef inline floating* target_room(const Problem* problem, floating* panels) noexcept nogil:
+    """Where a strip's targets are, side by side as its samples are: behind those."""
+    return panels + room_of_panels(&problem.tuning, problem.C)
+
+
+cdef inline Py_ssize_t softmax_room(const Problem* problem) noexcept nogil:
+    """The numbers of scratch that a strip takes."""
+    cdef Py_ssize_t room = room_of_panels(&problem.tuning, problem.C)
+    if not is_plain(problem) and not is_flat(problem):
+        room += panels_of(&problem.tuning, problem.C) * LANES * whole_groups(problem.C)
+    return room
+
+
 cdef inline void panel_dot(
-    const floating* x,           # in   C x LANES
+    const floating* x,           # in   C x LANES, and what lies behind
     const floating* m,           # in   (LANES,)
     const Problem* problem,
     const Strip* strip,
     Py_ssize_t first,            # the panel's first sample
-    Lanes* lanes,                # out  the total
+    Lanes* lanes,                # out  the total, and what is own
+    floating* of,                # out  (PANEL,)
+    floating* t,                 # out  whole_groups(C) x LANES
     double* dots,                # out  (WIDTH,)
 ) noexcept nogil:
     """row_dot for the lanes of a panel."""
-    cdef double t[LANES]
-    cdef double term[LANES]
-    cdef double low[2][LANES]
+    cdef double most[LANES]
+    cdef double share = problem.option.share, gap, weight
     cdef double* dot = dots + first
     cdef double* total = lanes.total + first
+    cdef double* own = lanes.own + first
+    cdef double* others = lanes.others + first
     cdef Strip part = part_of(strip, first)
-    cdef Py_ssize_t j, k
-    for j in range(LANES):
-        dot[j] = total[j] = low[0][j] = low[1][j] = 0.0
-    for k in range(problem.C):
-        target_of_samples(problem, &part, lanes.y + first, k, t)
-        for j in range(part.n):
-            term[j] = t[j] * (<double>m[j] - <double>x[k * LANES + j]) if t[j] > 0 else 0.0
-        two_sum(dot, low[0], term, part.n)
-        two_sum(total, low[1], t, part.n)
-    for j in range(LANES):
-        dot[j] = total_of(dot[j], low[0][j])
-        total[j] = total_of(total[j], low[1][j])
+    cdef Py_ssize_t j
+    cdef int found = 0
+    if is_plain(problem):
+        for j in range(LANES):
+            dot[j] = 0.0
+    elif is_flat(problem):
+        panel_gaps(x, problem.C, m, dot)
+    else:
+        panel_of_target(problem, &part, lanes.y + first, t)
+        panel_dots(x, t, problem.C, m, dot, total, most)
     if is_index(problem):
         for j in range(LANES):
-            total[j] = lanes.own[first + j] + lanes.others[first + j]
+            gap = <double>m[j] - <double>of[OWN_X + j]
+            weight = own[j] if is_plain(problem) else weight_of(problem, lanes.y[first + j]) * problem.option.keep
+            dot[j] = (share * dot[j] if share > 0 else 0.0) + (weight * gap if weight > 0 else 0.0)
+            total[j] = own[j] + others[j]
+        return
+    for j in range(LANES):
+        found += most[j] > total[j] - most[j]
+    for j in range(LANES):
+        own[j] = most[j]
+        others[j] = total[j] - most[j]
+    if found > 0:
+        panel_largest(x, t, problem.C, own, others, of + LABEL, of + OWN_X)
+
+
+cdef inline void panel_largest(
+    const floating* x,           # in   C x LANES
+    const floating* t,           # in   C x LANES
+    Py_ssize_t C,
+    const double* most,          # in   (LANES,) the largest t_k
+    const double* others,        # in   (LANES,) T - t_k
+    floating* label,             # in   (LANES,) -1; out  the class, where it has more than all others
+    floating* own_x,             # in, out  (LANES,) and its logit
+) noexcept nogil:
+    cdef floating wanted[LANES]
+    cdef floating found[LANES]
+    cdef floating here[LANES]
+    cdef floating number, value, before, class_before
+    cdef Py_ssize_t j, k
+    for j in range(LANES):
+        wanted[j] = <floating>(most[j] if most[j] > others[j] else -1.0)
+        found[j] = label[j]
+        here[j] = own_x[j]
+    for k in range(C):
+        number = <floating>k
+        for j in range(LANES):
+            value = x[k * LANES + j]
+            before = here[j]
+            here[j] = value if t[k * LANES + j] == wanted[j] else before
+        for j in range(LANES):
+            class_before = found[j]
+            found[j] = number if t[k * LANES + j] == wanted[j] else class_before
+    for j in range(LANES):
+        label[j] = found[j]
+    for j in range(LANES):
+        own_x[j] = here[j]
 
 
 cdef inline void panel_hess(
@@ -113,39 +173,85 @@ cdef inline void make_hess(
         store_hess(problem, part, weight, k, n, hess)
 
 
+cdef inline void lowered_panel(
+    const floating* label,       # in   (LANES,) the class, -1 for none
+    const floating* factor,      # in   (LANES,)
+    const floating* less,        # in   (LANES,)
+    const floating* own_grad,    # in   (LANES,)
+    Py_ssize_t C,
+    floating* grad,              # out  C x LANES, holds the exponentials
+) noexcept nogil:
+    """The exponentials times a factor, less a number; but for the label's class."""
+    cdef floating result[LANES]
+    cdef floating own, other, number
+    cdef Py_ssize_t j, k
+    for k in range(C):
+        number = <floating>k
+        for j in range(LANES):
+            own = own_grad[j]
+            other = grad[k * LANES + j] * factor[j] - less[j]
+            result[j] = own if label[j] == number else other
+        for j in range(LANES):
+            grad[k * LANES + j] = result[j]
+
+
+cdef inline void target_panel(
+    const floating* label,       # in   (LANES,) the class, -1 for none
+    const floating* factor,      # in   (LANES,)
+    const floating* scale,       # in   (LANES,)
+    const floating* own_grad,    # in   (LANES,)
+    const floating* t,           # in   C x LANES
+    Py_ssize_t C,
+    floating* grad,              # out  C x LANES, holds the exponentials
+) noexcept nogil:
+    """The exponentials times a factor, less a number times t; but for the label's class."""
+    cdef floating result[LANES]
+    cdef floating own, other, number
+    cdef Py_ssize_t j, k
+    for k in range(C):
+        number = <floating>k
+        for j in range(LANES):
+            own = own_grad[j]
+            other = grad[k * LANES + j] * factor[j] - rounded(t[k * LANES + j] * scale[j])
+            result[j] = own if label[j] == number else other
+        for j in range(LANES):
+            grad[k * LANES + j] = result[j]
+
+
 cdef inline void general_panel(
     const Problem* problem,
-    const Strip* part,
     const Lanes* lanes,
     Py_ssize_t first,
     const floating* of,          # in   (PANEL,)
     const Slopes* slopes,
     const Curves* curves,
+    const floating* t,           # in   C x LANES
     floating* grad,              # out  C x LANES, holds the exponentials
 ) noexcept nogil:
     """The gradient for any target."""
-    cdef double t[LANES]
     cdef floating own_grad[LANES]
-    cdef floating value, own_e
-    cdef Py_ssize_t j, k
+    cdef floating factor[LANES]
+    cdef floating less[LANES]
+    cdef floating own_e
+    cdef double slope, share = problem.option.share if is_index(problem) else 1.0
+    cdef Py_ssize_t j
     for j in range(LANES):
         own_e = scalar.exp_scaled(of[OWN_X + j], of[ORIGIN + j], of[MAGIC + j], of[BOTTOM + j])
         own_grad[j] = <floating>entry(
             own_e, of[TOP + j], lanes.own[first + j], lanes.others[first + j], slopes.z_slope[j], curves.spread[j],
             curves.s[j], lanes.scale[first + j], slopes.quotient[j], slopes.quotient_low[j]
         )
-    if is_plain(problem):  # t_k = 0 but for the label's class
-        for j in range(part.n):
-            t[j] = 0.0
-    for k in range(problem.C):
-        if not is_plain(problem):
-            target_of_samples(problem, part, lanes.y + first, k, t)
-        for j in range(part.n):
-            value = <floating>entry(
-                grad[k * LANES + j], of[TOP + j], t[j], lanes.total[first + j] - t[j], slopes.z_slope[j],
-                curves.spread[j], curves.s[j], lanes.scale[first + j], slopes.quotient[j], slopes.quotient_low[j]
-            )
-            grad[k * LANES + j] = own_grad[j] if of[LABEL + j] == <floating>k else value
+    for j in range(LANES):
+        slope = lanes.total[first + j] + slopes.z_slope[j]
+        factor[j] = <floating>(slope * slopes.quotient[j] + slope * slopes.quotient_low[j])
+    for j in range(LANES):
+        less[j] = <floating>(share * lanes.scale[first + j])
+    if is_plain(problem):
+        scaled_panel(of + LABEL, factor, own_grad, problem.C, grad)
+    elif is_flat(problem):
+        lowered_panel(of + LABEL, factor, less, own_grad, problem.C, grad)
+    else:
+        target_panel(of + LABEL, factor, less, own_grad, t, problem.C, grad)
 
 
 cdef inline void finish_general(
@@ -153,6 +259,7 @@ cdef inline void finish_general(
     const Strip* strip,
     const Lanes* lanes,
     const floating* known,       # in   (PANEL,) of each panel
+    const floating* t,           # in   panels of whole_groups(C) x LANES
     floating* grad,              # out  panels of C x LANES, hold the exponentials
     double* losses,              # in, out  (WIDTH,) sum_k t_k (m - x_k) becomes v_i l_i
 ) noexcept nogil:
@@ -198,5 +305,7 @@ cdef inline void finish_general(
                 curves.a[j] = (lanes.total[first + j] + slopes.z_slope[j]) * rest
                 curves.b[j] = 2.0 * z_loss * rest
             make_hess(problem, &part, lanes.weight + first, of + TOP, &curves, grad + first * C)
-        general_panel(problem, &part, lanes, first, of, &slopes, &curves, grad + first * C)
+        general_panel(
+            problem, lanes, first, of, &slopes, &curves, t + first * whole_groups(C), grad + first * C
+        )
         clear_dead(lanes.weight + first, C, grad + first * C)

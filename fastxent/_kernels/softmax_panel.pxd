@@ -16,12 +16,12 @@ from fastxent._kernels.panel cimport (
 )
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at, has
 from fastxent._kernels.row cimport row_scale
-from fastxent._kernels.softmax_general cimport Curves, finish_general, make_hess, panel_dot
+from fastxent._kernels.softmax_general cimport Curves, finish_general, make_hess, panel_dot, target_room
 from fastxent._kernels.solo cimport solo_exp, solo_max, solo_rows, solo_width
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport is_index, is_plain, own_shares, read_samples, read_scales
 from fastxent._kernels.transpose cimport transpose_in
-from fastxent._kernels.ways cimport LANES, PANELS, WIDTH, is_solo
+from fastxent._kernels.ways cimport LANES, PANELS, WIDTH, is_solo, whole_groups
 
 
 cdef inline void simple_losses(
@@ -162,7 +162,10 @@ cdef inline void sum_panels(
             for j in range(LANES):
                 of[OWN_X + j] = m[j]
         if with_dot:
-            panel_dot(e, m, problem, strip, c * LANES, lanes, losses)
+            panel_dot(
+                e, m, problem, strip, c * LANES, lanes, of, target_room(problem, panels) + c * LANES * whole_groups(C),
+                losses
+            )
         shift_by(m, of)
         if sample_step == row_bytes:
             soon_read = <const floating*>(<const char*>x + (n + c * LANES) * row_bytes)
@@ -176,7 +179,7 @@ cdef inline Py_ssize_t softmax_panels(
     const floating* x,           # in   the strip's samples, where they lie
     const Problem* problem,
     const Strip* strip,
-    floating* panels,            # C x LANES each, or rows: room for the exponentials
+    floating* panels,            # softmax_room: C x LANES each, or rows, for the exponentials
     double* losses,              # out  (WIDTH,) v_i l_i; may be NULL where t has one entry, without z-loss or focusing
 ) noexcept nogil:
     """Returns how many labels are no class.
@@ -231,7 +234,7 @@ cdef inline Py_ssize_t softmax_panels(
     if problem.option.is_focal:
         finish_focal_panels(problem, strip, &lanes, known, panels, losses)
     elif not simple:
-        finish_general(problem, strip, &lanes, known, panels, losses)
+        finish_general(problem, strip, &lanes, known, target_room(problem, panels), panels, losses)
     else:
         for c in range(n_panels if losses != NULL else 0):
             first = c * LANES

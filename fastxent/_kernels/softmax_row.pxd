@@ -10,59 +10,149 @@ from fastxent._kernels.output cimport by_rule
 from fastxent._kernels.panel cimport MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at
 from fastxent._kernels.row cimport row_exp, row_scale, row_shift
-from fastxent._kernels.strips cimport part_of
+from fastxent._kernels.scalar cimport rounded
+from fastxent._kernels.softmax_sums cimport add_dots, clear_sums, row_gaps
 from fastxent._kernels.softmax_terms cimport Row, entry, quotient_rest, sum_rest
-from fastxent._kernels.sums cimport count_lanes, sum_lanes, two_sum
+from fastxent._kernels.strips cimport part_of
+from fastxent._kernels.sums cimport count_lanes, sum_lanes
 from fastxent._kernels.target cimport (
-    is_index, is_plain, others_share, own_share, read_samples, read_scales, target_of_classes,
+    classes_of_target, is_flat, is_index, is_plain, others_share, own_share, read_samples, read_scales,
+    target_of_classes, weight_of,
 )
-from fastxent._kernels.ways cimport LANES
+from fastxent._kernels.ways cimport BATCH, LANES
 
 cdef enum:
     SHORT = 16384    # bytes of a row that the level-1 cache holds beside its gradient
     AHEAD = 512      # elements that are asked for before they are needed, in longer rows
 
 
-cdef inline void row_dot(
-    const floating* x, floating m, const Problem* problem, const Strip* sample, Py_ssize_t y, Row* row
+cdef inline double wide_dot(
+    const floating* x, floating m, const Problem* problem, const Strip* sample, Py_ssize_t y
 ) noexcept nogil:
-    """dot and total; classes with t_k = 0 are skipped.
+    """sum_k t_k (m - x_k) in double."""
+    cdef double t[BATCH]
+    cdef double dot = 0.0
+    cdef Py_ssize_t batch, j, k
+    for batch in range((problem.C + BATCH - 1) // BATCH):
+        k = batch * BATCH
+        target_of_classes(problem, sample, y, k, min(<Py_ssize_t>BATCH, problem.C - k), t)
+        for j in range(min(<Py_ssize_t>BATCH, problem.C - k)):
+            dot += t[j] * (<double>m - <double>x[k + j]) if t[j] > 0 else 0.0
+    return dot
 
-    Compensated term by term: beside a large t_k a plain sum of small equal ones drifts.
-    """
-    cdef double t[LANES]
-    cdef double term[LANES]
-    cdef double high[2][LANES]
-    cdef double low[2][LANES]
-    cdef Py_ssize_t block, j, k, n
-    memset(high, 0, sizeof(high))
-    memset(low, 0, sizeof(low))
-    for block in range((problem.C + LANES - 1) // LANES):
-        k = block * LANES
+
+cdef inline void row_dot(
+    const floating* x, const floating* m, const Problem* problem, const Strip* sample, Py_ssize_t y, Row* row
+) noexcept nogil:
+    """dot, total and own, for a t_k of each class; of a class index with its weights alone."""
+    cdef floating high[2 * LANES]
+    cdef floating low[2 * LANES]
+    cdef floating most[LANES]
+    cdef floating room[BATCH]
+    cdef floating last[BATCH]
+    cdef const floating* t
+    cdef const floating* here
+    cdef Py_ssize_t batch, j, k, n
+    clear_sums(high, low, most)
+    for batch in range((problem.C + BATCH - 1) // BATCH):
+        k = batch * BATCH
+        n = min(<Py_ssize_t>BATCH, problem.C - k)
+        t = classes_of_target(problem, sample, y, k, n, room)
+        here = x + k
+        if n < BATCH:
+            for j in range(n):
+                last[j] = here[j]
+            if t != room:
+                for j in range(n):
+                    room[j] = t[j]
+            for j in range(n, BATCH):
+                last[j] = room[j] = <floating>0.0
+            t = room
+            here = last
+        add_dots(here, t, m, high, low, most)
+    row.dot = sum_lanes(high, low)
+    row.total = sum_lanes(high + LANES, low + LANES)
+    row.own_t = most[0]
+    for j in range(1, LANES):
+        row.own_t = most[j] if most[j] > row.own_t else row.own_t
+    row.others = row.total - row.own_t
+    row.own = -1
+    if row.own_t > row.others and not is_index(problem):
+        row.own = largest_of_row(<floating>row.own_t, problem, sample, y)
+
+
+cdef inline Py_ssize_t largest_of_row(
+    floating most, const Problem* problem, const Strip* sample, Py_ssize_t y
+) noexcept nogil:
+    """The class whose t_k is the largest."""
+    cdef floating room[BATCH]
+    cdef const floating* t
+    cdef Py_ssize_t batch, j, k, n
+    cdef int found = 0
+    for batch in range((problem.C + LANES - 1) // LANES):
+        k = batch * LANES
         n = min(<Py_ssize_t>LANES, problem.C - k)
-        target_of_classes(problem, sample, y, k, n, t)
+        t = classes_of_target(problem, sample, y, k, n, room)
         for j in range(n):
-            term[j] = t[j] * (<double>m - <double>x[k + j]) if t[j] > 0 else 0.0
-        two_sum(high[0], low[0], term, n)
-        two_sum(high[1], low[1], t, n)
-    row.dot = sum_lanes(high[0], low[0])
-    row.total = sum_lanes(high[1], low[1])
+            found += t[j] == most
+        if found > 0:
+            for j in range(n):
+                if t[j] == most:
+                    return k + j
+    return -1
+
+
+cdef inline void label_dot(
+    const floating* x, const floating* m, const Problem* problem, const Strip* sample, Py_ssize_t y, Row* row
+) noexcept nogil:
+    """The same for a class index: in closed form unless classes are weighted."""
+    cdef double gap = <double>m[0] - x[y]
+    row.own_x = x[y]
+    row.dot = 0.0
+    if is_plain(problem):
+        row.total = own_share(problem, y)
+        row.others = 0.0
+        row.dot = row.total * gap if row.total > 0 else 0.0
+    else:
+        if is_flat(problem):
+            row.dot = row_gaps(x, problem.C, m)
+        else:
+            row_dot(x, m, problem, sample, y, row)
+        row.dot = problem.option.share * row.dot
+        if weight_of(problem, y) * problem.option.keep > 0:
+            row.dot += weight_of(problem, y) * problem.option.keep * gap
+        row.others = others_share(problem, y)
+        row.total = own_share(problem, y) + row.others
+    row.own = y
+    row.own_t = own_share(problem, y)
+
+
+cdef inline void row_subtract(
+    floating* e, const floating* t, Py_ssize_t n, floating factor, floating scale
+) noexcept nogil:
+    """e = factor e - scale t."""
+    cdef Py_ssize_t k
+    for k in range(n):
+        e[k] = e[k] * factor - rounded(t[k] * scale)
 
 
 cdef inline void row_grad(
-    floating* e, const Problem* problem, const Strip* sample, Py_ssize_t y, const Row* row, double top, double factor,
-    double factor_low
+    floating* e, floating factor, floating scale, const Problem* problem, const Strip* sample, Py_ssize_t y
 ) noexcept nogil:
-    """e becomes the gradient, for any target."""
-    cdef double t[LANES]
-    cdef Py_ssize_t block, j, k
-    for block in range((problem.C + LANES - 1) // LANES):
-        k = block * LANES
-        target_of_classes(problem, sample, y, k, min(<Py_ssize_t>LANES, problem.C - k), t)
-        for j in range(min(<Py_ssize_t>LANES, problem.C - k)):
-            e[k + j] = <floating>entry(
-                e[k + j], top, t[j], row.total - t[j], row.z_slope, row.spread, row.s, row.scale, factor, factor_low
-            )
+    """The exponentials become the gradient, for a t_k of each class."""
+    cdef floating room[BATCH]
+    cdef Py_ssize_t batch, k, n
+    for batch in range((problem.C + BATCH - 1) // BATCH):
+        k = batch * BATCH
+        n = min(<Py_ssize_t>BATCH, problem.C - k)
+        row_subtract(e + k, classes_of_target(problem, sample, y, k, n, room), n, factor, scale)
+
+
+cdef inline void row_lower(floating* e, Py_ssize_t n, floating factor, floating less) noexcept nogil:
+    """e = factor e - less."""
+    cdef Py_ssize_t k
+    for k in range(n):
+        e[k] = e[k] * factor - less
 
 
 cdef inline void row_hess(
@@ -87,7 +177,7 @@ cdef inline double finish_row(
 ) noexcept nogil:
     """The loss of one row whose exponentials are known; they become its gradient."""
     cdef double top = shift[TOP], ties = count_lanes(sums + TIES), rest = sum_lanes(sums + REST, sums + REST_LOW)
-    cdef double z_loss = problem.option.z_loss, log_s, lse, own_e, factor, factor_low = 0.0
+    cdef double z_loss = problem.option.z_loss, log_s, lse, own_e, slope, factor, factor_low = 0.0
     row.s = ties * top + rest
     row.spread = (ties - 1.0) * top + rest
     log_s = scalar.log1p(row.spread / top)
@@ -99,20 +189,22 @@ cdef inline double finish_row(
             row.scale * 2.0 * z_loss / (row.s * row.s), row.spread, row.s
         )
     if grad != NULL:
-        own_e = grad[y]
+        own_e = grad[row.own] if row.own >= 0 else 0.0
         factor = row.scale / row.s
         if floating is double:
             factor_low = quotient_rest(factor, row.scale, row.s, sum_rest(row.s, top, ties, rest))
+        slope = (row.total + row.z_slope) * factor + (row.total + row.z_slope) * factor_low
         if is_plain(problem):
-            row_scale(
-                grad, <floating>((row.total + row.z_slope) * factor + (row.total + row.z_slope) * factor_low), problem.C
-            )
+            row_scale(grad, <floating>slope, problem.C)
+        elif is_flat(problem):
+            row_lower(grad, problem.C, <floating>slope, <floating>(row.scale * problem.option.share))
+        elif is_index(problem):
+            row_grad(grad, <floating>slope, <floating>(row.scale * problem.option.share), problem, sample, y)
         else:
-            row_grad(grad, problem, sample, y, row, top, factor, factor_low)
-        if is_index(problem):
-            grad[y] = <floating>entry(
-                own_e, top, own_share(problem, y), others_share(problem, y), row.z_slope, row.spread, row.s, row.scale,
-                factor, factor_low
+            row_grad(grad, <floating>slope, <floating>row.scale, problem, sample, y)
+        if row.own >= 0:
+            grad[row.own] = <floating>entry(
+                own_e, top, row.own_t, row.others, row.z_slope, row.spread, row.s, row.scale, factor, factor_low
             )
     return row.dot + row.total * log_s + (z_loss * lse * lse if z_loss != 0.0 else 0.0)
 
@@ -153,15 +245,14 @@ cdef inline Py_ssize_t softmax_rows(
         h = <floating*>at(&problem.view[<int>HESS], sample.o, sample.i)
         if not short_rows:
             row_shift(x_j, C, shift[j % 2])
-        row.own_x = x_j[y]
         row.scale = lanes.scale[j]
-        if is_plain(problem):
-            row.total = own_share(problem, y)
-            row.dot = row.total * (<double>shift[j % 2][MAXIMUM] - row.own_x) if row.total > 0 else 0.0
+        if is_index(problem):
+            label_dot(x_j, shift[j % 2] + MAXIMUM, problem, &sample, y, &row)
         else:
-            row_dot(x_j, shift[j % 2][MAXIMUM], problem, &sample, y, &row)
-            if is_index(problem):
-                row.total = own_share(problem, y) + others_share(problem, y)
+            row_dot(x_j, shift[j % 2] + MAXIMUM, problem, &sample, y, &row)
+        if floating is float:
+            if row.dot - row.dot != 0:
+                row.dot = wide_dot(x_j, shift[j % 2][MAXIMUM], problem, &sample, y)
         row_exp(x_j, C, shift[j % 2], ahead, g, e_ahead, sums)
         if short_rows and j + 1 < strip.n:
             row_shift(x_j + step, C, shift[(j + 1) % 2])

@@ -14,9 +14,12 @@ from libc.math cimport fma
 cdef struct Row:                 # what is known of a row
     double dot                   # sum_k t_k (m - x_k)
     double total                 # T
+    Py_ssize_t own               # the class whose entry is made with care: the label's, or the largest t_k's; or -1
     double own_x                 # x_y of a class index
+    double own_t                 # t_k of that class, and T - t_k
+    double others
     double scale                 # of the derivatives
-    double z_slope                 # 2 c lse
+    double z_slope               # 2 c lse
     double s
     double spread
 
@@ -37,7 +40,7 @@ cdef inline double entry(
     double e, double top, double t, double others, double z_slope, double spread, double s, double scale, double factor,
     double factor_low
 ) noexcept nogil:
-    """One entry of the gradient: others = T - t_k, factor + factor_low = scale / s.
+    """An entry of the gradient with care, as t_k may be most of T: others = T - t_k, factor + factor_low = scale / s.
 
     In double whatever the dtype, and with the quotient in two parts where that is the dtype, since it is a difference.
     """

@@ -3,12 +3,15 @@
     t_k = w_k (keep d_k + share),   keep = 1 - a, share = a / C, d the distribution or one-hot row
 """
 
+from cython cimport floating
 from libc.stdint cimport int64_t
 
 from fastxent._kernels.operand cimport load, load_labels, times
 from fastxent._kernels.problem cimport (
-    GRAD_OUTPUT, LABELS, SAMPLE_WEIGHT, TARGET, Problem, Strip, View, at, has,
+    FLOAT32, FLOAT64, GRAD_OUTPUT, LABELS, SAMPLE_WEIGHT, TARGET, Problem, Strip, View, at, has,
 )
+from fastxent._kernels.transpose cimport transpose_in
+from fastxent._kernels.ways cimport BATCH, LANES, whole_groups
 
 
 cdef inline bint is_index(const Problem* problem) noexcept nogil:
@@ -19,6 +22,31 @@ cdef inline bint is_index(const Problem* problem) noexcept nogil:
 cdef inline bint is_plain(const Problem* problem) noexcept nogil:
     """A class index without smoothing: t has one entry."""
     return is_index(problem) and problem.option.share == 0.0
+
+
+cdef inline bint is_flat(const Problem* problem) noexcept nogil:
+    """A class index: t_k = share but for the label's class."""
+    return is_index(problem) and problem.weight == NULL
+
+
+cdef inline const View* view_of_target(const Problem* problem) noexcept nogil:
+    """Where t_k is read of all classes."""
+    return &problem.infogain if problem.infogain.data != NULL else &problem.view[<int>TARGET]
+
+
+cdef inline bint is_bare(const Problem* problem, const floating* _) noexcept nogil:
+    """Whether t is what lies there, in the dtype that is computed in."""
+    return (
+        not is_index(problem) and problem.option.share == 0.0 and problem.weight == NULL
+        and view_of_target(problem).kind == (FLOAT32 if sizeof(floating) == sizeof(float) else FLOAT64)
+    )
+
+
+cdef inline const char* row_of_target(const Problem* problem, const Strip* sample, int64_t y) noexcept nogil:
+    """Where the first t_k of a strip's first sample lies."""
+    if problem.infogain.data != NULL:
+        return problem.infogain.data + y * problem.infogain.outer
+    return at(&problem.view[<int>TARGET], sample.o, sample.i)
 
 
 cdef inline double weight_of(const Problem* problem, int64_t k) noexcept nogil:
@@ -111,19 +139,12 @@ cdef inline void target_of_classes(
 ) noexcept nogil:
     """t = the target of a strip's first sample for the classes k ... k + n - 1."""
     cdef Py_ssize_t j
+    cdef const View* view = view_of_target(problem)
     if is_index(problem):
         for j in range(n):
             t[j] = 0.0
-    elif problem.infogain.data != NULL:
-        load(
-            problem.infogain.data + y * problem.infogain.outer + k * problem.infogain.classes, problem.infogain.kind,
-            problem.infogain.classes, n, t
-        )
     else:
-        load(
-            at(&problem.view[<int>TARGET], sample.o, sample.i) + k * problem.view[<int>TARGET].classes,
-            problem.view[<int>TARGET].kind, problem.view[<int>TARGET].classes, n, t
-        )
+        load(row_of_target(problem, sample, y) + k * view.classes, view.kind, view.classes, n, t)
     if problem.option.share != 0.0 or problem.weight != NULL:
         for j in range(n):
             t[j] = weight_of(problem, k + j) * (problem.option.keep * t[j] + problem.option.share)
@@ -157,3 +178,68 @@ cdef inline void target_of_samples(
     if problem.option.share != 0.0 or problem.weight != NULL:
         for j in range(strip.n):
             t[j] = weight_of(problem, k) * (problem.option.keep * t[j] + problem.option.share)
+
+
+cdef inline floating narrowed(double t, floating _) noexcept nogil:
+    """t in the dtype that is computed in; what is not 0 stays so."""
+    cdef floating result = <floating>t
+    if floating is float:
+        return <float>1.401298464324817e-45 if (t > 0) & (result == 0) else result
+    else:
+        return result
+
+
+cdef inline const floating* classes_of_target(
+    const Problem* problem, const Strip* sample, int64_t y, Py_ssize_t k, Py_ssize_t n, floating* room
+) noexcept nogil:
+    """target_of_classes for n <= BATCH classes, where they lie or in `room`; of a class index the weights alone."""
+    cdef double t[BATCH]
+    cdef const double* numbers = t
+    cdef Py_ssize_t j
+    if is_bare(problem, room) and view_of_target(problem).classes == <Py_ssize_t>sizeof(floating):
+        return <const floating*>row_of_target(problem, sample, y) + k
+    if is_index(problem):
+        numbers = problem.weight + k
+    else:
+        target_of_classes(problem, sample, y, k, n, t)
+    for j in range(n):
+        room[j] = narrowed(numbers[j], <floating>0.0)
+    return room
+
+
+cdef inline void panel_of_target(
+    const Problem* problem, const Strip* part, const int64_t* y, floating* t   # out  whole_groups(C) x LANES
+) noexcept nogil:
+    """The target of a panel's samples, side by side, missing samples 0; of a class index the weights alone.
+    """
+    cdef double values[LANES]
+    cdef floating row[LANES]
+    cdef const View* view = view_of_target(problem)
+    cdef const floating* found
+    cdef Py_ssize_t block, j, k, n
+    if is_bare(problem, t) and problem.infogain.data == NULL:
+        transpose_in(
+            <const floating*>row_of_target(problem, part, 0), view.inner // <Py_ssize_t>sizeof(floating),
+            view.classes // <Py_ssize_t>sizeof(floating), problem.C, part.n, t
+        )
+    elif problem.infogain.data != NULL:
+        for block in range((problem.C + LANES - 1) // LANES):
+            n = min(<Py_ssize_t>LANES, problem.C - block * LANES)
+            for j in range(LANES):
+                found = classes_of_target(problem, part, y[j], block * LANES, n, row)
+                for k in range(n):
+                    t[(block * LANES + k) * LANES + j] = found[k]
+    else:
+        for j in range(LANES):
+            values[j] = 0.0
+        for k in range(problem.C):
+            if is_index(problem):
+                for j in range(LANES):
+                    values[j] = problem.weight[k]
+            else:
+                target_of_samples(problem, part, y, k, values)
+            for j in range(LANES):
+                t[k * LANES + j] = narrowed(values[j], <floating>0.0)
+    for k in range(problem.C, whole_groups(problem.C)):
+        for j in range(LANES):
+            t[k * LANES + j] = <floating>0.0

@@ -7,6 +7,7 @@ nothing but time, and is copied into each call: what the kernels need of scratch
 cdef enum:
     LANES = 32              # numbers side by side: one for each sample of a panel, or for each class of a block
     GROUP = 8               # blocks that are added up as a tree, which is written out for it in panel.pxd
+    BATCH = 256             # GROUP * LANES, the classes of a row that are added up at once
     PANELS = 4              # the most panels of a strip
     WIDTH = 128             # PANELS * LANES, the most samples of a strip
     LARGEST_PANEL = 16777216   # 2^24 classes; a panel's lanes compare them as float32
@@ -34,6 +35,19 @@ cdef inline bint in_panels(const Tuning* tuning, Py_ssize_t C, Py_ssize_t itemsi
 cdef inline Py_ssize_t panels_of(const Tuning* tuning, Py_ssize_t C) noexcept nogil:
     """How many panels a strip has: a processor would otherwise wait for one result after the other."""
     return max(<Py_ssize_t>1, min(<Py_ssize_t>PANELS, tuning.panel_elements // max(<Py_ssize_t>1, C)))
+
+
+cdef inline Py_ssize_t room_of_panels(const Tuning* tuning, Py_ssize_t C) noexcept nogil:
+    """The numbers that a strip takes in panels, two at least, or in rows, which are at most LANES - 1 longer.
+
+    Behind the classes of a panel some that there are not may be read.
+    """
+    return max(<Py_ssize_t>2, panels_of(tuning, C)) * LANES * (C + LANES)
+
+
+cdef inline Py_ssize_t whole_groups(Py_ssize_t C) noexcept nogil:
+    """The classes of a panel of targets, which goes on in zeros."""
+    return (C + GROUP - 1) // GROUP * GROUP
 
 
 cdef inline bint is_solo(const Tuning* tuning, Py_ssize_t C, Py_ssize_t n) noexcept nogil:

@@ -12,7 +12,9 @@ tuning.thread_blocks = 6
 tuning.stage_bytes = 262144
 tuning.held_elements = 4096
 
-LIMITS = {"lanes": LANES, "group": GROUP, "panels": PANELS, "width": WIDTH, "largest_panel": LARGEST_PANEL}
+LIMITS = {
+    "lanes": LANES, "group": GROUP, "batch": BATCH, "panels": PANELS, "width": WIDTH, "largest_panel": LARGEST_PANEL,
+}
 LARGEST = 2**40
 # From 1 to LARGEST, but for these. Scratch holds WIDTH rows of so many bytes, or LANES of so many doubles; every block
 # has sums of its own.

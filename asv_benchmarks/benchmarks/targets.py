@@ -1,0 +1,81 @@
+"""Loss and gradient of softmax cross entropy for every kind of target, over the same for class indices; less is better.
+
+`python -m asv_benchmarks.benchmarks.targets`, from the root of the repository, prints the ratios.
+"""
+
+import itertools
+from functools import partial
+
+import numpy as np
+
+import fastxent as fx
+
+from . import turns
+from .cases import DTYPES, logits_and_classes
+
+SHAPES = [(4096, 1000), (1_000_000, 10)]
+
+
+def targets(rng, x, y):
+    """{kind of target: (the target, options)}."""
+    C = x.shape[-1]
+    shares = rng.random(x.shape, x.dtype)
+    shares /= shares.sum(axis=-1, keepdims=True)
+    weight = rng.random(C, x.dtype)
+    return {
+        "class weights": (y, {"class_weight": weight}),
+        "smoothed": (y, {"label_smoothing": 0.1}),
+        "smoothed, class weights": (y, {"label_smoothing": 0.1, "class_weight": weight}),
+        "z-loss": (y, {"z_loss": 1e-4}),
+        "smoothed, z-loss": (y, {"label_smoothing": 0.1, "z_loss": 1e-4}),
+        "infogain": (y, {"infogain": rng.random((C, C), x.dtype)}),
+        "distribution": (shares, {}),
+        "distribution of the other dtype": (shares.astype("f8" if x.dtype == "f4" else "f4"), {}),
+        "distribution, smoothed": (shares, {"label_smoothing": 0.1}),
+    }
+
+
+KINDS = list(targets(np.random.default_rng(), *logits_and_classes(np.random.default_rng(), (1, 2), np.float32)))
+# function: the one that it is compared with, for class indices
+PLAIN = {
+    "softmax_cross_entropy_grad": "softmax_cross_entropy_grad",
+    "softmax_cross_entropy_grad_hess": "softmax_cross_entropy_grad_hess",
+    "softmax_focal_loss_grad": "softmax_cross_entropy_grad",
+}
+
+
+class Targets:
+    params = (list(PLAIN), KINDS, SHAPES, DTYPES)
+    param_names = ("function", "target", "shape", "dtype")
+    timeout = 300
+
+    def setup(self, function, kind, shape, dtype):
+        turns.on_one_core()
+        rng = np.random.default_rng(20)
+        x, y = logits_and_classes(rng, shape, dtype)
+        target, options = targets(rng, x, y)[kind]
+        self.call = partial(getattr(fx, function), x, target, **outputs(function, x), **options)
+        self.plain = partial(getattr(fx, PLAIN[function]), x, y, **outputs(PLAIN[function], x))
+
+    def track_ratio(self, function, kind, shape, dtype):
+        return turns.ratio(self.call, self.plain)
+
+    track_ratio.unit = turns.UNIT
+
+
+def outputs(function, x):
+    """Arrays for the derivatives, whose memory is there already."""
+    names = ("out", "hess_out") if function.endswith("hess") else ("out",)
+    return {name: np.ones_like(x) for name in names}
+
+
+def main():
+    """Print all ratios."""
+    for case in itertools.product(*Targets.params):
+        benchmark = Targets()
+        benchmark.setup(*case)
+        print(*case, f"{benchmark.track_ratio(*case):.2f}", sep=", ", flush=True)
+
+
+if __name__ == "__main__":
+    main()
