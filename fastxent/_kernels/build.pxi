@@ -2,15 +2,16 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 
-from fastxent._kernels.memory cimport LINE
+from fastxent._kernels.memory cimport LINE, fence
 from fastxent._kernels.memoryview cimport point_double, point_float
 from fastxent._kernels.problem cimport (
-    ACTIVATION, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, INFORMATION, LOSSES,
-    SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX, X, Problem, Table, View, side_by_side, size_of,
+    ACTIVATION, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, GRAD, INFORMATION, LOSSES,
+    SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX, X, Problem, Table, View, panels_of_strip, side_by_side, size_of,
 )
+from fastxent._kernels.output cimport is_streamed
 from fastxent._kernels.staging cimport samples_of_tile, stage, staging_bytes, unstage
 from fastxent._kernels.sums cimport Total, clear_total, close_total
-from fastxent._kernels.ways cimport LANES, panels_of
+from fastxent._kernels.ways cimport LANES
 
 include "elementwise.pxi"
 include "softmax.pxi"
@@ -99,6 +100,8 @@ cdef void run_block(
     else:
         run_where_it_lies(problem, start, n, scratch, &total)
     close_total(&total, sums)
+    if is_streamed(problem, GRAD, problem.C):
+        fence()
 
 
 cdef Py_ssize_t kernel_bytes(const Problem* problem) noexcept nogil:
@@ -110,7 +113,7 @@ cdef Py_ssize_t kernel_bytes(const Problem* problem) noexcept nogil:
     elif problem.family == ACTIVATION or problem.family == SIMPLEX:
         panels = side_by_side(problem)
     elif problem.family == SOFTMAX and side_by_side(problem):
-        panels = max(<Py_ssize_t>2, panels_of(&problem.tuning, problem.C))    # focal loss has two of some targets
+        panels = max(<Py_ssize_t>2, panels_of_strip(problem))    # focal loss has two of some targets
     # rows, of which there are no more, are at most LANES - 1 numbers longer than their classes
     return (panels * LANES * (problem.C + LANES) * size + LINE - 1) // LINE * LINE
 
