@@ -2,12 +2,13 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 
-from fastxent._kernels.memory cimport LINE
+from fastxent._kernels.memory cimport LINE, fence
 from fastxent._kernels.memoryview cimport point_double, point_float
 from fastxent._kernels.problem cimport (
-    ACTIVATION, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, INFORMATION, LOSSES,
+    ACTIVATION, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, GRAD, INFORMATION, LOSSES,
     SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX, X, Problem, Table, View, side_by_side, size_of,
 )
+from fastxent._kernels.output cimport is_streamed
 from fastxent._kernels.softmax_general cimport softmax_room
 from fastxent._kernels.staging cimport samples_of_tile, stage, staging_bytes, unstage
 from fastxent._kernels.sums cimport Total, clear_total, close_total
@@ -100,6 +101,8 @@ cdef void run_block(
     else:
         run_where_it_lies(problem, start, n, scratch, &total)
     close_total(&total, sums)
+    if is_streamed(problem, GRAD, problem.C):
+        fence()
 
 
 cdef Py_ssize_t kernel_bytes(const Problem* problem) noexcept nogil:

@@ -71,11 +71,11 @@ cdef inline void focal_panels(
         )
         if with_grad:
             clear_dead(lanes.weight + first, C, panel)
-            store_panels(&problem.view[<int>GRAD], &part, C, panel)
+            store_panels(problem, GRAD, &part, C, panel)
         if with_hess:
             clear_dead(lanes.weight + first, C, hess)
             by_rule(&problem.option, C * LANES, hess)
-            store_panels(&problem.view[<int>HESS], &part, C, hess)
+            store_panels(problem, HESS, &part, C, hess)
 
 
 cdef inline Py_ssize_t focal_strip(
