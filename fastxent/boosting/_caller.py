@@ -10,6 +10,7 @@ import numpy as np
 from fastxent._types import Array
 
 Library = Literal["xgboost", "lightgbm", "catboost"]
+Api = Literal["native", "sklearn"]
 TITLES: dict[str, str] = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
 # float32 probabilities of 1000 classes sum to 1 within it
 NEAR_ONE = 1e-4
