@@ -109,7 +109,7 @@ wheel: .venv/wheel-group  ## build a wheel for any Linux, and test it where ther
 clean:  ## remove the environments and everything built
 	rm -rf .venv .venv-oldest .venv-peers build dist *.egg-info docs/_build docs/generated asv_benchmarks/env asv_benchmarks/html
 	rm -rf asv_benchmarks/web/node_modules
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis digits.png calibration.png
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis {,examples/}digits.png {,examples/}calibration.png
 	rm -f fastxent/_kernels/*.c fastxent/_kernels/*.so fastxent/_kernels/*.html
 
 .venv/python:

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import pkgutil
 import sys
 from pathlib import Path
@@ -24,12 +25,29 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",  # links to the source
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
     "sphinx-mathjax-offline",  # the pages carry MathJax with them and are readable without a network
 ]
 exclude_patterns = ["_build", "benchmarks/*.md"]  # the tables are part of the page benchmarks
 templates_path = ["_templates"]
 myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
+
+os.environ["TQDM_DISABLE"] = "1"  # no progress in what examples print
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "generated/examples",
+    "filename_pattern": "",  # all of them run
+    "abort_on_example_error": True,
+    "default_thumb_file": str(Path(__file__).with_name("_static") / "mark.svg"),
+    "download_all_examples": False,
+    "show_signature": False,
+    "write_computation_times": False,
+}
+copybutton_prompt_text = r">>> |\.\.\. "  # which a copy leaves out, and what is printed with it
+copybutton_prompt_is_regexp = True
 
 autosummary_generate = True
 highlight_language = "none"  # of blocks that name no language: commands, trees
@@ -41,6 +59,7 @@ html_theme = "furo"
 html_title = f"fastxent {release}"
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
+html_favicon = html_logo = "_static/mark.svg"
 html_theme_options = {"top_of_page_buttons": []}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
-from figures import calibration, confident, exactness, speed, style
+from figures import calibration, confident, exactness, scoring, speed, style, threads
 
 from tests.migration.libraries import BY_NAME, versions
 from tests.migration.rows import SETUP
@@ -21,6 +21,7 @@ FIGURES = {
         speed.ratio_loss, speed.ratio_gradient, speed.element_loss, speed.element_gradient,
         speed.element_loss_float64, speed.element_gradient_float64,
         calibration.reliability_before, calibration.reliability_after,
+        scoring.log_loss_time, scoring.log_loss_memory, threads.blocks_shared, threads.blocks_halved,
     )
 }  # fmt: skip
 

@@ -1,15 +1,17 @@
-"""One digit against the rest, boosted with a plain, a weighted and a focal objective."""
+"""
+One digit against the rest, boosted
+===================================
 
-# %% [markdown]
-# # One digit against the rest: plain, weighted and focal
-#
-#     python examples/boosting.py        (needs fastxent[boosting,sklearn])
-#
-# scikit-learn ships 1797 pictures of digits. Which of them are an eight? One in ten is, so the classes are unbalanced.
-# Boosted trees learn it with three objectives: the cross entropy; the cross entropy with as much weight on the eights
-# as on all others; focal loss, which puts weight on what is not right yet. Each is trained with XGBoost and with
-# LightGBM, from the true labels, and from labels of which a tenth is wrong. What comes out is printed as measured; no
-# objective is meant to win.
+XGBoost and LightGBM with a plain, a weighted and a focal objective.
+
+scikit-learn ships 1797 pictures of digits. Which of them are an eight? One in ten is, so the classes are unbalanced.
+Boosted trees learn it with three objectives: the cross entropy; the cross entropy with as much weight on the eights
+as on all others; focal loss, which puts weight on what is not right yet. Each is trained with XGBoost and with
+LightGBM, from the true labels, and from labels of which a tenth is wrong. What comes out is printed as measured; no
+objective is meant to win.
+
+Run it where fastxent[boosting,sklearn] is installed: ``python examples/boosting.py``.
+"""
 
 # %%
 import lightgbm

@@ -1,10 +1,14 @@
-"""Probabilities that can be believed: temperature scaling, and the reliability diagram that shows it.
+"""
+Probabilities that can be believed
+==================================
 
-    make examples        or, where fastxent[demo,plot,sklearn] is installed:        python examples/calibration.py
+Temperature scaling, and the reliability diagram that shows what it mends.
 
 A small network learns handwritten digits by heart and is then far too sure of itself. One number, the temperature, is
 fitted on digits that it has not seen, and makes its probabilities come true: on the diagonal, of what is called 80 %
 certain 80 % is right.
+
+Run it where fastxent[demo,plot,sklearn] is installed: ``python examples/calibration.py``.
 """
 
 # %%
@@ -36,7 +40,8 @@ parser.add_argument(
 picture = parser.parse_args().picture
 
 # %% [markdown]
-# ## A classifier that is too sure
+# A classifier that is too sure
+# -----------------------------
 #
 # 150 noisy digits to learn from, 700 to calibrate on, the rest to see what it was good for.
 
@@ -48,7 +53,8 @@ X_valid, X_test, y_valid, y_test = train_test_split(X_rest, y_rest, train_size=7
 network = MLPClassifier((256,), alpha=0.0, learning_rate_init=0.01, max_iter=300, random_state=0).fit(X_train, y_train)
 
 # %% [markdown]
-# ## Calibration, and what it gains
+# Calibration, and what it gains
+# ------------------------------
 #
 # The network stays as it is: it is frozen, and has no other scores than the logarithms of its probabilities.
 
@@ -71,10 +77,11 @@ for name, model in models.items():
     )
 axes.set(title=f"{len(y_test)} digits, ten bins of equal size", aspect="equal")
 figure.savefig(picture, dpi=150)
-print(f"The diagram is drawn in {picture.resolve()}")
+print(f"The diagram is drawn in {picture}")
 
 # %% [markdown]
-# ## Beside scikit-learn
+# Beside scikit-learn
+# -------------------
 #
 # scikit-learn finds the temperature too, from version 1.8 on. Both get the same 20000 x 100 scores, three times too
 # large, from a classifier that is nothing but its scores, and take turns.

@@ -1,6 +1,11 @@
-"""SoftmaxClassifier beside LogisticRegression: on handwritten digits, and on sparse counts of words.
+"""
+A classifier beside LogisticRegression
+======================================
 
-Needs the extra: pip install fastxent[sklearn]. What it prints is what it measures on this machine, in this run.
+SoftmaxClassifier and scikit-learn's classifier, on handwritten digits and on sparse counts of words.
+
+What is printed is what was measured on this machine, in this run. Run it where fastxent[sklearn] is installed:
+``python examples/classifier.py``.
 """
 
 # %%

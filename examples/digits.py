@@ -1,10 +1,14 @@
-"""Softmax regression on handwritten digits, with nothing but NumPy and fastxent.
+"""
+Handwritten digits in NumPy
+===========================
 
-    make demo        or, where fastxent[demo] is installed:        python examples/digits.py
+Softmax regression, trained with nothing but NumPy and fastxent.
 
-scikit-learn ships 1797 pictures of digits, 8 x 8 grey values each. A linear model, logits = pixels @ weights, learns
-from one half of them by gradient descent and is tested on the other half. The loss and its gradient are one call,
-``softmax_cross_entropy_grad``; the rest is ordinary NumPy.
+scikit-learn ships 1797 pictures of digits, 8 x 8 grey values each. A linear model, ``logits = pixels @ weights``,
+learns from one half of them by gradient descent and is tested on the other half. The loss and its gradient are one
+call, ``softmax_cross_entropy_grad``; the rest is ordinary NumPy.
+
+Run it with ``make demo`` or, where fastxent[demo] is installed, ``python examples/digits.py``.
 """
 
 import argparse
@@ -114,7 +118,7 @@ def draw(curve, weights, path):
         axes.imshow(weights[:64, digit].reshape(8, 8), cmap="RdBu", vmin=-limit, vmax=limit)
         axes.set(title=str(digit), xticks=[], yticks=[])
     figure.savefig(path, dpi=150)
-    print(f"The learning curve and the weights are drawn in {path.resolve()}")
+    print(f"The learning curve and the weights are drawn in {path}")
 
 
 def main():

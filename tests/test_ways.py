@@ -31,6 +31,7 @@ CALLS = {
     "panels, Fortran order": ((150, 7), -1, np.asfortranarray),
     "few of many classes": ((5, 200), -1, np.asarray),
     "short runs": ((9, 40, 3), 1, np.asarray),
+    "runs": ((2, 9, 300), 1, np.asarray),
     "rows": ((20, 300), -1, np.asarray),
     "rows, Fortran order": ((40, 300), -1, np.asfortranarray),
     "swapped bytes": ((40, 33), -1, byte_swapped),

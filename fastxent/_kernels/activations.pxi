@@ -113,7 +113,7 @@ cdef void activation_strip(
     if problem.which == LOGSUMEXP:
         store(out, at(out, strip.o, strip.i), <const floating*>lse, strip.n, out.inner)
     else:
-        store_panels(out, strip, C, <const floating*>panel)
+        store_panels(problem, GRAD, strip, C, <const floating*>panel)
 
 
 cdef void activation(

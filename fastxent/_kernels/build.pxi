@@ -2,12 +2,14 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 
-from fastxent._kernels.memory cimport LINE
+from fastxent._kernels.focal_strip cimport focal_room
+from fastxent._kernels.memory cimport LINE, fence
 from fastxent._kernels.memoryview cimport point_double, point_float
 from fastxent._kernels.problem cimport (
-    ACTIVATION, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, INFORMATION, LOSSES,
+    ACTIVATION, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, GRAD, INFORMATION, LOSSES,
     SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX, X, Problem, Table, View, side_by_side, size_of,
 )
+from fastxent._kernels.output cimport is_streamed
 from fastxent._kernels.softmax_general cimport softmax_room
 from fastxent._kernels.staging cimport samples_of_tile, stage, staging_bytes, unstage
 from fastxent._kernels.sums cimport Total, clear_total, close_total
@@ -100,19 +102,25 @@ cdef void run_block(
     else:
         run_where_it_lies(problem, start, n, scratch, &total)
     close_total(&total, sums)
+    if is_streamed(problem, GRAD, problem.C):
+        fence()
 
 
 cdef Py_ssize_t kernel_bytes(const Problem* problem) noexcept nogil:
     """The scratch that a loop takes, to the end of a cache line."""
-    cdef Py_ssize_t panels = 0, size = size_of(problem.kind)
-    if problem.family == INFORMATION:
+    cdef Py_ssize_t panels = 0, room = 0, size = size_of(problem.kind)
+    if problem.family == SOFTMAX:
+        if problem.option.is_focal and not is_plain(problem):
+            room = focal_room(problem)
+        elif side_by_side(problem):
+            room = softmax_room(problem)
+    elif problem.family == INFORMATION:
         panels = 2 if problem.C < problem.tuning.row_classes else 0           # terms and differences
         size = sizeof(double)
     elif problem.family == ACTIVATION or problem.family == SIMPLEX:
         panels = side_by_side(problem)
-    elif problem.family == SOFTMAX and side_by_side(problem):
-        return (softmax_room(problem) * size + LINE - 1) // LINE * LINE
-    return (panels * LANES * (problem.C + LANES) * size + LINE - 1) // LINE * LINE
+    room = max(room, panels * LANES * (problem.C + LANES))
+    return (room * size + LINE - 1) // LINE * LINE
 
 
 cdef Py_ssize_t scratch_bytes(const Problem* problem) noexcept nogil:

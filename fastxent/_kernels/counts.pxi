@@ -5,10 +5,10 @@ from libc.float cimport FLT_MAX
 from libc.stdint cimport int64_t
 
 from fastxent._kernels.operand cimport load
-from fastxent._kernels.problem cimport TARGET, Problem, at
+from fastxent._kernels.problem cimport LABELS, SAMPLE_WEIGHT, TARGET, Problem, at, has
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.sums cimport Total, add_losses
-from fastxent._kernels.target cimport labels_outside, read_samples
+from fastxent._kernels.target cimport labels_ignored, labels_outside, read_samples
 from fastxent._kernels.ways cimport WIDTH
 
 
@@ -26,10 +26,19 @@ cdef void count_classes(
     cdef double weight[WIDTH]
     cdef Py_ssize_t j, stop = start + n
     cdef Strip strip
+    cdef int64_t outside, ignored, bad
+    cdef bint weighted = not has(problem, LABELS) or (
+        problem.option.with_loss and (problem.class_weight != NULL or has(problem, SAMPLE_WEIGHT))
+    )
     while start < stop:
         strip = strip_at(start, stop, logits.shape[1], WIDTH)
         start += strip.n
-        if not problem.option.with_loss and labels_outside(problem, &strip, y) == 0:
+        if not weighted:         # each label that is neither bad nor ignored is 1
+            outside = labels_outside(problem, &strip, y)
+            ignored = labels_ignored(problem, y, strip.n)
+            bad = outside if 0 <= problem.option.ignored < problem.C else outside - ignored
+            total.bad += bad
+            total.high[0] += strip.n - bad - ignored
             continue
         total.bad += read_samples(problem, &strip, y, weight)
         if problem.class_weight != NULL:

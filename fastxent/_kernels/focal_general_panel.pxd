@@ -7,12 +7,18 @@ from libc.string cimport memset
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_general cimport (
-    Parts, Shares, Sums, Terms, add_terms, focal_grad, focal_hess, focal_terms, load_logits, set_shift, set_sums,
+    KNOWN, LOGARITHM, Parts, S, SPREAD, Shares, Sums, Terms, add_terms, focal_block, focal_hess, focal_terms, gamma_of,
+    load_logits, set_shift, set_sums,
 )
 from fastxent._kernels.lanes cimport Lanes
-from fastxent._kernels.problem cimport Problem, Strip
+from fastxent._kernels.panel cimport (
+    MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, panel_exp, panel_max, shift_by,
+)
+from fastxent._kernels.problem cimport GRAD, Problem, Strip, has
+from fastxent._kernels.softmax_general cimport panel_largest, target_panel
+from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
 from fastxent._kernels.sums cimport total_of, two_sum
-from fastxent._kernels.target cimport target_of_samples
+from fastxent._kernels.target cimport is_index, narrowed, panel_of_target, target_of_samples
 from fastxent._kernels.ways cimport LANES
 
 
@@ -67,16 +73,15 @@ cdef inline void panel_terms(
     focal_terms(of, x_k, t, problem.option.gamma, terms)
 
 
-cdef inline void general_focal_panel(
+cdef inline void focal_panel_hess(
     const floating* x,           # in   C x LANES
     const Problem* problem,
     const Strip* part,           # a strip of at most LANES samples, from its strip's sample `first` on
     const Lanes* lanes,
     Py_ssize_t first,
-    floating* grad,              # out  C x LANES, may be x, may be NULL
-    floating* hess,              # out  C x LANES, may be NULL
-    double* losses,              # out  (n,)
+    floating* hess,              # out  C x LANES
 ) noexcept nogil:
+    """The Hessians, in double."""
     cdef Shares of
     cdef Terms terms
     cdef Parts parts
@@ -84,7 +89,7 @@ cdef inline void general_focal_panel(
     cdef double best[LANES]
     cdef double is_best[LANES]
     cdef double best_bend[LANES]
-    cdef double lse, value, z_loss = problem.option.z_loss
+    cdef double value, z_loss = problem.option.z_loss
     cdef const double* scale = lanes.scale + first
     cdef const int64_t* y = lanes.y + first
     cdef Py_ssize_t j, k
@@ -99,25 +104,104 @@ cdef inline void general_focal_panel(
             best_bend[j] = value if is_best[j] == 1.0 else best_bend[j]
         add_terms(&terms, is_best, &parts)
     for j in range(part.n):
-        lse = of.m[j] + of.log_s[j]
-        sums[j].loss = total_of(parts.loss[j], parts.loss_low[j])
         sums[j].slope = total_of(parts.slope[j], parts.slope_low[j])
         sums[j].h = total_of(parts.h[j], parts.h_low[j])
         sums[j].best_bend = best_bend[j]
         sums[j].best_q = of.spread[j] / of.s[j]
-        sums[j].z_slope = 2.0 * z_loss * lse
+        sums[j].z_slope = 2.0 * z_loss * (of.m[j] + of.log_s[j])
         sums[j].curve = 2.0 * z_loss
-        losses[j] = sums[j].loss + (z_loss * lse * lse if z_loss != 0.0 else of.log_s[j] - of.log_s[j])
-    if grad == NULL:
-        return
     for k in range(problem.C):
         panel_terms(x, &of, problem, part, y, k, &terms)
         for j in range(part.n):
-            grad[k * LANES + j] = <floating>(
-                scale[j] * focal_grad(&sums[j], terms.p[j], terms.q[j], terms.slope[j])
+            hess[k * LANES + j] = <floating>(
+                scale[j] * focal_hess(&sums[j], terms.p[j], terms.q[j], terms.bend[j], best[j] == <double>k)
             )
-        if hess != NULL:
-            for j in range(part.n):
-                hess[k * LANES + j] = <floating>(
-                    scale[j] * focal_hess(&sums[j], terms.p[j], terms.q[j], terms.bend[j], best[j] == <double>k)
-                )
+
+
+cdef inline void general_focal_panel(
+    floating* x,                 # in   C x LANES, the logits; out the gradient, if it is wanted
+    const Problem* problem,
+    const Strip* part,           # a strip of at most LANES samples, from its strip's sample `first` on
+    const Lanes* lanes,
+    Py_ssize_t first,
+    floating* slopes,            # whole_groups(C) x LANES numbers of room
+    double* losses,              # out  (LANES,)
+) noexcept nogil:
+    cdef floating shift[SHIFT]
+    cdef floating exponentials[SUMS]
+    cdef floating known[KNOWN]
+    cdef floating sums[4 * LANES]
+    cdef floating m[LANES]
+    cdef floating most[LANES]
+    cdef floating label[LANES]
+    cdef floating own_e[LANES]
+    cdef floating own_grad[LANES]
+    cdef floating factor[LANES]
+    cdef floating scale[LANES]
+    cdef double far_off[LANES]
+    cdef double s[LANES]
+    cdef double spread[LANES]
+    cdef double z_slope[LANES]
+    cdef double whole[LANES]
+    cdef double largest[LANES]
+    cdef double others[LANES]
+    cdef double t[LANES]
+    cdef double quotient, low = 0.0, lse, rest, v, gamma = gamma_of(problem, x[0]), z_loss = problem.option.z_loss
+    cdef Py_ssize_t j, k, C = problem.C
+    panel_max(<const floating*>x, C, m)
+    shift_by(<const floating*>m, shift)
+    panel_exp(<const floating*>x, C, shift, <const floating*>NULL, <const floating*>NULL, <floating*>NULL, exponentials)
+    if is_index(problem):
+        for k in range(C):
+            for j in range(LANES):
+                t[j] = 0.0
+            target_of_samples(problem, part, lanes.y + first, k, t)
+            for j in range(LANES):
+                slopes[k * LANES + j] = narrowed(t[j], <floating>0.0)
+    else:
+        panel_of_target(problem, part, lanes.y + first, slopes)
+    for j in range(LANES):
+        rest = <double>exponentials[REST + j] + <double>exponentials[REST_LOW + j]
+        s[j] = <double>exponentials[TIES + j] * shift[TOP + j] + rest
+        spread[j] = (<double>exponentials[TIES + j] - 1.0) * shift[TOP + j] + rest
+        known[S + j] = <floating>s[j]
+        known[SPREAD + j] = <floating>spread[j]
+    for j in range(LANES):
+        known[LOGARITHM + j] = scalar.log1p(known[SPREAD + j] / shift[TOP + j])
+    for j in range(4 * LANES):
+        sums[j] = <floating>0.0
+    for j in range(LANES):
+        most[j] = <floating>0.0
+        far_off[j] = 0.0
+    for k in range(C):
+        focal_block(
+            x + k * LANES, slopes + k * LANES, shift, known, gamma, x + k * LANES, slopes + k * LANES, sums, most,
+            far_off
+        )
+    for j in range(LANES):
+        lse = <double>shift[MAXIMUM + j] + known[LOGARITHM + j]
+        z_slope[j] = 2.0 * z_loss * lse
+        rest = known[LOGARITHM + j] - known[LOGARITHM + j]    # nan in a row that is nan
+        rest = z_loss * lse * lse if z_loss != 0.0 else rest
+        losses[j] = total_of(<double>sums[j], <double>sums[2 * LANES + j]) + far_off[j] + rest
+    if not has(problem, GRAD):
+        return
+    for j in range(LANES):
+        whole[j] = total_of(<double>sums[LANES + j], <double>sums[3 * LANES + j])
+        largest[j] = most[j]
+        others[j] = whole[j] - largest[j]
+        label[j] = -<floating>1.0
+        own_e[j] = <floating>0.0
+    panel_largest(<const floating*>x, <const floating*>slopes, C, largest, others, label, own_e)
+    for j in range(LANES):
+        v = lanes.scale[first + j]
+        quotient = v / s[j]
+        if floating is double:
+            rest = sum_rest(s[j], shift[TOP + j], exponentials[TIES + j], exponentials[REST + j])
+            low = quotient_rest(quotient, v, s[j], rest + exponentials[REST_LOW + j])
+        own_grad[j] = <floating>entry(
+            own_e[j], shift[TOP + j], largest[j], others[j], z_slope[j], spread[j], s[j], v, quotient, low
+        )
+        factor[j] = <floating>((whole[j] + z_slope[j]) * quotient + (whole[j] + z_slope[j]) * low)
+        scale[j] = <floating>v
+    target_panel(label, factor, scale, own_grad, <const floating*>slopes, C, x)

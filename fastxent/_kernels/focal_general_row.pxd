@@ -6,11 +6,16 @@ from libc.string cimport memset
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_general cimport (
-    Parts, Shares, Sums, Terms, add_terms, focal_grad, focal_hess, focal_terms, load_logits, set_shift, set_sums,
+    KNOWN, LOGARITHM, Parts, S, SPREAD, Shares, Sums, Terms, add_terms, focal_block, focal_hess, focal_terms, gamma_of,
+    load_logits, set_shift, set_sums,
 )
+from fastxent._kernels.panel cimport MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP
 from fastxent._kernels.problem cimport Problem, Strip
-from fastxent._kernels.sums cimport plain_sum, sum_lanes, two_sum
-from fastxent._kernels.target cimport target_of_classes
+from fastxent._kernels.row cimport row_exp, row_shift
+from fastxent._kernels.softmax_row cimport place_of, row_subtract
+from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
+from fastxent._kernels.sums cimport count_lanes, plain_sum, sum_lanes, two_sum
+from fastxent._kernels.target cimport classes_of_target, is_index, narrowed, target_of_classes
 from fastxent._kernels.ways cimport LANES
 
 
@@ -66,16 +71,15 @@ cdef inline void row_terms(
     focal_terms(of, x_k, t, problem.option.gamma, terms)
 
 
-cdef inline double general_focal_row(
+cdef inline void focal_row_hess(
     const floating* x,           # in   (C,)
     const Problem* problem,
     const Strip* sample,
     Py_ssize_t y,
     double scale,                # of the derivatives
-    floating* grad,              # out  (C,) may be x, may be NULL
-    floating* hess,              # out  (C,) may be NULL
+    floating* hess,              # out  (C,) may be x
 ) noexcept nogil:
-    """The loss of a sample."""
+    """The Hessian of a sample, in double."""
     cdef Shares of
     cdef Terms terms
     cdef Parts parts
@@ -94,21 +98,118 @@ cdef inline double general_focal_row(
             sums.best_bend = terms.bend[best - k] * terms.q[best - k]
         add_terms(&terms, is_best, &parts)
         is_best[best % LANES] = 0.0
-    sums.loss = sum_lanes(parts.loss, parts.loss_low)
     sums.slope = sum_lanes(parts.slope, parts.slope_low)
     sums.h = sum_lanes(parts.h, parts.h_low)
     sums.best_q = of.spread[0] / of.s[0]
     sums.z_slope = 2.0 * z_loss * lse
     sums.curve = 2.0 * z_loss
+    for block in range((C + LANES - 1) // LANES):
+        k = block * LANES
+        row_terms(x, &of, problem, sample, y, k, &terms)
+        for j in range(min(<Py_ssize_t>LANES, C - k)):
+            hess[k + j] = <floating>(scale * focal_hess(&sums, terms.p[j], terms.q[j], terms.bend[j], k + j == best))
+
+
+cdef inline const floating* block_of_target(
+    const Problem* problem, const Strip* sample, Py_ssize_t y, Py_ssize_t k, Py_ssize_t n, floating* room
+) noexcept nogil:
+    """The target for n <= LANES classes from k on, of a class index too; where they are fewer, followed by zeros."""
+    cdef double wide[LANES]
+    cdef const floating* t
+    cdef Py_ssize_t j
+    if is_index(problem):
+        target_of_classes(problem, sample, y, k, n, wide)
+        for j in range(n):
+            room[j] = narrowed(wide[j], <floating>0.0)
+        t = room
+    else:
+        t = classes_of_target(problem, sample, y, k, n, room)
+    if n == LANES:
+        return t
+    if t != room:
+        for j in range(n):
+            room[j] = t[j]
+    for j in range(n, LANES):
+        room[j] = <floating>0.0
+    return room
+
+
+cdef inline double general_focal_row(
+    const floating* x,           # in   (C,), C >= LANES
+    const Problem* problem,
+    const Strip* sample,
+    Py_ssize_t y,
+    double scale,                # of the derivatives
+    floating* slopes,            # room for C numbers
+    floating* grad,              # out  (C,) may be x, may be NULL
+) noexcept nogil:
+    """The loss of a sample, and its gradient."""
+    cdef floating shift[SHIFT]
+    cdef floating exponentials[SUMS]
+    cdef floating known[KNOWN]
+    cdef floating sums[4 * LANES]
+    cdef floating most[LANES]
+    cdef double far_off[LANES]
+    cdef floating room[LANES]
+    cdef floating here[LANES]
+    cdef floating slope[LANES]
+    cdef floating e[LANES]
+    cdef const floating* t
+    cdef double top, ties, rest, s, spread, log_s, lse, loss, whole, own_slope, own_e = 0.0, factor, factor_low = 0.0
+    cdef double gamma = gamma_of(problem, x[0]), z_loss = problem.option.z_loss, z_slope
+    cdef Py_ssize_t block, j, k, n, own = -1, C = problem.C
+    row_shift(x, C, shift)
+    row_exp(x, C, shift, 0, <floating*>NULL, 0, exponentials)
+    top = shift[TOP]
+    ties = count_lanes(exponentials + TIES)
+    rest = sum_lanes(exponentials + REST, exponentials + REST_LOW)
+    s = ties * top + rest
+    spread = (ties - 1.0) * top + rest
+    log_s = scalar.log1p(spread / top)
+    lse = shift[MAXIMUM] + log_s
+    z_slope = 2.0 * z_loss * lse
+    for j in range(LANES):
+        known[S + j] = <floating>s
+        known[SPREAD + j] = <floating>spread
+        known[LOGARITHM + j] = <floating>log_s
+    for j in range(4 * LANES):
+        sums[j] = <floating>0.0
+    for j in range(LANES):
+        most[j] = <floating>0.0
+        far_off[j] = 0.0
+    for block in range((C + LANES - 1) // LANES):
+        k = block * LANES
+        n = min(<Py_ssize_t>LANES, C - k)
+        t = block_of_target(problem, sample, y, k, n, room)
+        if n == LANES and grad != NULL:
+            focal_block(x + k, t, shift, known, gamma, grad + k, slopes + k, sums, most, far_off)
+            continue
+        for j in range(n):
+            here[j] = x[k + j]
+        for j in range(n, LANES):
+            here[j] = shift[MAXIMUM]
+        focal_block(<const floating*>here, t, shift, known, gamma, e, slope, sums, most, far_off)
+        for j in range(n if grad != NULL else 0):
+            grad[k + j] = e[j]
+            slopes[k + j] = slope[j]
+    loss = sum_lanes(sums, sums + 2 * LANES) + plain_sum(far_off)
     if grad != NULL:
-        for block in range((C + LANES - 1) // LANES):
-            k = block * LANES
-            row_terms(x, &of, problem, sample, y, k, &terms)
-            for j in range(min(<Py_ssize_t>LANES, C - k)):
-                grad[k + j] = <floating>(scale * focal_grad(&sums, terms.p[j], terms.q[j], terms.slope[j]))
-            if hess != NULL:
-                for j in range(min(<Py_ssize_t>LANES, C - k)):
-                    hess[k + j] = <floating>(
-                        scale * focal_hess(&sums, terms.p[j], terms.q[j], terms.bend[j], k + j == best)
-                    )
-    return sums.loss + (z_loss * lse * lse if z_loss != 0.0 else of.log_s[0] - of.log_s[0])
+        whole = sum_lanes(sums + LANES, sums + 3 * LANES)
+        own_slope = most[0]
+        for j in range(1, LANES):
+            own_slope = most[j] if most[j] > own_slope else own_slope
+        if own_slope > whole - own_slope:
+            own = place_of(<const floating*>slopes, C, <floating>own_slope)
+            own_e = grad[own]
+        factor = scale / s
+        if floating is double:
+            factor_low = quotient_rest(factor, scale, s, sum_rest(s, top, ties, rest))
+        row_subtract(
+            grad, <const floating*>slopes, C, <floating>((whole + z_slope) * factor + (whole + z_slope) * factor_low),
+            <floating>scale
+        )
+        if own >= 0:
+            grad[own] = <floating>entry(
+                own_e, top, own_slope, whole - own_slope, z_slope, spread, s, scale, factor, factor_low
+            )
+    return loss + (z_loss * lse * lse if z_loss != 0.0 else log_s - log_s)

@@ -2,34 +2,46 @@
 
 from cython cimport floating
 
-from fastxent._kernels.focal_general_panel cimport general_focal_panel
-from fastxent._kernels.focal_general_row cimport general_focal_row
+from fastxent._kernels.focal_general_panel cimport focal_panel_hess, general_focal_panel
+from fastxent._kernels.focal_general_row cimport focal_row_hess, general_focal_row
 from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.output cimport by_rule, store, store_panels
 from fastxent._kernels.panel cimport clear_dead
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at, has, side_by_side
 from fastxent._kernels.strips cimport part_of
-from fastxent._kernels.solo cimport solo_rows, solo_width
+from fastxent._kernels.solo cimport solo_rows
 from fastxent._kernels.target cimport read_samples, read_scales
 from fastxent._kernels.transpose cimport transpose_in
-from fastxent._kernels.ways cimport LANES
+from fastxent._kernels.ways cimport LANES, whole_groups
+
+
+cdef inline Py_ssize_t focal_room(const Problem* problem) noexcept nogil:
+    """The numbers of scratch that a strip takes: three panels, or three rows and what they are longer by."""
+    return 3 * whole_groups(problem.C) * LANES if problem.C < LANES else 3 * (problem.C + LANES)
 
 
 cdef inline void focal_row(
     const floating* x, const Problem* problem, const Strip* sample, const Lanes* lanes, Py_ssize_t j, floating* room,
     double* losses
 ) noexcept nogil:
-    """The strip's sample j: in `room`, a row for the gradient and one for the Hessian, or where it lies."""
+    """The strip's sample j: where it lies, or in `room`, a row each for the gradient, the Hessian, and the slopes."""
     cdef Py_ssize_t k, C = problem.C
     cdef bint apart = side_by_side(problem)
     cdef floating* g = <floating*>at(&problem.view[<int>GRAD], sample.o, sample.i)
     cdef floating* h = <floating*>at(&problem.view[<int>HESS], sample.o, sample.i)
+    cdef floating* slopes = room + 2 * (C + LANES)
     if apart:
         solo_rows(x, 0, problem.view[<int>X].classes, C, 1, room)
         x = room
         g = room if g != NULL else g
-        h = room + solo_width(C) if h != NULL else h
-    losses[j] = general_focal_row(x, problem, sample, lanes.y[j], lanes.scale[j], g, h)
+        h = room + C + LANES if h != NULL else h
+    if h != NULL:
+        if not apart:            # the Hessian may be in the place of the logits
+            for k in range(C):
+                room[k] = x[k]
+            x = room
+        focal_row_hess(x, problem, sample, lanes.y[j], lanes.scale[j], h)
+    losses[j] = general_focal_row(x, problem, sample, lanes.y[j], lanes.scale[j], slopes, g)
     if lanes.weight[j] == 0 and g != NULL:
         for k in range(C):
             g[k] = <floating>0.0
@@ -50,13 +62,15 @@ cdef inline void focal_row(
 
 
 cdef inline void focal_panels(
-    const floating* x, const Problem* problem, const Strip* strip, const Lanes* lanes, floating* panel, floating* hess,
-    double* losses
+    const floating* x, const Problem* problem, const Strip* strip, const Lanes* lanes, floating* room, double* losses
 ) noexcept nogil:
     """One panel after the other, in the same memory."""
     cdef Strip part
     cdef Py_ssize_t c, first, C = problem.C
-    cdef bint with_grad = has(problem, GRAD), with_hess = has(problem, HESS)
+    cdef floating* panel = room
+    cdef floating* hess = room + whole_groups(C) * LANES
+    cdef floating* slopes = room + 2 * whole_groups(C) * LANES
+    cdef bint with_hess = has(problem, HESS)
     for c in range((strip.n + LANES - 1) // LANES):
         first = c * LANES
         part = part_of(strip, first)
@@ -65,24 +79,23 @@ cdef inline void focal_panels(
             problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating),
             problem.view[<int>X].classes // <Py_ssize_t>sizeof(floating), C, part.n, panel
         )
-        general_focal_panel(
-            panel, problem, &part, lanes, first, panel if with_grad else <floating*>NULL,
-            hess if with_hess else <floating*>NULL, losses + first
-        )
-        if with_grad:
+        if with_hess:
+            focal_panel_hess(<const floating*>panel, problem, &part, lanes, first, hess)
+        general_focal_panel(panel, problem, &part, lanes, first, slopes, losses + first)
+        if has(problem, GRAD):
             clear_dead(lanes.weight + first, C, panel)
-            store_panels(&problem.view[<int>GRAD], &part, C, panel)
+            store_panels(problem, GRAD, &part, C, panel)
         if with_hess:
             clear_dead(lanes.weight + first, C, hess)
             by_rule(&problem.option, C * LANES, hess)
-            store_panels(&problem.view[<int>HESS], &part, C, hess)
+            store_panels(problem, HESS, &part, C, hess)
 
 
 cdef inline Py_ssize_t focal_strip(
     const floating* x,           # in   the strip's samples, where they lie
     const Problem* problem,
     const Strip* strip,
-    floating* room,              # two panels of C x LANES, or two rows
+    floating* room,              # focal_room
     double* losses,              # out  (WIDTH,) v_i l_i
 ) noexcept nogil:
     """Returns how many labels are no class."""
@@ -91,9 +104,10 @@ cdef inline Py_ssize_t focal_strip(
     cdef Py_ssize_t j, C = problem.C, bad = read_samples(problem, strip, lanes.y, lanes.weight)
     read_scales(problem, strip, lanes.weight, lanes.scale)
     for j in range(strip.n, (strip.n + LANES - 1) // LANES * LANES):
-        lanes.weight[j] = 0.0
+        lanes.weight[j] = lanes.scale[j] = 0.0
+        lanes.y[j] = 0
     if C < LANES:
-        focal_panels(x, problem, strip, &lanes, room, room + C * LANES, losses)
+        focal_panels(x, problem, strip, &lanes, room, losses)
     else:
         for j in range(strip.n):
             sample = part_of(strip, j)

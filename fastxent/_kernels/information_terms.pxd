@@ -79,27 +79,19 @@ cdef inline void any_log_terms(const floating* p, const floating* q, Py_ssize_t 
         term[i] = value if is_share(p[i]) & is_share(q[i]) else NAN
 
 
-cdef inline bint all_between(const floating* x, Py_ssize_t n, floating low, floating high) noexcept nogil:
-    """Whether low <= x <= high for all n, 0 < low."""
+cdef inline bint all_middling(const floating* x, Py_ssize_t n) noexcept nogil:
+    """Whether divergence takes all n without any_size: from 2^-512 to 2^512; for float32, positive and finite."""
     cdef int32_t odd32 = 0
     cdef int64_t odd64 = 0
     cdef Py_ssize_t i
     if floating is float:
         for i in range(n):
-            odd32 |= (scalar.bits_f(x[i]) - scalar.bits_f(low)) | (scalar.bits_f(high) - scalar.bits_f(x[i]))
+            odd32 |= (scalar.bits_f(x[i]) - 1) | (scalar.bits_f(FLT_MAX) - scalar.bits_f(x[i]))
         return odd32 >= 0
     else:
-        for i in range(n):
-            odd64 |= (scalar.bits_d(x[i]) - scalar.bits_d(low)) | (scalar.bits_d(high) - scalar.bits_d(x[i]))
-        return odd64 >= 0
-
-
-cdef inline bint all_middling(const floating* x, Py_ssize_t n) noexcept nogil:
-    """Whether divergence takes all n without any_size: from 2^-900 to 2^900; for float32, positive and finite."""
-    if floating is float:
-        return all_between(x, n, <float>1.401298464324817e-45, FLT_MAX)
-    else:
-        return all_between(x, n, 1.1830521861667747e-271, 8.452712498170644e+270)
+        for i in range(n):   # the exponent field less 511 has ten bits; a sign or a borrow sets the first of all
+            odd64 |= scalar.bits_d(x[i]) - 0x1FF0000000000000LL
+        return 0 <= odd64 < 0x4000000000000000LL
 
 
 cdef inline void divergence_terms(

@@ -47,9 +47,8 @@ cdef class Job:
     cpdef Py_ssize_t draw(self) noexcept nogil:
         """The number of a block that is now this thread's to compute, or -1: none is left, or the job was stopped.
 
-        The blocks are cut into as many runs as there are threads, and taken from one run after the other. Threads that
-        write into one huge page of new memory at the same time all clear a page, and all but one throw theirs away: to
-        clear what neighbouring blocks share takes no less time on two threads than on one.
+        The blocks are cut into as many runs as there are threads, and taken from one run after the other: threads that
+        write into one huge page of new memory at the same time all clear a page, and all but one throw theirs away.
         """
         cdef Py_ssize_t number, run, length = self.n_blocks // self.n_threads
         if PyThread_get_thread_ident() == self.caller and milliseconds() >= self.look:

@@ -2,11 +2,14 @@
 
 from cython cimport floating
 
+from fastxent._kernels.memory cimport STREAMED
 from fastxent._kernels.panel cimport clear_dead
-from fastxent._kernels.problem cimport FLOAT32, FLOAT64, HESS, Options, Problem, Strip, View, at
+from fastxent._kernels.problem cimport (
+    FLOAT32, FLOAT64, HESS, X, Options, Problem, Role, Strip, View, at, size_of,
+)
 from fastxent._kernels.strips cimport part_of
-from fastxent._kernels.transpose cimport Stored, transpose_out
-from fastxent._kernels.ways cimport LANES, WIDTH
+from fastxent._kernels.transpose cimport Stored, lanes_out, lanes_streamed, transpose_out
+from fastxent._kernels.ways cimport LANES, PANELS, WIDTH
 
 
 cdef inline bint is_own(const View* view, const floating* _) noexcept nogil:
@@ -65,12 +68,31 @@ cdef inline void store_classes(
         transpose_out(panel, output.inner // 8, output.classes // 8, n, part.n, <double*>first)
 
 
+cdef inline bint is_streamed(const Problem* problem, Role role, Py_ssize_t C) noexcept nogil:
+    """Whether an output is written past the caches: it would not stay there, and each class lies in runs."""
+    cdef const View* view = &problem.view[<int>role]
+    cdef Py_ssize_t size = size_of(problem.kind)
+    return (
+        view.inner == size and C > 1 and view.kind == problem.kind and view.data != problem.view[<int>X].data
+        and (<size_t>view.data | <size_t>view.classes | <size_t>view.outer) % STREAMED == 0
+        and problem.outer * problem.inner * C * size >= problem.tuning.stream_bytes
+    )
+
+
 cdef inline void store_panels(
-    const View* output, const Strip* strip, Py_ssize_t C, const floating* panel   # in  panels of C x LANES
+    const Problem* problem, Role role, const Strip* strip, Py_ssize_t C, const floating* panel   # in  of C x LANES
 ) noexcept nogil:
+    cdef const View* output = &problem.view[<int>role]
     cdef Strip part
-    cdef Py_ssize_t c
-    for c in range((strip.n + LANES - 1) // LANES):
+    cdef Py_ssize_t c = 0
+    cdef floating* x = <floating*>at(output, strip.o, strip.i)
+    if is_own(output, x) and output.inner == sizeof(floating):
+        c = strip.n // LANES
+        if c == PANELS and is_streamed(problem, role, C):
+            lanes_streamed(panel, output.classes // <Py_ssize_t>sizeof(floating), C, c, x)
+        else:
+            lanes_out(panel, output.classes // <Py_ssize_t>sizeof(floating), C, c, x)
+    for c in range(c, (strip.n + LANES - 1) // LANES):
         part = part_of(strip, c * LANES)
         store_classes(output, &part, 0, C, panel + c * C * LANES)
 

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t
 
-from fastxent._kernels.ways cimport Tuning, in_panels
+from fastxent._kernels.ways cimport LANES, PANELS, Tuning, in_panels, panels_of
 
 
 cdef enum Family:           # which kernel
@@ -135,3 +135,18 @@ cdef inline char* at(const View* view, Py_ssize_t o, Py_ssize_t i) noexcept nogi
 cdef inline bint side_by_side(const Problem* problem) noexcept nogil:
     """Whether the samples go into panels; with a Hessian, of half as many classes: it is stored beside the gradient."""
     return in_panels(&problem.tuning, problem.C, size_of(problem.kind) * (2 if has(problem, HESS) else 1))
+
+
+cdef inline Py_ssize_t panels_of_strip(const Problem* problem) noexcept nogil:
+    """How many panels a strip has: all, where each class lies in one run, which memory likes to be long."""
+    if problem.C > 1 and problem.view[<int>X].inner == size_of(problem.kind):
+        return PANELS
+    return panels_of(&problem.tuning, problem.C)
+
+
+cdef inline Py_ssize_t room_of_panels(const Problem* problem) noexcept nogil:
+    """The numbers that a strip takes in panels, two at least, or in rows, which are at most LANES - 1 longer.
+
+    Behind the classes of a panel some that there are not may be read.
+    """
+    return max(<Py_ssize_t>2, panels_of_strip(problem)) * LANES * (problem.C + LANES)

@@ -3,14 +3,14 @@
 from cython cimport floating
 
 from fastxent._kernels.focal_strip cimport focal_strip
-from fastxent._kernels.problem cimport Problem, Strip, side_by_side
+from fastxent._kernels.problem cimport Problem, Strip, panels_of_strip, side_by_side
 from fastxent._kernels.softmax_panel cimport softmax_panels
 from fastxent._kernels.softmax_row cimport softmax_rows
 from fastxent._kernels.softmax_two cimport softmax_two
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.sums cimport Total, add_losses
 from fastxent._kernels.target cimport is_plain
-from fastxent._kernels.ways cimport LANES, WIDTH, panels_of
+from fastxent._kernels.ways cimport LANES, WIDTH
 
 
 cdef Py_ssize_t softmax_strip(
@@ -47,7 +47,7 @@ cdef void softmax_cross_entropy(
     cdef Py_ssize_t width = LANES, stop = start + n
     cdef Strip strip
     if side_by_side(problem):
-        width = panels_of(&problem.tuning, problem.C) * LANES
+        width = panels_of_strip(problem) * LANES
     while start < stop:
         strip = strip_at(start, stop, logits.shape[1], width)
         total.bad += softmax_strip(&logits[strip.o, strip.i, 0], problem, &strip, scratch, wanted)

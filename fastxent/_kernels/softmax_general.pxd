@@ -12,13 +12,13 @@ from fastxent._kernels.panel cimport (
     BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead,
     scaled_panel,
 )
-from fastxent._kernels.problem cimport GRAD, HESS, Problem, Strip, has
+from fastxent._kernels.problem cimport GRAD, HESS, Problem, Strip, has, panels_of_strip, room_of_panels
 from fastxent._kernels.scalar cimport rounded
 from fastxent._kernels.softmax_sums cimport panel_dots, panel_gaps
 from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport is_flat, is_index, is_plain, panel_of_target, weight_of
-from fastxent._kernels.ways cimport GROUP, LANES, panels_of, room_of_panels, whole_groups
+from fastxent._kernels.ways cimport GROUP, LANES, whole_groups
 
 
 cdef struct Curves:              # one number a lane: the Hessian is a e o + b e^2
@@ -36,14 +36,14 @@ cdef struct Slopes:              # and the gradient, entry by entry
 
 cdef inline floating* target_room(const Problem* problem, floating* panels) noexcept nogil:
     """Where a strip's targets are, side by side as its samples are: behind those."""
-    return panels + room_of_panels(&problem.tuning, problem.C)
+    return panels + room_of_panels(problem)
 
 
 cdef inline Py_ssize_t softmax_room(const Problem* problem) noexcept nogil:
     """The numbers of scratch that a strip takes."""
-    cdef Py_ssize_t room = room_of_panels(&problem.tuning, problem.C)
+    cdef Py_ssize_t room = room_of_panels(problem)
     if not is_plain(problem) and not is_flat(problem):
-        room += panels_of(&problem.tuning, problem.C) * LANES * whole_groups(problem.C)
+        room += panels_of_strip(problem) * LANES * whole_groups(problem.C)
     return room
 
 

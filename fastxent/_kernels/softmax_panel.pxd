@@ -20,7 +20,7 @@ from fastxent._kernels.softmax_general cimport Curves, finish_general, make_hess
 from fastxent._kernels.solo cimport solo_exp, solo_max, solo_rows, solo_width
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport is_index, is_plain, own_shares, read_samples, read_scales
-from fastxent._kernels.transpose cimport transpose_in
+from fastxent._kernels.transpose cimport lanes_in, transpose_in
 from fastxent._kernels.ways cimport LANES, PANELS, WIDTH, is_solo, whole_groups
 
 
@@ -75,6 +75,21 @@ cdef inline void simple_factors(
         own_o = sums[TIES + j] * of[TOP + j] + rest - e
         own_o = spread if e == of[TOP + j] else own_o
         own_grad[j] = -factor[j] * own_o
+
+
+cdef inline void kill_factors(
+    const double* weight,        # in   (LANES,)
+    floating* factor,            # in, out (LANES,)
+    floating* own_grad,          # in, out (LANES,)
+    double* kept,                # out  (LANES,) 0 where the gradient will have to be cleared
+) noexcept nogil:
+    """Without weight the factor is 0, which makes the gradient so, unless the row is nan."""
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        kept[j] = 1.0 if (weight[j] != 0) | (factor[j] == 0) else 0.0
+    for j in range(LANES):       # not -0.
+        own_grad[j] = own_grad[j] if factor[j] != 0 else <floating>0.0
+        factor[j] = factor[j] if factor[j] != 0 else <floating>0.0
 
 
 cdef inline void simple_curves(
@@ -148,7 +163,11 @@ cdef inline void sum_panels(
     cdef Py_ssize_t sample_step = problem.view[<int>X].inner, class_step = problem.view[<int>X].classes
     cdef bint index = is_index(problem), with_grad = has(problem, GRAD)
     cdef bint with_dot = not problem.option.is_focal and not (is_plain(problem) and problem.option.z_loss == 0.0)
-    for c in range((n + LANES - 1) // LANES):
+    c = 0
+    if sample_step == sizeof(floating):
+        c = n // LANES
+        lanes_in(x, class_step // <Py_ssize_t>sizeof(floating), C, c, panels)
+    for c in range(c, (n + LANES - 1) // LANES):
         transpose_in(
             <const floating*>(<const char*>x + c * LANES * sample_step), sample_step // <Py_ssize_t>sizeof(floating),
             class_step // <Py_ssize_t>sizeof(floating), C, min(<Py_ssize_t>LANES, n - c * LANES), panels + c * LANES * C
@@ -192,6 +211,7 @@ cdef inline Py_ssize_t softmax_panels(
     cdef floating known[PANELS * PANEL]
     cdef floating factor[WIDTH]
     cdef floating own_grad[WIDTH]
+    cdef double kept[LANES]
     cdef floating* of
     cdef floating* sums
     cdef floating value
@@ -255,8 +275,9 @@ cdef inline Py_ssize_t softmax_panels(
                 simple_curves(of, lanes.own + first, lanes.scale + first, &curves)
                 part = part_of(strip, first)
                 make_hess(problem, &part, lanes.weight + first, of + TOP, &curves, panels + first * C)
+            kill_factors(lanes.weight + first, factor + first, own_grad + first, kept)
             scaled_panel(of + LABEL, factor + first, own_grad + first, C, panels + first * C)
-            clear_dead(lanes.weight + first, C, panels + first * C)
+            clear_dead(kept, C, panels + first * C)
     if with_grad:
-        store_panels(&problem.view[<int>GRAD], strip, C, panels)
+        store_panels(problem, GRAD, strip, C, panels)
     return bad

@@ -77,28 +77,27 @@ cdef inline void row_dot(
         row.own_t = most[j] if most[j] > row.own_t else row.own_t
     row.others = row.total - row.own_t
     row.own = -1
-    if row.own_t > row.others and not is_index(problem):
-        row.own = largest_of_row(<floating>row.own_t, problem, sample, y)
+    for batch in range((problem.C + BATCH - 1) // BATCH if row.own_t > row.others and not is_index(problem) else 0):
+        k = batch * BATCH
+        n = min(<Py_ssize_t>BATCH, problem.C - k)
+        row.own = place_of(classes_of_target(problem, sample, y, k, n, room), n, <floating>row.own_t)
+        if row.own >= 0:
+            row.own += k
+            return
 
 
-cdef inline Py_ssize_t largest_of_row(
-    floating most, const Problem* problem, const Strip* sample, Py_ssize_t y
-) noexcept nogil:
-    """The class whose t_k is the largest."""
-    cdef floating room[BATCH]
-    cdef const floating* t
-    cdef Py_ssize_t batch, j, k, n
+cdef inline Py_ssize_t place_of(const floating* values, Py_ssize_t n, floating wanted) noexcept nogil:
+    """Where the first of n numbers is that has a value, or -1."""
+    cdef Py_ssize_t block, j, k, width
     cdef int found = 0
-    for batch in range((problem.C + LANES - 1) // LANES):
-        k = batch * LANES
-        n = min(<Py_ssize_t>LANES, problem.C - k)
-        t = classes_of_target(problem, sample, y, k, n, room)
-        for j in range(n):
-            found += t[j] == most
-        if found > 0:
-            for j in range(n):
-                if t[j] == most:
-                    return k + j
+    for block in range((n + LANES - 1) // LANES):
+        k = block * LANES
+        width = min(<Py_ssize_t>LANES, n - k)
+        for j in range(width):
+            found += values[k + j] == wanted
+        for j in range(width if found > 0 else 0):
+            if values[k + j] == wanted:
+                return k + j
     return -1
 
 

@@ -138,5 +138,5 @@ cdef inline Py_ssize_t softmax_two(
             two_grads(label + first, lanes.own + first, lanes.scale + first, q, panel)
             clear_dead(lanes.weight + first, C, panel)
     if with_grad:
-        store_panels(&problem.view[<int>GRAD], strip, C, panels)
+        store_panels(problem, GRAD, strip, C, panels)
     return bad

@@ -93,6 +93,16 @@ cdef inline Py_ssize_t labels_outside(const Problem* problem, const Strip* strip
     return outside
 
 
+cdef inline int64_t labels_ignored(const Problem* problem, const int64_t* y, Py_ssize_t n) noexcept nogil:
+    """How many of n labels are ignored."""
+    cdef int64_t count = 0
+    cdef Py_ssize_t j
+    if problem.option.has_ignored:
+        for j in range(n):
+            count += y[j] == problem.option.ignored
+    return count
+
+
 cdef inline Py_ssize_t read_samples(
     const Problem* problem,
     const Strip* strip,
@@ -100,8 +110,9 @@ cdef inline Py_ssize_t read_samples(
     double* weight,              # out  (n,) v_i; 0 for the same samples
 ) noexcept nogil:
     """Labels and weights of a strip; returns how many labels are neither class nor ignored."""
-    cdef Py_ssize_t j, n = strip.n, outside, bad = 0
-    cdef int64_t C = problem.C
+    cdef Py_ssize_t j, n = strip.n
+    cdef int64_t outside, bad
+    cdef int64_t C = problem.C, ignored = problem.option.ignored if problem.option.has_ignored else -1
     for j in range(n):
         weight[j] = 1.0
     times(&problem.view[<int>SAMPLE_WEIGHT], strip, weight)
@@ -110,17 +121,15 @@ cdef inline Py_ssize_t read_samples(
             y[j] = 0
         return 0
     outside = labels_outside(problem, strip, y)
-    if problem.option.has_ignored:
-        outside = 1
-        for j in range(n):
-            weight[j] = 0.0 if y[j] == problem.option.ignored else weight[j]
-            y[j] = 0 if y[j] == problem.option.ignored else y[j]
-    if outside > 0:
-        for j in range(n):
-            bad += (y[j] < 0) | (y[j] >= C)
-        for j in range(n):
-            weight[j] = 0.0 if (y[j] < 0) | (y[j] >= C) else weight[j]
-            y[j] = 0 if (y[j] < 0) | (y[j] >= C) else y[j]
+    if 0 <= ignored < C:
+        bad = outside
+    elif outside > 0:
+        bad = outside - labels_ignored(problem, y, n)
+    else:
+        return 0
+    for j in range(n):
+        weight[j] = 0.0 if (y[j] < 0) | (y[j] >= C) | (y[j] == ignored) else weight[j]
+        y[j] = 0 if (y[j] < 0) | (y[j] >= C) | (y[j] == ignored) else y[j]
     return bad
 
 

@@ -2,8 +2,13 @@
 
 from cython cimport floating
 
-from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
+from fastxent._kernels.memory cimport LINE, past_line, prefetch_block, prefetch_block_to_write, stream
 from fastxent._kernels.ways cimport LANES, WIDTH
+
+
+ctypedef fused Stored:    # what is computed in the other dtype is converted on the way out
+    float
+    double
 
 
 cdef inline void columns_in(
@@ -27,11 +32,6 @@ cdef inline void columns_in(
             panel[k * LANES + j] = rows[j * columns + k]
 
 
-ctypedef fused Stored:    # what is computed in the other dtype is converted on the way out
-    float
-    double
-
-
 cdef inline void columns_out(
     const floating* panel, Py_ssize_t step, Py_ssize_t n, Py_ssize_t columns, Stored* x
 ) noexcept nogil:
@@ -49,6 +49,72 @@ cdef inline void columns_out(
     for j in range(n):
         for k in range(columns):
             x[j * step + k] = rows[j * columns + k]
+
+
+cdef inline void lanes_in(
+    const floating* x,       # in   n_panels * LANES samples side by side
+    Py_ssize_t class_step,
+    Py_ssize_t C,
+    Py_ssize_t n_panels,
+    floating* panels,        # out  C x LANES each
+) noexcept nogil:
+    """Samples that lie as they do in panels: each class in one run, while the next run is asked for."""
+    cdef const floating* row
+    cdef floating* to
+    cdef Py_ssize_t c, j, k
+    for k in range(C):
+        row = x + k * class_step
+        to = panels + k * LANES
+        for c in range(n_panels):
+            prefetch_block(row + c * LANES + WIDTH, LANES)
+            for j in range(LANES):
+                to[c * C * LANES + j] = row[c * LANES + j]
+
+
+cdef inline void lanes_out(
+    const floating* panels, Py_ssize_t class_step, Py_ssize_t C, Py_ssize_t n_panels, Stored* x
+) noexcept nogil:
+    """The way back of lanes_in."""
+    cdef const floating* of
+    cdef Stored* row
+    cdef Py_ssize_t c, j, k
+    for k in range(C):
+        row = x + k * class_step
+        of = panels + k * LANES
+        for c in range(n_panels):
+            prefetch_block_to_write(row + c * LANES + WIDTH, LANES)
+            for j in range(LANES):
+                row[c * LANES + j] = <Stored>of[c * C * LANES + j]
+
+
+cdef inline void lanes_streamed(
+    const floating* panels, Py_ssize_t class_step, Py_ssize_t C, Py_ssize_t n_panels, floating* x
+) noexcept nogil:
+    """The same past the caches, but for the lines at a run's ends, which its neighbours write to."""
+    cdef const floating* of
+    cdef floating* row
+    cdef Py_ssize_t c, j, k, head, tail, last = (n_panels - 1) * LANES
+    for k in range(C):
+        row = x + k * class_step
+        of = panels + k * LANES
+        head = past_line(row) // <Py_ssize_t>sizeof(floating)
+        tail = past_line(row + last + LANES) // <Py_ssize_t>sizeof(floating)
+        tail = LANES - (LINE // <Py_ssize_t>sizeof(floating) - tail if tail > 0 else 0)
+        prefetch_block_to_write(row + n_panels * LANES + last + tail, LINE // <Py_ssize_t>sizeof(floating))
+        for j in range(head):
+            row[j] = of[j]
+        for c in range(n_panels):
+            if c == 0 and head > 0 or c == n_panels - 1 and tail < LANES:
+                j = head if c == 0 else 0
+                stream(
+                    of + c * C * LANES + j, row + c * LANES + j,
+                    ((tail if c == n_panels - 1 else LANES) - j) * <Py_ssize_t>sizeof(floating)
+                )
+            else:
+                stream(of + c * C * LANES, row + c * LANES, LANES * sizeof(floating))
+        of += (n_panels - 1) * C * LANES
+        for j in range(tail, LANES):
+            row[last + j] = of[j]
 
 
 cdef inline void transpose_in(
@@ -74,10 +140,7 @@ cdef inline void transpose_in(
         if C > 2:
             columns_in(x + C - 2, sample_step, n, 2, panel + (C - 2) * LANES)
     elif sample_step == 1 and n == LANES:
-        for k in range(C):
-            prefetch_block(x + k * class_step + WIDTH, LANES)
-            for j in range(LANES):
-                panel[k * LANES + j] = x[k * class_step + j]
+        lanes_in(x, class_step, C, 1, panel)
     else:
         for k in range(C):
             for j in range(n):
@@ -109,10 +172,7 @@ cdef inline void transpose_out(
         if C > 2:
             columns_out(panel + (C - 2) * LANES, sample_step, n, 2, x + C - 2)
     elif sample_step == 1 and n == LANES:
-        for k in range(C):
-            prefetch_block_to_write(x + k * class_step + WIDTH, LANES)
-            for j in range(LANES):
-                x[k * class_step + j] = <Stored>panel[k * LANES + j]
+        lanes_out(panel, class_step, C, 1, x)
     else:
         for j in range(n):
             for k in range(C):

@@ -19,6 +19,7 @@ cdef struct Tuning:
     Py_ssize_t solo_elements    # what a row that is computed alone costs beside its classes
     Py_ssize_t row_classes      # from so many classes on, entropy and its like take one sample at a time
     Py_ssize_t block_elements   # of a block: drawing it costs nothing, it fits into the level-2 cache, shares are even
+    Py_ssize_t stream_bytes     # outputs of so many bytes would not stay in the caches
     Py_ssize_t thread_blocks    # fewer blocks than this are not worth waking a thread
     Py_ssize_t stage_bytes      # of samples that are gathered before they are computed
     Py_ssize_t held_elements    # calls of up to so many keep the GIL, which takes longer to give back and get
@@ -35,14 +36,6 @@ cdef inline bint in_panels(const Tuning* tuning, Py_ssize_t C, Py_ssize_t itemsi
 cdef inline Py_ssize_t panels_of(const Tuning* tuning, Py_ssize_t C) noexcept nogil:
     """How many panels a strip has: a processor would otherwise wait for one result after the other."""
     return max(<Py_ssize_t>1, min(<Py_ssize_t>PANELS, tuning.panel_elements // max(<Py_ssize_t>1, C)))
-
-
-cdef inline Py_ssize_t room_of_panels(const Tuning* tuning, Py_ssize_t C) noexcept nogil:
-    """The numbers that a strip takes in panels, two at least, or in rows, which are at most LANES - 1 longer.
-
-    Behind the classes of a panel some that there are not may be read.
-    """
-    return max(<Py_ssize_t>2, panels_of(tuning, C)) * LANES * (C + LANES)
 
 
 cdef inline Py_ssize_t whole_groups(Py_ssize_t C) noexcept nogil:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from fastxent import _check
 from fastxent.boosting import _catboost, _lightgbm, _xgboost
-from fastxent.boosting._caller import Library
+from fastxent.boosting._caller import Api, Library
 from fastxent.boosting._cross_entropy import SigmoidLoss, SoftmaxLoss
 from fastxent.boosting._focal import FocalLoss
 from fastxent.boosting._objectives import adapted, alpha_of, checked
@@ -37,19 +37,25 @@ class FocalOptions(Options, total=False):
 
 
 @overload
-def softmax_metric(library: Literal["xgboost"], **options: Unpack[Options]) -> _xgboost.Metric: ...
+def softmax_metric(
+    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[Options]
+) -> _xgboost.Metric: ...
 
 
 @overload
-def softmax_metric(library: Literal["lightgbm"], **options: Unpack[Options]) -> _lightgbm.Metric: ...
+def softmax_metric(
+    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[Options]
+) -> _lightgbm.Metric: ...
 
 
 @overload
-def softmax_metric(library: Literal["catboost"], **options: Unpack[Options]) -> _catboost.Metric: ...
+def softmax_metric(
+    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[Options]
+) -> _catboost.Metric: ...
 
 
 def softmax_metric(
-    library: Library, *, class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+    library: Library, api: Api | None = None, *, class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
     n_threads: int | None = None,
 ) -> AnyMetric:  # fmt: skip
     r"""Mean softmax cross entropy of the scores, as an evaluation metric of a gradient boosting library.
@@ -64,6 +70,8 @@ def softmax_metric(
     library : {"xgboost", "lightgbm", "catboost"}
         Who calls the metric: ``xgboost.train(custom_metric=...)`` and ``lightgbm.train(feval=...)``, ``eval_metric`` of
         `XGBClassifier` and of `LGBMClassifier.fit`, or ``CatBoostClassifier(eval_metric=...)``.
+    api : {"native", "sklearn"}, optional
+        How it is called, which need not be said: both are served, and told apart by the arguments.
     class_weight : array_like, shape (K,), optional
         Finite, not negative; 1 for each class by default.
     label_smoothing : float, default 0.0
@@ -109,23 +117,29 @@ def softmax_metric(
     >>> print(f"{name} {value:.4f}")
     softmax_cross_entropy 0.6216
     """
-    return adapted(SoftmaxLoss(*checked(class_weight, label_smoothing, n_threads)), library, METRICS)
+    return adapted(SoftmaxLoss(*checked(class_weight, label_smoothing, n_threads)), library, api, METRICS)
 
 
 @overload
-def sigmoid_metric(library: Literal["xgboost"], **options: Unpack[Options]) -> _xgboost.Metric: ...
+def sigmoid_metric(
+    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[Options]
+) -> _xgboost.Metric: ...
 
 
 @overload
-def sigmoid_metric(library: Literal["lightgbm"], **options: Unpack[Options]) -> _lightgbm.Metric: ...
+def sigmoid_metric(
+    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[Options]
+) -> _lightgbm.Metric: ...
 
 
 @overload
-def sigmoid_metric(library: Literal["catboost"], **options: Unpack[Options]) -> _catboost.Metric: ...
+def sigmoid_metric(
+    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[Options]
+) -> _catboost.Metric: ...
 
 
 def sigmoid_metric(
-    library: Library, *, class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+    library: Library, api: Api | None = None, *, class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
     n_threads: int | None = None,
 ) -> AnyMetric:  # fmt: skip
     r"""Mean sigmoid cross entropy of the scores, as an evaluation metric of a gradient boosting library.
@@ -139,6 +153,8 @@ def sigmoid_metric(
     ----------
     library : {"xgboost", "lightgbm", "catboost"}
         Who calls the metric, as in `softmax_metric`.
+    api : {"native", "sklearn"}, optional
+        How it is called, which need not be said: both are served, and told apart by the arguments.
     class_weight : array_like, shape (2,), optional
         Of the labels 0 and 1: finite, positive; 1 by default.
     label_smoothing : float, default 0.0
@@ -174,23 +190,29 @@ def sigmoid_metric(
     0.2613
     """
     options = checked(class_weight, label_smoothing, n_threads, binary=True)
-    return adapted(SigmoidLoss(*options), library, METRICS)
+    return adapted(SigmoidLoss(*options), library, api, METRICS)
 
 
 @overload
-def focal_metric(library: Literal["xgboost"], **options: Unpack[FocalOptions]) -> _xgboost.Metric: ...
+def focal_metric(
+    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[FocalOptions]
+) -> _xgboost.Metric: ...
 
 
 @overload
-def focal_metric(library: Literal["lightgbm"], **options: Unpack[FocalOptions]) -> _lightgbm.Metric: ...
+def focal_metric(
+    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[FocalOptions]
+) -> _lightgbm.Metric: ...
 
 
 @overload
-def focal_metric(library: Literal["catboost"], **options: Unpack[FocalOptions]) -> _catboost.Metric: ...
+def focal_metric(
+    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[FocalOptions]
+) -> _catboost.Metric: ...
 
 
 def focal_metric(
-    library: Library, *, gamma: float = 2.0, alpha: ArrayLike | None = None,
+    library: Library, api: Api | None = None, *, gamma: float = 2.0, alpha: ArrayLike | None = None,
     class_weight: ArrayLike | None = None, label_smoothing: float = 0.0, n_threads: int | None = None,
 ) -> AnyMetric:  # fmt: skip
     r"""Mean focal loss of the scores, as an evaluation metric of a gradient boosting library.
@@ -204,6 +226,8 @@ def focal_metric(
     ----------
     library : {"xgboost", "lightgbm", "catboost"}
         Who calls the metric, as in `softmax_metric`.
+    api : {"native", "sklearn"}, optional
+        How it is called, which need not be said: both are served, and told apart by the arguments.
     gamma : float, default 2.0
         The focusing parameter: finite, not negative.
     alpha : array_like, shape () or (K,), optional
@@ -248,4 +272,4 @@ def focal_metric(
     0.0338
     """
     options = checked(class_weight, label_smoothing, n_threads)
-    return adapted(FocalLoss(_check.gamma_of(gamma), alpha_of(alpha), *options), library, METRICS)
+    return adapted(FocalLoss(_check.gamma_of(gamma), alpha_of(alpha), *options), library, api, METRICS)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from fastxent import _check, _explain
 from fastxent.boosting import _catboost, _lightgbm, _xgboost
-from fastxent.boosting._caller import Library
+from fastxent.boosting._caller import Api, Library
 from fastxent.boosting._cross_entropy import SigmoidLoss, SoftmaxLoss
 from fastxent.boosting._focal import FocalLoss
 from fastxent.boosting._loss import Loss, class_weight_of, hessian_of
@@ -39,19 +39,25 @@ class FocalOptions(Options, total=False):
 
 
 @overload
-def softmax_objective(library: Literal["xgboost"], **options: Unpack[Options]) -> _xgboost.Objective: ...
+def softmax_objective(
+    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[Options]
+) -> _xgboost.Objective: ...
 
 
 @overload
-def softmax_objective(library: Literal["lightgbm"], **options: Unpack[Options]) -> _lightgbm.Objective: ...
+def softmax_objective(
+    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[Options]
+) -> _lightgbm.Objective: ...
 
 
 @overload
-def softmax_objective(library: Literal["catboost"], **options: Unpack[Options]) -> _catboost.Objective: ...
+def softmax_objective(
+    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[Options]
+) -> _catboost.Objective: ...
 
 
 def softmax_objective(
-    library: Library, *, hessian: str = "exact", class_weight: ArrayLike | None = None,
+    library: Library, api: Api | None = None, *, hessian: str = "exact", class_weight: ArrayLike | None = None,
     label_smoothing: float = 0.0, n_threads: int | None = None,
 ) -> AnyObjective:  # fmt: skip
     r"""Softmax cross entropy as the objective of a gradient boosting library: classes that exclude each other.
@@ -71,6 +77,8 @@ def softmax_objective(
     ----------
     library : {"xgboost", "lightgbm", "catboost"}
         Who calls the objective: the training functions as well as the estimators.
+    api : {"native", "sklearn"}, optional
+        How it is called, which need not be said: both are served, and told apart by the arguments.
     hessian : {"exact", "xgboost", "lightgbm"}, default "exact"
         The rule of the second derivative: as it is, or as the library takes it. For CatBoost "exact" is the whole
         matrix :math:`T (\mathrm{diag}(p) - p p^T)`, which is its own rule; the others are diagonal.
@@ -142,23 +150,29 @@ def softmax_objective(
            [0.181, 0.181]], dtype=float32)
     """
     rule = hessian_of(hessian, RULES)
-    return adapted(SoftmaxLoss(*checked(class_weight, label_smoothing, n_threads), rule), library, OBJECTIVES)
+    return adapted(SoftmaxLoss(*checked(class_weight, label_smoothing, n_threads), rule), library, api, OBJECTIVES)
 
 
 @overload
-def sigmoid_objective(library: Literal["xgboost"], **options: Unpack[Options]) -> _xgboost.Objective: ...
+def sigmoid_objective(
+    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[Options]
+) -> _xgboost.Objective: ...
 
 
 @overload
-def sigmoid_objective(library: Literal["lightgbm"], **options: Unpack[Options]) -> _lightgbm.Objective: ...
+def sigmoid_objective(
+    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[Options]
+) -> _lightgbm.Objective: ...
 
 
 @overload
-def sigmoid_objective(library: Literal["catboost"], **options: Unpack[Options]) -> _catboost.Objective: ...
+def sigmoid_objective(
+    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[Options]
+) -> _catboost.Objective: ...
 
 
 def sigmoid_objective(
-    library: Library, *, hessian: str = "exact", class_weight: ArrayLike | None = None,
+    library: Library, api: Api | None = None, *, hessian: str = "exact", class_weight: ArrayLike | None = None,
     label_smoothing: float = 0.0, n_threads: int | None = None,
 ) -> AnyObjective:  # fmt: skip
     r"""Sigmoid cross entropy as the objective of a gradient boosting library: two classes, and one score a row.
@@ -176,6 +190,8 @@ def sigmoid_objective(
     ----------
     library : {"xgboost", "lightgbm", "catboost"}
         Who calls the objective: the training functions as well as the estimators.
+    api : {"native", "sklearn"}, optional
+        How it is called, which need not be said: both are served, and told apart by the arguments.
     hessian : {"exact", "xgboost", "lightgbm"}, default "exact"
         The rule of the second derivative. For one score the libraries take it as it is, but XGBoost has a floor of
         1e-16 under it.
@@ -221,23 +237,29 @@ def sigmoid_objective(
     """
     rule = hessian_of(hessian, RULES)
     options = checked(class_weight, label_smoothing, n_threads, binary=True)
-    return adapted(SigmoidLoss(*options, rule), library, OBJECTIVES)
+    return adapted(SigmoidLoss(*options, rule), library, api, OBJECTIVES)
 
 
 @overload
-def focal_objective(library: Literal["xgboost"], **options: Unpack[FocalOptions]) -> _xgboost.Objective: ...
+def focal_objective(
+    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[FocalOptions]
+) -> _xgboost.Objective: ...
 
 
 @overload
-def focal_objective(library: Literal["lightgbm"], **options: Unpack[FocalOptions]) -> _lightgbm.Objective: ...
+def focal_objective(
+    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[FocalOptions]
+) -> _lightgbm.Objective: ...
 
 
 @overload
-def focal_objective(library: Literal["catboost"], **options: Unpack[FocalOptions]) -> _catboost.Objective: ...
+def focal_objective(
+    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[FocalOptions]
+) -> _catboost.Objective: ...
 
 
 def focal_objective(
-    library: Library, *, gamma: float = 2.0, alpha: ArrayLike | None = None,
+    library: Library, api: Api | None = None, *, gamma: float = 2.0, alpha: ArrayLike | None = None,
     hessian: str = "gauss_newton", class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
     n_threads: int | None = None,
 ) -> AnyObjective:  # fmt: skip
@@ -260,6 +282,8 @@ def focal_objective(
     ----------
     library : {"xgboost", "lightgbm", "catboost"}
         Who calls the objective: the training functions as well as the estimators.
+    api : {"native", "sklearn"}, optional
+        How it is called, which need not be said: both are served, and told apart by the arguments.
     gamma : float, default 2.0
         The focusing parameter: finite, not negative. With 0 the loss is the cross entropy.
     alpha : array_like, shape () or (K,), optional
@@ -321,13 +345,15 @@ def focal_objective(
             f'label_smoothing = {label_smoothing}, but hessian = "{rule}" is for rows with one class; use "exact"'
         )
     loss = FocalLoss(_check.gamma_of(gamma), alpha_of(alpha), *options, rule)
-    return adapted(loss, library, OBJECTIVES)
+    return adapted(loss, library, api, OBJECTIVES)
 
 
-def adapted(loss: Loss, library: Any, adapters: dict[str, Any]) -> Any:
+def adapted(loss: Loss, library: Any, api: Any, adapters: dict[str, Any]) -> Any:
     """The loss in the interface of a library."""
     if not isinstance(library, str) or library not in adapters:
         raise ValueError(f"library = {library!r}, but it must be one of {', '.join(map(repr, adapters))}")
+    if api not in (None, "native", "sklearn"):
+        raise ValueError(f"api = {api!r}, but it must be one of 'native', 'sklearn'; both are served without it")
     return adapters[library](loss)
 
 

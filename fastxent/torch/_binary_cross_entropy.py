@@ -20,14 +20,15 @@ from fastxent.torch._tensors import evaluate, is_constant, is_ours, is_traceable
 class BinaryLoss:
     """The options of a call."""
 
-    reduction: str
+    reduction: Any  # a string that torch knows, or refuses
 
     def by_kernels(
         self, logits: Array, target: Array, *weights: Array | None, out: Array | None = None, grad_output: Any = None
     ) -> float | np.float32 | Array:
         """The loss; its gradient, times that of the result, goes into `out`."""
         weight, pos_weight = weights
-        reduction, n = self.reduction, 1
+        reduction: Any = self.reduction
+        n = 1
         if reduction == "mean" and weight is not None:  # of so many elements, whatever they weigh
             reduction, n = "sum", logits.size
         weight, pos_weight = with_axes(weight, logits), with_axes(pos_weight, logits)

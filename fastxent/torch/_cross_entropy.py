@@ -20,7 +20,7 @@ from fastxent.torch._tensors import evaluate, is_constant, is_ours, is_traceable
 class ClassLoss:
     """The options of a call."""
 
-    reduction: str
+    reduction: Any  # a string that torch knows, or refuses
     ignore_index: int
     label_smoothing: float
 

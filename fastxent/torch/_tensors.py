@@ -19,7 +19,7 @@ DTYPES = (torch.float32, torch.float64, *HALVES)
 class Loss(Protocol):
     """The options of a call."""
 
-    reduction: str
+    reduction: Any
 
     def by_kernels(
         self, logits: Array, target: Array, *weights: Array | None, out: Array | None = None, grad_output: Any = None
