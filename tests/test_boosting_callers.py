@@ -104,6 +104,11 @@ def test_a_metric_of_probabilities_warns(rng):
     params = {"nthread": 1, "num_class": 4, "objective": "multi:softprob"}
     with pytest.warns(UserWarning, match="softmax_cross_entropy takes scores, but .* each row sums to 1"):
         xgboost.train(params, train, 1, custom_metric=metric, evals=[(train, "train")], verbose_eval=False)
+    with pytest.raises(ValueError, match="of XGBoost's own multi:softmax a metric is given classes"):
+        xgboost.train(
+            params | {"objective": "multi:softmax"}, train, 1, custom_metric=metric, evals=[(train, "train")],
+            verbose_eval=False,
+        )  # fmt: skip
     train, metric = lightgbm.Dataset(d.features, d.labels), boosting.focal_metric("lightgbm")
     params = {"num_threads": 1, "num_class": 4, "objective": "multiclass", "verbose": -1}
     with pytest.warns(UserWarning, match="focal_loss takes scores"):
