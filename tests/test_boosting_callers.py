@@ -77,6 +77,14 @@ def test_a_training_function_is_told_that_it_was_given_what_is_anothers(library,
             TRAINED[library](d, boosting.sigmoid_objective("catboost"), None, estimator)
 
 
+def test_xgboosts_estimator_is_told_that_it_was_given_what_is_lightgbms(rng):
+    d = data("sigmoid", rng)
+    with pytest.raises(ValueError, match=r'made for LightGBM.*for these make it with "xgboost"'):
+        xgboost_scores(d, boosting.sigmoid_objective("lightgbm"), None, True)
+    with pytest.raises(ValueError, match=r'made for LightGBM.*for these make it with "xgboost"'):
+        xgboost_scores(d, boosting.sigmoid_objective("xgboost"), boosting.sigmoid_metric("lightgbm"), True)
+
+
 @pytest.mark.parametrize("library", TRAINED)
 @pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
 def test_catboost_is_told_that_it_was_given_what_is_anothers(kind, library, rng):
@@ -96,6 +104,11 @@ def test_a_metric_of_probabilities_warns(rng):
     params = {"nthread": 1, "num_class": 4, "objective": "multi:softprob"}
     with pytest.warns(UserWarning, match="softmax_cross_entropy takes scores, but .* each row sums to 1"):
         xgboost.train(params, train, 1, custom_metric=metric, evals=[(train, "train")], verbose_eval=False)
+    with pytest.raises(ValueError, match="of XGBoost's own multi:softmax a metric is given classes"):
+        xgboost.train(
+            params | {"objective": "multi:softmax"}, train, 1, custom_metric=metric, evals=[(train, "train")],
+            verbose_eval=False,
+        )  # fmt: skip
     train, metric = lightgbm.Dataset(d.features, d.labels), boosting.focal_metric("lightgbm")
     params = {"num_threads": 1, "num_class": 4, "objective": "multiclass", "verbose": -1}
     with pytest.warns(UserWarning, match="focal_loss takes scores"):
@@ -106,6 +119,12 @@ def test_a_metric_of_probabilities_warns(rng):
 
 
 @pytest.mark.parametrize("factory", FACTORIES)
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_interface_may_be_said_and_changes_nothing(factory, library):
+    assert factory(library, "native") == factory(library, api="sklearn") == factory(library)
+
+
+@pytest.mark.parametrize("factory", FACTORIES)
 def test_the_types_name_the_libraries_and_all_options(factory):
     overloads = typing.get_overloads(factory)
     hints = [typing.get_type_hints(one) for one in overloads]
@@ -113,5 +132,5 @@ def test_the_types_name_the_libraries_and_all_options(factory):
     for library, each in zip(LIBRARIES, hints, strict=True):
         assert type(factory(library)) is each["return"]
         (options,) = typing.get_args(each["options"])
-        want = set(inspect.signature(factory).parameters) - {"library"}
+        want = set(inspect.signature(factory).parameters) - {"library", "api"}
         assert set(typing.get_type_hints(options)) == want

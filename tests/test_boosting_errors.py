@@ -29,13 +29,15 @@ def test_an_option_out_of_its_range(factory, options, message):
 
 
 @each_factory
-def test_a_library_that_does_not_exist(factory):
+def test_a_library_or_interface_that_does_not_exist(factory):
     with pytest.raises(
         ValueError, match="library = 'sklearn', but it must be one of 'xgboost', 'lightgbm', 'catboost'"
     ):
         factory("sklearn")
     with pytest.raises(ValueError, match=r"library = \['xgboost'\]"):
         factory(["xgboost"])
+    with pytest.raises(ValueError, match="api = 'dask', but it must be one of 'native', 'sklearn'"):
+        factory("xgboost", "dask")
     with pytest.raises(ValueError, match="library = None"):
         factory(None)
 
@@ -133,6 +135,6 @@ def test_class_weights_and_alphas_for_another_number_of_classes():
 
 
 def test_several_scores_of_one_label():
-    for call in (boosting.sigmoid_objective("xgboost"), boosting.sigmoid_metric("lightgbm")):
+    for call in (boosting.sigmoid_objective("xgboost"), boosting.sigmoid_metric("xgboost")):
         with pytest.raises(ValueError, match=r"the scores have shape \(3, 4\), .* leave num_class out"):
             call(np.float32([0, 1, 1]), SCORES)

@@ -5,8 +5,10 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from fastxent.sklearn import SoftmaxClassifier
+from fastxent.sklearn import SoftmaxClassifier, SoftmaxClassifierCV
 from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
 from tests.samples import IRIS
 
@@ -33,7 +35,7 @@ class Recorder:
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
         self.calls.append(f"end {context.task_name} {context.task_id}")
-        if fitted_estimator is not None:
+        if hasattr(fitted_estimator, "predict_log_proba"):
             self.scores.append(fitted_estimator.predict_log_proba(X)[np.arange(150), Y].mean())
         return len(self.scores) == self.stop_after
 
@@ -80,6 +82,26 @@ def test_scikit_learns_own_monitor_follows_the_fit():
     (log,) = [monitor.get_logs()] if not isinstance(monitor.get_logs(), list) else monitor.get_logs()
     assert len(log.data) == model.n_iter_[0] + 1
     assert log.data[-1]["neg_log_loss"] > log.data[1]["neg_log_loss"]
+
+
+class Propagated(Recorder):
+    """What a pipeline hands on to its steps."""
+
+    max_propagation_depth = None
+
+
+def test_a_pipeline_hands_its_callbacks_on():
+    recorder = Propagated()
+    model = make_pipeline(StandardScaler(), SoftmaxClassifier()).set_callbacks(recorder).fit(X, Y)
+    assert sum(call.startswith("end lbfgs-iter") for call in recorder.calls) == model[-1].n_iter_[0] + 1
+    assert (recorder.calls.count("setup"), recorder.calls[-1]) == (1, "teardown")
+
+
+def test_cross_validation_shows_the_fit_to_all_samples():
+    recorder = Recorder()
+    model = SoftmaxClassifierCV([0.1, 1.0], cv=2).set_callbacks(recorder).fit(X, Y)
+    assert sum(call.startswith("end lbfgs-iter") for call in recorder.calls) == model.n_iter_[0] + 1
+    assert all(len(labels) == 150 for _, labels, _ in recorder.given)
 
 
 def test_callbacks_are_torn_down_where_the_fit_fails():

@@ -12,6 +12,7 @@ from fastxent._types import Array
 Library = Literal["xgboost", "lightgbm", "catboost"]
 Api = Literal["native", "sklearn"]
 TITLES: dict[str, str] = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
+NOT_GIVEN: Any = object()
 # float32 probabilities of 1000 classes sum to 1 within it
 NEAR_ONE = 1e-4
 
@@ -52,12 +53,17 @@ def refuse_another(made: Any, caller: str) -> NoReturn:
     raise ValueError(f'it was made for {TITLES[library]}, but {TITLES[caller]} calls it: make it with "{caller}"')
 
 
-def arguments(made: ForArrays, first: Array, second: Any, weights: Array | None) -> tuple[Array, Any, Any]:
+def arguments(made: ForArrays, first: Array, second: Any, weights: Any) -> tuple[Array, Any, Any]:
     """Scores, labels and weights.
 
     `train` calls with (scores, DMatrix or Dataset), the estimators with (labels, scores) and perhaps weights.
     """
     if not hasattr(second, "get_label"):
+        if weights is NOT_GIVEN:
+            raise ValueError(
+                "it was made for LightGBM, which passes labels, scores and weights, or None for these, but there are "
+                'two arguments, as from the estimators of XGBoost: for these make it with "xgboost"'
+            )
         return np.asarray(second), first, weights
     caller = type(second).__module__.partition(".")[0]
     if caller in TITLES and not type(made).__module__.endswith(caller):

@@ -6,12 +6,13 @@ Derivatives of another dtype or order it would copy once more.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
-from fastxent.boosting._caller import ForArrays, Labelled, arguments, warn_of_probabilities
+from fastxent.boosting._caller import NOT_GIVEN, ForArrays, Labelled, arguments, warn_of_probabilities
 from fastxent.boosting._loss import Loss
 
 
@@ -26,7 +27,7 @@ class Objective(ForArrays):
     loss: Loss
     buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
 
-    def __call__(self, y_true: Array, y_pred: Array | Labelled, weight: Array | None = None) -> tuple[Array, Array]:
+    def __call__(self, y_true: Array, y_pred: Array | Labelled, weight: Any = NOT_GIVEN) -> tuple[Array, Array]:
         scores, labels, weights = arguments(self, y_true, y_pred, weight)
         return self.loss.derivatives(scores, labels, weights, np.float32, self.buffers)
 
@@ -37,7 +38,11 @@ class Metric(ForArrays):
 
     loss: Loss
 
-    def __call__(self, y_true: Array, y_pred: Array | Labelled, weight: Array | None = None) -> tuple[str, float, bool]:
+    @property
+    def __name__(self) -> str:  # XGBoost's estimator asks for it before it calls
+        return self.loss.name
+
+    def __call__(self, y_true: Array, y_pred: Array | Labelled, weight: Any = NOT_GIVEN) -> tuple[str, float, bool]:
         """(name, mean loss, whether higher is better)."""
         scores, labels, weights = arguments(self, y_true, y_pred, weight)
         warn_of_probabilities(scores, self.loss.name)

@@ -46,7 +46,8 @@ def labels_of(labels: Any, scores: Array) -> Array:
     if scores.ndim != 2:
         raise ValueError(
             f"the scores have shape {scores.shape}, but a softmax needs a column for each class: "
-            "set num_class (XGBoost, LightGBM) or classes_count (CatBoost)"
+            "set num_class (XGBoost, LightGBM) or classes_count (CatBoost); of XGBoost's own multi:softmax a metric is "
+            "given classes (multi:softprob: probabilities)"
         )
     array: Array = np.asarray(labels)
     return array

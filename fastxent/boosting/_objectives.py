@@ -107,6 +107,7 @@ def softmax_objective(
     --------
     softmax_metric : The mean loss as an evaluation metric.
     sigmoid_objective : For two classes, with one score a row.
+    start_scores : What the libraries' own objectives start from.
 
     Notes
     -----
@@ -114,10 +115,11 @@ def softmax_objective(
 
     The libraries have to be told the number of classes: ``num_class`` for the native interfaces of XGBoost and
     LightGBM; ``classes_count``, or ``eval_metric="MultiClass"``, for CatBoost. For the predictions to be those of the
-    library's own objective, automatic base scores have to be the same as well: ``base_score=0.5`` for XGBoost, and for
-    LightGBM ``boost_from_average=False``. XGBoost also takes the objective's name, which says how scores are turned
-    into probabilities: ``{"objective": "multi:softprob"}``. Its own objective rounds in float32, and these derivatives
-    are more exact: in deep trees a split that is nearly a tie may then fall the other way.
+    library's own objective, both have to start from the same scores: from 0, by ``base_score=0.5`` for XGBoost and
+    ``boost_from_average=False`` for LightGBM, or from `start_scores`. XGBoost also takes the objective's name, which
+    says how scores are turned into probabilities: ``{"objective": "multi:softprob"}``. Its own objective rounds in
+    float32, and these derivatives are more exact: in deep trees a split that is nearly a tie may then fall the other
+    way.
 
     CatBoost asks for one row at a time, and a round takes about twice as long as one with its own objective.
 

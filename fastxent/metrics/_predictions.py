@@ -91,7 +91,8 @@ def plain_array(value: Any, kinds: str) -> Array | None:
 
 def made_strings(value: Any, array: Array) -> bool:
     """Whether NumPy made strings of what were not: of 1 in [1, "a"], of nan in ["a", nan]."""
-    return array.dtype.kind == "U" and isinstance(value, list | tuple) and not all(isinstance(one, str) for one in value)
+    listed = array.dtype.kind == "U" and not hasattr(value, "__array__")
+    return listed and not all(isinstance(one, str) for one in value)
 
 
 def is_weight(weight: Array, n: int, n_threads: int | None) -> bool:

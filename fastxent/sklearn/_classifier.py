@@ -83,6 +83,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
 
     See Also
     --------
+    SoftmaxClassifierCV : Chooses C.
     fastxent.softmax_cross_entropy_grad : The loss and gradient that is minimised.
 
     Notes
@@ -92,6 +93,8 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
     the last iterations, and the gradient that is held against `tol`, are in float64.
 
     Coefficients (and intercepts) of more than two classes sum to 0 over the classes, as scikit-learn's do.
+
+    From scikit-learn 1.9 on its callbacks are told of each iteration, and may end the fit.
 
     With `class_weight` and `label_smoothing` or distributions, a class weight multiplies the class's term of the loss,
     as in `fastxent.softmax_cross_entropy`.
