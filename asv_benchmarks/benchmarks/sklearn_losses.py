@@ -1,4 +1,4 @@
-"""fastxent.sklearn's losses: their time and memory, and their time over that of scikit-learn's."""
+"""fastxent.sklearn's losses: their memory, and their time over that of scikit-learn's."""
 
 import importlib
 from functools import partial
@@ -43,13 +43,6 @@ class Losses:
         outs = {name: np.ones_like(y if name == "loss_out" else raw) for name in METHODS[method]}
         self.call = partial(getattr(made("fastxent.sklearn", loss, shape), method), y, raw, n_threads=1, **outs)
         self.theirs = partial(getattr(made("sklearn._loss.loss", LOSSES[loss], shape), method), y, raw, **outs)
-
-
-class Time(Losses):
-    def time_call(self, loss, method, shape, dtype):
-        self.call()
-
-    time_call.pretty_name = "loss objects for scikit-learn: time"
 
 
 class Memory(Losses):
