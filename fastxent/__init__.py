@@ -1,5 +1,8 @@
 """Cross entropy for NumPy on the CPU: losses, gradients and Hessian diagonals in one pass."""
 
+import importlib as _importlib
+from types import ModuleType as _ModuleType
+
 from fastxent._activations import log_softmax, logsumexp, softmax
 from fastxent._clamped import clamped_cross_entropy, clamped_cross_entropy_grad
 from fastxent._config import show_config
@@ -38,3 +41,16 @@ __all__ = [
     "softmax_focal_loss_grad",
     "softmax_focal_loss_grad_hess",
 ]
+
+# imported when they are first asked for: what they stand on is large, or an extra
+_MODULES = ("boosting", "caffe", "continuous", "metrics", "reference", "sklearn", "torch")
+
+
+def __getattr__(name: str) -> _ModuleType:
+    if name in _MODULES:
+        return _importlib.import_module(f"fastxent.{name}")
+    raise AttributeError(f"module 'fastxent' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

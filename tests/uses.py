@@ -5,6 +5,7 @@ from typing import Any, Literal, assert_type
 import numpy as np
 
 import fastxent as fx
+from fastxent.boosting import focal_objective, softmax_metric, softmax_objective
 
 Array = np.ndarray[Any, Any]
 LOGITS = np.zeros((4, 3), np.float32)
@@ -44,6 +45,12 @@ def either(reduction: Literal["mean", "none"]) -> float | Array:
     return fx.softmax_cross_entropy(LOGITS, LABELS, reduction=reduction)
 
 
+def boosted() -> tuple[Array, Array]:
+    assert_type(softmax_metric("lightgbm")(LABELS, LOGITS), tuple[str, float, bool])
+    assert_type(focal_objective("catboost", gamma=1.0).calc_ders_range(LOGITS, LABELS, None), Array)
+    return softmax_objective("xgboost", hessian="xgboost", label_smoothing=0.1)(LABELS, LOGITS)
+
+
 def refused(reduction: str) -> None:
     fx.softmax_cross_entropy(LOGITS, LABELS, reduction="avg")  # type: ignore
     fx.softmax_cross_entropy(LOGITS, LABELS, reduction=reduction)  # type: ignore
@@ -57,3 +64,7 @@ def refused(reduction: str) -> None:
     fx.softmax_cross_entropy_grad(LOGITS, LABELS, out=[[0.0]])  # type: ignore
     fx.softmax_cross_entropy(LOGITS, LABELS)[0]  # type: ignore
     round(fx.softmax_cross_entropy(LOGITS, LABELS, reduction="none"), 4)  # type: ignore
+    softmax_objective("xgbost")  # type: ignore
+    softmax_metric("lightgbm", api="dask")  # type: ignore
+    softmax_objective("catboost", gamma=2.0)  # type: ignore
+    softmax_objective("catboost")(LABELS, LOGITS)  # type: ignore

@@ -1,0 +1,40 @@
+"""The package's modules are attributes of it, and imported when they are asked for."""
+
+import pkgutil
+
+import pytest
+
+import fastxent
+from tests.interpreter import interpreted
+
+MODULES = sorted(module.name for module in pkgutil.iter_modules(fastxent.__path__) if not module.name.startswith("_"))
+
+
+def test_a_module_is_there_without_an_import_of_its_own():
+    program = "\n".join(
+        [
+            "import sys, fastxent as fx",
+            f"modules = {MODULES!r}",
+            "assert set(modules) <= set(dir(fx))",
+            "before = [name for name in modules if 'fastxent.' + name in sys.modules]",
+            "assert not before, before",
+            "assert all(getattr(fx, name).__name__ == 'fastxent.' + name for name in modules)",
+        ]
+    )
+    done = interpreted(program)
+    assert done.returncode == 0, done.stderr
+
+
+def test_nothing_large_is_imported_with_the_package():
+    program = "import sys, fastxent; print({n.partition('.')[0] for n in sys.modules} & {'scipy', 'sklearn', 'pandas'})"
+    assert interpreted(program).stdout == "set()\n"
+
+
+def test_a_module_whose_library_is_missing_names_the_extra():
+    done = interpreted("import sys; sys.modules['sklearn'] = None\nimport fastxent as fx; fx.sklearn")
+    assert done.stderr.endswith("ImportError: fastxent.sklearn needs scikit-learn: pip install fastxent[sklearn]\n")
+
+
+def test_other_names_are_attribute_errors():
+    with pytest.raises(AttributeError, match="module 'fastxent' has no attribute 'focal'"):
+        fastxent.focal  # noqa: B018
