@@ -67,4 +67,3 @@ def refused(reduction: str) -> None:
     softmax_objective("xgbost")  # type: ignore
     softmax_metric("lightgbm", api="dask")  # type: ignore
     softmax_objective("catboost", gamma=2.0)  # type: ignore
-    softmax_objective("catboost")(LABELS, LOGITS)  # type: ignore
