@@ -3,9 +3,13 @@
 test_infinities.py has those on infinite and NaN input, test_errors.py those that raise.
 """
 
+import functools
+import itertools
+
 import numpy as np
 import pytest
 
+import fastxent as fx
 from tests.problem import problem
 from tests.rows import KERNELS, assert_other_rows_equal, assert_row, each_kernel, middle_row, rows_of, with_row
 from tests.table import CLAMPED_LOSSES, CLASS_LOSSES, LOSSES, NAMED, OPTION_SETS, SOFTMAX_LOSSES, each_of
@@ -206,3 +210,27 @@ def test_eps_may_be_the_reciprocal_of_the_largest_number(f, dtype, rng):
     assert_ulp(got["loss"], -np.log(eps), BOUND["loss"], dtype)
     if "grad" in f.gives:
         assert np.isfinite(got["grad"]).all()
+
+
+@pytest.mark.parametrize("C", [3, 40, 1000])
+@pytest.mark.parametrize(
+    "kind, size",
+    [
+        *itertools.product(("distribution", "infogain", "class_weight", "class_weight, distribution"), (3e38, 1e39, 1e300)),
+        ("class_weight", 1e-60), ("class_weight, distribution", 1e-60),
+    ],
+)  # fmt: skip
+def test_targets_beyond_float32(C, kind, size, rng):
+    logits, labels = rng.standard_normal((5, C)).astype(np.float32), rng.integers(C, size=5)
+    options = {"label_smoothing": 0.1, "class_weight": np.full(C, size)} if "weight" in kind else {}
+    target = np.full((5, C), 1 / C) if "distribution" in kind else labels
+    if kind == "distribution":
+        target = target * size
+    elif kind == "infogain":
+        options = {"infogain": np.full((C, C), size)}
+    call = functools.partial(fx.softmax_cross_entropy_grad, target=target, reduction="sum", **options)
+    loss, grad = call(logits)
+    want_loss, want_grad = call(logits.astype(np.float64))
+    assert_ulp(loss, want_loss, 4, np.float64)
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(grad, want_grad.astype(np.float32), rtol=1e-6)

@@ -1,5 +1,9 @@
 # What all losses have in common once their arguments are taken: the last checks, D, the computation, the result.
 
+cdef enum:
+    LARGEST_SHARE = 1152921504606846976    # 2^60: of a class, in a target that is computed in float32
+
+
 cdef object solve(Call call, int order, object grad_output, object loss_out, object out, object hess_out):
     """The loss, and as many derivatives as `order` says."""
     prepare(call, order, grad_output, loss_out, out, hess_out)
@@ -25,7 +29,7 @@ cdef int prepare(
     lay_out(call)
     check_weights(call, SAMPLE_WEIGHT, "sample_weight")
     check_weights(call, POS_WEIGHT, "pos_weight")
-    check_distribution(call)
+    take_precision(call, check_distribution(call))
     option.with_loss = call.rules.with_loss
     option.hess_factor = call.rules.factor
     option.hess_floor = call.rules.floor
@@ -47,7 +51,7 @@ cdef int check_weights(Call call, Role role, object name) except -1:
 
 
 cdef int check_distribution(Call call) except -1:
-    """A target of classes is finite and not negative; of integers, zeros and ones."""
+    """A target of classes is finite and not negative; of integers, zeros and ones. Is any beyond LARGEST_SHARE?"""
     cdef cnp.ndarray array
     if not call.has(TARGET) or not has_classes(&call.problem, <int>TARGET):
         return 0
@@ -56,9 +60,36 @@ cdef int check_distribution(Call call) except -1:
         _explain.raise_not_one_hot(array, call.rules.target, call.axis)
     if not is_float(kind_of(array)) and cnp.PyArray_NDIM(array) == 1:
         _explain.raise_not_one_row(array, call.rules.target)
+    if in_range(array, 0.0, LARGEST_SHARE, call.n_threads, None):
+        return 0
     if not in_range(array, 0.0, DBL_MAX, call.n_threads, None):
         _explain.raise_bad_distribution(array, call.rules.target, call.array(X), target_rule)
+    return 1
+
+
+cdef int take_precision(Call call, bint is_large) except -1:
+    """Targets of classes of a size that float32 does not multiply and add up: the logits are computed in double."""
+    if call.problem.family != SOFTMAX or call.problem.kind != FLOAT32:
+        return 0
+    if call.infogain is not None:
+        is_large = not in_range(call.infogain, 0.0, LARGEST_SHARE, call.n_threads, None)
+    elif call.problem.weight != NULL and (call.has(TARGET) or call.problem.option.share != 0.0):
+        is_large = is_large or not are_middling(call.problem.weight, call.problem.C)
+    if is_large:
+        call.problem.kind = FLOAT64
+        call.problem.is_staged = True
+        if call.axes == NULL:
+            axes_of_grid(call)
     return 0
+
+
+cdef bint are_middling(const double* weight, Py_ssize_t n) noexcept:
+    """Whether the largest weight is neither very large nor very small."""
+    cdef double largest = 0.0
+    cdef Py_ssize_t i
+    for i in range(n):
+        largest = max(largest, weight[i])
+    return largest == 0.0 or 1.0 / LARGEST_SHARE <= largest <= LARGEST_SHARE
 
 
 cdef int find_denominator(Call call) except -1:
