@@ -140,6 +140,7 @@ class Row:
     time_gradient.pretty_name = "CatBoost, one row: time of the gradient"
     time_hessian.pretty_name = "CatBoost, one row: time with the Hessian"
 
+
 class RowInNumpy:
     """What CatBoost asks for, as its documentation suggests it, with the whole Hessian."""
 
