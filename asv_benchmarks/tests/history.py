@@ -42,7 +42,7 @@ class OverPeer:
 """,
     "unmeasured.py": """\
 class Left:
-    def track_nothing(self):
+    def track_it(self):
         return 0
 """,
     "accuracy.py": """\

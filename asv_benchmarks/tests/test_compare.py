@@ -26,7 +26,7 @@ def compare(dashboard):
 def test_ratios_within_the_factor_pass(compare, dashboard):
     done = compare(dashboard.commits[0], dashboard.commits[1])
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 ratios of the base, 2 of the head, 0 more" in done.stdout
+    assert "6 ratios of the base, 6 of the head, 0 more" in done.stdout
 
 
 def test_a_planted_regression_fails_and_is_named_with_both_values(compare, dashboard):
