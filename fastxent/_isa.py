@@ -7,6 +7,7 @@ import importlib.util
 import os
 from typing import Any
 
+from fastxent._kernels import ways
 from fastxent._kernels.cpu import x86_64_level
 
 # The x86-64 level that each build needs. Other processors have the base build alone, compiled for what they are.
@@ -40,4 +41,5 @@ def pick(wanted: str, level: int) -> tuple[str, tuple[str, ...], str]:
 
 
 build, available, reason = pick(os.environ.get("FASTXENT_ISA", ""), x86_64_level())
+ways.tune(**ways.OF_BUILD.get(build, {}))
 kernels: Any = importlib.import_module(f"fastxent._kernels.{build}")

@@ -216,8 +216,8 @@ def test_eps_may_be_the_reciprocal_of_the_largest_number(f, dtype, rng):
 @pytest.mark.parametrize(
     "kind, size",
     [
-        *itertools.product(("distribution", "infogain", "class_weight", "class_weight, distribution"), (3e38, 1e39, 1e300)),
-        ("class_weight", 1e-60), ("class_weight, distribution", 1e-60),
+        *itertools.product(("distribution", "infogain"), (3e38, 1e39, 1e300)),
+        *itertools.product(("class_weight", "class_weight, distribution"), (1e-60, 1e39, 1e300)),
     ],
 )  # fmt: skip
 def test_targets_beyond_float32(C, kind, size, rng):

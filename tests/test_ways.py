@@ -22,7 +22,8 @@ from tests.ulp import BOTH
 NUMBERS = ways.numbers()
 RANGES = {name: ways.RANGES.get(name, (1, ways.LARGEST)) for name in NUMBERS}
 HOSTILE = (-(2**63), -1, 0, 1, 2, 3, 7, 31, 33, 128, 4096, 10**6, 2**40, 2**62, 1.5, "a", None)
-CHOOSE = ("panel_bytes", "row_classes")  # which way a row takes; its bits are the same for any value of the others
+# Which way a row takes; its bits are the same for any value of the others.
+CHOOSE = ("panel_bytes", "double_panel_bytes", "row_classes")
 MEBIBYTE = 2**20
 
 # Several strips, in panels and in rows, read where they lie and gathered: (shape, class axis, arrangement)

@@ -14,7 +14,10 @@ def around(*numbers):
 
 def most_side_by_side(dtype, with_hess=False):
     """The most classes of samples that are computed side by side; with a Hessian, which is stored too, half as many."""
-    return TUNING["panel_bytes"] // np.dtype(dtype).itemsize // (2 if with_hess else 1)
+    size = np.dtype(dtype).itemsize
+    if with_hess:
+        return TUNING["panel_bytes"] // size // 2
+    return TUNING["double_panel_bytes" if size == 8 else "panel_bytes"] // size
 
 
 def classes(dtype):

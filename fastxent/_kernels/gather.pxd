@@ -70,6 +70,15 @@ cdef inline void read_numbers(
     if floating is float and is_direct(view, step):
         widen(view.kind, <const uint16_t*>first, n, out)
         return
+    if is_own(view, out) and step == <Py_ssize_t>sizeof(floating):
+        for block in range((n + WIDTH - 1) // WIDTH):
+            start = block * WIDTH
+            count = min(<Py_ssize_t>WIDTH, n - start)
+            for j in range(count):   # as vectors: memcpy is slow where addresses are odd
+                memcpy(out + start + j, first + (start + j) * <Py_ssize_t>sizeof(floating), sizeof(floating))
+            if view.swapped:
+                swap(<char*>(out + start), sizeof(floating), count)
+        return
     for block in range((n + WIDTH - 1) // WIDTH):
         start = block * WIDTH
         count = min(<Py_ssize_t>WIDTH, n - start)
@@ -119,6 +128,9 @@ cdef inline void write_numbers(
             narrow(view.kind, values + start, count, <uint16_t*>room)
         else:
             store(view, <char*>room, values + start, count, size)
+        if step == size:
+            memcpy(first + start * step, room, count * size)
+            continue
         for j in range(count):
             memcpy(first + (start + j) * step, <char*>room + j * size, size)
 
@@ -134,10 +146,10 @@ cdef inline bint is_simple(const View* view, Py_ssize_t step, const floating* ow
 
 
 cdef inline void copy_in(const floating* x, Py_ssize_t class_step, floating* panel) noexcept nogil:
-    """COLUMNS classes of LANES samples that lie side by side; the next ones will be needed soon."""
+    """COLUMNS classes of LANES samples that lie side by side; the next classes will be needed soon."""
     cdef Py_ssize_t c, j
     for c in range(COLUMNS):
-        prefetch_block(x + c * class_step + LANES, LANES)
+        prefetch_block(x + (COLUMNS + c) * class_step, LANES)
         for j in range(LANES):
             panel[c * LANES + j] = x[c * class_step + j]
 
@@ -146,7 +158,7 @@ cdef inline void copy_out(const floating* panel, Py_ssize_t class_step, floating
     """The way back of copy_in."""
     cdef Py_ssize_t c, j
     for c in range(COLUMNS):
-        prefetch_block_to_write(x + c * class_step + LANES, LANES)
+        prefetch_block_to_write(x + (COLUMNS + c) * class_step, LANES)
         for j in range(LANES):
             x[c * class_step + j] = panel[c * LANES + j]
 

@@ -69,39 +69,59 @@ cdef inline void exp_block(
 
 cdef inline void add_group(
     const floating* v,       # in   GROUP x LANES
+    Py_ssize_t n,            # blocks; those behind them are 0
     const floating* shift,   # in   (SHIFT,)
     floating* sums,          # out  (SUMS,)
 ) noexcept nogil:
-    """Add what exp_block made of GROUP blocks.
+    """Add what exp_block made of up to GROUP blocks.
 
-    As a tree, which is exact for equal terms where a running sum would drift the same way in every group.
+    As a tree, which is exact for equal terms where a running sum would drift the same way in every group. Half of it
+    has the same bits where the other half is 0.
     """
     cdef floating part[LANES]
     cdef floating count[LANES]
     cdef floating total, shadow, top
     cdef Py_ssize_t j
-    for j in range(LANES):
-        top = shift[TOP + j]
-        count[j] = (
-            (if_top(v[j], top) + if_top(v[LANES + j], top))
-            + (if_top(v[2 * LANES + j], top) + if_top(v[3 * LANES + j], top))
-        ) + (
-            (if_top(v[4 * LANES + j], top) + if_top(v[5 * LANES + j], top))
-            + (if_top(v[6 * LANES + j], top) + if_top(v[7 * LANES + j], top))
-        )
-        part[j] = (
-            (unless_top(v[j], top) + unless_top(v[LANES + j], top))
-            + (unless_top(v[2 * LANES + j], top) + unless_top(v[3 * LANES + j], top))
-        ) + (
-            (unless_top(v[4 * LANES + j], top) + unless_top(v[5 * LANES + j], top))
-            + (unless_top(v[6 * LANES + j], top) + unless_top(v[7 * LANES + j], top))
-        )
+    if n > GROUP // 2:
+        for j in range(LANES):
+            top = shift[TOP + j]
+            count[j] = (
+                (if_top(v[j], top) + if_top(v[LANES + j], top))
+                + (if_top(v[2 * LANES + j], top) + if_top(v[3 * LANES + j], top))
+            ) + (
+                (if_top(v[4 * LANES + j], top) + if_top(v[5 * LANES + j], top))
+                + (if_top(v[6 * LANES + j], top) + if_top(v[7 * LANES + j], top))
+            )
+            part[j] = (
+                (unless_top(v[j], top) + unless_top(v[LANES + j], top))
+                + (unless_top(v[2 * LANES + j], top) + unless_top(v[3 * LANES + j], top))
+            ) + (
+                (unless_top(v[4 * LANES + j], top) + unless_top(v[5 * LANES + j], top))
+                + (unless_top(v[6 * LANES + j], top) + unless_top(v[7 * LANES + j], top))
+            )
+    else:
+        for j in range(LANES):
+            top = shift[TOP + j]
+            count[j] = (if_top(v[j], top) + if_top(v[LANES + j], top)) + (
+                if_top(v[2 * LANES + j], top) + if_top(v[3 * LANES + j], top)
+            )
+            part[j] = (unless_top(v[j], top) + unless_top(v[LANES + j], top)) + (
+                unless_top(v[2 * LANES + j], top) + unless_top(v[3 * LANES + j], top)
+            )
     for j in range(LANES):  # two_sum, in one array, so that the compiler sees what does not overlap
         total = sums[REST + j] + part[j]
         shadow = total - sums[REST + j]
         sums[REST_LOW + j] += (sums[REST + j] - (total - shadow)) + (part[j] - shadow)
         sums[REST + j] = total
         sums[TIES + j] += count[j]
+
+
+cdef inline void clear_blocks(Py_ssize_t n, floating* v) noexcept nogil:
+    """0 behind n blocks, up to the end of a group or of its first half."""
+    cdef Py_ssize_t j, k
+    for k in range(n, GROUP // 2 if n <= GROUP // 2 else GROUP):
+        for j in range(LANES):
+            v[k * LANES + j] = <floating>0.0
 
 
 cdef inline void panel_exp(
@@ -132,10 +152,8 @@ cdef inline void panel_exp(
             for k in range(n):
                 for j in range(LANES):
                     e[(first + k) * LANES + j] = v[k * LANES + j]
-        for k in range(n, GROUP):
-            for j in range(LANES):
-                v[k * LANES + j] = <floating>0.0
-        add_group(v, shift, sums)
+        clear_blocks(n, v)
+        add_group(v, n, shift, sums)
 
 
 cdef inline void panel_max(

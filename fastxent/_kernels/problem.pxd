@@ -86,6 +86,7 @@ cdef struct Problem:
     Tuning tuning
     # where samples are gathered before they are computed, the axes that they are counted along
     bint is_staged
+    Py_ssize_t ahead             # a tile's logits: bytes from each to what the next tile will have there; 0: not known
     int n_axes
     const Py_ssize_t* lengths    # (n_axes,)
     const Py_ssize_t* steps      # (ROLES, n_axes), in bytes
@@ -134,7 +135,12 @@ cdef inline char* at(const View* view, Py_ssize_t o, Py_ssize_t i) noexcept nogi
 
 cdef inline bint side_by_side(const Problem* problem) noexcept nogil:
     """Whether the samples go into panels; with a Hessian, of half as many classes: it is stored beside the gradient."""
-    return in_panels(&problem.tuning, problem.C, size_of(problem.kind) * (2 if has(problem, HESS) else 1))
+    cdef Py_ssize_t size = size_of(problem.kind)
+    if has(problem, HESS):
+        return in_panels(problem.tuning.panel_bytes, problem.C, 2 * size)
+    if problem.kind == FLOAT64:
+        return in_panels(problem.tuning.double_panel_bytes, problem.C, size)
+    return in_panels(problem.tuning.panel_bytes, problem.C, size)
 
 
 cdef inline Py_ssize_t panels_of_strip(const Problem* problem) noexcept nogil:

@@ -5,10 +5,14 @@ from libc.math cimport INFINITY
 
 from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
 from fastxent._kernels.panel cimport (
-    BOTTOM, MAGIC, MAXIMUM, ORIGIN, SUMS, TOP, add_group, exp_block,
+    BOTTOM, MAGIC, MAXIMUM, ORIGIN, SUMS, TOP, add_group, clear_blocks, exp_block,
 )
 from fastxent._kernels.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
 from fastxent._kernels.ways cimport GROUP, LANES
+
+
+cdef enum:
+    PART = 8                 # what is left over behind whole blocks is computed by so many classes
 
 
 cdef inline floating row_max(const floating* x, Py_ssize_t n) noexcept nogil:
@@ -62,6 +66,16 @@ cdef inline void in_all_lanes(
         shift[MAXIMUM + j] = m
 
 
+cdef inline void exp_part(
+    const floating* x,       # in   (PART,)
+    const floating* shift,   # in   (SHIFT,) the same for all lanes
+    floating* v,             # out  (PART,)
+) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(PART):
+        v[j] = exp_scaled(x[j], shift[ORIGIN + j], shift[MAGIC + j], shift[BOTTOM + j])
+
+
 cdef inline void row_exp(
     const floating* x,       # in   (n,), n >= LANES
     Py_ssize_t n,
@@ -78,10 +92,14 @@ cdef inline void row_exp(
     cdef floating last[LANES]
     cdef floating v[GROUP * LANES]
     cdef Py_ssize_t first, group, j, k, width, n_blocks = n // LANES, overlap = (n_blocks + 1) * LANES - n
-    exp_block(x + n - LANES, shift, last)  # first, since e may be x
+    cdef Py_ssize_t unused = overlap // PART * PART
+    for j in range(LANES):
+        last[j] = <floating>0.0
+    for k in range(unused // PART, LANES // PART):  # first, since e may be x
+        exp_part(x + n - LANES + k * PART, shift, last + k * PART)
     for j in range(SUMS):
         sums[j] = <floating>0.0
-    for group in range(n_blocks // GROUP + 1):
+    for group in range((n + GROUP * LANES - 1) // (GROUP * LANES)):
         first = group * GROUP
         width = min(<Py_ssize_t>GROUP, n_blocks - first)
         for k in range(width):
@@ -95,12 +113,11 @@ cdef inline void row_exp(
         if width < GROUP:
             for j in range(LANES):
                 v[width * LANES + j] = last[j] if j >= overlap else <floating>0.0
-            for k in range(width + 1, GROUP):
-                for j in range(LANES):
-                    v[k * LANES + j] = <floating>0.0
-        add_group(v, shift, sums)
+            width += 1
+            clear_blocks(width, v)
+        add_group(v, width, shift, sums)
     if e != NULL:
-        for j in range(LANES):
+        for j in range(unused, LANES):
             e[n - LANES + j] = last[j]
 
 

@@ -233,6 +233,8 @@ cdef inline Py_ssize_t softmax_rows(
     cdef Py_ssize_t ahead = 2 * step if short_rows else AHEAD, e_ahead = AHEAD
     if short_rows:
         e_ahead = problem.view[<int>GRAD].inner // <Py_ssize_t>sizeof(floating)
+    if problem.ahead != 0:
+        ahead = problem.ahead // <Py_ssize_t>sizeof(floating)
     read_scales(problem, strip, lanes.weight, lanes.scale)
     if short_rows:
         row_shift(x, C, shift[0])

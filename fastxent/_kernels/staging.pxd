@@ -105,6 +105,18 @@ cdef inline Py_ssize_t staging_bytes(const Problem* problem) noexcept nogil:
     return bytes
 
 
+cdef inline bint lies_well(
+    const Problem* problem, int role, Py_ssize_t start, Py_ssize_t n, Py_ssize_t* offset
+) noexcept nogil:
+    """Whether n samples of an output can be written where they are wanted, from an offset on."""
+    cdef const View* view = &problem.view[role]
+    return (
+        view.data != NULL and view.kind == problem.kind and not view.unaligned
+        and (view.classes == size_of(view.kind) or numbers_of(problem, role) == 1)
+        and locate(problem, role, start, offset) >= n
+    )
+
+
 cdef inline void gather(
     const Problem* problem, int role, Py_ssize_t start, Py_ssize_t n, char* tile
 ) noexcept nogil:
@@ -145,6 +157,7 @@ cdef inline void stage(
 ) noexcept nogil:
     """The same problem for n samples that are gathered into a tile of `rows`."""
     cdef View* view
+    cdef Py_ssize_t offset
     cdef int role
     here[0] = problem[0]
     here.is_staged = False
@@ -153,6 +166,10 @@ cdef inline void stage(
     for role in range(<int>ROLES):
         view = &here.view[role]
         if view.data == NULL:
+            continue
+        if role >= LOSSES and lies_well(problem, role, start, n, &offset):
+            view.data += offset
+            view.inner = last_step(problem, role)
             continue
         view.data = here.view[<int>X].data if shares_tile(problem, role) else scratch
         scratch += tile_bytes(problem, role, rows)
@@ -163,11 +180,17 @@ cdef inline void stage(
         view.outer = 0
         if role < LOSSES:
             gather(problem, role, start, n, view.data)
+    here.ahead = 0
+    view = <View*>&problem.view[<int>X]
+    if view.data != NULL and view.inner == size_of(problem.kind) * problem.C and view.classes == size_of(problem.kind):
+        locate(problem, <int>X, start + n, &offset)
+        here.ahead = (view.data + offset) - here.view[<int>X].data
 
 
 cdef inline void unstage(const Problem* problem, Py_ssize_t start, Py_ssize_t n, const Problem* here) noexcept nogil:
     """The results, to where they belong."""
+    cdef Py_ssize_t offset
     cdef int role
     for role in range(<int>LOSSES, <int>ROLES):
-        if problem.view[role].data != NULL:
+        if problem.view[role].data != NULL and not lies_well(problem, role, start, n, &offset):
             scatter(problem, role, start, n, here.view[role].data)

@@ -14,7 +14,8 @@ cdef enum:
 
 
 cdef struct Tuning:
-    Py_ssize_t panel_bytes      # samples of up to so many bytes go side by side in panels
+    Py_ssize_t panel_bytes      # samples of up to so many bytes go side by side in panels: float32, or with a Hessian
+    Py_ssize_t double_panel_bytes   # float64
     Py_ssize_t panel_elements   # so many classes in all panels of a strip keep them in the level-1 cache
     Py_ssize_t solo_elements    # what a row that is computed alone costs beside its classes
     Py_ssize_t row_classes      # from so many classes on, entropy and its like take one sample at a time
@@ -28,9 +29,9 @@ cdef struct Tuning:
 cdef Tuning tuning
 
 
-cdef inline bint in_panels(const Tuning* tuning, Py_ssize_t C, Py_ssize_t itemsize) noexcept nogil:
+cdef inline bint in_panels(Py_ssize_t panel_bytes, Py_ssize_t C, Py_ssize_t bytes) noexcept nogil:
     """Whether samples go side by side: by classes and dtype alone, so that a row's bits do not depend on other rows."""
-    return C < LANES or (C * itemsize <= tuning.panel_bytes and C <= LARGEST_PANEL)
+    return C < LANES or (C * bytes <= panel_bytes and C <= LARGEST_PANEL)
 
 
 cdef inline Py_ssize_t panels_of(const Tuning* tuning, Py_ssize_t C) noexcept nogil:
