@@ -10,6 +10,7 @@ from fastxent._kernels.problem cimport (
     SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX, X, Problem, Table, View, side_by_side, size_of,
 )
 from fastxent._kernels.softmax_general cimport softmax_room
+from fastxent._kernels.softmax_row cimport row_room
 from fastxent._kernels.staging cimport samples_of_tile, stage, staging_bytes, unstage
 from fastxent._kernels.sums cimport Total, clear_total, close_total
 from fastxent._kernels.ways cimport LANES
@@ -109,8 +110,8 @@ cdef Py_ssize_t kernel_bytes(const Problem* problem) noexcept nogil:
     if problem.family == SOFTMAX:
         if problem.option.is_focal and not is_plain(problem):
             room = focal_room(problem)
-        elif side_by_side(problem):
-            room = softmax_room(problem)
+        else:
+            room = softmax_room(problem) if side_by_side(problem) else row_room(problem)
     elif problem.family == INFORMATION:
         panels = 1 if problem.C < problem.tuning.row_classes else 0
         size = sizeof(double)
