@@ -11,6 +11,7 @@ from fastxent._kernels.problem cimport (
 )
 from fastxent._kernels.output cimport is_streamed
 from fastxent._kernels.softmax_general cimport softmax_room
+from fastxent._kernels.softmax_row cimport row_room
 from fastxent._kernels.staging cimport samples_of_tile, stage, staging_bytes, unstage
 from fastxent._kernels.sums cimport Total, clear_total, close_total
 from fastxent._kernels.ways cimport LANES
@@ -112,8 +113,8 @@ cdef Py_ssize_t kernel_bytes(const Problem* problem) noexcept nogil:
     if problem.family == SOFTMAX:
         if problem.option.is_focal and not is_plain(problem):
             room = focal_room(problem)
-        elif side_by_side(problem):
-            room = softmax_room(problem)
+        else:
+            room = softmax_room(problem) if side_by_side(problem) else row_room(problem)
     elif problem.family == INFORMATION:
         panels = 2 if problem.C < problem.tuning.row_classes else 0           # terms and differences
         size = sizeof(double)

@@ -15,7 +15,7 @@ from fastxent._kernels.row cimport row_exp, row_shift
 from fastxent._kernels.softmax_row cimport place_of, row_subtract
 from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
 from fastxent._kernels.sums cimport count_lanes, plain_sum, sum_lanes, two_sum
-from fastxent._kernels.target cimport classes_of_target, is_index, narrowed, target_of_classes
+from fastxent._kernels.target cimport classes_of_target, target_of_classes
 from fastxent._kernels.ways cimport LANES
 
 
@@ -113,17 +113,9 @@ cdef inline void focal_row_hess(
 cdef inline const floating* block_of_target(
     const Problem* problem, const Strip* sample, Py_ssize_t y, Py_ssize_t k, Py_ssize_t n, floating* room
 ) noexcept nogil:
-    """The target for n <= LANES classes from k on, of a class index too; where they are fewer, followed by zeros."""
-    cdef double wide[LANES]
-    cdef const floating* t
+    """The target for n <= LANES classes from k on, where they are fewer followed by zeros."""
+    cdef const floating* t = classes_of_target(problem, sample, y, k, n, room)
     cdef Py_ssize_t j
-    if is_index(problem):
-        target_of_classes(problem, sample, y, k, n, wide)
-        for j in range(n):
-            room[j] = narrowed(wide[j], <floating>0.0)
-        t = room
-    else:
-        t = classes_of_target(problem, sample, y, k, n, room)
     if n == LANES:
         return t
     if t != room:

@@ -26,7 +26,7 @@ cdef Py_ssize_t softmax_strip(
     if problem.option.is_focal and not plain:
         return focal_strip(x, problem, strip, panels, losses)
     if not side_by_side(problem):
-        return softmax_rows(x, problem, strip, losses)
+        return softmax_rows(x, problem, strip, panels, losses)
     if problem.C <= 2 and is_plain(problem) and problem.option.z_loss == 0.0 and not problem.option.is_focal:
         return softmax_two(x, problem, strip, panels, losses)
     return softmax_panels(x, problem, strip, panels, losses)

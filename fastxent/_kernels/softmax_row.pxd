@@ -16,7 +16,8 @@ from fastxent._kernels.softmax_terms cimport Row, entry, quotient_rest, sum_rest
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.sums cimport count_lanes, sum_lanes
 from fastxent._kernels.target cimport (
-    classes_of_target, is_flat, is_index, is_plain, others_share, own_share, read_samples, read_scales,
+    classes_of_target, is_flat, is_index, is_plain, narrowed, others_share, own_share, read_samples,
+    read_scales,
     target_of_classes, weight_of,
 )
 from fastxent._kernels.ways cimport BATCH, LANES
@@ -42,9 +43,15 @@ cdef inline double wide_dot(
 
 
 cdef inline void row_dot(
-    const floating* x, const floating* m, const Problem* problem, const Strip* sample, Py_ssize_t y, Row* row
+    const floating* x,
+    const floating* m,
+    const Problem* problem,
+    const Strip* sample,
+    Py_ssize_t y,
+    const floating* weight,      # (C,) what is in the place of t, of a class index; else NULL
+    Row* row,                    # out
 ) noexcept nogil:
-    """dot, total and own, for a t_k of each class; of a class index with its weights alone."""
+    """dot, total and own, for a t_k of each class."""
     cdef floating high[2 * LANES]
     cdef floating low[2 * LANES]
     cdef floating most[LANES]
@@ -57,7 +64,7 @@ cdef inline void row_dot(
     for batch in range((problem.C + BATCH - 1) // BATCH):
         k = batch * BATCH
         n = min(<Py_ssize_t>BATCH, problem.C - k)
-        t = classes_of_target(problem, sample, y, k, n, room)
+        t = weight + k if weight != NULL else classes_of_target(problem, sample, y, k, n, room)
         here = x + k
         if n < BATCH:
             for j in range(n):
@@ -77,7 +84,7 @@ cdef inline void row_dot(
         row.own_t = most[j] if most[j] > row.own_t else row.own_t
     row.others = row.total - row.own_t
     row.own = -1
-    for batch in range((problem.C + BATCH - 1) // BATCH if row.own_t > row.others and not is_index(problem) else 0):
+    for batch in range((problem.C + BATCH - 1) // BATCH if row.own_t > row.others and weight == NULL else 0):
         k = batch * BATCH
         n = min(<Py_ssize_t>BATCH, problem.C - k)
         row.own = place_of(classes_of_target(problem, sample, y, k, n, room), n, <floating>row.own_t)
@@ -102,7 +109,8 @@ cdef inline Py_ssize_t place_of(const floating* values, Py_ssize_t n, floating w
 
 
 cdef inline void label_dot(
-    const floating* x, const floating* m, const Problem* problem, const Strip* sample, Py_ssize_t y, Row* row
+    const floating* x, const floating* m, const Problem* problem, const Strip* sample, Py_ssize_t y,
+    const floating* weight, Row* row
 ) noexcept nogil:
     """The same for a class index: in closed form unless classes are weighted."""
     cdef double gap = <double>m[0] - x[y]
@@ -116,7 +124,7 @@ cdef inline void label_dot(
         if is_flat(problem):
             row.dot = row_gaps(x, problem.C, m)
         else:
-            row_dot(x, m, problem, sample, y, row)
+            row_dot(x, m, problem, sample, y, weight, row)
         row.dot = problem.option.share * row.dot
         if weight_of(problem, y) * problem.option.keep > 0:
             row.dot += weight_of(problem, y) * problem.option.keep * gap
@@ -171,6 +179,7 @@ cdef inline double finish_row(
     const Problem* problem,
     const Strip* sample,
     Py_ssize_t y,
+    const floating* weight,      # in   as in row_dot
     floating* grad,              # out  (C,) holds the exponentials, may be NULL
     floating* hess,              # out  (C,), may be NULL
 ) noexcept nogil:
@@ -198,7 +207,7 @@ cdef inline double finish_row(
         elif is_flat(problem):
             row_lower(grad, problem.C, <floating>slope, <floating>(row.scale * problem.option.share))
         elif is_index(problem):
-            row_grad(grad, <floating>slope, <floating>(row.scale * problem.option.share), problem, sample, y)
+            row_subtract(grad, weight, problem.C, <floating>slope, <floating>(row.scale * problem.option.share))
         else:
             row_grad(grad, <floating>slope, <floating>row.scale, problem, sample, y)
         if row.own >= 0:
@@ -208,10 +217,16 @@ cdef inline double finish_row(
     return row.dot + row.total * log_s + (z_loss * lse * lse if z_loss != 0.0 else 0.0)
 
 
+cdef inline Py_ssize_t row_room(const Problem* problem) noexcept nogil:
+    """The numbers of scratch that a strip takes: class weights in the dtype that is computed in, where all count."""
+    return problem.C if is_index(problem) and not is_plain(problem) and not is_flat(problem) else 0
+
+
 cdef inline Py_ssize_t softmax_rows(
     const floating* x,           # in   n <= LANES rows of C >= LANES classes
     const Problem* problem,
     const Strip* strip,
+    floating* room,              # for row_room numbers
     double* losses,              # out  (n,) v_i l_i
 ) noexcept nogil:
     """Returns how many labels are no class.
@@ -224,6 +239,7 @@ cdef inline Py_ssize_t softmax_rows(
     cdef Strip sample
     cdef floating shift[2][SHIFT]
     cdef floating sums[SUMS]
+    cdef const floating* weight = NULL
     cdef const floating* x_j
     cdef floating* g
     cdef floating* h
@@ -236,6 +252,10 @@ cdef inline Py_ssize_t softmax_rows(
     if problem.ahead != 0:
         ahead = problem.ahead // <Py_ssize_t>sizeof(floating)
     read_scales(problem, strip, lanes.weight, lanes.scale)
+    if row_room(problem) > 0:
+        weight = room
+        for j in range(C):
+            room[j] = narrowed(problem.weight[j], <floating>0.0)
     if short_rows:
         row_shift(x, C, shift[0])
     for j in range(strip.n):
@@ -248,9 +268,9 @@ cdef inline Py_ssize_t softmax_rows(
             row_shift(x_j, C, shift[j % 2])
         row.scale = lanes.scale[j]
         if is_index(problem):
-            label_dot(x_j, shift[j % 2] + MAXIMUM, problem, &sample, y, &row)
+            label_dot(x_j, shift[j % 2] + MAXIMUM, problem, &sample, y, weight, &row)
         else:
-            row_dot(x_j, shift[j % 2] + MAXIMUM, problem, &sample, y, &row)
+            row_dot(x_j, shift[j % 2] + MAXIMUM, problem, &sample, y, weight, &row)
         if floating is float:
             if row.dot - row.dot != 0:
                 row.dot = wide_dot(x_j, shift[j % 2][MAXIMUM], problem, &sample, y)
@@ -260,7 +280,7 @@ cdef inline Py_ssize_t softmax_rows(
         if problem.option.is_focal:
             losses[j] = finish_focal_row(&row, shift[j % 2], sums, problem, y, g, h)
         else:
-            losses[j] = finish_row(&row, shift[j % 2], sums, problem, &sample, y, g, h)
+            losses[j] = finish_row(&row, shift[j % 2], sums, problem, &sample, y, weight, g, h)
         if lanes.weight[j] != 0.0:
             losses[j] *= lanes.weight[j]
         else:

@@ -201,18 +201,14 @@ cdef inline floating narrowed(double t, floating _) noexcept nogil:
 cdef inline const floating* classes_of_target(
     const Problem* problem, const Strip* sample, int64_t y, Py_ssize_t k, Py_ssize_t n, floating* room
 ) noexcept nogil:
-    """target_of_classes for n <= BATCH classes, where they lie or in `room`; of a class index the weights alone."""
+    """target_of_classes for n <= BATCH classes, where they lie or in `room`."""
     cdef double t[BATCH]
-    cdef const double* numbers = t
     cdef Py_ssize_t j
     if is_bare(problem, room) and view_of_target(problem).classes == <Py_ssize_t>sizeof(floating):
         return <const floating*>row_of_target(problem, sample, y) + k
-    if is_index(problem):
-        numbers = problem.weight + k
-    else:
-        target_of_classes(problem, sample, y, k, n, t)
+    target_of_classes(problem, sample, y, k, n, t)
     for j in range(n):
-        room[j] = narrowed(numbers[j], <floating>0.0)
+        room[j] = narrowed(t[j], <floating>0.0)
     return room
 
 
@@ -225,6 +221,7 @@ cdef inline void panel_of_target(
     cdef floating row[LANES]
     cdef const View* view = view_of_target(problem)
     cdef const floating* found
+    cdef floating same
     cdef Py_ssize_t block, j, k, n
     if is_bare(problem, t) and problem.infogain.data == NULL:
         transpose_in(
@@ -238,15 +235,16 @@ cdef inline void panel_of_target(
                 found = classes_of_target(problem, part, y[j], block * LANES, n, row)
                 for k in range(n):
                     t[(block * LANES + k) * LANES + j] = found[k]
+    elif is_index(problem):
+        for k in range(problem.C):
+            same = narrowed(problem.weight[k], <floating>0.0)
+            for j in range(LANES):
+                t[k * LANES + j] = same
     else:
         for j in range(LANES):
             values[j] = 0.0
         for k in range(problem.C):
-            if is_index(problem):
-                for j in range(LANES):
-                    values[j] = problem.weight[k]
-            else:
-                target_of_samples(problem, part, y, k, values)
+            target_of_samples(problem, part, y, k, values)
             for j in range(LANES):
                 t[k * LANES + j] = narrowed(values[j], <floating>0.0)
     for k in range(problem.C, whole_groups(problem.C)):
