@@ -6,7 +6,7 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
-from figures import calibration, confident, exactness, scoring, speed, style, threads
+from figures import calibration, confident, curves, exactness, scoring, speed, style, threads
 
 from tests.migration.libraries import BY_NAME, versions
 from tests.migration.rows import SETUP
@@ -20,6 +20,7 @@ FIGURES = {
         exactness.ulps_loss, exactness.ulps_gradient, exactness.offset_loss, exactness.near_divergence,
         speed.ratio_loss, speed.ratio_gradient, speed.element_loss, speed.element_gradient,
         speed.element_loss_float64, speed.element_gradient_float64,
+        curves.classes_float32, curves.classes_float64, curves.samples_of_10, curves.samples_of_1000,
         calibration.reliability_before, calibration.reliability_after,
         scoring.log_loss_time, scoring.log_loss_memory, threads.blocks_shared, threads.blocks_halved,
     )
