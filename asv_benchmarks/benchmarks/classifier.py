@@ -65,4 +65,4 @@ class Classifier:
     time_predict.pretty_name = "classifier: time to predict"
     peakmem_fit.pretty_name = "classifier: peak memory of a fit"
     peakmem_reference.pretty_name = "classifier: memory before the fit"
-    track_ratio.pretty_name = "classifier: time to fit over LogisticRegression's"
+    track_ratio.pretty_name = "classifier: time over LogisticRegression's"
