@@ -1,7 +1,7 @@
 """Makes the pages that `asv publish` wrote say what they show: `python -m asv_benchmarks.landing [DIR]`.
 
-What was not measured has no tile. On every page stands that less is better, and where the documentation is: one folder
-up, where docs/dashboard.py puts these pages. glance.html has all ratios on one page.
+What was not measured has no tile, and a single commit a point in it. On every page stands that less is better, and
+where the documentation is: one folder up, where docs/dashboard.py puts these pages. glance.html has all ratios.
 """
 
 import json
@@ -28,32 +28,42 @@ def measured(html: Path, name: str) -> bool:
 
 
 def leave_out_what_was_not_measured(html: Path) -> None:
-    """asv lists every benchmark, also those that this run left out: they would be empty tiles."""
+    """asv lists every benchmark, also those that this run left out: they would be empty tiles and empty lines."""
     path = html / "index.json"
     index = json.loads(path.read_text(encoding="utf-8"))
     index["benchmarks"] = {name: one for name, one in index["benchmarks"].items() if measured(html, name)}
     path.write_text(json.dumps(index), encoding="utf-8")
+    for path in html.glob("graphs/**/summary.json"):
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = [row for row in rows if row["name"] in index["benchmarks"]]
+        path.write_text(json.dumps(rows), encoding="utf-8")
+
+
+def put(path: Path, additions: dict[str, str]) -> None:
+    """Each addition before the text that it belongs to, of which there has to be one."""
+    text = path.read_text(encoding="utf-8")
+    for place, addition in additions.items():
+        if text.count(place) != 1:
+            raise SystemExit(
+                f"asv's {path.name} has not one {place}, before which asv_benchmarks/landing.py puts its own"
+            )
+        if addition + place not in text:
+            text = text.replace(place, addition + place)
+    path.write_text(text, encoding="utf-8")
 
 
 def link(html: Path) -> None:
     """Links and the note in the menu, in place of asv's own words, which fill it."""
     path = html / "index.html"
-    text = path.read_text(encoding="utf-8")
-    if LINKS in text:
-        return
-    for place in (FIRST, LAST):
-        if text.count(place) != 1:
-            raise SystemExit(
-                f"asv's page has no {place} any more, beside which asv_benchmarks/landing.py puts its links"
-            )
-    text = text.replace(FIRST, LINKS + FIRST).replace(LAST, NOTE + LAST)
-    path.write_text(CREDIT.sub("</a>", text), encoding="utf-8")
+    put(path, {FIRST: LINKS, LAST: NOTE})
+    path.write_text(CREDIT.sub("</a>", path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def finish(html: Path) -> None:
     """All of it, once: what asv publishes it writes afresh."""
     leave_out_what_was_not_measured(html)
     link(html)
+    put(html / "summarygrid.js", {"shadowSize: 0": "points: {show: data.length === 1},\n                        "})
     glance.write(html)
 
 

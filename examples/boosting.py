@@ -10,11 +10,12 @@ as on all others; focal loss, which puts weight on what is not right yet. Each i
 LightGBM, from the true labels, and from labels of which a tenth is wrong. What comes out is printed as measured; no
 objective is meant to win.
 
-Run it where fastxent[boosting,sklearn] is installed: ``python examples/boosting.py``.
+Run it where fastxent[boosting,plot,sklearn] is installed: ``python examples/boosting.py``.
 """
 
 # %%
 import lightgbm
+import matplotlib.pyplot as plt
 import numpy as np
 import xgboost
 from sklearn.datasets import load_digits
@@ -100,10 +101,23 @@ def cross_validated(scores_of, objective, seed, wrong):
 
 
 # %%
+precisions = {}
 print(f"\n{'labels':<12}{'library':<10}{'objective':<10}{'avg. precision':>15}{'F1':>8}{'recall':>8}{'log loss':>10}")
 for wrong in (0.0, WRONG):
     for library, scores_of in LIBRARIES.items():
         for name, objective in OBJECTIVES.items():
             precision, f1, recall, loss = cross_validated(scores_of, objective(library), 0, wrong)
             said = f"{wrong:.0%} wrong" if wrong else "true"
+            precisions[f"{said}, {library}", name] = precision
             print(f"{said:<12}{library:<10}{name:<10}{precision:>15.4f}{f1:>8.3f}{recall:>8.3f}{loss:>10.4f}")
+
+# %% [markdown]
+# The precisions side by side.
+
+# %%
+figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+for name in OBJECTIVES:
+    groups, values = zip(*((group, value) for (group, one), value in precisions.items() if one == name), strict=True)
+    axes.plot(values, groups, "o", label=name, alpha=0.8)
+axes.set(xlabel="average precision", title=f"{DIGIT} or not")
+axes.legend()

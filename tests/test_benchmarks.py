@@ -152,6 +152,7 @@ def test_what_has_the_unit_of_a_ratio_is_called_one_and_compared():
 def test_every_benchmark_has_a_name_for_readers_and_no_two_the_same():
     titles = {name: getattr(getattr(cls, method), "pretty_name", None) for name, (cls, method) in MEASURED.items()}
     assert [name for name, title in titles.items() if not title or "(" in title] == []  # asv reads parameters there
+    assert max(map(len, titles.values())) <= 45  # what is above a tile
     assert len(set(titles.values())) == len(titles)
 
 

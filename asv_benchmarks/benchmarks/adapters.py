@@ -75,7 +75,7 @@ class Caffe:
 
     time_forward.pretty_name = "Caffe's layers: time forward"
     time_backward.pretty_name = "Caffe's layers: time backward"
-    track_ratio.pretty_name = "Caffe's layers: time over a copy of the input"
+    track_ratio.pretty_name = "Caffe's layers: time over a copy's"
 
 
 class CaffeMemory:

@@ -90,7 +90,7 @@ class Objective:
     track_ratio.unit = turns.UNIT
     time_call.pretty_name = "boosting objectives: time"
     peakmem_call.pretty_name = "boosting objectives: peak memory"
-    track_ratio.pretty_name = "boosting objectives: time over the NumPy formula"
+    track_ratio.pretty_name = "boosting objectives: time over NumPy's"
 
 
 class Metric:

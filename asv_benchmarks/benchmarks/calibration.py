@@ -98,13 +98,13 @@ class Temperature:
     def peakmem_reference(self, shape, dtype):
         pass
 
-    time_fit.pretty_name = "temperature scaling: time to fit"
-    time_predict_proba.pretty_name = "temperature scaling: time to predict"
-    track_ratio.pretty_name = "temperature scaling: time to fit over scikit-learn's"
-    track_difference_of_probabilities.pretty_name = "temperature scaling: distance from scikit-learn's probabilities"
-    track_difference_of_temperatures.pretty_name = "temperature scaling: distance from scikit-learn's temperature"
-    peakmem_fit.pretty_name = "temperature scaling: peak memory of a fit"
-    peakmem_reference.pretty_name = "temperature scaling: memory before the fit"
+    time_fit.pretty_name = "temperature: time to fit"
+    time_predict_proba.pretty_name = "temperature: time to predict"
+    track_ratio.pretty_name = "temperature: time to fit over scikit-learn's"
+    track_difference_of_probabilities.pretty_name = "temperature: distance of probabilities"
+    track_difference_of_temperatures.pretty_name = "temperature: distance to scikit-learn's"
+    peakmem_fit.pretty_name = "temperature: peak memory of a fit"
+    peakmem_reference.pretty_name = "temperature: memory before the fit"
 
 
 class Diagram:

@@ -65,7 +65,7 @@ class Classifier:
     time_predict.pretty_name = "classifier: time to predict"
     peakmem_fit.pretty_name = "classifier: peak memory of a fit"
     peakmem_reference.pretty_name = "classifier: memory before the fit"
-    track_ratio.pretty_name = "classifier: time to fit over LogisticRegression's"
+    track_ratio.pretty_name = "classifier: time over LogisticRegression's"
 
 
 class ClassifierCV:
@@ -83,4 +83,4 @@ class ClassifierCV:
     def time_fit(self):
         self.model.fit(self.X, self.y)
 
-    time_fit.pretty_name = "classifier with C by cross-validation: time to fit"
+    time_fit.pretty_name = "classifier, C by cross-validation: time to fit"

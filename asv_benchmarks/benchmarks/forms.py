@@ -145,8 +145,8 @@ class FormsOfCall:
         return turns.ratio(self.call, self.formula)
 
     track_ratio.unit = track_ratio_formula.unit = turns.UNIT
-    track_ratio.pretty_name = "options at 64 x 10: time over the plain call's"
-    track_ratio_formula.pretty_name = "options at 64 x 10: time over the NumPy formula's"
+    track_ratio.pretty_name = "options at 64 x 10: time over the plain one's"
+    track_ratio_formula.pretty_name = "options at 64 x 10: time over NumPy's"
 
 
 def table():

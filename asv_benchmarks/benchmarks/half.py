@@ -45,7 +45,7 @@ class Half:
         return turns.ratio(self.calls[0], partial(np.copyto, np.ones_like(self.half), self.half))
 
     track_ratio.unit = turns.UNIT
-    track_ratio.pretty_name = "float16 and bfloat16: time over a copy of the input"
+    track_ratio.pretty_name = "half precision: time over a copy's"
 
 
 def call_of_torch(benchmark, function):

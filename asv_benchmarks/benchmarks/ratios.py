@@ -48,7 +48,7 @@ class OverCopy:
         source = self.call.args[0]
         return turns.ratio(self.call, partial(np.copyto, np.ones_like(source), source))
 
-    track_ratio.pretty_name = "every function: time over a copy of the input"
+    track_ratio.pretty_name = "every function: time over a copy's"
 
 
 class OverPeer:

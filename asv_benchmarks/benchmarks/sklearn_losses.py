@@ -54,8 +54,8 @@ class Memory(Losses):
     def peakmem_reference(self, loss, method, shape, dtype):
         pass
 
-    peakmem_call.pretty_name = "loss objects for scikit-learn: peak memory"
-    peakmem_reference.pretty_name = "loss objects for scikit-learn: memory before the call"
+    peakmem_call.pretty_name = "loss objects: peak memory"
+    peakmem_reference.pretty_name = "loss objects: memory before the call"
 
 
 class Ratio(Losses):
@@ -67,4 +67,4 @@ class Ratio(Losses):
         turns.on_one_core()
         return turns.ratio(self.call, self.theirs)
 
-    track_ratio.pretty_name = "loss objects for scikit-learn: time over scikit-learn's own"
+    track_ratio.pretty_name = "loss objects: time over scikit-learn's"

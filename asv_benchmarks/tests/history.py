@@ -40,6 +40,14 @@ class OverPeer:
         return {"numpy": 0.25, "torch": 1.5}[peer] * (2 if problem == "large" else 1)
     track_ratio.pretty_name = "losses over others"
 """,
+    "skipped.py": """\
+class Skipped:
+    def setup(self):
+        raise NotImplementedError
+
+    def track_it(self):
+        return 0
+""",
     "unmeasured.py": """\
 class Left:
     def track_it(self):
