@@ -1,6 +1,6 @@
 """Derivatives of softmax losses for every kind of target, over a copy of the logits; less is better.
 
-`python -m asv_benchmarks.benchmarks.targets`, from the root of the repository, prints them over what class indices take.
+`python -m asv_benchmarks.benchmarks.targets`, from the root of the repository, prints them over those of class indices.
 """
 
 import itertools
