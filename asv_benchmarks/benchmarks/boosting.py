@@ -205,4 +205,4 @@ class CatBoost:
         return float(f"{(many - few) / (their_many - their_few):.4g}")
 
     track_rounds.unit = "rounds"
-    track_rounds.pretty_name = "CatBoost: rounds of another objective in the time of one"
+    track_rounds.pretty_name = "CatBoost: rounds of others in one of ours"

@@ -83,4 +83,4 @@ class ClassifierCV:
     def time_fit(self):
         self.model.fit(self.X, self.y)
 
-    time_fit.pretty_name = "classifier, C by cross-validation: time to fit"
+    time_fit.pretty_name = "classifier, cross-validated: time to fit"

@@ -49,5 +49,5 @@ class Information:
 
     track_ratio.unit = turns.UNIT
     track_entropies.unit = "entropies"
-    track_ratio.pretty_name = "information functions: time over the formula's in NumPy"
-    track_entropies.pretty_name = "information functions: time in entropies"
+    track_ratio.pretty_name = "information: time over NumPy's formula"
+    track_entropies.pretty_name = "information: time in entropies"

@@ -62,7 +62,7 @@ class Targets:
         return turns.ratio(self.call, partial(np.copyto, self.copy, self.x))
 
     track_ratio.unit = turns.UNIT
-    track_ratio.pretty_name = "targets of every kind: time over that of class indices"
+    track_ratio.pretty_name = "any target: time over that of class indices"
 
 
 def outputs(function, x):
