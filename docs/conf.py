@@ -66,6 +66,7 @@ html_theme_options = {"top_of_page_buttons": []}
 def described_names():
     """Parameters of the public functions and methods, and the members of the public classes."""
     names = [module.name for module in pkgutil.iter_modules(fastxent.__path__) if not module.name.startswith("_")]
+    names.remove("torch")  # which these pages do not need
     for module in (fastxent, *(importlib.import_module(f"fastxent.{name}") for name in names)):
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name)

@@ -1,7 +1,8 @@
 """Cross entropy for NumPy on the CPU: losses, gradients and Hessian diagonals in one pass."""
 
 import importlib as _importlib
-from types import ModuleType as _ModuleType
+from importlib.util import find_spec as _find_spec
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from fastxent._activations import log_softmax, logsumexp, softmax
 from fastxent._clamped import clamped_cross_entropy, clamped_cross_entropy_grad
@@ -42,15 +43,31 @@ __all__ = [
     "softmax_focal_loss_grad_hess",
 ]
 
-# imported when they are first asked for: what they stand on is large, or an extra
-_MODULES = ("boosting", "caffe", "continuous", "metrics", "reference", "sklearn", "torch")
+# Imported when they are first asked for: what they stand on is large, or an extra; `dir` lists what is installed.
+_STANDS_ON = {
+    "boosting": "numpy", "caffe": "numpy", "continuous": "scipy", "metrics": "sklearn", "reference": "numpy",
+    "sklearn": "sklearn", "torch": "torch",
+}  # fmt: skip
+
+if _TYPE_CHECKING:  # so that a name that is none is a type error
+    from fastxent import boosting as boosting
+    from fastxent import caffe as caffe
+    from fastxent import continuous as continuous
+    from fastxent import metrics as metrics
+    from fastxent import reference as reference
+    from fastxent import sklearn as sklearn
+    from fastxent import torch as torch
 
 
-def __getattr__(name: str) -> _ModuleType:
-    if name in _MODULES:
+def _module(name: str) -> object:
+    if name in _STANDS_ON:
         return _importlib.import_module(f"fastxent.{name}")
     raise AttributeError(f"module 'fastxent' has no attribute {name!r}")
 
 
+globals()["__getattr__"] = _module  # unseen by what checks types, to which any name would be one
+
+
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
+    there = (name for name, needed in _STANDS_ON.items() if _find_spec(needed) is not None)
+    return sorted({*globals(), *there})

@@ -65,12 +65,14 @@ def without_missing(value: Any, name: str) -> Any:
         return value
     dtypes = list(value.dtypes) if getattr(value, "ndim", 1) == 2 else [value.dtype]
     own = [getattr(dtype, "numpy_dtype", dtype) for dtype in dtypes]
-    if own == dtypes and all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in own):
+    if own == dtypes and np.asarray(value).dtype.kind in "fiub":
         return value  # where nan is a number
     missing = np.asarray(value.isna())
     if missing.any():
         position = int(missing.ravel().argmax())
-        raise ValueError(f"{place(name, missing.shape, position)} is missing (NA), but it must be a number")
+        raise ValueError(
+            f"{place(name, missing.shape, position)} is missing (NA), but it must be a number: fill it in, or drop it"
+        )
     numbers = all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in own)
     return value.to_numpy(dtype=np.result_type(*own)) if numbers else value
 

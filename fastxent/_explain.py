@@ -11,6 +11,7 @@ from fastxent import _bfloat16, _hints
 from fastxent._kernels.ways import numbers
 from fastxent._types import Array
 
+LEAST = -1e-3  # less is no probability that was rounded
 ELEMENTS = numbers()["block_elements"]  # that are looked at, at once
 
 
@@ -106,7 +107,7 @@ def raise_bad_element_target(
 
 def raise_not_a_probability(array: Array, name: str) -> None:
     """Name the first number that is negative or not finite."""
-    logits = bool((_bfloat16.widened(array) < 0).any())
+    logits = bool((_bfloat16.widened(array) < LEAST).any())
     hint = f"; of logits take the softmax first: softmax({name})" if logits else ""
     raise_outside(array, name, 0.0, np.finfo(np.float64).max, f"a probability is finite and not negative{hint}")
 
@@ -163,7 +164,7 @@ def raise_bad_label(
         if not (abs(label) < 2.0**31 and label == int(label)):
             raise ValueError(f"{where} = {label}, but class labels are integers from 0 to {classes - 1}")
         label = int(label)
-    hint = _hints.label(labels, classes, ignore_index) if public else ""
+    hint = _hints.label(labels, classes, ignore_index, name) if public else ""
     raise ValueError(f"{where} = {label}, but {name} have {classes} classes{hint}")
 
 
@@ -213,7 +214,7 @@ def raise_bad_probability(
             where = (*sample[:axis], k, *sample[axis:])
             position = ", ".join(map(str, where))
             value = _bfloat16.widened(probs[where])
-            hint = _hints.SOFTMAX if value < 0 else ""
+            hint = _hints.SOFTMAX if value < LEAST else ""
             raise ValueError(f"probs[{position}] = {value}, but a probability is not negative{hint}")
 
 

@@ -13,6 +13,7 @@ from fastxent._types import Array
 VOID = 255  # what images of labels have where there is none
 NAMES = "classes, target = np.unique(target, return_inverse=True)"
 BALANCED = "len(target) / (C * np.bincount(target, minlength=C))"
+MASK = f"; a mask of 0 and {VOID} has the targets target == {VOID}"
 SOFTMAX = "; did you mean softmax_cross_entropy(logits, target)?"
 
 
@@ -20,7 +21,7 @@ def class_target(x: Array, target: Array, axis: int, name: str) -> str:
     """Of a target that has neither the samples' shape nor the logits'."""
     shape, given = x.shape, target.shape
     if target.dtype.kind in "iub":
-        axes = [k for k in range(x.ndim) if k != axis and without(shape, k) == given and all_below(target, shape[k])]
+        axes = [k for k in range(x.ndim) if k != axis and without(shape, k) == given and are_classes(target, shape, k)]
         if axes:
             return f"; did you mean axis={1 if 1 in axes else axes[0]}?"
     if look_swapped(x, target):
@@ -31,7 +32,7 @@ def class_target(x: Array, target: Array, axis: int, name: str) -> str:
 def look_swapped(x: Array, target: Array) -> bool:
     """Whether the first looks like class indices, or a column of them, of what the second has scores for."""
     shape, given = x.shape, target.shape
-    if x.dtype.kind not in "iub" and target.dtype.kind in "iub":
+    if x.dtype.kind not in "iub" and (target.dtype.kind in "iub" or not (x == np.floor(x)).all()):
         return False
     labels = shape[:-1] if x.ndim == target.ndim and shape[-1] == 1 else shape
     return any(n > 1 and without(given, k) == labels for k, n in enumerate(given))
@@ -40,7 +41,8 @@ def look_swapped(x: Array, target: Array) -> bool:
 def element_target(x: Array, target: Array, name: str) -> str:
     """Of a target that has not the logits' shape, where each element has its own."""
     hint = dropped("target", target.shape, x.shape) or dropped(name, x.shape, target.shape)
-    if not hint and target.dtype.kind in "iub" and any(without(x.shape, k) == target.shape for k in range(x.ndim)):
+    indices = target.dtype.kind in "iub" and not all_below(target, 2)
+    if not hint and indices and any(without(x.shape, k) == target.shape for k in range(x.ndim)):
         return f"; class indices go with softmax_cross_entropy({name}, target)"
     return hint
 
@@ -64,11 +66,14 @@ def dropped(name: str, given: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     return ""
 
 
-def label(labels: Array, classes: int, ignored: int | None) -> str:
+def label(labels: Array, classes: int, ignored: int | None, name: str) -> str:
     """Of labels some of which are neither classes nor ignored."""
     used = labels if ignored is None else labels[labels != ignored]
     if classes == 1 and all_below(used, 2):
-        return "; one logit for each label of 0 or 1 goes with sigmoid_cross_entropy(logits[:, 0], target)"
+        one = "; one logit for each label of 0 or 1, without an axis for classes, goes with sigmoid_cross_entropy"
+        return one if name == "logits" else ""
+    if is_mask(used):
+        return MASK
     if used.min() >= 1 and used.max() == classes:
         return "; classes are counted from 0: did you mean target - 1?"
     return left_out(used[(used < 0) | (used >= classes)]) if ignored is None else ""
@@ -78,6 +83,8 @@ def element(target: Array, x: Array, ignored: float | None) -> str:
     """Of targets outside [0, 1] where each logit has its own."""
     if is_binary(x):
         return "; did you swap the arguments? The logits come first"
+    if is_mask(target):
+        return MASK
     outside = target[~((target >= 0) & (target <= 1))]
     if np.isin(target, (-1, 1)).all():
         return "; of labels -1 and 1: (target + 1) / 2"
@@ -89,7 +96,7 @@ def left_out(values: Array) -> str:
     first = values.flat[0]
     if np.isnan(values).all():
         return "; ignore_index=np.nan leaves out what has no target"
-    if (values == first).all() and (first < 0 or first == VOID) and first == int(first):
+    if (values == first).all() and (first < 0 or first == VOID) and np.isfinite(first) and first == int(first):
         return f"; ignore_index={int(first)} leaves out what has no target"
     return ""
 
@@ -100,12 +107,15 @@ def not_numbers(array: Array, name: str) -> str:
         for position, value in enumerate(array.flat):
             if is_missing(value):
                 at = ", ".join(str(int(k)) for k in np.unravel_index(position, array.shape))
-                return f": {name}[{at}] is {value}"
+                return f": {name}[{at}] is {value}" if array.ndim else f": {name} is {value}"
         if all(isinstance(value, Real) for value in array.flat):
             whole = all(isinstance(value, Integral) for value in array.flat)
             return f"; cast them: {name}.astype(np.{'int64' if whole else 'float64'})"
     named = array.dtype.kind in "US" or any(isinstance(value, str | bytes) for value in array.flat)
-    return f"; of names make class indices: {NAMES}" if named and name == "target" else ""
+    if not named or name != "target":
+        return ""
+    digits = all(str(value).isdigit() for value in array.flat)
+    return "; cast them: np.asarray(target).astype(np.int64)" if digits else f"; of names make class indices: {NAMES}"
 
 
 def is_missing(value: Any) -> bool:
@@ -116,7 +126,20 @@ def is_missing(value: Any) -> bool:
 
 
 def is_binary(x: Array) -> bool:
-    return bool(x.size) and bool(np.isin(_bfloat16.widened(x), (0, 1)).all())
+    """Zeros and ones, both of which occur: logits may well begin at 0."""
+    values = _bfloat16.widened(x)
+    return bool(x.size) and bool(np.isin(values, (0, 1)).all()) and bool((values == 0).any() and (values == 1).any())
+
+
+def is_mask(labels: Array) -> bool:
+    """Whether they are what images have for no and yes."""
+    return bool(np.isin(labels, (0, VOID)).all()) and bool((labels == 0).any())
+
+
+def are_classes(labels: Array, shape: tuple[int, ...], axis: int) -> bool:
+    """Whether there are so many classes along an axis; without other axes than the samples', more samples as well."""
+    likely = len(shape) > 2 or shape[axis] <= shape[1 - axis]
+    return likely and all_below(labels[labels != VOID], shape[axis])
 
 
 def all_below(labels: Array, n: int) -> bool:

@@ -12,7 +12,9 @@ IMAGES = np.zeros((2, 3, 4, 5))  # N, C, H, W
 PROBS = np.full((4, 3), 1 / 3)
 SIX = np.arange(24).reshape(4, 6) % 7 - 3.0
 SWAPPED = "; did you swap the arguments? The logits come first"
-SIGMOID = "; one logit for each label of 0 or 1 goes with sigmoid_cross_entropy(logits[:, 0], target)"
+SIGMOID = "; one logit for each label of 0 or 1, without an axis for classes, goes with sigmoid_cross_entropy"
+MASK = "; a mask of 0 and 255 has the targets target == 255"
+MISSING = "target[2] is missing (NA), but it must be a number: fill it in, or drop it"
 UNIQUE = "; of names make class indices: classes, target = np.unique(target, return_inverse=True)"
 LEFT_OUT = "leaves out what has no target"
 NULLABLE = pd.Series([0, 1, None, 2], dtype="Int64")
@@ -27,6 +29,11 @@ OF_CLASSES = [
     ("torch's default", PROBS, [0, 1, -100, 2], {}, ValueError, f"3 classes; ignore_index=-100 {LEFT_OUT}"),
     ("void pixels", PROBS, np.uint8([0, 1, 255, 2]), {}, ValueError, f"3 classes; ignore_index=255 {LEFT_OUT}"),
     ("two numbers that are no class", PROBS, [0, 1, -100, -1], {}, ValueError, "3 classes"),
+    ("a mask", PROBS[:, :2], np.uint8([0, 255, 255, 0]), {}, ValueError, MASK),
+    ("channels first, void pixels", IMAGES, np.where(np.arange(40).reshape(2, 4, 5) % 7, 1, 255), {}, ValueError,
+     "; did you mean axis=1?"),
+    ("other samples", np.ones((32, 10)), np.arange(10), {}, ValueError, "or (32, 10) for distributions"),
+    ("digits", PROBS, ["0", "1", "10", "2"], {}, TypeError, "; cast them: np.asarray(target).astype(np.int64)"),
     ("another is ignored", PROBS, [0, 1, -100, -1], {"ignore_index": -1}, ValueError, "3 classes"),
     ("counted from 1", PROBS, [1, 2, 3, 1], {}, ValueError, "; classes are counted from 0: did you mean target - 1?"),
     ("names", PROBS, list("abca"), {}, TypeError, UNIQUE),
@@ -39,13 +46,8 @@ OF_CLASSES = [
      "give such rows an integer of their own, and that as ignore_index"),
     ("a fraction", PROBS, [0, 1, 1.5, 2], {}, TypeError, "target[2] = 1.5, but class labels are integers"),
     ("missing in pandas", PROBS, pd.Series([0, 1, None, 2]), {}, TypeError, "that as ignore_index"),
-    ("missing in pandas' Int64", PROBS, NULLABLE, {}, ValueError, "target[2] is missing (NA), but it must be a number"),
-    ("missing in pandas' objects", PROBS, NULLABLE.astype(object), {}, ValueError,
-     "target[2] is missing (NA), but it must be a number"),
-    ("as many logits and labels", PROBS[:, 0], [0, 1, 1, 0], {}, ValueError, "sigmoid_cross_entropy(logits, target)"),
-    ("as many logits and labels, all 0", PROBS[:, 0], [False] * 4, {}, ValueError,
-     "sigmoid_cross_entropy(logits, target)"),
-    ("a column of logits", PROBS[:, :1], [0, 1, 1, 0], {}, ValueError, SIGMOID),
+    ("missing in pandas' Int64", PROBS, NULLABLE, {}, ValueError, MISSING),
+    ("missing in pandas' objects", PROBS, NULLABLE.astype(object), {}, ValueError, MISSING),
     ("balanced", PROBS, [0, 1, 1, 2], {"class_weight": "balanced"}, TypeError,
      "class_weight = 'balanced', but it must be an array of shape (C,): "
      "len(target) / (C * np.bincount(target, minlength=C)) balances them"),
@@ -62,6 +64,10 @@ OF_CLASSES = [
     ("swapped, a column of labels", np.array([[0], [1], [1], [2]]), LOGITS, {}, ValueError, "come first"),
 ]
 OF_SOFTMAX = [
+    ("as many logits and labels", PROBS[:, 0], [0, 1, 1, 0], {}, ValueError, "sigmoid_cross_entropy(logits, target)"),
+    ("as many logits and labels, all 0", PROBS[:, 0], [False] * 4, {}, ValueError,
+     "sigmoid_cross_entropy(logits, target)"),
+    ("a column of logits", PROBS[:, :1], [0, 1, 1, 0], {}, ValueError, SIGMOID),
     ("swapped, one-hot", np.eye(3)[[0, 1, 1, 2]], LOGITS, {}, ValueError, SWAPPED),
 ]
 OF_SIGMOID = [
@@ -72,6 +78,11 @@ OF_SIGMOID = [
     ("swapped", [0, 1, 1, 0], LOGITS[:, 0], {}, ValueError, SWAPPED),
     ("labels -1 and 1", LOGITS[:, 0], [-1, 1, 1, -1], {}, ValueError, "; of labels -1 and 1: (target + 1) / 2"),
     ("missing", LOGITS[:, 0], [0, np.nan, 1, 0], {}, ValueError, f"; ignore_index=np.nan {LEFT_OUT}"),
+    ("missing, with logits that begin at 0", np.zeros(4), [0, np.nan, 1, 0], {}, ValueError,
+     f"; ignore_index=np.nan {LEFT_OUT}"),
+    ("infinite", LOGITS[:, 0], [0, -np.inf, 1, 0], {}, ValueError, "but a target is in [0, 1]"),
+    ("a mask", LOGITS[:, 0], np.uint8([0, 255, 255, 0]), {}, ValueError, MASK),
+    ("one mask for two images", IMAGES[0], np.ones((4, 5), int), {}, ValueError, "expected the same"),
     ("no answer", LOGITS[:, 0], [0, -1, 1, -1], {}, ValueError, f"; ignore_index=-1 {LEFT_OUT}"),
     ("weights of columns", SIX, SIX > 0, {"pos_weight": np.ones(5)}, ValueError,
      "expected a scalar, (6,) for the last axis, or that rank with each size equal or 1"),

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
 
+import fastxent as fx
+from fastxent._kernels import ways
 from tests.layouts import LAYOUTS
 from tests.problem import problem, unmodified
 from tests.rows import KERNELS, each_kernel
@@ -152,3 +154,21 @@ def test_out_that_overlaps_itself(f, dtype, rng):
     out = as_strided(np.zeros(5, dtype), (6, 5), (0, np.dtype(dtype).itemsize))
     for argument in f.array_results:
         p.change(**{argument: out}).assert_rejected(ValueError, "overlap|share memory")
+
+
+@pytest.mark.parametrize("inner, width", [(130, 136), (129, 132), (128, 136), (257, 264)])
+@pytest.mark.parametrize("C", [2, 4, 19])
+def test_out_of_padded_images_written_past_the_caches(inner, width, C, dtype, rng):
+    x, labels = rng.standard_normal((9, C, inner)).astype(dtype), rng.integers(C, size=(9, inner))
+    want = fx.softmax_cross_entropy_grad(x, labels, axis=1)[1]
+    before = ways.tune(stream_bytes=1)
+    try:
+        for start in range(4):
+            whole = np.full((9, C, width + 4), -1, dtype)
+            out = whole[:, :, start : start + inner]
+            fx.softmax_cross_entropy_grad(x, labels, axis=1, out=out)
+            np.testing.assert_array_equal(out, want)
+            out[...] = -1
+            assert (whole == -1).all()
+    finally:
+        ways.tune(**before)

@@ -3,6 +3,7 @@
 import copy
 import doctest
 import pickle
+import re
 from functools import partial
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("expecttest")  # which torch.testing._internal imports
 
+from torch.fx.experimental.proxy_tensor import make_fx  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 from torch.testing._internal.common_methods_invocations import op_db  # noqa: E402
 from torch.testing._internal.common_modules import module_db  # noqa: E402
@@ -151,7 +153,8 @@ def assert_same_outcome(ours, theirs):
     """The same result, or an error of the same class and text."""
     got, want = outcome(ours), outcome(theirs)
     if isinstance(want, Exception):
-        assert (type(got), str(got)) == (type(want), str(want))
+        # of several wrong labels torch's threads name any
+        assert (type(got), re.sub(r"\d+", "", str(got))) == (type(want), re.sub(r"\d+", "", str(want)))
     else:
         torch.testing.assert_close(got, want, equal_nan=True)
 
@@ -236,7 +239,7 @@ def test_torch_decides_about_odd_options(options):
     [
         (X, Y), (X, X.double()), (X, X + 2), (X, X - 1), (X, X, -torch.ones(4)), (X, X, torch.ones(3)), (X, X.int()),
         (X, X, torch.ones(4, dtype=DOUBLE)), (X, X, torch.ones(2, 3, 4)), (torch.tensor(0.5), torch.tensor(1.0)),
-        (X[:0], X[:0]), (X, X.bool()), (X.int(), X), (X + np.nan, X),
+        (X[:0], X[:0]), (X[:0], X[:0], torch.ones(4)), (X, X.bool()), (X.int(), X), (X + np.nan, X),
     ],
 )  # fmt: skip
 @each_reduction
@@ -319,12 +322,23 @@ def test_the_gradient_in_the_memory_of_the_logits(no_torch, dtype, reduction):
             loss.backward()
 
 
-def test_parameters_are_never_overwritten():
+@pytest.mark.parametrize("view", ["x", "x.view(5, 7)", "x[:]", "x.t().t()", "x.reshape(5, 7)[1:]"])
+def test_parameters_are_never_overwritten(view):
     leaf, target = classes((5, 7))
     before = leaf.detach().clone()
-    ft.cross_entropy(leaf, target, inplace_backward=True).backward()
+    logits = eval(view, {"x": leaf})
+    ft.cross_entropy(logits, target[: len(logits)], inplace_backward=True).backward()
     assert leaf.equal(before)
     assert leaf.grad.data_ptr() != leaf.data_ptr()
+
+
+def test_a_gradient_that_cannot_be_in_the_memory_of_the_logits_has_its_own():
+    row, target = torch.randn(7, requires_grad=True), torch.randint(0, 7, (5,))
+    grads = [
+        torch.autograd.grad(ft.cross_entropy((row * 1).expand(5, 7), target, inplace_backward=in_place), row)[0]
+        for in_place in (False, True)
+    ]
+    torch.testing.assert_close(*grads)
 
 
 @each_reduction
@@ -340,6 +354,37 @@ def test_compiled_whole(reduction, dtype):
         compiled = torch.compile(plain, fullgraph=True, backend="aot_eager")
         for grad, want in zip(both(compiled, logits, target), both(plain, logits, target), strict=True):
             torch.testing.assert_close(grad, want)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_transformed_while_compiled():
+    logits, target = torch.randn(5, 7), torch.randint(0, 7, (5,))
+    for transform in (torch.func.grad, lambda f: torch.func.vmap(torch.func.grad(f))):
+        torch._dynamo.reset()
+        ours, theirs = (
+            torch.compile(lambda x, f=f: transform(f)(x, target), fullgraph=True, backend="aot_eager")(logits)  # noqa: B023
+            for f in (ft.cross_entropy, F.cross_entropy)
+        )
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_the_kernels_refuse_is_an_error_when_compiled():
+    logits, target = classes((5, 7), kind="distribution")
+    target[0, 0] = -1.0
+    torch._dynamo.reset()
+    with pytest.raises(ValueError, match=r"target\[0, 0\] = -1.0, but it must be finite and not negative"):
+        torch.compile(ft.cross_entropy, backend="aot_eager")(logits, target)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_recorded_call_is_no_constant():
+    target = torch.arange(3)
+    other = 9 * torch.eye(3, 4)
+    for record in (make_fx, torch.jit.trace):
+        made = partial(record, lambda x: ft.cross_entropy(x, target))
+        made = made()(torch.zeros(3, 4)) if record is make_fx else made(torch.zeros(3, 4))
+        torch.testing.assert_close(made(other), F.cross_entropy(other, target))
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -67,3 +67,5 @@ def refused(reduction: str) -> None:
     softmax_objective("xgbost")  # type: ignore
     softmax_metric("lightgbm", api="dask")  # type: ignore
     softmax_objective("catboost", gamma=2.0)  # type: ignore
+    fx.sotfmax()  # type: ignore
+    fx.metrcs.log_loss()  # type: ignore

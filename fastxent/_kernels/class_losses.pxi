@@ -135,14 +135,15 @@ cdef int take_class_weights(Call call, object class_weight, object alpha, Py_ssi
     product = weight + C
     if class_weight is not None:
         read_class_numbers(class_weight, C, weight, _check.class_weight_of, "class_weight", weight_rule)
-        call.problem.class_weight = call.problem.weight = weight
+        if not are_one(weight, C):
+            call.problem.class_weight = call.problem.weight = weight
     if alpha is not None:
         read_class_numbers(alpha, C, product, _check.alpha_of, "alpha", _check.ENTRY_RULE)
         if class_weight is not None:
             for k in range(C):
                 product[k] *= weight[k]
-        call.problem.weight = product
-    if call.problem.option.share != 0.0 and call.has(LABELS):
+        call.problem.weight = NULL if are_one(product, C) else product
+    if call.problem.weight != NULL and call.problem.option.share != 0.0 and call.has(LABELS):
         sum_others(call.problem.weight, C, weight + 2 * C)
         call.problem.other_weights = weight + 2 * C
     return 0
@@ -167,6 +168,15 @@ cdef int read_class_numbers(
     return 0
 
 
+cdef bint are_one(const double* weight, Py_ssize_t C) noexcept:
+    """Whether weights change nothing: not a bit then."""
+    cdef Py_ssize_t k
+    for k in range(C):
+        if weight[k] != 1.0:
+            return False
+    return True
+
+
 cdef void sum_others(const double* weight, Py_ssize_t C, double* others) noexcept:
     """For each class the sum of the other classes' weights.
 
@@ -174,14 +184,15 @@ cdef void sum_others(const double* weight, Py_ssize_t C, double* others) noexcep
     one class can weigh more than all others together.
     """
     cdef Py_ssize_t k, top = 0
-    cdef double rest = 0.0
+    cdef double rest = 0.0, low = 0.0, term
     for k in range(C):
         top = k if weight[k] > weight[top] else top
     for k in range(C):
-        rest += weight[k] if k != top else 0.0
+        term = weight[k] if k != top else 0.0
+        two_sum(&rest, &low, &term, 1)
     for k in range(C):
-        others[k] = (rest - weight[k]) + weight[top]
-    others[top] = rest
+        others[k] = (rest - weight[k]) + weight[top] + low
+    others[top] = rest + low
 
 
 def gradient_proba(

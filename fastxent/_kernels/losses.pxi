@@ -1,7 +1,7 @@
 # What all losses have in common once their arguments are taken: the last checks, D, the computation, the result.
 
 cdef enum:
-    LARGEST_SHARE = 1152921504606846976    # 2^60: of a class, in a target that is computed in float32
+    LARGEST_SHARE = 1099511627776    # 2^40: of a class, and of its weight, in a target that is computed in float32
 
 
 cdef object solve(Call call, int order, object grad_output, object loss_out, object out, object hess_out):
@@ -58,7 +58,7 @@ cdef int check_distribution(Call call) except -1:
     array = call.array(TARGET)
     if not is_float(kind_of(array)) and not in_range(array, 0.0, 1.0, call.n_threads, None):
         _explain.raise_not_one_hot(array, call.rules.target, call.axis)
-    if not is_float(kind_of(array)) and cnp.PyArray_NDIM(array) == 1:
+    if not is_float(kind_of(array)) and cnp.PyArray_NDIM(array) == 1 and call.problem.family == SOFTMAX:
         _explain.raise_not_one_row(array, call.rules.target)
     if in_range(array, 0.0, LARGEST_SHARE, call.n_threads, None):
         return 0

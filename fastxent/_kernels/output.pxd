@@ -88,7 +88,8 @@ cdef inline void store_panels(
     cdef floating* x = <floating*>at(output, strip.o, strip.i)
     if is_own(output, x) and output.inner == sizeof(floating):
         c = strip.n // LANES
-        if c == PANELS and is_streamed(problem, role, C):
+        # a strip may begin anywhere in a run, and its classes then all lie alike
+        if c == PANELS and is_streamed(problem, role, C) and <size_t>x % STREAMED == 0:
             lanes_streamed(panel, output.classes // <Py_ssize_t>sizeof(floating), C, c, x)
         else:
             lanes_out(panel, output.classes // <Py_ssize_t>sizeof(floating), C, c, x)

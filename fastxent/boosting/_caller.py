@@ -53,7 +53,7 @@ def refuse_another(made: Any, caller: str) -> NoReturn:
     raise ValueError(f'it was made for {TITLES[library]}, but {TITLES[caller]} calls it: make it with "{caller}"')
 
 
-def arguments(made: ForArrays, first: Array, second: Any, weights: Any) -> tuple[Array, Any, Any]:
+def arguments(made: ForArrays, first: Any, second: Any, weights: Any) -> tuple[Array, Any, Any]:
     """Scores, labels and weights.
 
     `train` calls with (scores, DMatrix or Dataset), the estimators with (labels, scores) and perhaps weights.

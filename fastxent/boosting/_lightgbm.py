@@ -27,7 +27,7 @@ class Objective(ForArrays):
     loss: Loss
     buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
 
-    def __call__(self, y_true: Array, y_pred: Array | Labelled, weight: Any = NOT_GIVEN) -> tuple[Array, Array]:
+    def __call__(self, y_true: Array | None, y_pred: Array | Labelled, weight: Any = NOT_GIVEN) -> tuple[Array, Array]:
         scores, labels, weights = arguments(self, y_true, y_pred, weight)
         return self.loss.derivatives(scores, labels, weights, np.float32, self.buffers)
 
@@ -42,7 +42,9 @@ class Metric(ForArrays):
     def __name__(self) -> str:  # XGBoost's estimator asks for it before it calls
         return self.loss.name
 
-    def __call__(self, y_true: Array, y_pred: Array | Labelled, weight: Any = NOT_GIVEN) -> tuple[str, float, bool]:
+    def __call__(
+        self, y_true: Array | None, y_pred: Array | Labelled, weight: Any = NOT_GIVEN
+    ) -> tuple[str, float, bool]:
         """(name, mean loss, whether higher is better)."""
         scores, labels, weights = arguments(self, y_true, y_pred, weight)
         warn_of_probabilities(scores, self.loss.name)

@@ -25,7 +25,7 @@ class Objective(ForArrays):
     buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
 
     def __call__(
-        self, y_true: Array, y_pred: Array | Labelled, sample_weight: Array | None = None
+        self, y_true: Array | None, y_pred: Array | Labelled, sample_weight: Array | None = None
     ) -> tuple[Array, Array]:
         scores, labels, weights = arguments(self, y_true, y_pred, sample_weight)
         return self.loss.derivatives(scores, labels, weights, np.float32, self.buffers)
@@ -45,13 +45,13 @@ class Metric(ForArrays):
         return self.loss.name
 
     @overload
-    def __call__(self, y_true: Array, y_pred: Labelled) -> tuple[str, float]: ...
+    def __call__(self, y_true: Array | None, y_pred: Labelled) -> tuple[str, float]: ...
 
     @overload
-    def __call__(self, y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> float: ...
+    def __call__(self, y_true: Array | None, y_pred: Array, sample_weight: Array | None = None) -> float: ...
 
     def __call__(
-        self, y_true: Array, y_pred: Array | Labelled, sample_weight: Array | None = None
+        self, y_true: Array | None, y_pred: Array | Labelled, sample_weight: Array | None = None
     ) -> float | tuple[str, float]:
         scores, labels, weights = arguments(self, y_true, y_pred, sample_weight)
         warn_of_probabilities(scores, self.loss.name)

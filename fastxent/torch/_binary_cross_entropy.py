@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import _reduction
 
 import fastxent as fx
 from fastxent._types import Array
@@ -87,7 +86,7 @@ def binary_cross_entropy_with_logits(
     weight, pos_weight : Tensor, optional
         In the dtype of `input`, of a shape that is broadcast to its; 1 by default.
     size_average, reduce : bool, optional
-        Deprecated in torch; they stand for a `reduction`.
+        Deprecated in torch, which computes calls that have one of them.
     reduction : {"mean", "sum", "none"}, default "mean"
         How the losses of the elements are combined.
     inplace_backward : bool, default False
@@ -129,7 +128,9 @@ def binary_cross_entropy_with_logits(
     tensor([[-0.1788,  0.1345]])
     """
     if size_average is not None or reduce is not None:
-        reduction = _reduction.legacy_get_string(size_average, reduce)
+        return torch.nn.functional.binary_cross_entropy_with_logits(
+            input, target, weight, size_average, reduce, reduction, pos_weight
+        )
     if torch.is_autocast_enabled("cpu"):
         input, target, weight, pos_weight = widened(input, target, weight, pos_weight)
     loss = BinaryLoss(reduction)
@@ -149,6 +150,7 @@ def fits(logits: Tensor, target: Tensor, *weights: Tensor | None) -> bool:
     return (
         logits.shape == target.shape
         and logits.ndim > 0
+        and logits.numel() > 0
         and all(
             each is None or (each.dtype is logits.dtype and each.ndim <= logits.ndim) for each in (target, *weights)
         )

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import _reduction
 
 import fastxent as fx
 from fastxent._types import Array
@@ -80,7 +79,7 @@ def cross_entropy(
     weight : Tensor, shape (C,), optional
         Class weights, in the dtype of `input`; 1 by default.
     size_average, reduce : bool, optional
-        Deprecated in torch; they stand for a `reduction`.
+        Deprecated in torch, which computes calls that have one of them.
     ignore_index : int, default -100
         Rows with this label have no influence.
     reduction : {"mean", "sum", "none"}, default "mean"
@@ -134,7 +133,9 @@ def cross_entropy(
             [ 0.1503,  0.1661, -0.3164]])
     """
     if size_average is not None or reduce is not None:
-        reduction = _reduction.legacy_get_string(size_average, reduce)
+        return torch.nn.functional.cross_entropy(
+            input, target, weight, size_average, ignore_index, reduce, reduction, label_smoothing
+        )
     if torch.is_autocast_enabled("cpu"):
         input, target, weight = widened(input, target, weight)
     loss = ClassLoss(reduction, ignore_index, label_smoothing)
@@ -150,7 +151,9 @@ def cross_entropy(
 
 def fits(logits: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int) -> bool:
     """Whether torch takes these shapes and dtypes, and gives the dtype of the logits back; the kernels take more."""
-    if logits.shape == target.shape:
+    if type(ignore_index) is not int or not -(2**63) <= ignore_index < 2**63:
+        fine = False
+    elif logits.shape == target.shape:
         fine = target.dtype is logits.dtype and ignore_index < 0
     else:
         fine = target.dtype is torch.int64 or target.dtype is torch.uint8

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastxent.torch._tensors import Loss, gradient, value
+from fastxent.torch._tensors import Loss, array_of, tensor_of, write_gradient
 
 Operation = Callable[..., Tensor]
 
@@ -20,10 +20,13 @@ def operation_of(name: str, loss_class: type[Loss], others: str, options: str) -
     arguments = f"Tensor logits, {others}, {options}"
 
     def run(*args: Any) -> Tensor:
-        return value(loss_class(*args[n:]), *args[:n])
+        # without torch's own rules: their derivatives would be lost here
+        return tensor_of(loss_class(*args[n:]).by_kernels(*map(array_of, args[:n])), args[0])
 
     def run_backward(grad_output: Tensor, *args: Any) -> Tensor:
-        return gradient(loss_class(*args[n:]), grad_output, *args[:n])
+        grad = torch.empty_like(args[0])
+        write_gradient(loss_class(*args[n:]), grad_output, grad, *args[:n])
+        return grad
 
     def keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         ctx.save_for_backward(*inputs[:n])

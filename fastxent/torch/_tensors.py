@@ -48,8 +48,20 @@ def widened(*tensors: Any) -> Any:
 
 
 def is_ours(logits: Any) -> bool:
-    """Whether these are logits that the kernels take, and whose derivatives are not to be carried forward."""
-    return is_plain(logits) and logits.dtype in DTYPES and not torch._C._are_functorch_transforms_active()
+    """Whether these are logits that the kernels take, and nobody looks on to transform or to record what is done."""
+    return (
+        is_plain(logits)
+        and logits.dtype in DTYPES
+        and not torch._C._are_functorch_transforms_active()
+        and torch._C._len_torch_dispatch_stack() == 0
+        and torch._C._get_tracing_state() is None
+    )
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def is_transformed() -> bool:
+    """Whether a transform of torch.func is at work."""
+    return bool(torch._C._are_functorch_transforms_active())
 
 
 def is_constant(tensor: Any) -> bool:
@@ -64,6 +76,7 @@ def is_traceable(logits: Tensor, *others: Tensor | None) -> bool:
         and logits.layout is torch.strided
         and logits.dtype in DTYPES
         and not any(each is not None and each.requires_grad for each in others)
+        and not is_transformed()
     )
 
 
@@ -99,10 +112,15 @@ def evaluate(loss: Loss, inplace_backward: bool, logits: Tensor, *tensors: Tenso
     """The loss, differentiable if the logits are."""
     if torch.is_grad_enabled() and logits.requires_grad:
         try:
-            return Differentiable.apply(loss, inplace_backward and not logits.is_leaf, logits, *tensors)
+            return Differentiable.apply(loss, inplace_backward and not is_kept(logits), logits, *tensors)
         except (TypeError, ValueError):
             return loss.by_torch(logits, *tensors)
     return value(loss, logits, *tensors)
+
+
+def is_kept(logits: Tensor) -> bool:
+    """Whether their memory is that of a leaf of the graph, such as a parameter."""
+    return logits.is_leaf or (logits._base is not None and logits._base.is_leaf)
 
 
 def value(loss: Loss, logits: Tensor, *tensors: Tensor | None) -> Tensor:
@@ -128,10 +146,20 @@ def gradient_by_torch(loss: Loss, grad_output: Tensor, logits: Tensor, *tensors:
     return grad
 
 
-def gradient(loss: Loss, grad_output: Tensor, logits: Tensor, *tensors: Tensor | None) -> Tensor:
-    """The gradient by the logits."""
+def gradient(
+    loss: Loss, grad_output: Tensor, logits: Tensor, *tensors: Tensor | None, in_place: bool = False
+) -> Tensor:
+    """The gradient by the logits; in their place if it may be there, which what shares memory may not."""
+    if in_place:
+        grad = logits.detach()
+        try:
+            write_gradient(loss, grad_output, grad, grad, *tensors)
+        except ValueError:
+            return gradient(loss, grad_output, logits, *tensors)
+        torch.autograd.graph.increment_version(logits)
+        return grad
+    grad = torch.empty_like(logits)
     try:
-        grad = torch.empty_like(logits)
         write_gradient(loss, grad_output, grad, logits, *tensors)
     except (TypeError, ValueError):
         return gradient_by_torch(loss, grad_output, logits, *tensors).detach()
@@ -163,12 +191,8 @@ class Differentiable(torch.autograd.Function):  # type: ignore[misc]
         grad, ctx.grad = ctx.grad, None
         if torch.is_grad_enabled() or not is_ours(grad_output):
             grad, ctx.grad = gradient_by_torch(loss, grad_output, logits, *tensors), grad
-        elif ctx.in_place:
-            grad = logits.detach()
-            write_gradient(loss, grad_output, grad, grad, *tensors)
-            torch.autograd.graph.increment_version(logits)
         elif grad is None:
-            grad = gradient(loss, grad_output, logits, *tensors)
+            grad = gradient(loss, grad_output, logits, *tensors, in_place=ctx.in_place)
         elif grad_output.item() != 1.0:
             grad.mul_(grad_output)
         return None, None, grad, *(None for _ in tensors)
