@@ -117,9 +117,9 @@ def softmax_objective(
     LightGBM; ``classes_count``, or ``eval_metric="MultiClass"``, for CatBoost. For the predictions to be those of the
     library's own objective, both have to start from the same scores: from 0, by ``base_score=0.5`` for XGBoost and
     ``boost_from_average=False`` for LightGBM, or from `start_scores`. XGBoost also takes the objective's name, which
-    says how scores are turned into probabilities: ``{"objective": "multi:softprob"}``. Its own objective rounds in
-    float32, and these derivatives are more exact: in deep trees a split that is nearly a tie may then fall the other
-    way.
+    says how scores are turned into probabilities, the first one included: ``{"objective": "multi:softprob"}``. Its own
+    objective rounds in float32, and these derivatives are more exact: in deep trees a split that is nearly a tie may
+    then fall the other way.
 
     CatBoost asks for one row at a time, and a round takes about twice as long as one with its own objective.
 
