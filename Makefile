@@ -147,7 +147,7 @@ $(WEB): .venv/dashboard-group asv_benchmarks/web/package-lock.json
 
 .venv-peers/%-peer: .venv-peers/tools
 	@echo "Installing $* into .venv-peers"
-	@tools/once $@ $^ -- sh -c '.venv-peers/bin/python -m pip install -qq "$$0" || echo "$$0 does not install here and is left out"' $*
+	@tools/once $@ $^ -- .venv-peers/bin/python -m pip install -qq "$*" || echo "$* does not install here and is left out"
 
 .venv-peers/installed: $(PEERS:%=.venv-peers/%-peer)
 	@touch $@

@@ -1,5 +1,6 @@
 """What SoftmaxClassifier does beside the optimum: derivatives, memory, errors, warm starts, scikit-learn's tools."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -219,6 +220,7 @@ def test_as_logistic_regression_it_predicts_the_same(labels):
     frame = pd.DataFrame(X, columns=list("abcd"))
     model = SoftmaxClassifier(C=0.5, label_smoothing=0.1).fit(frame, labels)
     other = model.to_logistic_regression()
+    assert type(copy.deepcopy(model).sparsify().to_logistic_regression().coef_) is np.ndarray
     np.testing.assert_allclose(other.predict_proba(frame), model.predict_proba(frame), rtol=1e-13)
     np.testing.assert_array_equal(other.predict(frame), model.predict(frame))
     assert (other.C, list(other.feature_names_in_), other.n_iter_[0]) == (0.5, list("abcd"), model.n_iter_[0])

@@ -263,7 +263,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         for name in ("classes_", "coef_", "intercept_", "n_iter_", "n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 setattr(other, name, copy(getattr(self, name)))
-        return other
+        return other.densify()
 
     def decision_function(self, X: Any) -> Array:
         """Logits, (n_samples, C); of two classes the log-odds of the second, (n_samples,)."""
