@@ -151,6 +151,8 @@ def with_options(draw, name, rng, classes):
             return x, y, {"infogain": rng.choice(shares, (classes, classes))}
         case "distribution":
             return x, rng.choice(shares, x.shape), {}
+        case "one large share":
+            return x, np.where(np.arange(classes) == y[:, None], 1.0, 1e-12 * rng.choice(shares[1:], x.shape)), {}
         case "one-hot":
             return x, (np.arange(classes) == y[:, None]).astype(float), {}
     return x, y, {}
@@ -183,7 +185,7 @@ def elements(name, rng):
 
 
 Z_LOSS = ("z_loss", "z_loss, lse near 0")
-TARGETS = ("distribution", "one-hot", "infogain")
+TARGETS = ("distribution", "one large share", "one-hot", "infogain")
 OPTIONS = ("class_weight", "label_smoothing", "class_weight, label_smoothing", *Z_LOSS, *TARGETS)
 ONE_PRODUCT = ("class_weight", "one-hot")
 FOCAL_OPTIONS = ("alpha", "label_smoothing", *Z_LOSS, "distribution")

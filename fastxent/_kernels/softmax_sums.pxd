@@ -38,6 +38,23 @@ cdef inline floating sum_of_group(
     return ((a + b) + (c + d)) + ((e + f) + (g + h))
 
 
+cdef inline floating cut_off(floating a, floating b) noexcept nogil:
+    """What the rounding of a + b cuts off."""
+    cdef floating total = a + b
+    cdef floating shadow = total - a
+    return (a - (total - shadow)) + (b - shadow)
+
+
+cdef inline floating cut_off_of_group(
+    floating a, floating b, floating c, floating d, floating e, floating f, floating g, floating h
+) noexcept nogil:
+    """The same of sum_of_group: one large number beside small ones is rounded at each step."""
+    return (
+        (cut_off(a, b) + cut_off(c, d)) + (cut_off(e, f) + cut_off(g, h))
+        + (cut_off(a + b, c + d) + cut_off(e + f, g + h)) + cut_off((a + b) + (c + d), (e + f) + (g + h))
+    )
+
+
 cdef inline void clear_sums(floating* high, floating* low, floating* most) noexcept nogil:
     cdef Py_ssize_t j
     for j in range(2 * LANES):
@@ -57,6 +74,7 @@ cdef inline void add_dots(
     floating* most,              # out  (LANES,) the largest t_k
 ) noexcept nogil:
     cdef floating part[2 * LANES]
+    cdef floating lost[LANES]
     cdef floating best[LANES]
     cdef Py_ssize_t j
     for j in range(LANES):
@@ -82,6 +100,11 @@ cdef inline void add_dots(
             t[6 * LANES + j], t[7 * LANES + j]
         )
     for j in range(LANES):
+        lost[j] = cut_off_of_group(
+            t[j], t[LANES + j], t[2 * LANES + j], t[3 * LANES + j], t[4 * LANES + j], t[5 * LANES + j],
+            t[6 * LANES + j], t[7 * LANES + j]
+        )
+    for j in range(LANES):
         best[j] = larger(
             larger(larger(t[j], t[LANES + j]), larger(t[2 * LANES + j], t[3 * LANES + j])),
             larger(larger(t[4 * LANES + j], t[5 * LANES + j]), larger(t[6 * LANES + j], t[7 * LANES + j]))
@@ -89,6 +112,8 @@ cdef inline void add_dots(
     for j in range(LANES):
         most[j] = larger(best[j], most[j])
     two_sum(high, low, <const floating*>part, 2 * LANES)
+    for j in range(LANES):
+        low[LANES + j] += lost[j]
 
 
 cdef inline void add_gaps(
