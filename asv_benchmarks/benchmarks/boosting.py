@@ -173,7 +173,8 @@ class CatBoost:
 
     params = (("softmax_objective", "focal_objective"), ("MultiClass", "NumPy", "nothing"))
     param_names = ("objective", "theirs")
-    rows, features, few, many = 20_000, 20, 2, 8  # rounds, of which the few are taken off
+    rows = 20_000 if turns.SECONDS else 500  # where only to see whether it runs
+    features, few, many = 20, 2, 8  # rounds, of which the few are taken off
     timeout = 300
 
     def setup(self, objective, theirs):
