@@ -289,7 +289,7 @@ def test_a_loss_scale_keeps_small_gradients_of_half_precision():
     torch.testing.assert_close(
         grad[:, 1:].double(), torch.full((4096, 999), 32768 / 4096e3, dtype=DOUBLE), rtol=1e-3, atol=0
     )
-    assert not none[:, 1:].any() or none[:, 1:].max() < 1e-6
+    assert (none[:, 1:] == torch.tensor(1 / 4096e3).to(HALF)).all()  # a few steps of 2^-24
 
 
 def test_what_changes_between_the_passes_is_noticed():
@@ -401,13 +401,10 @@ def test_operations_keep_the_rules_of_torch():
 
 
 def test_transforms():
-    logits, target = (each.detach() for each in classes((3, 5, 7)))
-    logits, target = logits.transpose(1, 2), torch.randint(0, 7, (3, 5))
-    for ours, theirs in ((ft.cross_entropy, F.cross_entropy),):
-        maps = [torch.func.vmap(torch.func.grad(f)) for f in (ours, theirs)]
-        torch.testing.assert_close(*(f(logits.transpose(1, 2), target) for f in maps))
-        hessians = [torch.func.hessian(lambda x, f=f: f(x, target[0])) for f in (ours, theirs)]
-        torch.testing.assert_close(*(h(logits[0].T) for h in hessians))
+    logits, target = torch.randn(3, 5, 7), torch.randint(0, 7, (3, 5))
+    both_of = (ft.cross_entropy, F.cross_entropy)
+    torch.testing.assert_close(*(torch.func.vmap(torch.func.grad(f))(logits, target) for f in both_of))
+    torch.testing.assert_close(*(torch.func.hessian(lambda x, f=f: f(x, target[0]))(logits[0]) for f in both_of))
 
 
 @pytest.mark.parametrize("name", ["CrossEntropyLoss", "BCEWithLogitsLoss"])
