@@ -234,3 +234,10 @@ def test_targets_beyond_float32(C, kind, size, rng):
     assert_ulp(loss, want_loss, 4, np.float64)
     with np.errstate(over="ignore"):
         np.testing.assert_allclose(grad, want_grad.astype(np.float32), rtol=1e-6)
+
+
+def test_shares_beside_a_large_one_are_added_up_before_they_are_rounded():
+    x = np.array([[2.7831300818338267, -3.30509603410892, 9.756465644357466, -9.117956070119742]])
+    t = np.array([[1.3701179679082452e-12, 6.047128415234762e-12, 1.0, 8.827715444747857e-12]])
+    loss = fx.softmax_cross_entropy(x, t, reduction="none")
+    assert_ulp(loss, np.array([0.00093821557858427668813]), BOUND["loss"], np.float64)  # to 50 digits, rounded
