@@ -13,14 +13,14 @@ def classes_among(labels, Py_ssize_t C):
         cnp.PyArray_ISALIGNED(array) and cnp.PyArray_ISNOTSWAPPED(array)
     ):
         return -1
-    seen = <char*>PyMem_RawCalloc(C, 1)
+    seen = <char*>PyMem_Calloc(C, 1)
     if seen == NULL:
         raise MemoryError
     with nogil:
         found = mark(
             cnp.PyArray_BYTES(array), kind, cnp.PyArray_STRIDE(array, 0), cnp.PyArray_DIM(array, 0), C, seen
         )
-    PyMem_RawFree(seen)
+    PyMem_Free(seen)
     return found
 
 

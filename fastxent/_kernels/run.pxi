@@ -60,7 +60,7 @@ cdef int run_here(const Problem* problem, Py_ssize_t rows, Py_ssize_t n_blocks, 
     cdef char* scratch = few_bytes
     cdef Py_ssize_t number, n_bytes = build.scratch_bytes(problem)
     if n_bytes > SMALL_SCRATCH:
-        scratch = <char*>PyMem_RawMalloc(n_bytes + LINE)
+        scratch = <char*>PyMem_Malloc(n_bytes + LINE)
         if scratch == NULL:
             raise MemoryError
     if problem.outer * problem.inner * problem.C <= problem.tuning.held_elements:
@@ -71,7 +71,7 @@ cdef int run_here(const Problem* problem, Py_ssize_t rows, Py_ssize_t n_blocks, 
             for number in range(n_blocks):
                 compute(problem, number, rows, aligned(scratch), sums)
     if scratch != few_bytes:
-        PyMem_RawFree(scratch)
+        PyMem_Free(scratch)
     return 0
 
 
@@ -84,24 +84,25 @@ cdef class Work:
     cdef double* sums
 
     def __call__(self, Job job not None):
-        """The only loop over a job's blocks."""
-        cdef Py_ssize_t number
-        cdef char* scratch = NULL
-        cdef bint failed = False
-        with nogil:
-            while not failed:
-                number = job.draw()
-                if number < 0:
-                    break
-                if scratch == NULL:  # a late helper, who draws nothing, looks at nothing
-                    scratch = <char*>PyMem_RawMalloc(build.scratch_bytes(self.problem) + LINE)
-                failed = scratch == NULL
-                if not failed:
-                    compute(self.problem, number, self.rows, aligned(scratch), self.sums)
-                job.finish()
-            PyMem_RawFree(scratch)
-        if failed:
+        """The only loop over a job's blocks.
+
+        A late helper, who draws nothing, looks at nothing. Memory is taken and given back with the GIL: who starts or
+        stops tracemalloc in the meantime exchanges the functions that do it.
+        """
+        cdef Py_ssize_t number = job.draw()
+        cdef char* scratch
+        if number < 0:
+            return
+        scratch = <char*>PyMem_Malloc(build.scratch_bytes(self.problem) + LINE)
+        if scratch == NULL:
+            job.finish()
             raise MemoryError
+        with nogil:
+            while number >= 0:
+                compute(self.problem, number, self.rows, aligned(scratch), self.sums)
+                job.finish()
+                number = job.draw()
+        PyMem_Free(scratch)
 
 
 cdef int run_in_pool(
