@@ -15,6 +15,7 @@ from fastxent.boosting._buffers import Buffers
 
 # XGBoost's kRtEps (src/common/math.h and the objectives): no second derivative below it
 FLOOR = 1e-16
+SET_CLASSES = "set num_class (XGBoost, LightGBM) or classes_count (CatBoost)"
 # for the sum of the losses, and what it is divided by for their mean
 MEAN = Rules(float_labels=True)
 
@@ -39,18 +40,6 @@ class Loss(Protocol):
 
     def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
         """The weighted sum of the losses, and the weight to divide it by for their mean."""
-
-
-def labels_of(labels: Any, scores: Array) -> Array:
-    """The labels of scores that have a column for each class."""
-    if scores.ndim != 2:
-        raise ValueError(
-            f"the scores have shape {scores.shape}, but a softmax needs a column for each class: "
-            "set num_class (XGBoost, LightGBM) or classes_count (CatBoost); of XGBoost's own multi:softmax a metric is "
-            "given classes (multi:softprob: probabilities)"
-        )
-    array: Array = np.asarray(labels)
-    return array
 
 
 def raise_first(labels: Array, wrong: Array, rule: str, name: str = "target") -> None:

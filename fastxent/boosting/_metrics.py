@@ -84,8 +84,8 @@ def softmax_metric(
     metric
         In nats; nan if nothing has weight. "xgboost": ``metric(preds, dmatrix)`` returns (name, value), and
         ``metric(y_true, y_pred, sample_weight=None)`` the value; "lightgbm": ``metric(preds, dataset)`` and
-        ``metric(y_true, y_pred, weight)`` return (name, value, False), since higher is not better; "catboost": an
-        object with ``evaluate``, ``get_final_error`` and ``is_max_optimal``.
+        ``metric(y_true, y_pred, sample_weight)`` return (name, value, False), since higher is not better; "catboost":
+        an object with ``evaluate``, ``get_final_error`` and ``is_max_optimal``.
 
     Raises
     ------

@@ -93,7 +93,7 @@ def softmax_objective(
     -------
     objective
         "xgboost": ``objective(preds, dtrain)`` or ``objective(y_true, y_pred, sample_weight=None)``; "lightgbm":
-        ``objective(preds, dataset)`` or ``objective(y_true, y_pred, weight)``; both return (gradient, second
+        ``objective(preds, dataset)`` or ``objective(y_true, y_pred, sample_weight)``; both return (gradient, second
         derivative) in float32, new arrays of the scores' shape (n, K) and memory order. "catboost": an object with
         ``calc_ders_multi(approxes, target, weight)``. It can be pickled, and one can serve several fits at once.
 
