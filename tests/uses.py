@@ -5,7 +5,7 @@ from typing import Any, Literal, assert_type
 import numpy as np
 
 import fastxent as fx
-from fastxent.boosting import focal_objective, softmax_metric, softmax_objective
+from fastxent.boosting import focal_objective, softmax_metric, softmax_objective, start_scores
 
 Array = np.ndarray[Any, Any]
 LOGITS = np.zeros((4, 3), np.float32)
@@ -48,6 +48,10 @@ def either(reduction: Literal["mean", "none"]) -> float | Array:
 def boosted() -> tuple[Array, Array]:
     assert_type(softmax_metric("lightgbm")(LABELS, LOGITS), tuple[str, float, bool])
     assert_type(focal_objective("catboost", gamma=1.0).calc_ders_range(LOGITS, LABELS, None), Array)
+    assert_type(start_scores(LABELS, n_classes=3, library="xgboost"), Array)
+    assert_type(start_scores(LABELS, None, 3), Array)
+    round(start_scores(LABELS == 0), 4)
+    start_scores(LABELS).mean()
     return softmax_objective("xgboost", hessian="xgboost", label_smoothing=0.1)(LABELS, LOGITS)
 
 
@@ -64,6 +68,8 @@ def refused(reduction: str) -> None:
     fx.softmax_cross_entropy_grad(LOGITS, LABELS, out=[[0.0]])  # type: ignore
     fx.softmax_cross_entropy(LOGITS, LABELS)[0]  # type: ignore
     round(fx.softmax_cross_entropy(LOGITS, LABELS, reduction="none"), 4)  # type: ignore
+    round(start_scores(LABELS, n_classes=3), 4)  # type: ignore
+    start_scores(LABELS, library="sklearn")  # type: ignore
     softmax_objective("xgbost")  # type: ignore
     softmax_metric("lightgbm", api="dask")  # type: ignore
     softmax_objective("catboost", gamma=2.0)  # type: ignore

@@ -33,6 +33,11 @@ CALLERS: dict[tuple[str, str], tuple[Library, Role]] = {
 NEAR_ONE = 1e-4
 
 
+def check_library(library: Any) -> None:
+    if not isinstance(library, str) or library not in TITLES:
+        raise ValueError(f"library = {library!r}, but it must be one of {', '.join(map(repr, TITLES))}")
+
+
 class Labelled(Protocol):
     """A DMatrix or a Dataset."""
 

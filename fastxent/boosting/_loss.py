@@ -13,7 +13,7 @@ from fastxent._kernels.door import Rules
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
 
-# XGBoost's kRtEps (src/common/math.h and the objectives): no second derivative below it
+# XGBoost's eps (its objectives' gradients): no second derivative below it
 FLOOR = 1e-16
 SET_CLASSES = "set num_class (XGBoost, LightGBM) or classes_count (CatBoost)"
 # for the sum of the losses, and what it is divided by for their mean

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from fastxent import _check, _explain
 from fastxent.boosting import _catboost, _lightgbm, _xgboost
-from fastxent.boosting._caller import Api, Library
+from fastxent.boosting._caller import Api, Library, check_library
 from fastxent.boosting._cross_entropy import SigmoidLoss, SoftmaxLoss
 from fastxent.boosting._focal import FocalLoss
 from fastxent.boosting._loss import Loss, class_weight_of, hessian_of
@@ -352,8 +352,7 @@ def focal_objective(
 
 def adapted(loss: Loss, library: Any, api: Any, adapters: dict[str, Any]) -> Any:
     """The loss in the interface of a library."""
-    if not isinstance(library, str) or library not in adapters:
-        raise ValueError(f"library = {library!r}, but it must be one of {', '.join(map(repr, adapters))}")
+    check_library(library)
     if api not in (None, "native", "sklearn"):
         raise ValueError(f"api = {api!r}, but it must be one of 'native', 'sklearn'; both are served without it")
     return adapters[library](loss)
