@@ -1,4 +1,4 @@
-"""What the losses have in common: labels, weights and options as the libraries give them, and their Hessian rules."""
+"""What the losses have in common: labels and weights as the libraries give them, and their Hessian rules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from fastxent import _check, _explain
+from fastxent import _explain
 from fastxent._kernels.door import Rules
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
@@ -83,23 +83,3 @@ def row_rule(rule: str) -> dict[str, Any]:
     if rule not in ("xgboost", "lightgbm"):
         return {}
     return {"factor": partial(rule_factor, rule), "floor": FLOOR if rule == "xgboost" else -inf}
-
-
-def hessian_of(hessian: Any, rules: tuple[str, ...]) -> str:
-    if not isinstance(hessian, str) or hessian not in rules:
-        raise ValueError(f"hessian = {hessian!r}, but it must be one of {', '.join(map(repr, rules))}")
-    return hessian
-
-
-def class_weight_of(class_weight: Any, binary: bool) -> tuple[float, ...] | None:
-    """Weights of classes as plain numbers; of a binary loss, a positive one for each of the labels 0 and 1."""
-    if class_weight is None:
-        return None
-    array = _check.real_array(class_weight, "class_weight")
-    if array.ndim != 1 or (binary and len(array) != 2):
-        expected = "(2,), for the labels 0 and 1" if binary else "(C,)"
-        raise ValueError(f"class_weight has shape {array.shape}; expected {expected}")
-    _explain.raise_outside(array, "class_weight", 0.0, _check.LARGEST, _check.WEIGHT_RULE)
-    if binary and not array.all():
-        raise ValueError(f"class_weight[{int(array.argmin())}] = 0, but both weights of a binary loss are positive")
-    return tuple(array.astype(np.float64).tolist())
