@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -34,17 +35,17 @@ def is_distribution(y: Any) -> bool:
     Raises
     ------
     ValueError
-        For integers or booleans of that shape, such as one-hot rows.
+        For other numbers of that shape, such as one-hot integers or objects; if one is missing in a data frame.
     """
     dtype = getattr(y, "dtype", None)
     if dtype is None and not hasattr(y, "__array__") and not isinstance(y, list | tuple):
         return False
     if getattr(y, "ndim", 2) != 2 or type(y).__module__.startswith("scipy.sparse"):
         return False
-    array = np.asarray(y)
+    array = np.asarray(_check.without_missing(y, "y"))
     if array.ndim != 2 or array.shape[1] < 2:
         return False
-    if array.dtype.kind in "biu":
+    if array.dtype.kind in "biu" or (array.dtype.kind == "O" and all(isinstance(value, Real) for value in array.flat)):
         raise ValueError(
             f"y has shape {array.shape} and dtype {array.dtype}, but y should be a 1d array of labels, or floats of "
             "shape (n_samples, C): as one-hot rows or distributions, y.astype(float)"
