@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from ml_dtypes import bfloat16
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -183,7 +184,9 @@ def test_a_wrong_target_or_weight_is_named(target, weight, message):
         SoftmaxClassifier().fit(X, target, weight)
 
 
-@pytest.mark.parametrize("make", [lambda y: y.astype(object), lambda y: pd.DataFrame(y).astype("Int64")])
+@pytest.mark.parametrize(
+    "make", [lambda y: y.astype(object), lambda y: y.astype(bfloat16), lambda y: pd.DataFrame(y).astype("Int64")]
+)
 def test_one_hot_rows_of_objects_are_told_of_floats_and_nullable_floats_are_distributions(make):
     one_hot = np.eye(3, dtype=int)[Y]
     with pytest.raises(ValueError, match=r"or floats of shape \(n_samples, C\): .* y.astype\(float\)"):
