@@ -52,11 +52,19 @@ def array_of(value: ArrayLike, name: str) -> Array:
         elif isinstance(value, str):
             shape = f" of shape (C,): {_hints.BALANCED} balances them" if name == "class_weight" else " of real numbers"
             raise TypeError(f"{name} = {value!r}, but it must be an array{shape}")
-        value = np.asarray(value)
+        value = as_array(value, name)
     if value.dtype.kind not in "fiub" and not _bfloat16.is_bfloat16(value.dtype):
         hint = _hints.not_numbers(value, name)
         raise TypeError(f"{name} has dtype {value.dtype}; expected real numbers{hint}")
     return value
+
+
+def as_array(value: Any, name: str) -> Array:
+    """What NumPy makes of it, which of rows of several lengths is nothing."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from error
 
 
 def without_missing(value: Any, name: str) -> Any:

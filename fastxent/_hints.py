@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral, Real
 from typing import Any
 
@@ -26,7 +27,8 @@ def class_target(x: Array, target: Array, axis: int, name: str) -> str:
             return f"; did you mean axis={1 if 1 in axes else axes[0]}?"
     if look_swapped(x, target):
         return f"; did you swap the arguments? The {name} come first"
-    return dropped("target", given, without(shape, axis))
+    rows = without(shape, axis)
+    return dropped("target", given, rows) or moved(given, shape) or reshaped(target, rows)
 
 
 def look_swapped(x: Array, target: Array) -> bool:
@@ -41,6 +43,7 @@ def look_swapped(x: Array, target: Array) -> bool:
 def element_target(x: Array, target: Array, name: str, focal: bool) -> str:
     """Of a target that has not the logits' shape, where each element has its own."""
     hint = dropped("target", target.shape, x.shape) or dropped(name, x.shape, target.shape)
+    hint = hint or moved(target.shape, x.shape)
     indices = target.dtype.kind in "iub" and not all_below(target, 2)
     if not hint and indices and any(without(x.shape, k) == target.shape for k in range(x.ndim)):
         return f"; class indices go with {function('softmax', focal)}({name}, target)"
@@ -82,6 +85,24 @@ def dropped(name: str, given: tuple[int, ...], wanted: tuple[int, ...]) -> str:
             column = f"{name}[:, 0]" if len(given) == 2 and axis == 1 else f"{name}.squeeze({axis})"
             return f"; did you mean {column}?"
     return ""
+
+
+def moved(given: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """Where the first or last axis stands elsewhere: transposed one-hot rows, classes first or last."""
+    if given == wanted or sorted(given) != sorted(wanted) or len(given) < 2:
+        return ""
+    if len(given) == 2:
+        return "; did you mean target.T?"
+    for start, end in ((-1, 1), (1, -1), (-1, 0), (0, -1)):
+        if np.moveaxis(np.broadcast_to(0, given), start, end).shape == wanted:
+            return f"; did you mean np.moveaxis(target, {start}, {end})?"
+    return ""
+
+
+def reshaped(target: Array, rows: tuple[int, ...]) -> str:
+    """Of as many class indices as there are rows, where one of the two was flattened."""
+    flat = target.ndim == 1 or len(rows) == 1
+    return f"; did you mean target.reshape{rows}?" if flat and target.size == math.prod(rows) > 1 else ""
 
 
 def label(labels: Array, classes: int, ignored: int | None, name: str, focal: bool) -> str:

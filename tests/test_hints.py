@@ -60,6 +60,12 @@ OF_CLASSES = [
     ("a column of labels", PROBS, [[0], [1], [1], [2]], {}, ValueError, "; did you mean target[:, 0]?"),
     ("labels with their channel", IMAGES, np.zeros((2, 1, 4, 5), int), {"axis": 1}, ValueError,
      "; did you mean target.squeeze(1)?"),
+    ("one-hot, classes first", PROBS, np.eye(3)[[0, 1, 1, 2]].T, {}, ValueError, "; did you mean target.T?"),
+    ("one-hot images, classes last", IMAGES, np.ones((2, 4, 5, 3)), {}, ValueError,
+     "; did you mean np.moveaxis(target, -1, 1)?"),
+    ("flat labels", np.ones((2, 3, 4)), [0, 1, 2, 3, 1, 2], {}, ValueError, "; did you mean target.reshape(2, 3)?"),
+    ("flat logits", np.ones((6, 4)), [[0, 1, 2], [3, 1, 2]], {}, ValueError, "; did you mean target.reshape(6,)?"),
+    ("ragged", PROBS, [[0, 1], [2]], {}, ValueError, "(2,) + inhomogeneous part."),
     ("swapped", [0, 1, 1, 2], LOGITS, {}, ValueError, "come first"),
     ("swapped, a column of labels", np.array([[0], [1], [1], [2]]), LOGITS, {}, ValueError, "come first"),
 ]
@@ -78,6 +84,7 @@ OF_SIGMOID = [
      "; class indices go with softmax_cross_entropy(logits, target)"),
     ("a column of logits", LOGITS[:, :1], [0, 1, 1, 0], {}, ValueError, "; did you mean logits[:, 0]?"),
     ("a column of labels", LOGITS[:, 0], [[0], [1], [1], [0]], {}, ValueError, "; did you mean target[:, 0]?"),
+    ("transposed", LOGITS, LOGITS.T > 0, {}, ValueError, "; did you mean target.T?"),
     ("swapped", [0, 1, 1, 0], LOGITS[:, 0], {}, ValueError, SWAPPED),
     ("labels -1 and 1", LOGITS[:, 0], [-1, 1, 1, -1], {}, ValueError, "; of labels -1 and 1: (target + 1) / 2"),
     ("missing", LOGITS[:, 0], [0, np.nan, 1, 0], {}, ValueError, f"; ignore_index=np.nan {LEFT_OUT}"),
@@ -114,6 +121,13 @@ def test_an_error_ends_in_what_was_probably_meant(f, _, x, target, options, exce
 def test_logits_in_place_of_probabilities(f):
     with pytest.raises(ValueError, match=r"did you mean softmax_cross_entropy\(logits, target\)\?$"):
         f.call(LOGITS, [1, 1, 2, 0])
+
+
+def test_what_is_no_array_is_named():
+    with pytest.raises(ValueError, match=r"x is no array: .*inhomogeneous"):
+        fx.softmax([[1.0], [1.0, 2.0]])
+    with pytest.raises(ValueError, match="sample_weight is no array: "):
+        fx.softmax_cross_entropy(PROBS, [0, 1, 1, 2], sample_weight=[1.0, [1.0], 2.0, 3.0])
 
 
 @each_of([f for f in CLASS_LOSSES if f.kind == "clamped"])
