@@ -56,6 +56,13 @@ def raise_not_one_hot(target: Array, name: str, axis: int) -> NoReturn:
     )
 
 
+def raise_not_labels(target: Array, name: str, axis: int) -> NoReturn:
+    raise ValueError(
+        f"{name} has the logits' shape {target.shape}, but statistics are those of class indices: expected "
+        f"{_hints.without(target.shape, axis)}, as {name}.argmax(axis={axis}) has"
+    )
+
+
 def raise_not_one_row(target: Array, name: str) -> None:
     """Zeros and ones for one row of logits, unless they are one-hot: as many logits and labels of two classes."""
     if np.count_nonzero(target) != 1:
