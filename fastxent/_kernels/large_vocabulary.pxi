@@ -11,6 +11,11 @@ cdef dict RECORDS = {
 CARRIED_ROW = np.dtype([(name, "f8") for name in ("m", "ties", "rest", "own_x", "gaps", "weight")])
 
 
+def records_of(dtype):
+    """The dtype of the records of logits that are computed in a dtype."""
+    return RECORDS[<int>(FLOAT32 if dtype == np.float32 else FLOAT64)]
+
+
 def target_statistics(logits, target, axis, ignore_index, n_threads):
     """An array of one record for each sample."""
     cdef Call call = class_call(STATISTICS, logits, target, axis, ignore_index, "sum", n_threads, None)
@@ -38,18 +43,22 @@ cdef cnp.ndarray new_records(Call call, object dtype):
     return records.transpose([order.index(axis) for axis in rest])
 
 
-def plan(shape, bint in_double, target, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, reduction):
-    """A call on logits of a shape that are still to be made: its checked arguments, and D.
+def plan(
+    shape, bint in_double, target, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, reduction,
+    n_threads, grad_output
+):
+    """A call on logits of a shape that are still to be made: its checked arguments.
 
     (labels or None, distribution or None, class weights or None, sample weights or None, the ignored label or None,
-    label smoothing, z-loss, D)
+    label smoothing, z-loss, D, what gradients are multiplied by beside 1 / D: a number, or one for each sample)
     """
     cdef cnp.ndarray one = np.zeros((), "f8" if in_double else "f4")
     cdef Call call = class_call(
-        SOFTMAX, np.broadcast_to(one, shape), target, -1, ignore_index, reduction, None, LINEAR
+        SOFTMAX, np.broadcast_to(one, shape), target, -1, ignore_index, reduction, n_threads, LINEAR
     )
     call.problem.option.z_loss = number_of_value(z_loss, 0.0, DBL_MAX, z_loss_of)
     take_class_options(call, class_weight, None, sample_weight, label_smoothing, None)
+    take_grad_output(call, grad_output)
     call.given = True            # labels are looked at before anything is multiplied
     lay_out(call)
     check_weights(call, SAMPLE_WEIGHT, "sample_weight")
@@ -63,6 +72,7 @@ def plan(shape, bint in_double, target, class_weight, sample_weight, ignore_inde
         call.result(LABELS), call.result(TARGET), weights, call.result(SAMPLE_WEIGHT),
         call.problem.option.ignored if call.problem.option.has_ignored else None,
         1.0 - call.problem.option.keep, call.problem.option.z_loss, call.denominator,
+        call.result(GRAD_OUTPUT) if call.has(GRAD_OUTPUT) else call.problem.option.scale,
     )
 
 
