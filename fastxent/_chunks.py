@@ -260,7 +260,7 @@ def of_logits(
     losses: Array | None,
 ) -> Iterator[tuple[Any, Any]]:  # fmt: skip
     """The losses of a chunk's logits, whose gradient takes their place: (where, losses or their sum) of each part."""
-    target = targets.distribution if targets.labels is None else targets.labels
+    target: Any = targets.distribution if targets.labels is None else targets.labels
     capped = grad and product.softcap is not None
     step = max(1, PART_BYTES // logits[:1].nbytes) if capped else len(logits)
     for start in range(0, len(logits), step):

@@ -57,27 +57,30 @@ def linear_call(
         not _bfloat16.is_bfloat16(array.dtype) and (array.dtype.kind != "f" or array.dtype.itemsize == 8)
         for array in layer.values()
     )
-    shape, classes = layer["hidden"].shape[:-1], len(layer["weight"])
+    (*shape, features), classes = layer["hidden"].shape, len(layer["weight"])
+    n, rows = math.prod(shape), tuple(shape)
     labels, distribution, *options, scale = door.plan(
         (*shape, classes), in_double, target, class_weight, sample_weight, ignore_index, label_smoothing, z_loss,
         reduction, n_threads, grad_output,
     )  # fmt: skip
     if labels_only and labels is None:
-        raise ValueError(f"target has shape {distribution.shape}, but statistics are those of class indices: {shape}")
+        raise ValueError(
+            f"target has shape {distribution.shape}, but statistics are those of class indices: expected {rows}"
+        )
     class_weight, sample_weight, ignored, smoothing, z_loss, denominator = options
     product = Product(
-        layer["hidden"].reshape(-1, layer["hidden"].shape[-1]), layer["weight"], layer.get("bias"), cap_of(softcap),
+        layer["hidden"].reshape(n, features), layer["weight"], layer.get("bias"), cap_of(softcap),
         np.dtype(np.float64 if in_double else np.float32),
     )  # fmt: skip
     targets = Targets(
         None if labels is None else labels.reshape(-1),
-        None if distribution is None else distribution.reshape(-1, classes),
+        None if distribution is None else distribution.reshape(n, classes),
         class_weight,
         None if sample_weight is None else np.broadcast_to(sample_weight, shape).reshape(-1),
         ignored, smoothing, z_loss, denominator,
     )  # fmt: skip
     scale = scale.reshape(-1) if np.ndim(scale) else scale / (denominator or math.inf)
-    return LinearCall(product, targets, shape, reduction, rows_of(chunk_rows), scale)
+    return LinearCall(product, targets, rows, reduction, rows_of(chunk_rows), scale)
 
 
 def check_shapes(hidden: Array, weight: Array, bias: Array | None) -> None:
@@ -139,9 +142,8 @@ def outputs(call: LinearCall, out_hidden: Any, out_weight: Any, out_bias: Any) -
     product, targets = call.product, call.targets
     if out_bias is not None and product.bias is None:
         raise ValueError("out_bias is given, but there is no bias")
-    like = {
-        "out_hidden": product.hidden.reshape(*call.shape, -1), "out_weight": product.weight, "out_bias": product.bias
-    }  # fmt: skip
+    hidden = product.hidden.reshape(*call.shape, product.hidden.shape[1])
+    like = {"out_hidden": hidden, "out_weight": product.weight, "out_bias": product.bias}
     read = {
         "hidden": product.hidden, "weight": product.weight, "bias": product.bias, "target": targets.labels,
         "sample_weight": targets.sample_weight, "grad_output": call.scale,
@@ -150,7 +152,7 @@ def outputs(call: LinearCall, out_hidden: Any, out_weight: Any, out_bias: Any) -
     if targets.distribution is not None:
         others["target"] = targets.distribution
     given = {"out_hidden": out_hidden, "out_weight": out_weight, "out_bias": out_bias}
-    whole: list[Array | None] = []
+    whole: list[Any] = []
     for name, out in given.items():
         source = like[name]
         if source is None:
@@ -166,5 +168,4 @@ def outputs(call: LinearCall, out_hidden: Any, out_weight: Any, out_bias: Any) -
         whole.append(out)
         others[name] = out
     rows = whole[0]
-    assert rows is not None and whole[1] is not None
-    return Results(tuple(given.values()), tuple(whole), (rows.reshape(-1, product.hidden.shape[1]), whole[1], whole[2]))
+    return Results(tuple(given.values()), tuple(whole), (rows.reshape(product.hidden.shape), whole[1], whole[2]))

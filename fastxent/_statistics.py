@@ -13,7 +13,7 @@ from fastxent._types import Array
 class TargetStatistics(NamedTuple):
     """What `target_statistics` returns: arrays of one shape, or NumPy scalars for a single row.
 
-    Attributes
+    Parameters
     ----------
     log_prob : ndarray
         The target's log-probability, in nats: the loss with the other sign.

@@ -56,8 +56,9 @@ def plan(
     cdef Call call = class_call(
         SOFTMAX, np.broadcast_to(one, shape), target, -1, ignore_index, reduction, n_threads, LINEAR
     )
+    cdef double smoothing = number_of_value(label_smoothing, 0.0, 1.0, smoothing_of)
     call.problem.option.z_loss = number_of_value(z_loss, 0.0, DBL_MAX, z_loss_of)
-    take_class_options(call, class_weight, None, sample_weight, label_smoothing, None)
+    take_class_options(call, class_weight, None, sample_weight, smoothing, None)
     take_grad_output(call, grad_output)
     call.given = True            # labels are looked at before anything is multiplied
     lay_out(call)
@@ -71,7 +72,7 @@ def plan(
     return (
         call.result(LABELS), call.result(TARGET), weights, call.result(SAMPLE_WEIGHT),
         call.problem.option.ignored if call.problem.option.has_ignored else None,
-        1.0 - call.problem.option.keep, call.problem.option.z_loss, call.denominator,
+        smoothing, call.problem.option.z_loss, call.denominator,
         call.result(GRAD_OUTPUT) if call.has(GRAD_OUTPUT) else call.problem.option.scale,
     )
 
@@ -80,7 +81,8 @@ cdef Rules LINEAR = Rules(logits="hidden @ weight.T")
 
 
 def carry(
-    cnp.ndarray logits not None, cnp.ndarray places not None, cnp.ndarray rows not None, weight, bint with_gaps, n_threads
+    cnp.ndarray logits not None, cnp.ndarray places not None, cnp.ndarray rows not None, weight, bint with_gaps,
+    n_threads
 ):
     """Take a part of the classes into `rows`; places are the labels', less the part's first class."""
     cdef Problem problem
