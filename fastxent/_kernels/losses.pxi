@@ -58,8 +58,8 @@ cdef int check_distribution(Call call) except -1:
     array = call.array(TARGET)
     if not is_float(kind_of(array)) and not in_range(array, 0.0, 1.0, call.n_threads, None):
         _explain.raise_not_one_hot(array, call.rules.target, call.axis)
-    if not is_float(kind_of(array)) and cnp.PyArray_NDIM(array) == 1 and call.problem.family == SOFTMAX:
-        _explain.raise_not_one_row(array, call.rules.target)
+    if not is_float(kind_of(array)) and cnp.PyArray_NDIM(array) == 1 and call.problem.family != INFORMATION:
+        _explain.raise_not_one_row(array, call.rules.target, call.name, call.problem.option.is_focal)
     if in_range(array, 0.0, LARGEST_SHARE, call.n_threads, None):
         return 0
     if not in_range(array, 0.0, DBL_MAX, call.n_threads, None):
@@ -164,7 +164,8 @@ cdef int raise_bad(Call call) except -1:
     labels = call.result(LABELS)
     if labels is not None:
         _explain.raise_bad_label(
-            labels, call.problem.C, call.ignored, call.rules.target, call.name, call.rules is PUBLIC
+            labels, call.problem.C, call.ignored, call.rules.target, call.name, call.rules is PUBLIC,
+            call.problem.option.is_focal
         )
     if call.problem.family == CLAMPED:
         whole = labels is None or call.infogain is not None or call.problem.option.share != 0.0
