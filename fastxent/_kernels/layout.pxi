@@ -66,6 +66,7 @@ cdef int lay_out(Call call) except -1:
     cdef int role, axis, n_axes = 0, i, j
     cdef int axes[MOST_AXES]
     cdef Py_ssize_t n
+    pin(call)
     check_again(call)
     for role in range(<int>ROLES):
         if call.held[role] != NULL:
