@@ -80,6 +80,7 @@ cdef int lay_out(Call call) except -1:
     cdef cnp.ndarray x = call.array(X)
     cdef int role, n_axes
     cdef int axes[MOST_AXES]
+    pin(call)
     check_again(call)
     for role in range(<int>ROLES):
         if call.held[role] != NULL:
