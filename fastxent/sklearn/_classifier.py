@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 import fastxent as fx
 from fastxent import _check
@@ -21,7 +21,7 @@ from fastxent._types import Array
 from fastxent.sklearn._callbacks import CallbackSupportMixin, Iterations, calling_back
 from fastxent.sklearn._minimize import minimize
 from fastxent.sklearn._objective import Objective, blocks, linear, rows_of_block
-from fastxent.sklearn._target import Target, encode, is_distribution, target_of
+from fastxent.sklearn._target import Target, encode, is_distribution, one_for_each, target_of
 
 FLOATS = (np.float64, np.float32)
 
@@ -50,8 +50,9 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is spread evenly over the classes.
     tol : float, default 1e-4
-        The fit has converged if no entry of the gradient of the mean loss with penalty exceeds this. It goes on until
-        that mean is within about a ten-millionth of its least as well, or below a hundredth of this.
+        The fit has converged if no entry of the gradient of the mean loss with penalty exceeds this; of a feature whose
+        root mean square is above 1, this times that. It goes on until that mean is within about a hundred-millionth of
+        its least as well, or below a hundredth of this.
     max_iter : int, default 100
         The most iterations.
     warm_start : bool, default False
@@ -88,7 +89,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
 
     Notes
     -----
-    Memory beside X is some blocks of rows, and about 40 float64 arrays of the size of `coef_`, or 70 up to 20,000
+    Memory beside X is some blocks of rows, and about 40 float64 arrays of the size of `coef_`, or 70 up to 200,000
     coefficients. Large float64 data are multiplied in float32 until an iteration gains less than a hundred-thousandth;
     the last iterations, and the gradient that is held against `tol`, are in float64.
 
@@ -275,11 +276,17 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
 
     def predict(self, X: Any) -> Array:
         """The most probable class of each sample."""
+        best = self._best(X)
+        classes: Array = self.classes_[best]
+        return classes
+
+    def _best(self, X: Any) -> Array:
+        """The number of the most probable class of each sample."""
         X = self._to_predict(X)
         best = np.empty(X.shape[0], np.intp)
         for rows in self._blocks(X):
             best[rows] = self._two_sided(X[rows]).argmax(axis=1)
-        return self.classes_[best]
+        return best
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities, (n_samples, C)."""
@@ -288,6 +295,33 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithms of the probabilities, (n_samples, C), exact where these are near 0 or 1."""
         return self._each_class(X, fx.log_softmax)
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """The accuracy; of distributions what they give to the predicted classes, of all that they sum to.
+
+        Parameters
+        ----------
+        X : array_like or sparse matrix, shape (n_samples, n_features)
+            Features.
+        y : array_like, shape (n_samples,) or (n_samples, C)
+            Labels, or target distributions.
+        sample_weight : array_like, shape (n_samples,), optional
+            Finite, not negative; 1 by default.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        if not is_distribution(y):
+            return float(super().score(X, y, sample_weight))
+        check_is_fitted(self)
+        shares, (n_classes, best) = check_array(y, input_name="y"), (len(self.classes_), self._best(X))
+        if shares.shape != (len(best), n_classes):
+            raise ValueError(f"y has shape {shares.shape}, but there are {len(best)} samples and {n_classes} classes")
+        weight = one_for_each(sample_weight, len(best), self.n_threads)
+        weight = np.ones(len(best)) if weight is None else weight
+        return float(weight @ shares[np.arange(len(best)), best] / (weight @ shares.sum(axis=1, dtype=np.float64)))
 
     def _each_class(self, X: Any, activation: Any) -> Array:
         """The activation of the logits, written over them block by block."""

@@ -108,9 +108,15 @@ class Objective:
         return self.X[rows].astype(self.dtype, copy=False)
 
     def row_weight(self, rows: slice) -> Array:
-        """How much the rows of a block count."""
-        weight = self.target.sample_weight
-        return np.ones(len(self.target.values[rows])) if weight is None else weight[rows].reshape(-1)
+        """How much the rows of a block count in the Hessian: their weight times what their targets sum to."""
+        target = self.target
+        values = target.values[rows]
+        total = np.ones(len(values))
+        if not target.binary and (values.ndim == 2 or target.class_weight is not None):
+            weights = np.ones(self.n_outputs) if target.class_weight is None else target.class_weight
+            own = weights[values] if values.ndim == 1 else values @ weights
+            total = own * (1.0 - target.label_smoothing) + weights.mean() * target.label_smoothing
+        return total if target.sample_weight is None else total * target.sample_weight[rows].reshape(-1)
 
     def linear(self, block: Any, weights: Array, intercept: Array) -> Array:
         """The logits of a block, in an array that the next block reuses."""
