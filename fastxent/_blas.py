@@ -11,6 +11,7 @@ wheels.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import itertools
@@ -111,6 +112,10 @@ def set_num_threads(library: Any, n: int) -> None:
         clear(force=True)
 
 
+# what wheels put before and behind the names of OpenBLAS, the latter where lengths are int64
+AFFIXES = [("scipy_", "64_"), ("scipy_", ""), ("", "64_"), ("", "")]
+
+
 class OpenBLAS:
     """What is used of a library of threadpoolctl's."""
 
@@ -121,18 +126,47 @@ class OpenBLAS:
 
 
 def numpys() -> list[OpenBLAS]:
-    """What lies beside NumPy, where its wheels have it, under the names that it was given there."""
-    folder = Path(np.__file__).parent
+    """NumPy's own, if it is an OpenBLAS of its wheels."""
     found = []
-    for path in sorted([*folder.with_name("numpy.libs").glob("*openblas*"), *(folder / ".dylibs").glob("*openblas*")]):
-        try:
-            library = ctypes.CDLL(str(path))
-        except OSError:
-            continue
-        for prefix, suffix in itertools.product(("scipy_", ""), ("64_", "", "_64")):
-            name = f"{prefix}openblas_%s_num_threads{suffix}"
-            get, change = (getattr(library, name % what, None) for what in ("get", "set"))
-            if get and change:
-                found.append(OpenBLAS(get, change))
-                break
+    for library, (prefix, suffix) in itertools.product(bundled(), AFFIXES):
+        name = f"{prefix}openblas_%s_num_threads{suffix}"
+        get, change = (getattr(library, name % what, None) for what in ("get", "set"))
+        if get and change:
+            found.append(OpenBLAS(get, change))
     return found
+
+
+@functools.cache
+def bundled() -> Sequence[ctypes.CDLL]:
+    """What lies beside NumPy, where its wheels have it."""
+    folder, found = Path(np.__file__).parent, []
+    for path in sorted([*folder.with_name("numpy.libs").glob("*openblas*"), *(folder / ".dylibs").glob("*openblas*")]):
+        with contextlib.suppress(OSError):
+            found.append(ctypes.CDLL(str(path)))
+    return found
+
+
+@functools.cache
+def products(letter: str) -> tuple[int, int, bool] | None:
+    """Where gemm and gemv of a dtype ("s" or "d") are, and whether lengths are int64 there; None if not to be found.
+
+    They are those of NumPy's wheels, or else what SciPy offers to compiled modules.
+    """
+    for library, (prefix, suffix) in itertools.product(bundled(), AFFIXES):
+        functions = [getattr(library, f"{prefix}{letter}{name}_{suffix}", None) for name in ("gemm", "gemv")]
+        if all(functions):
+            gemm, gemv = (ctypes.cast(function, ctypes.c_void_p).value for function in functions if function)
+            return gemm or 0, gemv or 0, bool(suffix)
+    try:
+        from scipy.linalg import cython_blas
+    except ImportError:
+        return None
+    capsules = [cython_blas.__pyx_capi__[letter + name] for name in ("gemm", "gemv")]
+    name_of, pointer_of = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+    name_of.argtypes, name_of.restype = [ctypes.py_object], ctypes.c_char_p
+    pointer_of.argtypes, pointer_of.restype = [ctypes.py_object, ctypes.c_char_p], ctypes.c_void_p
+    signatures = [name_of(capsule) for capsule in capsules]
+    if not all(signature.startswith(b"void (char *, ") and b"int *" in signature for signature in signatures):
+        return None
+    gemm, gemv = (pointer_of(capsule, name_of(capsule)) for capsule in capsules)
+    return gemm, gemv, b"int64" in signatures[0]

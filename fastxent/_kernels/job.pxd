@@ -10,9 +10,11 @@ cdef class Job:
     cdef PyThread_type_lock full        # held until the last block is finished; NULL without helpers
     cdef unsigned long caller           # the thread that looks for signals
     cdef long long look                 # when it looks next
+    cdef bint stopped                   # before all blocks were drawn
     cdef object work                    # (kernel, args) for helpers; None once the call is over
     cdef object error
     cpdef Py_ssize_t draw(self) noexcept nogil
+    cpdef bint is_stopped(self) noexcept nogil
     cpdef void finish(self) noexcept nogil
     cpdef void stop(self) noexcept nogil
     cdef void count(self, Py_ssize_t n) noexcept nogil

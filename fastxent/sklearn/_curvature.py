@@ -26,7 +26,8 @@ from scipy import sparse
 
 import fastxent as fx
 from fastxent._types import Array
-from fastxent.sklearn._objective import Objective, blocks
+from fastxent.sklearn._labels import blocks
+from fastxent.sklearn._objective import Objective, linear
 
 LEAST_RATIO = 1e-7  # of eigenvalues, the smallest to the largest: below that, what is seen is rounding
 ROUNDING = 8  # epsilons of a second moment: a variance below that is none
@@ -58,12 +59,13 @@ def curvature(objective: Objective, coef: Array, intercept: Array, centre: bool)
     shift = first_mean(objective, step) if centre and not sparse.issparse(X) else np.zeros(n_features, dtype)
     share, count, total = np.zeros(objective.n_outputs), 0.0, 0.0
     first, second = np.zeros(n_features), np.zeros((n_features, n_features) if full else n_features)
-    model = objective.cast(coef, intercept)
+    model, room = objective.cast(coef, intercept), objective.room()
     with np.errstate(over="ignore", invalid="ignore"):
         for rows in blocks(n_samples, objective.rows * step):
             rows = slice(rows.start, rows.stop, step)
-            block, weight = objective.block(rows), objective.row_weight(rows)
-            q = uncertainty(objective.linear(block, *model), objective.target.binary, objective.n_threads)
+            block, weight = objective.block(rows), objective.target.total(rows)
+            logits = linear(block, *model, room[: block.shape[0]])
+            q = uncertainty(logits, objective.target.binary, objective.n_threads)
             share += weight @ q
             count += float(weight.sum())
             weight = weight * q.sum(axis=1)
