@@ -273,12 +273,11 @@ cdef class Groups:
         Problem* problem, Scratch* scratch
     ) noexcept nogil:
         """The gradients and the loss of n rows."""
-        cdef Py_ssize_t size = size_of(self.kind), i
+        cdef Py_ssize_t size = size_of(self.kind)
         cdef double loss[3]
         cdef Matrix x = self.block(start, n, scratch)
         cdef Matrix logits = matrix(scratch.logits, self.width), w = matrix(<void*>weights, self.width)
-        for i in range(n):
-            memcpy(scratch.logits + i * self.width * size, intercept, self.width * size)
+        repeat(intercept, self.width * size, n, scratch.logits)
         if self.C == 1:
             self.apply(x, True, n, weights, 1.0, scratch.logits)
         else:
@@ -378,6 +377,16 @@ cdef inline Py_ssize_t take(Py_ssize_t* used, Py_ssize_t n_bytes) noexcept nogil
     cdef Py_ssize_t start = used[0]
     used[0] += (n_bytes + LINE - 1) // LINE * LINE
     return start
+
+
+cdef inline void repeat(const char* row, Py_ssize_t n_bytes, Py_ssize_t n, char* out) noexcept nogil:
+    """n copies of a row, of which each step doubles how many there are: a call for each costs more than the copy."""
+    cdef Py_ssize_t done = n_bytes, left
+    memcpy(out, row, n_bytes)
+    while done < n * n_bytes:
+        left = min(done, n * n_bytes - done)
+        memcpy(out + done, out, left)
+        done += left
 
 
 cdef void weigh(
