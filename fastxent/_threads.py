@@ -54,13 +54,20 @@ pool = Pool()
 chosen: int | None = None  # by set_num_threads
 
 
-def run(kernel: Callable[..., object], args: tuple[Any, ...], n_blocks: int, n_threads: int | None = None) -> None:
+def run(
+    kernel: Callable[..., object],
+    args: tuple[Any, ...],
+    n_blocks: int,
+    n_threads: int | None = None,
+    blocks_each: int | None = None,
+) -> None:
     """Call ``kernel(*args, job)`` here and in up to n_threads - 1 threads of the pool until all blocks are finished.
 
     The kernel draws block numbers from ``job`` until there are none and finishes each that it drew. What stops it (an
-    exception in any thread, Ctrl-C) is raised here, when no thread computes any more.
+    exception in any thread, Ctrl-C) is raised here, when no thread computes any more. So many as ``blocks_each`` are
+    worth a thread, by default as many as of a loss.
     """
-    helpers = n_blocks // numbers()["thread_blocks"] - 1
+    helpers = n_blocks // (blocks_each or numbers()["thread_blocks"]) - 1
     if helpers > 0:
         helpers = min(helpers, (get_num_threads() if n_threads is None else n_threads) - 1, MOST - 1)
     if helpers > 0:

@@ -11,9 +11,11 @@ cdef class Job:
     cdef unsigned long caller           # the thread that looks for signals
     cdef long long look                 # when it looks next
     cdef Py_ssize_t forks               # before the call
+    cdef bint stopped                   # before all blocks were drawn
     cdef object work                    # (kernel, args) for helpers; None once the call is over
     cdef object error
     cpdef Py_ssize_t draw(self) noexcept nogil
+    cpdef bint is_stopped(self) noexcept nogil
     cpdef void finish(self) noexcept nogil
     cpdef void stop(self) noexcept nogil
     cdef void count(self, Py_ssize_t n) noexcept nogil

@@ -60,13 +60,21 @@ cdef class Job:
         write into one huge page of new memory at the same time all clear a page, and all but one throw theirs away.
         """
         cdef Py_ssize_t number, run, length = self.n_blocks // self.n_threads
-        if PyThread_get_thread_ident() == self.caller and milliseconds() >= self.look:
-            self.look_for_signals()
+        self.is_stopped()
         number = add(&self.next, 1)
         if number >= self.n_blocks:
             return -1
         run = number % self.n_threads
         return run * length + min(run, self.n_blocks - length * self.n_threads) + number // self.n_threads
+
+    cpdef bint is_stopped(self) noexcept nogil:
+        """Whether an error or Ctrl-C, which the caller looks for now and then, has stopped the job.
+
+        To be asked within a block that takes long: such a block need not be computed to its end.
+        """
+        if PyThread_get_thread_ident() == self.caller and milliseconds() >= self.look:
+            self.look_for_signals()
+        return self.stopped
 
     cpdef void finish(self) noexcept nogil:
         """One drawn block is finished."""
@@ -90,7 +98,9 @@ cdef class Job:
 
     cpdef void stop(self) noexcept nogil:
         """No block is drawn from now on; those not drawn count as finished."""
-        cdef Py_ssize_t left = self.n_blocks - exchange(&self.next, self.n_blocks)
+        cdef Py_ssize_t left
+        self.stopped = True
+        left = self.n_blocks - exchange(&self.next, self.n_blocks)
         if left > 0:
             self.count(left)
 
