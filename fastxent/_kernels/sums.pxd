@@ -83,6 +83,17 @@ cdef inline void clear_total(Total* total) noexcept nogil:
     memset(total, 0, sizeof(Total))
 
 
+cdef inline void store_as(const double* values, Py_ssize_t n, Py_ssize_t step, floating* out) noexcept nogil:
+    """n values, `step` bytes apart."""
+    cdef Py_ssize_t j
+    if step == <Py_ssize_t>sizeof(floating):
+        for j in range(n):
+            out[j] = <floating>values[j]
+    else:
+        for j in range(n):
+            (<floating*>(<char*>out + j * step))[0] = <floating>values[j]
+
+
 cdef inline void store_losses(
     double* values,          # in   (n,), out 0 from there to the end of a block of LANES
     Py_ssize_t n,
@@ -92,11 +103,9 @@ cdef inline void store_losses(
     """Store each sample's loss where it is asked for, rounded once."""
     cdef Py_ssize_t j
     if out != NULL and view.kind == FLOAT32:
-        for j in range(n):
-            (<float*>(<char*>out + j * view.inner))[0] = <float>values[j]
+        store_as(values, n, view.inner, <float*>out)
     elif out != NULL:
-        for j in range(n):
-            (<double*>(<char*>out + j * view.inner))[0] = values[j]
+        store_as(values, n, view.inner, <double*>out)
     for j in range(n, (n + LANES - 1) // LANES * LANES):
         values[j] = 0.0
 
