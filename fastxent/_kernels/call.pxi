@@ -16,6 +16,7 @@ cdef class Rules:
     cdef Py_ssize_t n_classes    # that the logits must have in their second axis; -1: any
     cdef bint mean_of_samples    # class weights do not count in D
     cdef bint with_losses        # one loss for each sample is wanted beside the sum
+    cdef bint wide_losses        # and these in double, as they are computed, whatever the logits' dtype
     cdef bint with_loss          # at least their sum is; else the derivatives alone
     cdef object empty            # makes the derivatives' arrays: empty(logits); None: as public calls do
     cdef double factor           # the second derivative becomes max(factor * it, floor)
@@ -25,13 +26,14 @@ cdef class Rules:
     def __init__(
         self, *, logits="logits", target="target", outs=("loss_out", "out", "hess_out"), bint float_labels=False,
         bint strict=False, bint signed_weights=False, Py_ssize_t n_classes=-1, bint mean_of_samples=False,
-        bint with_losses=False, bint with_loss=True, empty=None, double factor=1.0, double floor=-math.inf,
-        bint gauss_newton=False
+        bint with_losses=False, bint wide_losses=False, bint with_loss=True, empty=None, double factor=1.0,
+        double floor=-math.inf, bint gauss_newton=False
     ):
         self.logits, self.target, self.outs = logits, target, outs
         self.float_labels, self.strict, self.signed_weights = float_labels, strict, signed_weights
         self.n_classes, self.mean_of_samples, self.with_losses = n_classes, mean_of_samples, with_losses
         self.with_loss, self.empty, self.factor, self.floor = with_loss, empty, factor, floor
+        self.wide_losses = wide_losses
         self.gauss_newton = gauss_newton
 
 

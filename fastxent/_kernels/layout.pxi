@@ -242,7 +242,9 @@ cdef bint needs_staging(Call call) noexcept:
             return True
         if role == X and view.kind != problem.kind and problem.family != INFORMATION and problem.family < COUNT_CLASSES:
             return True
-        if role >= LOSSES and view.kind != problem.kind and (rows or role == LOSSES or problem.family == CLAMPED):
+        if role == LOSSES and view.kind != problem.kind and not is_loss(problem):
+            return True
+        if role > LOSSES and view.kind != problem.kind and (rows or problem.family == CLAMPED):
             return True
         if rows and role != TARGET and has_classes(problem, role) and view.classes != size_of(view.kind):
             return True

@@ -128,6 +128,11 @@ cdef inline bint has(const Problem* problem, Role role) noexcept nogil:
     return problem.view[<int>role].data != NULL
 
 
+cdef inline bint is_loss(const Problem* problem) noexcept nogil:
+    """Whether the losses are computed in double, and rounded to either float dtype as they are stored."""
+    return problem.family <= SIGMOID_FOCAL
+
+
 cdef inline char* at(const View* view, Py_ssize_t o, Py_ssize_t i) noexcept nogil:
     """Address of sample (o, i), or of its first class; NULL stays NULL."""
     return NULL if view.data == NULL else view.data + o * view.outer + i * view.inner
