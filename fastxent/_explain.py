@@ -48,11 +48,19 @@ def raise_not_like_target(given: tuple[int, ...], name: str, shape: tuple[int, .
 
 def raise_not_one_hot(target: Array, name: str, axis: int) -> NoReturn:
     position = first_outside(target, 0.0, 1.0)
-    assert position is not None
+    if position is None:
+        raise ValueError(f"{name} changed while it was read")
     rows = target.shape[:axis] + target.shape[axis + 1 :]
     raise ValueError(
         f"{place(name, target.shape, position)} = {target.flat[position]}, but a target of {target.dtype} with an axis "
         f"of classes is zeros and ones: class indices have shape {rows}, and other distributions are floats"
+    )
+
+
+def raise_not_labels(target: Array, name: str, axis: int) -> NoReturn:
+    raise ValueError(
+        f"{name} has the logits' shape {target.shape}, but statistics are those of class indices: expected "
+        f"{_hints.without(target.shape, axis)}, as {name}.argmax(axis={axis}) has"
     )
 
 

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.metrics import get_scorer, log_loss
-from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import fastxent as fx
+from fastxent.metrics import neg_log_loss_scorer
 from fastxent.sklearn import SoftmaxClassifier, SoftmaxClassifierCV
 from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
 from tests.samples import IRIS
@@ -20,7 +23,7 @@ from tests.samples import IRIS
 X, Y = IRIS
 GRID = [0.01, 1.0, 100.0]
 PRECISE = {"tol": 1e-8, "max_iter": 5000}
-# a score of a model that is within 1e-7 of the least objective: off by some 1e-4, squared where it is least
+# a score of a model that is within 1e-8 of the least objective: off by some 1e-4, squared where it is least
 RTOL = 1e-3
 
 
@@ -115,6 +118,19 @@ def test_distributions_sparse_features_and_two_samples_of_a_fold_without_a_class
     assert SoftmaxClassifierCV(GRID, cv=folds, max_iter=1000).fit(X, Y).scores_.shape == (1, 3)
     with pytest.raises(ValueError, match="not belonging to the passed labels"):
         SoftmaxClassifierCV(GRID, cv=[(np.arange(100), np.arange(100, 150))]).fit(X, Y)
+
+
+def test_distributions_are_scored_in_cross_validation():
+    target = 0.9 * np.eye(3)[Y] + 0.1 / 3
+    cv = KFold(3, shuffle=True, random_state=0)
+    accuracy = cross_val_score(SoftmaxClassifier(), X, target, cv=cv, error_score="raise")
+    assert (accuracy > 0.85).all()
+    assert (accuracy < 0.9 + 0.1 / 3 + 1e-12).all()  # which is what a distribution gives to its class
+    model = SoftmaxClassifier(max_iter=1000)
+    loss = cross_val_score(model, X, target, cv=cv, scoring=neg_log_loss_scorer, error_score="raise")
+    want = [-fx.softmax_cross_entropy(clone(model).fit(X[a], target[a]).decision_function(X[b]), target[b])
+            for a, b in cv.split(X)]  # fmt: skip
+    np.testing.assert_allclose(loss, want, rtol=1e-12)
 
 
 @pytest.mark.parametrize(

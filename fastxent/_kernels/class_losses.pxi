@@ -24,9 +24,9 @@ def softmax_focal_loss(
 
 def clamped_cross_entropy(
     int order, probs, target, eps, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain,
-    reduction, n_threads, grad_output=None, out=None
+    reduction, n_threads, grad_output=None, out=None, Rules rules=None
 ):
-    cdef Call call = class_call(CLAMPED, probs, target, axis, ignore_index, reduction, n_threads, None)
+    cdef Call call = class_call(CLAMPED, probs, target, axis, ignore_index, reduction, n_threads, rules)
     take_eps(call, eps)
     take_class_options(call, class_weight, None, sample_weight, label_smoothing, infogain)
     return solve(call, order, grad_output, None, out, None)
@@ -54,7 +54,7 @@ cdef Call class_call(
     call.problem.family = family
     call.problem.option.is_focal = is_focal
     call.rules = PUBLIC if rules is None else rules
-    take_logits(call, logits, "probs" if family == CLAMPED else call.rules.logits)
+    take_logits(call, logits, "probs" if family == CLAMPED and rules is None else call.rules.logits)
     x = call.array(X)
     take_axis(call, axis, cnp.PyArray_NDIM(x), call.name)
     array = numbers_of_value(target, call.rules.target)

@@ -138,8 +138,8 @@ class ReliabilityDisplay:
         ValueError
             If `bin_weight` or `bin_edges` are missing for what is to be drawn.
         """
-        if bars and (self.bin_weight is None or self.bin_edges is None):
-            raise ValueError("bars = True needs bin_weight and bin_edges, but there are none")
+        if bars:
+            self._bins()  # raises without them
         error = self._error() if (self.top_label and self.bin_weight is not None if ece is None else ece) else None
         ax = new_axes() if ax is None else ax
         self.ax_, self.figure_ = ax, ax.figure
@@ -161,12 +161,16 @@ class ReliabilityDisplay:
     def _error(self) -> str:
         return f"ECE = {self.expected_calibration_error:.3f}"
 
+    def _bins(self) -> tuple[Array, Array]:
+        if self.bin_weight is None or self.bin_edges is None:
+            raise ValueError("bars = True needs bin_weight and bin_edges, but there are none")
+        return self.bin_weight, self.bin_edges
+
     def _draw_bars(self) -> Any:
         """The share of the samples in each bin, over its width."""
-        assert self.bin_weight is not None
-        assert self.bin_edges is not None
-        lower, upper = self.bin_edges.T
-        shares = self.bin_weight / self.bin_weight.sum()
+        weight, edges = self._bins()
+        lower, upper = edges.T
+        shares = weight / weight.sum()
         style = {"align": "edge", "color": self.line_.get_color(), "alpha": 0.2, "zorder": 0}
         return self.ax_.bar(lower, shares, upper - lower, **style)
 
