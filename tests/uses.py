@@ -22,6 +22,8 @@ Array = np.ndarray[Any, Any]
 LOGITS = np.zeros((4, 3), np.float32)
 LABELS = np.zeros(4, np.int64)
 PROBS = np.full((4, 3), 1 / 3)
+WEIGHT = np.zeros((5, 3), np.float32)
+Gradients = tuple[Array, Array, Array | None]
 
 
 class Data:
@@ -100,6 +102,10 @@ def of_each_overload() -> None:
     assert_type(fx.clamped_cross_entropy(PROBS, LABELS, reduction="none"), Array)
     assert_type(fx.clamped_cross_entropy_grad(PROBS, LABELS, reduction="sum"), tuple[float, Array])
     assert_type(fx.clamped_cross_entropy_grad(PROBS, LABELS, reduction="none"), tuple[Array, Array])
+    assert_type(fx.linear_cross_entropy(LOGITS, WEIGHT, LABELS, reduction="sum"), float)
+    assert_type(fx.linear_cross_entropy(LOGITS, WEIGHT, LABELS, reduction="none"), Array)
+    assert_type(fx.linear_cross_entropy_grad(LOGITS, WEIGHT, LABELS, reduction="sum"), tuple[float, Gradients])
+    assert_type(fx.linear_cross_entropy_grad(LOGITS, WEIGHT, LABELS, reduction="none"), tuple[Array, Gradients])
     assert_type(start_scores(LABELS, n_classes=3, library="xgboost"), Array)
     assert_type(start_scores(LABELS, None, 3), Array)
     assert_type(start_scores(LABELS), Any)
