@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastxent import boosting
-from tests.boosting import FACTORIES, OBJECTIVES
+from tests.boosting import FACTORIES, METRICS, OBJECTIVES
 
 each_factory = pytest.mark.parametrize("factory", FACTORIES)
 SCORES = np.zeros((3, 4), np.float32)
@@ -18,6 +18,7 @@ SCORES = np.zeros((3, 4), np.float32)
         ({"class_weight": [1, np.nan]}, r"class_weight\[1\] = nan"),
         ({"class_weight": [[1, 2]]}, r"class_weight has shape \(1, 2\)"),
         ({"class_weight": 2.0}, r"class_weight has shape \(\)"),
+        ({"class_weight": {"a": 1.0, "b": 2.0}}, r"a dict with the keys \['a', 'b'\], but .* each class from 0 to 1"),
         ({"label_smoothing": 1.5}, r"label_smoothing = 1.5"),
         ({"n_threads": 0}, r"n_threads = 0"),
     ],
@@ -138,3 +139,25 @@ def test_several_scores_of_one_label():
     for call in (boosting.sigmoid_objective("xgboost"), boosting.sigmoid_metric("xgboost")):
         with pytest.raises(ValueError, match=r"the scores have shape \(3, 4\), .* leave num_class out"):
             call(np.float32([0, 1, 1]), SCORES)
+
+
+def test_class_weights_may_be_a_dict():
+    for factory in FACTORIES:
+        assert factory("xgboost", class_weight={1: 3.0, 0: 1}) == factory("xgboost", class_weight=[1, 3])
+
+
+def test_classes_with_one_score_a_row():
+    labels, scores = np.float32([0, 2, 1]), SCORES[:, 0]
+    for kind, name in (("sigmoid", "softmax_"), ("focal", "set num_class")):
+        calls = [METRICS[kind]("lightgbm"), OBJECTIVES[kind]("lightgbm", hessian="exact")]
+        for call, role in zip(calls, ("metric", "objective"), strict=True):
+            said = rf"target\[1\] = 2.0, .*; for more than two classes .*{name}{role if kind == 'sigmoid' else ''}"
+            with pytest.raises(ValueError, match=said):
+                call(labels, scores)
+            with pytest.raises(ValueError, match=r"target\[1\] = 1.5, but a target is in \[0, 1\]$"):
+                call(np.float32([0, 1.5, 1]), scores)
+
+
+def test_a_factory_in_place_of_what_it_returns():
+    with pytest.raises(ValueError, match=r"library is an array, .*; give a library what this function returns"):
+        boosting.sigmoid_objective(SCORES, object())

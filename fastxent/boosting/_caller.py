@@ -35,7 +35,9 @@ NEAR_ONE = 1e-4
 
 def check_library(library: Any) -> None:
     if not isinstance(library, str) or library not in TITLES:
-        raise ValueError(f"library = {library!r}, but it must be one of {', '.join(map(repr, TITLES))}")
+        hint = "; give a library what this function returns" if isinstance(library, np.ndarray) else ""
+        given = f"library = {library!r}" if not hint else "library is an array"
+        raise ValueError(f"{given}, but it must be one of {', '.join(map(repr, TITLES))}{hint}")
 
 
 class Labelled(Protocol):

@@ -13,7 +13,7 @@ from fastxent._sigmoid import sigmoid_cross_entropy
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._caller import Role
-from fastxent.boosting._loss import MEAN, SET_CLASSES, derivatives_only, given, row_rule
+from fastxent.boosting._loss import MEAN, SET_CLASSES, derivatives_only, given, row_rule, told_of_classes
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ class SigmoidLoss:
         labels = binary_labels(labels, scores, "objective")
         only = derivatives_only(self.hessian, 1, dtype, buffers)
         options = {"pos_weight": None} | self.options(weights, scores)
-        results = door.sigmoid_cross_entropy(2, scores, labels, ignore_index=None, rules=only, **options)
+        with told_of_classes(labels, f"take softmax_objective and {SET_CLASSES}"):
+            results = door.sigmoid_cross_entropy(2, scores, labels, ignore_index=None, rules=only, **options)
         return results[3], results[4]
 
     def row_ders(self, scores: Array, label: float, weight: float) -> NoReturn:
@@ -79,7 +80,8 @@ class SigmoidLoss:
 
     def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
         labels = binary_labels(labels, scores, "metric")
-        total = sigmoid_cross_entropy(scores, labels, **self.options(weights, scores))
+        with told_of_classes(labels, f"take softmax_metric and {SET_CLASSES}"):
+            total = sigmoid_cross_entropy(scores, labels, **self.options(weights, scores))
         return float(total), binary_total(self.class_weight, labels, weights)
 
     def options(self, weights: Any, scores: Array) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from fastxent._sigmoid_focal import sigmoid_focal_loss
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._cross_entropy import binary_total, binary_weights
-from fastxent.boosting._loss import MEAN, SET_CLASSES, derivatives_only, given, raise_first, row_rule
+from fastxent.boosting._loss import MEAN, SET_CLASSES, derivatives_only, given, raise_first, row_rule, told_of_classes
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,9 @@ class FocalLoss:
             )  # fmt: skip
             return results[3], results[4]
         options = {"pos_weight": None} | self.sigmoid_options(weights, scores)
-        target = labels if exact else zeros_and_ones(labels)
-        results = door.sigmoid_focal_loss(2, scores, target, ignore_index=None, rules=only, **options)
+        target = np.asarray(labels) if exact else zeros_and_ones(labels)
+        with told_of_classes(target, SET_CLASSES):
+            results = door.sigmoid_focal_loss(2, scores, target, ignore_index=None, rules=only, **options)
         return results[3], results[4]
 
     @property
@@ -80,7 +81,8 @@ class FocalLoss:
             )  # fmt: skip
             return results[:2]
         labels = np.asarray(labels)
-        total = sigmoid_focal_loss(scores, labels, **self.sigmoid_options(weights, scores))
+        with told_of_classes(labels, SET_CLASSES):
+            total = sigmoid_focal_loss(scores, labels, **self.sigmoid_options(weights, scores))
         return float(total), binary_total(self.class_weight, labels, weights)
 
     def softmax_options(self, weights: Any) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from math import inf
 from typing import Any, ClassVar, Protocol
@@ -47,6 +49,17 @@ def raise_first(labels: Array, wrong: Array, rule: str, name: str = "target") ->
     if wrong.any():
         position = int(wrong.argmax())
         raise ValueError(f"{_explain.place(name, labels.shape, position)} = {labels.flat[position]}, but {rule}")
+
+
+@contextmanager
+def told_of_classes(labels: Array, instead: str) -> Iterator[None]:
+    """An error of labels that go on after 1 says what to do with more than two classes."""
+    try:
+        yield
+    except ValueError as error:
+        if (labels > 1).any() and (labels == np.floor(labels)).all():
+            raise ValueError(f"{error}; for more than two classes {instead}") from None
+        raise
 
 
 def given(weights: Any) -> Array | None:

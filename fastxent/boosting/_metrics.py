@@ -7,6 +7,7 @@ from typing import Any, Literal, Unpack, overload
 from numpy.typing import ArrayLike
 
 from fastxent import _check
+from fastxent._types import ClassWeight
 from fastxent.boosting import _catboost, _lightgbm, _xgboost
 from fastxent.boosting._caller import Api, Library
 from fastxent.boosting._cross_entropy import SigmoidLoss, SoftmaxLoss
@@ -40,7 +41,7 @@ def softmax_metric(
 
 
 def softmax_metric(
-    library: Library, api: Api | None = None, *, class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+    library: Library, api: Api | None = None, *, class_weight: ClassWeight | None = None, label_smoothing: float = 0.0,
     n_threads: int | None = None,
 ) -> AnyMetric:  # fmt: skip
     r"""Mean softmax cross entropy of the scores, as an evaluation metric of a gradient boosting library.
@@ -57,7 +58,7 @@ def softmax_metric(
         `XGBClassifier` and of `LGBMClassifier.fit`, or ``CatBoostClassifier(eval_metric=...)``.
     api : {"native", "sklearn"}, optional
         How it is called, which need not be said: both are served, and told apart by the arguments.
-    class_weight : array_like, shape (K,), optional
+    class_weight : array_like, shape (K,), or dict, optional
         Finite, not negative; 1 for each class by default.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is spread evenly over the classes.
@@ -124,7 +125,7 @@ def sigmoid_metric(
 
 
 def sigmoid_metric(
-    library: Library, api: Api | None = None, *, class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+    library: Library, api: Api | None = None, *, class_weight: ClassWeight | None = None, label_smoothing: float = 0.0,
     n_threads: int | None = None,
 ) -> AnyMetric:  # fmt: skip
     r"""Mean sigmoid cross entropy of the scores, as an evaluation metric of a gradient boosting library.
@@ -140,7 +141,7 @@ def sigmoid_metric(
         Who calls the metric, as in `softmax_metric`.
     api : {"native", "sklearn"}, optional
         How it is called, which need not be said: both are served, and told apart by the arguments.
-    class_weight : array_like, shape (2,), optional
+    class_weight : array_like, shape (2,), or dict, optional
         Of the labels 0 and 1: finite, positive; 1 by default.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is split evenly between 0 and 1.
@@ -198,7 +199,7 @@ def focal_metric(
 
 def focal_metric(
     library: Library, api: Api | None = None, *, gamma: float = 2.0, alpha: ArrayLike | None = None,
-    class_weight: ArrayLike | None = None, label_smoothing: float = 0.0, n_threads: int | None = None,
+    class_weight: ClassWeight | None = None, label_smoothing: float = 0.0, n_threads: int | None = None,
 ) -> AnyMetric:  # fmt: skip
     r"""Mean focal loss of the scores, as an evaluation metric of a gradient boosting library.
 
@@ -217,7 +218,7 @@ def focal_metric(
         The focusing parameter: finite, not negative.
     alpha : array_like, shape () or (K,), optional
         As in `focal_objective`. It does not count in what the mean divides by.
-    class_weight : array_like, shape (K,), optional
+    class_weight : array_like, shape (K,), or dict, optional
         Finite, not negative; 1 for each class by default. For one score a row two weights, positive.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is spread evenly over the classes.

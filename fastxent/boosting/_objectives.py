@@ -7,6 +7,7 @@ from typing import Any, Literal, Unpack, overload
 from numpy.typing import ArrayLike
 
 from fastxent import _check
+from fastxent._types import ClassWeight
 from fastxent.boosting import _catboost, _lightgbm, _xgboost
 from fastxent.boosting._caller import Api, Library
 from fastxent.boosting._cross_entropy import SigmoidLoss, SoftmaxLoss
@@ -41,7 +42,7 @@ def softmax_objective(
 
 
 def softmax_objective(
-    library: Library, api: Api | None = None, *, hessian: str = "exact", class_weight: ArrayLike | None = None,
+    library: Library, api: Api | None = None, *, hessian: str = "exact", class_weight: ClassWeight | None = None,
     label_smoothing: float = 0.0, n_threads: int | None = None,
 ) -> AnyObjective:  # fmt: skip
     r"""Softmax cross entropy as the objective of a gradient boosting library: classes that exclude each other.
@@ -66,7 +67,7 @@ def softmax_objective(
     hessian : {"exact", "xgboost", "lightgbm"}, default "exact"
         The rule of the second derivative: as it is, or as the library takes it. For CatBoost "exact" is the whole
         matrix :math:`T (\mathrm{diag}(p) - p p^T)`, which is its own rule; the others are diagonal.
-    class_weight : array_like, shape (K,), optional
+    class_weight : array_like, shape (K,), or dict, optional
         Finite, not negative; 1 for each class by default.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is spread evenly over the classes.
@@ -158,7 +159,7 @@ def sigmoid_objective(
 
 
 def sigmoid_objective(
-    library: Library, api: Api | None = None, *, hessian: str = "exact", class_weight: ArrayLike | None = None,
+    library: Library, api: Api | None = None, *, hessian: str = "exact", class_weight: ClassWeight | None = None,
     label_smoothing: float = 0.0, n_threads: int | None = None,
 ) -> AnyObjective:  # fmt: skip
     r"""Sigmoid cross entropy as the objective of a gradient boosting library: two classes, and one score a row.
@@ -181,7 +182,7 @@ def sigmoid_objective(
     hessian : {"exact", "xgboost", "lightgbm"}, default "exact"
         The rule of the second derivative. For one score the libraries take it as it is, but XGBoost has a floor of
         1e-16 under it.
-    class_weight : array_like, shape (2,), optional
+    class_weight : array_like, shape (2,), or dict, optional
         Of the labels 0 and 1: finite, positive; 1 by default.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is split evenly between 0 and 1.
@@ -246,7 +247,7 @@ def focal_objective(
 
 def focal_objective(
     library: Library, api: Api | None = None, *, gamma: float = 2.0, alpha: ArrayLike | None = None,
-    hessian: str = "gauss_newton", class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+    hessian: str = "gauss_newton", class_weight: ClassWeight | None = None, label_smoothing: float = 0.0,
     n_threads: int | None = None,
 ) -> AnyObjective:  # fmt: skip
     r"""Focal loss as the objective of a gradient boosting library: less weight on rows that are right already.
@@ -278,7 +279,7 @@ def focal_objective(
     hessian : {"gauss_newton", "exact", "xgboost", "lightgbm"}, default "gauss_newton"
         The rule of the second derivative: Gauss-Newton; the exact one, but at least 1e-16; Gauss-Newton with the
         factor and the floor that the library has in `softmax_objective`.
-    class_weight : array_like, shape (K,), optional
+    class_weight : array_like, shape (K,), or dict, optional
         Finite, not negative; 1 for each class by default. For one score a row two weights, positive.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is spread evenly over the classes. Only with ``hessian="exact"``, since

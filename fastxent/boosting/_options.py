@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastxent import _check, _explain
+from fastxent._types import ClassWeight
 from fastxent.boosting._caller import check_library
 from fastxent.boosting._loss import Loss
 
@@ -15,7 +17,7 @@ from fastxent.boosting._loss import Loss
 class MetricOptions(TypedDict, total=False):
     """Of `softmax_metric` and `sigmoid_metric`."""
 
-    class_weight: ArrayLike | None
+    class_weight: ClassWeight | None
     label_smoothing: float
     n_threads: int | None
 
@@ -76,6 +78,8 @@ def class_weight_of(class_weight: Any, binary: bool) -> tuple[float, ...] | None
     """Weights of classes as plain numbers; of a binary loss, a positive one for each of the labels 0 and 1."""
     if class_weight is None:
         return None
+    if isinstance(class_weight, Mapping):
+        class_weight = _check.class_weight_of(class_weight, 2 if binary else len(class_weight))
     array = _check.real_array(class_weight, "class_weight")
     if array.ndim != 1 or (binary and len(array) != 2):
         expected = "(2,), for the labels 0 and 1" if binary else "(C,)"
