@@ -123,6 +123,25 @@ def test_logits_in_place_of_probabilities(f):
         f.call(LOGITS, [1, 1, 2, 0])
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda target: fx.linear_cross_entropy(LOGITS, np.ones((3, 3)), target),
+        lambda target: fx.linear_target_statistics(LOGITS, np.ones((3, 3)), target),
+        lambda target: fx.target_statistics(LOGITS, target),
+        lambda target: fx.evaluation.Evaluation(3).update(LOGITS, target),
+    ],
+    ids=["linear", "linear statistics", "statistics", "evaluation"],
+)
+def test_labels_of_what_stands_on_the_losses_have_their_hints(call):
+    with pytest.raises(ValueError, match=f"3 classes; ignore_index=-100 {LEFT_OUT}$"):
+        call([0, 1, -100, 2])
+    with pytest.raises(ValueError, match=r"did you mean target - 1\?$"):
+        call([1, 2, 3, 1])
+    with pytest.raises(TypeError, match="of names make class indices"):
+        call(list("abca"))
+
+
 def test_what_is_no_array_is_named():
     with pytest.raises(ValueError, match=r"x is no array: .*inhomogeneous"):
         fx.softmax([[1.0], [1.0, 2.0]])

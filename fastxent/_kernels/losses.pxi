@@ -175,10 +175,12 @@ cdef int clear(Call call) except -1:
 
 cdef int raise_bad(Call call) except -1:
     """Name the first label or target that is none, else the first probability that is none among those read."""
+    # callers of an adapter's own name or dtype of labels have not the options that a hint would name
+    cdef bint hinted = call.rules.target == "target" and not call.rules.float_labels
     labels = call.result(LABELS)
     if labels is not None:
         _explain.raise_bad_label(
-            labels, call.problem.C, call.ignored, call.rules.target, call.name, call.rules is PUBLIC,
+            labels, call.problem.C, call.ignored, call.rules.target, call.name, hinted,
             call.problem.option.is_focal
         )
     if call.problem.family == CLAMPED:
@@ -190,6 +192,6 @@ cdef int raise_bad(Call call) except -1:
         ignored = call.problem.option.ignored_target if call.problem.option.has_ignored else None
         _explain.raise_bad_element_target(
             call.array(TARGET), call.rules.target, call.array(X), ignored, call.result(SAMPLE_WEIGHT),
-            call.rules is PUBLIC
+            hinted
         )
     raise ValueError(f"{call.rules.target} changed while it was read")
