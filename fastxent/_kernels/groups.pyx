@@ -265,7 +265,8 @@ cdef class Groups:
             if job.is_stopped():
                 return
             self.add_block(
-                block * self.rows, min(self.rows, self.n - block * self.rows), weights, intercept, sums, problem, scratch
+                block * self.rows, min(self.rows, self.n - block * self.rows), weights, intercept, sums, problem,
+                scratch
             )
 
     cdef void add_block(
