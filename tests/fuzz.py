@@ -62,7 +62,7 @@ def draw(rng):
     """A valid problem in a random place."""
     f = FUNCTIONS[rng.integers(len(FUNCTIONS))]
     shape = draw_shape(rng)
-    axis = int(rng.integers(-len(shape), len(shape))) if rng.random() < 0.3 else -1
+    axis = int(rng.integers(-len(shape), len(shape))) if rng.random() < 0.3 and 0 not in shape else -1
     options = f.option_sets[rng.integers(len(f.option_sets))]
     dtype = (np.float32, np.float64)[rng.integers(2)]
     p = problem(f, rng, shape, axis, dtype, options, ("none", "sum", "mean")[rng.integers(3)], rng.choice([0.1, 3, 30]))
@@ -110,7 +110,7 @@ def call(rng):
         changed = p.change(**{name: placed(rng, array) for name, array in arrays_of(p).items()})
         with unmodified(changed.args, changed.options):
             got = changed.run(**given)
-        if p.x.size <= 20_000:
+        if p.x.size <= 20_000 and p.x.shape[p.axis] > 1:  # of one class the reference's roundings are all there is
             p.assert_close(got, p.expected(), BOTH)
     elif kind == 1:  # any numbers
         changed = spoiled(rng, p)
