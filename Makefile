@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test test-oldest torch-test accuracy lint docs bench bench-compare peers peers-sklearn peers-torch
+.PHONY: help demo examples test test-oldest torch-test sanitize fuzz accuracy lint docs bench bench-compare peers peers-sklearn peers-torch
 .PHONY: migration busy dashboard dashboard-html dashboard-test wheel clean
 
 export PYTHON ?= python3
@@ -21,6 +21,7 @@ ADAPTERS := benchmarks* boosting* classifier* completeness* continuous* docs* me
 # a time in up to five repeats and a second, where asv would take up to twenty
 SHORT := --attribute rounds=1 --attribute repeat=2,5,1.0
 COMMITS ?= 5
+MINUTES ?= 2
 BASE ?= main
 HEAD ?= HEAD
 FACTOR ?= 1.2
@@ -50,6 +51,12 @@ test-oldest: .venv/built .venv-oldest/installed  ## test what stands on scikit-l
 
 torch-test: .venv/built .venv-peers/installed  ## test fastxent.torch, also with torch's own tests of its functions
 	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python -m pytest tests/test_torch.py docs/guides/torch.md $(ARGS)
+
+sanitize: .venv/test-group  ## test the kernels under AddressSanitizer and UBSan, and with random calls for MINUTES=2
+	tools/sanitize $(PY) $(MINUTES)
+
+fuzz: .venv/test-group  ## random calls with hostile arrays for MINUTES=2; ARGS="--seed 7 --calls 1" for one of them
+	$(PY) -m tests.fuzz --minutes $(MINUTES) $(ARGS)
 
 accuracy: .venv/test-group  ## print the largest error of every function, in ulp, against mpmath
 	$(PY) -m tests.accuracy $(ARGS)

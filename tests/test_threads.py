@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import sysconfig
 import threading
 import time
 import weakref
@@ -15,6 +16,7 @@ from fastxent._kernels.job import Job
 from fastxent import _threads
 from fastxent._kernels import ways
 from fastxent._threads import Pool, run
+from tests.interpreter import interpreted
 
 BLOCKS_EACH = ways.numbers()["thread_blocks"]
 MANY = 8 * BLOCKS_EACH  # blocks, enough for eight threads
@@ -236,6 +238,12 @@ def test_a_call_takes_no_more_threads_than_can_be_of_use(own_pool, monkeypatch):
 def test_there_is_a_most_that_covers_all_processors():
     assert _threads.MOST >= 32
     assert os.cpu_count() <= _threads.MOST
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python always has its lock")
+def test_importing_leaves_the_interpreters_lock_off():
+    done = interpreted("import sys, fastxent as fx; fx.softmax([1.0, 2.0]); print(sys._is_gil_enabled())")
+    assert (done.stdout, done.stderr) == ("False\n", "")
 
 
 def test_the_pool_starts_no_more_threads_than_helpers_were_asked_for(own_pool):

@@ -49,10 +49,13 @@ cdef inline Kind kind_of(cnp.ndarray array) noexcept:
 cdef int learn(cnp.ndarray array) except -1:
     """Remember the number of another library's bfloat16."""
     global n_foreign
-    if kind_of(array) == NO_KIND and n_foreign < MOST_FOREIGN and cnp.PyArray_TYPE(array) >= 256:
-        if _bfloat16.is_bfloat16(<object>descr_of(array)):
-            foreign[n_foreign] = cnp.PyArray_TYPE(array)
-            n_foreign += 1
+    if kind_of(array) != NO_KIND or cnp.PyArray_TYPE(array) < 256:
+        return 0
+    if _bfloat16.is_bfloat16(<object>descr_of(array)):
+        with cython.critical_section(of_tensors):    # no other thread learns meanwhile
+            if kind_of(array) == NO_KIND and n_foreign < MOST_FOREIGN:
+                foreign[n_foreign] = cnp.PyArray_TYPE(array)
+                n_foreign += 1
     return 0
 
 

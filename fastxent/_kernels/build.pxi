@@ -3,6 +3,7 @@
 from cpython.pycapsule cimport PyCapsule_New
 
 from fastxent._kernels.focal_strip cimport focal_room
+from fastxent._kernels.frames cimport apart
 from fastxent._kernels.memory cimport LINE, fence
 from fastxent._kernels.memoryview cimport point_double, point_float
 from fastxent._kernels.problem cimport (
@@ -90,6 +91,16 @@ cdef void run_where_it_lies(
         double_loops[<int>problem.family](double_x, double_losses, problem, start, n, scratch, total)
 
 
+cdef apart stage_tile(
+    const Problem* problem, Py_ssize_t start, Py_ssize_t n, Py_ssize_t rows, char* scratch, Problem* here
+) noexcept nogil:
+    stage(problem, start, n, rows, scratch, here)
+
+
+cdef apart unstage_tile(const Problem* problem, Py_ssize_t start, Py_ssize_t n, const Problem* here) noexcept nogil:
+    unstage(problem, start, n, here)
+
+
 cdef void run_block(
     const Problem* problem, Py_ssize_t start, Py_ssize_t n, char* scratch, double* sums
 ) noexcept nogil:
@@ -102,9 +113,9 @@ cdef void run_block(
         rows = samples_of_tile(problem)
         while start < stop:
             n = min(rows, stop - start)
-            stage(problem, start, n, rows, scratch + kernel_bytes(problem), &here)
+            stage_tile(problem, start, n, rows, scratch + kernel_bytes(problem), &here)
             run_where_it_lies(&here, 0, n, scratch, &total)
-            unstage(problem, start, n, &here)
+            unstage_tile(problem, start, n, &here)
             start += n
     else:
         run_where_it_lies(problem, start, n, scratch, &total)

@@ -28,7 +28,7 @@ from libc.string cimport memcpy, memset
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_terms cimport odds_of, odds_times
 from fastxent._kernels.job cimport Job
-from fastxent._kernels.memory cimport LINE
+from fastxent._kernels.memory cimport LINE, exchange_pointer
 from fastxent._kernels.operand cimport load, load_labels
 from fastxent._kernels.problem cimport (
     ACTIVATION, BFLOAT16, BOOL, CARRIED, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, CROSS_ENTROPY,

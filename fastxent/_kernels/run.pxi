@@ -2,7 +2,9 @@
 
 cdef enum:
     FEW_BLOCKS = 16
-    SMALL_SCRATCH = 8192
+    SPARE_BYTES = 65536
+
+cdef void* spare = NULL          # SPARE_BYTES that the next call in the caller's thread takes, or NULL
 
 
 cdef inline char* aligned(char* scratch) noexcept nogil:
@@ -56,11 +58,11 @@ cdef Py_ssize_t run_problem(const Problem* problem, object n_threads, double* to
 
 cdef int run_here(const Problem* problem, Py_ssize_t rows, Py_ssize_t n_blocks, double* sums) except -1:
     """Few blocks, in this thread."""
-    cdef char few_bytes[SMALL_SCRATCH + LINE]
-    cdef char* scratch = few_bytes
-    cdef Py_ssize_t number, n_bytes = build.scratch_bytes(problem)
-    if n_bytes > SMALL_SCRATCH:
-        scratch = <char*>PyMem_Malloc(n_bytes + LINE)
+    cdef Py_ssize_t number, n_bytes = build.scratch_bytes(problem) + LINE
+    cdef bint is_small = n_bytes <= SPARE_BYTES
+    cdef char* scratch = <char*>exchange_pointer(&spare, NULL) if is_small else NULL
+    if scratch == NULL:
+        scratch = <char*>PyMem_Malloc(SPARE_BYTES if is_small else n_bytes)
         if scratch == NULL:
             raise MemoryError
     if problem.outer * problem.inner * problem.C <= problem.tuning.held_elements:
@@ -70,8 +72,9 @@ cdef int run_here(const Problem* problem, Py_ssize_t rows, Py_ssize_t n_blocks, 
         with nogil:
             for number in range(n_blocks):
                 compute(problem, number, rows, aligned(scratch), sums)
-    if scratch != few_bytes:
-        PyMem_Free(scratch)
+    if is_small:                 # freed is that of another thread, if any
+        scratch = <char*>exchange_pointer(&spare, scratch)
+    PyMem_Free(scratch)
     return 0
 
 

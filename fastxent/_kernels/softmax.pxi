@@ -3,6 +3,7 @@
 from cython cimport floating
 
 from fastxent._kernels.focal_strip cimport focal_strip
+from fastxent._kernels.frames cimport apart
 from fastxent._kernels.problem cimport LOSSES, Problem, Strip, panels_of_strip, side_by_side
 from fastxent._kernels.softmax_panel cimport softmax_panels
 from fastxent._kernels.softmax_row cimport softmax_rows
@@ -13,18 +14,26 @@ from fastxent._kernels.target cimport is_plain
 from fastxent._kernels.ways cimport LANES, WIDTH
 
 
+cdef apart general_focal_strip(
+    const floating* x, const Problem* problem, const Strip* strip, char* scratch, double* losses, Py_ssize_t* bad
+) noexcept nogil:
+    bad[0] = focal_strip(x, problem, strip, <floating*>scratch, losses)
+
+
 cdef Py_ssize_t softmax_strip(
     const floating* x, const Problem* problem, const Strip* strip, char* scratch, double* losses
 ) noexcept nogil:
     """Returns how many labels are no class. Without losses they are computed only where the derivatives need them."""
     cdef double room[WIDTH]
     cdef floating* panels = <floating*>scratch
+    cdef Py_ssize_t bad
     cdef bint plain = is_plain(problem)
     cdef bint needed = not plain or not side_by_side(problem) or problem.option.z_loss != 0.0 or problem.option.is_focal
     if losses == NULL and needed:
         losses = room
     if problem.option.is_focal and not plain:
-        return focal_strip(x, problem, strip, panels, losses)
+        general_focal_strip(x, problem, strip, scratch, losses, &bad)
+        return bad
     if not side_by_side(problem):
         return softmax_rows(x, problem, strip, panels, losses)
     if problem.C <= 2 and is_plain(problem) and problem.option.z_loss == 0.0 and not problem.option.is_focal:
