@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 import fastxent as fx
 from fastxent import _blas, _check
@@ -22,8 +22,7 @@ from fastxent.sklearn._callbacks import CallbackSupportMixin, Iterations, callin
 from fastxent.sklearn._minimize import minimize
 from fastxent.sklearn._objective import Objective, in_blocks, linear
 from fastxent.sklearn._target import Target, encode, is_distribution, one_for_each, target_of
-
-FLOATS = (np.float64, np.float32)
+from fastxent.sklearn._validation import features, features_and_target
 
 
 class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types there
@@ -64,7 +63,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
     batch_rows : int, optional
         How many rows are computed at a time; by default as many as suit the caches. Results differ by rounding.
     verbose : int, default 0
-        Whether to print a line for each iteration.
+        1 for a progress bar, if tqdm is installed, and else a line for each iteration; 2 for lines; 0 for neither.
 
     Attributes
     ----------
@@ -175,8 +174,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
             nothing has weight.
         """
         strength, smoothing, n_threads, batch_rows = self._checked()
-        distribution = is_distribution(y)
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=distribution)
+        X, y = features_and_target(self, X, y)
         classes, values = encode(y)
         target = target_of(classes, values, sample_weight, self.class_weight, smoothing, n_threads)
         iterations = Iterations.of(self, X, y, sample_weight, self.max_iter)
@@ -337,7 +335,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
 
     def _to_predict(self, X: Any) -> Any:
         check_is_fitted(self)
-        return validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
+        return features(self, X)
 
     def _by_blocks(self, X: Any, compute: Callable[[slice], Any]) -> None:
         """Call this for every block of rows, in threads if there is enough to do."""

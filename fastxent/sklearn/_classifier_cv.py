@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
-from sklearn.utils.validation import validate_data
 
 from fastxent import _check
 from fastxent._types import Array
 from fastxent.metrics import neg_log_loss_scorer
-from fastxent.sklearn._classifier import FLOATS, SoftmaxClassifier, whole_number
-from fastxent.sklearn._target import is_distribution, one_for_each
+from fastxent.sklearn._classifier import SoftmaxClassifier, whole_number
+from fastxent.sklearn._target import one_for_each
+from fastxent.sklearn._validation import features_and_target
 
 INHERITED = (
     "fit_intercept",
@@ -61,7 +61,7 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
     batch_rows : int, optional
         As in `SoftmaxClassifier`.
     verbose : int, default 0
-        Whether to print a line for each iteration.
+        1 for a progress bar, if tqdm is installed, and else a line for each iteration; 2 for lines; 0 for neither.
 
     Attributes
     ----------
@@ -148,7 +148,7 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
             As `SoftmaxClassifier.fit` does; if a class of a fold's test samples is not among its training samples.
         """
         strengths = strengths_of(self.Cs)
-        features, target = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=is_distribution(y))
+        features, target = features_and_target(self, X, y)
         weight = one_for_each(sample_weight, len(target), self.n_threads)
         own = isinstance(self.scoring, str) and self.scoring == "neg_log_loss"
         scorer = neg_log_loss_scorer if own else check_scoring(self, self.scoring)
