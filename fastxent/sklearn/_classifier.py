@@ -89,9 +89,11 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
 
     Notes
     -----
-    Memory beside X is some blocks of rows, and about 40 float64 arrays of the size of `coef_`, or 70 up to 200,000
-    coefficients. Large float64 data are multiplied in float32 until an iteration gains less than a hundred-thousandth;
-    the last iterations, and the gradient that is held against `tol`, are in float64.
+    Memory beside X and y is a byte a row, two or four of more than 256 or 65,536 classes, and 8 more for a
+    `sample_weight` that is not float64; a block of rows for each thread; and about 40 float64 arrays of the size of
+    `coef_`, or 70 up to 200,000 coefficients, with up to 32 more that take 64 MiB at most (or two). Large float64
+    data are multiplied in float32 until an iteration gains less than a hundred-thousandth; the last iterations, and
+    the gradient that is held against `tol`, are in float64.
 
     Coefficients (and intercepts) of more than two classes sum to 0 over the classes, as scikit-learn's do.
 

@@ -74,11 +74,12 @@ def in_blocks(
     n_samples, rows = X.shape[0], rows_of_block(X, n_classes, batch_rows)
 
     def kernel(job: Job) -> None:
-        with _blas.one_thread:
-            job.each(lambda number: compute(slice(number * rows, min((number + 1) * rows, n_samples))))
+        _blas.one_thread.help()
+        job.each(lambda number: compute(slice(number * rows, min((number + 1) * rows, n_samples))))
 
     n_threads = n_threads if size_of(X, n_classes) >= WORTH_THREADS else 1
-    _threads.run(kernel, (), -(-n_samples // rows), n_threads, blocks_each=1)
+    with _blas.one_thread:
+        _threads.run(kernel, (), -(-n_samples // rows), n_threads, blocks_each=1)
 
 
 class Objective:
@@ -132,7 +133,8 @@ class Objective:
             kernel, args = self.add_groups, self.cast(coef, intercept)
         else:
             kernel, args = self.run_compiled, (self.compiled, *self.cast(coef, intercept, self.compiled.width))
-        _threads.run(kernel, args, len(self.sums), self.n_threads, blocks_each=1)
+        with _blas.one_thread:
+            _threads.run(kernel, args, len(self.sums), self.n_threads, blocks_each=1)
         sums = self.sums.sum(axis=0) / self.target.denominator
         penalised = coef if self.target.binary else coef - coef.mean(axis=0)
         value = float(sums[-1]) + 0.5 * self.l2 * float(np.vdot(penalised, penalised))
@@ -149,8 +151,8 @@ class Objective:
 
     def run_compiled(self, groups: Groups, weights: Array, intercept: Array, job: Job) -> None:
         """What each thread does."""
-        with _blas.one_thread:
-            groups(weights, intercept, self.sums, job)
+        _blas.one_thread.help()
+        groups(weights, intercept, self.sums, job)
 
     def add_groups(self, weights: Array, intercept: Array, job: Job) -> None:
         """The same for what is not compiled."""
@@ -165,8 +167,8 @@ class Objective:
                 self.add_block(block, weights, intercept, logits, sums)
 
         logits = self.spare.pop() if self.spare else self.room()
-        with _blas.one_thread:
-            job.each(add)
+        _blas.one_thread.help()
+        job.each(add)
         self.spare.append(logits)
 
     def add_block(self, rows: slice, weights: Array, intercept: Array, logits: Array, sums: Array) -> None:
