@@ -79,6 +79,13 @@ class Limit:
             if self.count == 0:
                 self.before = []
 
+    def before_fork(self) -> None:
+        """No other thread is to be within threadpoolctl, whose lock the child would find locked."""
+        self.lock.acquire()
+
+    def after_fork(self) -> None:
+        self.lock.release()
+
     def start_anew(self) -> None:
         """After a fork: of the threads that are in, the child has at most the one that forked."""
         self.lock = threading.RLock()
@@ -89,7 +96,11 @@ class Limit:
 
 one_thread = Limit()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=one_thread.start_anew)
+    os.register_at_fork(
+        before=one_thread.before_fork,
+        after_in_parent=one_thread.after_fork,
+        after_in_child=one_thread.start_anew,
+    )
 
 
 def loaded() -> int:

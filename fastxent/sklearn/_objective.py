@@ -166,7 +166,10 @@ class Objective:
                     return
                 self.add_block(block, weights, intercept, logits, sums)
 
-        logits = self.spare.pop() if self.spare else self.room()
+        try:
+            logits = self.spare.pop()
+        except IndexError:
+            logits = self.room()
         _blas.one_thread.help()
         job.each(add)
         self.spare.append(logits)
