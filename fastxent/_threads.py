@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import Any, SupportsIndex
 
 from fastxent._cpus import usable_cpus
-from fastxent._kernels.job import Job
+from fastxent._kernels.job import Job, forked
 from fastxent._kernels.ways import numbers
 
 
@@ -48,6 +48,8 @@ class Pool:
                 self.jobs.put(job)
 
 
+MOST = max(32, os.cpu_count() or 1)  # threads that a call has: more would only wait for one another
+
 pool = Pool()
 chosen: int | None = None  # by set_num_threads
 
@@ -67,7 +69,7 @@ def run(
     """
     helpers = n_blocks // (blocks_each or numbers()["thread_blocks"]) - 1
     if helpers > 0:
-        helpers = min(helpers, (get_num_threads() if n_threads is None else n_threads) - 1)
+        helpers = min(helpers, (get_num_threads() if n_threads is None else n_threads) - 1, MOST - 1)
     if helpers > 0:
         if pool.size < helpers:
             pool.grow(helpers)
@@ -112,7 +114,7 @@ def set_num_threads(n: SupportsIndex) -> None:
     """Set the number of threads that large calls use from now on, in the whole process.
 
     It holds for calls that do not say otherwise with ``n_threads``. Small calls stay in the calling thread, and results
-    have the same bits for any number of threads.
+    have the same bits for any number of threads. No call takes more than 32, or than there are processors.
 
     Parameters
     ----------
@@ -170,6 +172,7 @@ def start_anew() -> None:
     """After a fork: the child has one thread, and the queue's lock may be held by one that it does not have."""
     global pool
     pool = Pool()
+    forked()
     default_num_threads.cache_clear()
 
 

@@ -32,6 +32,7 @@ TRACKED = {name: one for name, one in MEASURED.items() if one[1].startswith("tra
 NAMES = [name for name in TRACKED if re.search(RATIOS, name)]
 # two calls of fastxent: the file of the slower one, and the parameters that are not the first
 BETWEEN_OURS = {
+    "evaluation.Evaluations.track_ratio": ("evaluation", None),
     "focal.Focal.track_ratio": ("_softmax_focal.py", None),
     "forms.FormsOfCall.track_ratio": ("_softmax_focal.py", ("softmax_focal_loss_grad",)),
 }

@@ -5,10 +5,13 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.metrics import get_scorer, log_loss
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastxent as fx
@@ -73,6 +76,37 @@ def test_weights_count_in_fits_and_in_scores(rng):
     np.testing.assert_allclose(got.scores_, want.scores_, rtol=RTOL)
     plain = SoftmaxClassifierCV(GRID, cv=[fold], **PRECISE).fit(X, Y)
     assert not np.allclose(got.scores_, plain.scores_, rtol=10 * RTOL)
+
+
+def test_groups_are_the_splitters_with_and_without_metadata_routing(rng):
+    groups = rng.integers(0, 6, 150)
+    want = SoftmaxClassifierCV(GRID, cv=list(GroupKFold(3).split(X, Y, groups)), max_iter=1000).fit(X, Y).scores_
+    model = SoftmaxClassifierCV(GRID, cv=GroupKFold(3), max_iter=1000)
+    np.testing.assert_array_equal(model.fit(X, Y, groups=groups).scores_, want)
+    with config_context(enable_metadata_routing=True):
+        np.testing.assert_array_equal(model.fit(X, Y, groups=groups.tolist()).scores_, want)
+        pipeline = make_pipeline(StandardScaler(), model)  # which passes on what was requested
+        assert pipeline.fit(X, Y, groups=groups)[-1].scores_.shape == (3, 3)
+    with pytest.raises(ValueError, match="'groups' parameter should not be None"):
+        model.fit(X, Y)
+    with pytest.raises(ValueError, match=r"only supported if enable_metadata_routing=True.*'colour'"):
+        model.fit(X, Y, colour=groups)
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_with_metadata_routing_weights_go_where_they_were_requested(wanted, rng):
+    weight, cv = rng.random(150), [(np.arange(0, 150, 2), np.arange(1, 150, 2))]
+    theirs = {"use_legacy_attributes": False, "scoring": get_scorer("neg_log_loss")}
+    models = (
+        SoftmaxClassifierCV(GRID, cv=cv, scoring=get_scorer("neg_log_loss"), **PRECISE),
+        LogisticRegressionCV(Cs=GRID, cv=cv, l1_ratios=(0,), **theirs, **PRECISE),
+    )
+    with config_context(enable_metadata_routing=True):
+        for model in models:
+            model.scoring.set_score_request(sample_weight=wanted)
+            model.set_fit_request(sample_weight=True).fit(X, Y, sample_weight=weight)
+    ours, theirs = models
+    np.testing.assert_allclose(ours.scores_, theirs.scores_.reshape(ours.scores_.shape), rtol=RTOL)
 
 
 def test_distributions_sparse_features_and_two_samples_of_a_fold_without_a_class():

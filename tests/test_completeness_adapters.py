@@ -9,7 +9,7 @@ import pytest
 
 import fastxent
 import fastxent.sklearn
-from fastxent import boosting, caffe, continuous, metrics
+from fastxent import boosting, caffe, continuous, evaluation, metrics
 from tests.docstrings import (
     assert_every_parameter_is_described,
     assert_starts_with_one_sentence,
@@ -18,7 +18,7 @@ from tests.docstrings import (
 )
 from tests.pages import API, ROOT, lists
 
-MODULES = (boosting, caffe, continuous, metrics, fastxent.sklearn)
+MODULES = (boosting, caffe, continuous, evaluation, metrics, fastxent.sklearn)
 NAMES = [(module, name) for module in MODULES for name in module.__all__]
 each_name = pytest.mark.parametrize(
     ("module", "name"), NAMES, ids=[f"{module.__name__[len('fastxent.') :]}-{name}" for module, name in NAMES]

@@ -154,6 +154,7 @@ OTHERS = {
     ("arrays.pxi", 256): "NumPy's numbers of types",
     ("layout.pxi", 64): "the most axes of an array",
     ("memory.pxd", 64): "bytes of a cache line",
+    ("exact_sums.pxi", 32): "bits of a part of a long integer",
     ("simplex.pxi", 32): "numbers that are added up plainly",
     ("gather.pxd", 32): "bits of half a double",
     ("information_sums.pxd", 4096): "bytes that are asked for ahead",

@@ -16,6 +16,7 @@ cdef class Rules:
     cdef Py_ssize_t n_classes    # that the logits must have in their second axis; -1: any
     cdef bint mean_of_samples    # class weights do not count in D
     cdef bint with_losses        # one loss for each sample is wanted beside the sum
+    cdef bint wide_losses        # and these in double, as they are computed, whatever the logits' dtype
     cdef bint with_loss          # at least their sum is; else the derivatives alone
     cdef object empty            # makes the derivatives' arrays: empty(logits); None: as public calls do
     cdef double factor           # the second derivative becomes max(factor * it, floor)
@@ -25,13 +26,14 @@ cdef class Rules:
     def __init__(
         self, *, logits="logits", target="target", outs=("loss_out", "out", "hess_out"), bint float_labels=False,
         bint strict=False, bint signed_weights=False, Py_ssize_t n_classes=-1, bint mean_of_samples=False,
-        bint with_losses=False, bint with_loss=True, empty=None, double factor=1.0, double floor=-math.inf,
-        bint gauss_newton=False
+        bint with_losses=False, bint wide_losses=False, bint with_loss=True, empty=None, double factor=1.0,
+        double floor=-math.inf, bint gauss_newton=False
     ):
         self.logits, self.target, self.outs = logits, target, outs
         self.float_labels, self.strict, self.signed_weights = float_labels, strict, signed_weights
         self.n_classes, self.mean_of_samples, self.with_losses = n_classes, mean_of_samples, with_losses
         self.with_loss, self.empty, self.factor, self.floor = with_loss, empty, factor, floor
+        self.wide_losses = wide_losses
         self.gauss_newton = gauss_newton
 
 
@@ -52,6 +54,7 @@ cdef class Call:
     cdef object infogain         # options of classes as they were given; the matrix as it is read
     cdef object class_weight
     cdef object alpha
+    cdef list pins               # weak references: see pin
     cdef dict outs               # a caller's outputs that are tensors, by role
     cdef int axis                # of the classes; -1 where there are none
     cdef bint given              # whether an output is the caller's
@@ -100,6 +103,29 @@ cdef class Call:
     cdef Py_ssize_t samples(self) noexcept:
         """How many there are."""
         return self.problem.outer * self.problem.inner
+
+
+cdef int pin(Call call) except -1:
+    """Hold all arrays in the place where they are, unless the call is so small that it keeps the interpreter's lock."""
+    cdef int role
+    if cnp.PyArray_SIZE(call.array(X)) <= min(tuning.held_elements, tuning.block_elements // 2):
+        return 0
+    call.pins = []
+    for role in range(<int>ROLES):
+        if call.held[role] != NULL:
+            pin_array(<cnp.ndarray>call.held[role], call.pins)
+    if call.infogain is not None:
+        pin_array(call.infogain, call.pins)
+    return 0
+
+
+cdef int pin_array(cnp.ndarray array, list pins) except -1:
+    """While there is a weak reference to an array, NumPy does not resize it, whoever asks; nor what it is a view of."""
+    while True:
+        pins.append(PyWeakref_NewRef(array, None))
+        if cnp.PyArray_BASE(array) == NULL or not cnp.PyArray_Check(<object>cnp.PyArray_BASE(array)):
+            return 0
+        array = <cnp.ndarray>cnp.PyArray_BASE(array)
 
 
 cdef tuple rows_shape(Call call):

@@ -13,7 +13,7 @@ from libc.string cimport memset
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.lanes cimport Lanes
-from fastxent._kernels.problem cimport GRAD, X, Problem, Strip, at, has
+from fastxent._kernels.problem cimport GRAD, LOSSES, X, Problem, Strip, at, has
 from fastxent._kernels.strips cimport part_of, strip_at
 from fastxent._kernels.sums cimport Total, add_losses, sum_lanes, total_of, two_sum
 from fastxent._kernels.target cimport (
@@ -232,5 +232,5 @@ cdef void clamped_cross_entropy(
         total.bad += clamped_strip(&probs[strip.o, strip.i, 0], problem, &strip, values)
         if losses.shape[2] > 0:
             loss = &losses[strip.o, strip.i, 0]
-        add_losses(values, strip.n, loss, losses.strides[1], total)
+        add_losses(values, strip.n, loss, &problem.view[<int>LOSSES], total)
         start += strip.n

@@ -44,7 +44,7 @@ cdef void count_classes(
         if problem.class_weight != NULL:
             for j in range(strip.n):
                 weight[j] *= problem.class_weight[y[j]]
-        add_losses(weight, strip.n, <double*>NULL, 0, total)
+        add_losses(weight, strip.n, <double*>NULL, NULL, total)
 
 
 cdef Py_ssize_t bad_labels(const Problem* problem) noexcept nogil:
@@ -99,7 +99,7 @@ cdef void count_elements(
         total.bad += read_weights(problem, &strip, t, weight)
         start += strip.n
         if problem.option.with_loss:
-            add_losses(weight, strip.n, <double*>NULL, 0, total)
+            add_losses(weight, strip.n, <double*>NULL, NULL, total)
 
 
 cdef void count_outside(

@@ -27,6 +27,8 @@ from fastxent import _isa
 cnp.import_array()
 
 cdef const Table* build = <const Table*>PyCapsule_GetPointer(_isa.kernels.table, b"fastxent table")
+if build.size_of_problem != sizeof(Problem):
+    raise ImportError(f"{_isa.kernels.__name__} and the groups are of different sources: build fastxent anew")
 
 cdef enum:
     VECTOR = 32              # bytes: classes are filled up to whole vectors, which makes products of few twice as fast

@@ -10,6 +10,7 @@ cdef class Job:
     cdef PyThread_type_lock full        # held until the last block is finished; NULL without helpers
     cdef unsigned long caller           # the thread that looks for signals
     cdef long long look                 # when it looks next
+    cdef Py_ssize_t forks               # before the call
     cdef bint stopped                   # before all blocks were drawn
     cdef object work                    # (kernel, args) for helpers; None once the call is over
     cdef object error
@@ -20,4 +21,7 @@ cdef class Job:
     cdef void count(self, Py_ssize_t n) noexcept nogil
     cdef void wait(self) noexcept nogil
     cdef void look_for_signals(self) noexcept nogil
+    cdef bint is_orphan(self) noexcept
+    cdef void exchange_work(self, tuple work) noexcept
+    cdef object take_error(self)
     cdef void fail(self, error) noexcept

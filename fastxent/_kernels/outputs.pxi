@@ -86,7 +86,7 @@ cdef int make_outputs(Call call, int order) except -1:
                 <Role>role, new_like(x, kind, given) if call.rules.empty is None else call.rules.empty(x)
             )
     if (call.reduction == NONE or call.rules.with_losses) and not call.has(LOSSES):
-        call.hold(LOSSES, new_rows(call, FLOAT32 if is_half(kind) else kind))
+        call.hold(LOSSES, new_rows(call, FLOAT64 if call.rules.wide_losses else FLOAT32 if is_half(kind) else kind))
     return 0
 
 

@@ -6,7 +6,7 @@ from fastxent._kernels.ways cimport LANES, PANELS, Tuning, in_panels, panels_of
 
 
 cdef enum Family:           # which kernel
-    SOFTMAX, CLAMPED, SIGMOID, SIGMOID_FOCAL, ACTIVATION, INFORMATION, SIMPLEX
+    SOFTMAX, CLAMPED, SIGMOID, SIGMOID_FOCAL, ACTIVATION, INFORMATION, SIMPLEX, STATISTICS, CARRIED
     COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE
     FAMILIES
 
@@ -126,6 +126,11 @@ cdef inline bint is_half(Kind kind) noexcept nogil:
 
 cdef inline bint has(const Problem* problem, Role role) noexcept nogil:
     return problem.view[<int>role].data != NULL
+
+
+cdef inline bint is_loss(const Problem* problem) noexcept nogil:
+    """Whether the losses are computed in double, and rounded to either float dtype as they are stored."""
+    return problem.family <= SIGMOID_FOCAL
 
 
 cdef inline char* at(const View* view, Py_ssize_t o, Py_ssize_t i) noexcept nogil:

@@ -12,8 +12,8 @@ from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
 from fastxent._kernels.operand cimport load, times
 from fastxent._kernels.output cimport by_rule, is_own, store_strip
 from fastxent._kernels.problem cimport (
-    FLOAT32, FLOAT64, GRAD, GRAD_OUTPUT, HESS, POS_WEIGHT, SAMPLE_WEIGHT, TARGET, X, Kind, Problem, Strip, View,
-    at, has,
+    FLOAT32, FLOAT64, GRAD, GRAD_OUTPUT, HESS, LOSSES, POS_WEIGHT, SAMPLE_WEIGHT, TARGET, X, Kind, Problem, Strip,
+    View, at, has,
 )
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.sums cimport Total, add_element_losses
@@ -229,5 +229,5 @@ cdef void sigmoid_cross_entropy(
         if problem.option.with_loss:
             if losses.shape[2] > 0:
                 loss = &losses[strip.o, strip.i, 0]
-            add_element_losses(values, strip.n, loss, losses.strides[1], total)
+            add_element_losses(values, strip.n, loss, &problem.view[<int>LOSSES], total)
         start += strip.n

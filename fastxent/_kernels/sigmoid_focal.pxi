@@ -186,5 +186,5 @@ cdef void sigmoid_focal_loss(
         total.bad += sigmoid_focal_strip(&logits[strip.o, strip.i, 0], problem, &strip, values)
         if losses.shape[2] > 0:
             loss = &losses[strip.o, strip.i, 0]
-        add_element_losses(values, strip.n, loss, losses.strides[1], total)
+        add_element_losses(values, strip.n, loss, &problem.view[<int>LOSSES], total)
         start += strip.n

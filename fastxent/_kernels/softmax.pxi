@@ -3,7 +3,7 @@
 from cython cimport floating
 
 from fastxent._kernels.focal_strip cimport focal_strip
-from fastxent._kernels.problem cimport Problem, Strip, panels_of_strip, side_by_side
+from fastxent._kernels.problem cimport LOSSES, Problem, Strip, panels_of_strip, side_by_side
 from fastxent._kernels.softmax_panel cimport softmax_panels
 from fastxent._kernels.softmax_row cimport softmax_rows
 from fastxent._kernels.softmax_two cimport softmax_two
@@ -54,5 +54,5 @@ cdef void softmax_cross_entropy(
         if problem.option.with_loss:
             if losses.shape[2] > 0:
                 loss = &losses[strip.o, strip.i, 0]
-            add_losses(values, strip.n, loss, losses.strides[1], total)
+            add_losses(values, strip.n, loss, &problem.view[<int>LOSSES], total)
         start += strip.n

@@ -10,7 +10,7 @@ from fastxent._kernels.gather cimport apart, gather_run, read_labels, scatter_ru
 from fastxent._kernels.memory cimport LINE
 from fastxent._kernels.problem cimport (
     FLOAT32, FLOAT64, GRAD, HESS, INT64, LABELS, LOSSES, ROLES, TARGET, X, Kind, Problem, Role, View, has, is_half,
-    size_of,
+    is_loss, size_of,
 )
 from fastxent._kernels.ways cimport rows_of_block, whole_strips
 
@@ -41,6 +41,8 @@ cdef inline Kind staged_kind(const Problem* problem, int role) noexcept nogil:
     """What is gathered for a role."""
     if role == LABELS:
         return INT64
+    if role == LOSSES and is_loss(problem):
+        return problem.view[role].kind
     if role == X or role >= LOSSES:
         return problem.kind
     return FLOAT32 if problem.view[role].kind == FLOAT32 or is_half(problem.view[role].kind) else FLOAT64
@@ -111,7 +113,7 @@ cdef inline bint lies_well(
     """Whether n samples of an output can be written where they are wanted, from an offset on."""
     cdef const View* view = &problem.view[role]
     return (
-        view.data != NULL and view.kind == problem.kind and not view.unaligned
+        view.data != NULL and view.kind == staged_kind(problem, role) and not view.unaligned
         and (view.classes == size_of(view.kind) or numbers_of(problem, role) == 1)
         and locate(problem, role, start, offset) >= n
     )
@@ -145,7 +147,7 @@ cdef inline void scatter(
     cdef Py_ssize_t step = last_step(problem, role)
     while done < n:
         run = min(locate(problem, role, start + done, &offset), n - done)
-        if problem.kind == FLOAT32:
+        if staged_kind(problem, role) == FLOAT32:
             scatter_run(view, view.data + offset, step, run, C, <const float*>tile + done * C)
         else:
             scatter_run(view, view.data + offset, step, run, C, <const double*>tile + done * C)

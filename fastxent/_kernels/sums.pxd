@@ -7,6 +7,7 @@ over more than GROUP additions before it goes, compensated, into the second leve
 from cython cimport floating
 from libc.string cimport memset
 
+from fastxent._kernels.problem cimport FLOAT32, View
 from fastxent._kernels.ways cimport LANES
 
 
@@ -82,40 +83,52 @@ cdef inline void clear_total(Total* total) noexcept nogil:
     memset(total, 0, sizeof(Total))
 
 
+cdef inline void store_as(const double* values, Py_ssize_t n, Py_ssize_t step, floating* out) noexcept nogil:
+    """n values, `step` bytes apart."""
+    cdef Py_ssize_t j
+    if step == <Py_ssize_t>sizeof(floating):
+        for j in range(n):
+            out[j] = <floating>values[j]
+    else:
+        for j in range(n):
+            (<floating*>(<char*>out + j * step))[0] = <floating>values[j]
+
+
 cdef inline void store_losses(
     double* values,          # in   (n,), out 0 from there to the end of a block of LANES
     Py_ssize_t n,
-    floating* out,           # out  (n,) `step` bytes apart, may be NULL
-    Py_ssize_t step,
+    floating* out,           # out  (n,), may be NULL
+    const View* view,        # how they lie there, in which dtype
 ) noexcept nogil:
-    """Store each sample's loss where it is asked for."""
+    """Store each sample's loss where it is asked for, rounded once."""
     cdef Py_ssize_t j
-    if out != NULL:
-        for j in range(n):
-            (<floating*>(<char*>out + j * step))[0] = <floating>values[j]
+    if out != NULL and view.kind == FLOAT32:
+        store_as(values, n, view.inner, <float*>out)
+    elif out != NULL:
+        store_as(values, n, view.inner, <double*>out)
     for j in range(n, (n + LANES - 1) // LANES * LANES):
         values[j] = 0.0
 
 
 cdef inline void add_losses(
-    double* values, Py_ssize_t n, floating* out, Py_ssize_t step, Total* total   # as store_losses; out
+    double* values, Py_ssize_t n, floating* out, const View* view, Total* total   # as store_losses; out
 ) noexcept nogil:
     """Store the losses, and add all of them to the total."""
     cdef Py_ssize_t block
-    store_losses(values, n, out, step)
+    store_losses(values, n, out, view)
     for block in range((n + LANES - 1) // LANES):
         two_sum(total.high, total.low, values + block * LANES, LANES)
 
 
 cdef inline void add_element_losses(
-    double* values, Py_ssize_t n, floating* out, Py_ssize_t step, Total* total   # as store_losses; out
+    double* values, Py_ssize_t n, floating* out, const View* view, Total* total   # as store_losses; out
 ) noexcept nogil:
     """The same for elements. Of float32 each is too little work to be added compensated, and double holds some."""
     cdef Py_ssize_t j, block
     if floating is double:
-        add_losses(values, n, out, step, total)
+        add_losses(values, n, out, view, total)
     else:
-        store_losses(values, n, out, step)
+        store_losses(values, n, out, view)
         for block in range(1, (n + LANES - 1) // LANES):
             for j in range(LANES):
                 values[j] += values[block * LANES + j]

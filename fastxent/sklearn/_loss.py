@@ -68,7 +68,7 @@ class CrossEntropy(BaseLoss):  # type: ignore[misc]  # scikit-learn has no types
             Finite; 1 for each sample by default.
         loss_out : ndarray, shape (n_samples,), optional
             Where to write the losses: a writeable float32 or float64 array with any strides that shares no memory with
-            an input. By default a new array.
+            an input. In float64 they are not rounded to the dtype computed in. By default a new array.
         n_threads : int or None, default 1
             The most threads to use; None for `fastxent.get_num_threads`. The result is the same for any number.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
-from fastxent import _check
+from fastxent import _bfloat16, _check
 from fastxent._kernels import door
 from fastxent._types import Array
 from fastxent.sklearn._labels import blocks, encode_labels
@@ -71,17 +72,18 @@ def is_distribution(y: Any) -> bool:
     Raises
     ------
     ValueError
-        For integers or booleans of that shape, such as one-hot rows.
+        For other numbers of that shape: one-hot integers, objects, bfloat16; if one is missing in a data frame.
     """
     dtype = getattr(y, "dtype", None)
     if dtype is None and not hasattr(y, "__array__") and not isinstance(y, list | tuple):
         return False
     if getattr(y, "ndim", 2) != 2 or type(y).__module__.startswith("scipy.sparse"):
         return False
-    array = np.asarray(y)
+    array = np.asarray(_check.without_missing(y, "y"))
     if array.ndim != 2 or array.shape[1] < 2:
         return False
-    if array.dtype.kind in "biu":
+    numbers = array.dtype.kind == "O" and all(isinstance(value, Real) for value in array.flat)
+    if array.dtype.kind in "biu" or numbers or _bfloat16.is_bfloat16(array.dtype):
         raise ValueError(
             f"y has shape {array.shape} and dtype {array.dtype}, but y should be a 1d array of labels, or floats of "
             "shape (n_samples, C): as one-hot rows or distributions, y.astype(float)"

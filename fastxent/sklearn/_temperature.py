@@ -217,7 +217,7 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
         -------
         ndarray of the shape of the scores
             Logits: their softmax, or the sigmoid of one score for each sample, is a probability. float32 for scores
-            in float32 or float16, else float64.
+            in float32, float16 or bfloat16, else float64.
         """
         scores = self._scores(X)
         logits = self._scaled(scores)

@@ -1,0 +1,202 @@
+"""Samples, block by block: their losses, and where their scores stand."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastxent import _bfloat16, _check
+from fastxent._kernels import door
+from fastxent._types import Array
+from fastxent.evaluation._blocks import cuts, part
+from fastxent.evaluation._ranks import ranks
+from fastxent.evaluation._scores import bins_of, edges_of
+from fastxent.evaluation._totals import Totals
+
+SAMPLES = 65536  # of a block: half a megabyte of losses
+ELEMENTS = 262144  # of a block that NumPy looks through
+RULES = door.Rules(logits="scores", with_losses=True, wide_losses=True)
+
+
+class Block(NamedTuple):
+    """Samples, along all axes but `axis` (of multi-label logits along all)."""
+
+    scores: Array
+    target: Array
+    weight: Array | None  # in the samples' shape
+    axis: int
+    n_threads: int | None
+
+    @property
+    def has_labels(self) -> bool:
+        return self.target.ndim < self.scores.ndim
+
+    @property
+    def classes(self) -> int:
+        return int(self.scores.shape[self.axis])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Without the classes."""
+        return self.scores.shape[: self.axis] + self.scores.shape[self.axis + 1 :]
+
+
+def read(
+    options: dict[str, Any], totals: Totals, scores: Any, target: Any, weight: Any, n_threads: int | None
+) -> None:  # fmt: skip
+    """Add samples; what is wrong with them is found on the way."""
+    scores = _check.array_of(scores, "scores")
+    _check.check_logits(scores, "scores")
+    target = _check.array_of(target, "target")
+    weight = None if weight is None else _check.array_of(weight, "sample_weight")
+    whole = Block(scores, target, weight, _check.axis_of(options["axis"], scores.ndim, "scores"), n_threads)
+    if whole.classes != options["n_classes"]:
+        raise ValueError(
+            f"scores have shape {scores.shape}: {whole.classes} classes along axis {whole.axis}, but n_classes = "
+            f"{options['n_classes']}"
+        )
+    multilabel = options["of"] == "multilabel_logits"
+    samples = scores.shape if multilabel else whole.shape
+    if target.shape not in (samples, scores.shape) or not (weight is None or broadcasts(weight, samples)):
+        losses_of(options, whole)  # raises
+    if weight is not None:
+        whole = whole._replace(weight=np.broadcast_to(weight, samples))
+    most = SAMPLES
+    if multilabel or options["top_k"] or options["per_class"] or options["calibration_bins"]:
+        most = max(1, min(SAMPLES, ELEMENTS // whole.classes))
+    blocks = list(cuts(whole.shape, most))
+    try:
+        for cut in blocks:
+            add(options, totals, part_of(whole, cut, multilabel) if cut else whole)
+    except (TypeError, ValueError):
+        if len(blocks) > 1:
+            losses_of(options, whole)  # says where it is in the whole
+        raise
+
+
+def broadcasts(weight: Array, shape: tuple[int, ...]) -> bool:
+    """Whether weights are one for all, or have the samples' axes, each of their size or 1."""
+    if weight.ndim == 0:
+        return True
+    return weight.ndim == len(shape) and all(n in (1, m) for n, m in zip(weight.shape, shape, strict=True))
+
+
+def part_of(whole: Block, cut: tuple[slice, ...], multilabel: bool) -> Block:
+    target = part(whole.target, cut, None if whole.has_labels else whole.axis)
+    weight = whole.weight
+    if weight is not None:
+        weight = part(weight, cut, whole.axis if multilabel else None)
+    return whole._replace(scores=part(whole.scores, cut, whole.axis), target=target, weight=weight)
+
+
+def losses_of(options: dict[str, Any], block: Block, plain: bool = False) -> Array:
+    """The samples' losses in double, in C order; plain: without the options that change them."""
+    scores, target, weight, axis, n_threads = block
+    class_weight, ignored, smoothing = (
+        (None, None, 0.0) if plain else (options[name] for name in ("class_weight", "ignore_index", "label_smoothing"))
+    )
+    if options["of"] == "logits":
+        result = door.softmax_cross_entropy(
+            0, scores, target, axis, class_weight, weight, ignored, smoothing, 0.0, None, "sum", n_threads, rules=RULES
+        )
+    elif options["of"] == "probabilities":
+        result = door.clamped_cross_entropy(
+            0, scores, target, options["eps"], axis, class_weight, weight, ignored, smoothing, None, "sum", n_threads,
+            rules=RULES,
+        )  # fmt: skip
+    else:
+        result = door.sigmoid_cross_entropy(
+            0, scores, target, weight, None, ignored, smoothing, "sum", n_threads, rules=RULES
+        )
+    losses: Array = result[2]
+    return losses.reshape(-1)
+
+
+def add(options: dict[str, Any], totals: Totals, block: Block) -> None:
+    """Add a block."""
+    sums, ignored = totals.sums, options["ignore_index"]
+    losses = losses_of(options, block)
+    v = None if block.weight is None else _bfloat16.widened(block.weight).astype(np.float64).reshape(-1)
+    if ignored is not None:
+        target = _bfloat16.widened(block.target)
+        counted = (target != ignored if ignored == ignored else ~np.isnan(target)).reshape(-1)
+        v = np.where(counted, 1.0 if v is None else v, 0.0)
+    sums["loss"].add(losses)
+    if v is None and options["class_weight"] is None:
+        totals.counts["n"] += len(losses)
+        sums["weight"].add_count(len(losses))
+    else:
+        v = np.ones(len(losses)) if v is None else v
+        totals.counts["n"] += int(np.count_nonzero(v))
+        sums["weight"].add(times_class_weight(options, block, v))
+    if len(sums) > 2:
+        look(options, totals, block, losses, np.ones(len(losses)) if v is None else v)
+
+
+def times_class_weight(options: dict[str, Any], block: Block, v: Array) -> Array:
+    """What samples add to what the sum of the losses is divided by."""
+    class_weight = options["class_weight"]
+    return v * class_weight[classes_of(block, v, False)] if class_weight is not None and block.has_labels else v
+
+
+def classes_of(block: Block, v: Array, multilabel: bool) -> Array:
+    """The class, or the label, that each sample counts for; 0 where it has no weight."""
+    if multilabel:
+        columns = np.arange(block.classes).reshape([-1 if i == block.axis else 1 for i in range(block.scores.ndim)])
+        return np.broadcast_to(columns, block.scores.shape).reshape(-1)
+    if block.has_labels:
+        return np.where(v != 0, block.target.reshape(-1), 0).astype(np.int64)
+    shares = np.moveaxis(_bfloat16.widened(block.target), block.axis, -1)
+    y: Array = shares.reshape(-1, block.classes).argmax(axis=1)
+    return y
+
+
+def look(options: dict[str, Any], totals: Totals, block: Block, losses: Array, v: Array) -> None:
+    """Add what is more than the loss."""
+    sums, multilabel = totals.sums, options["of"] == "multilabel_logits"
+    y = classes_of(block, v, multilabel)
+    right = np.zeros(len(y), bool)
+    if multilabel:
+        x, true = _bfloat16.widened(block.scores).reshape(-1), _bfloat16.widened(block.target).reshape(-1) > 0.5
+        right = ((x > 0) == true) & ~np.isnan(x)
+    elif options["top_k"] or options["calibration_bins"]:
+        predicted, top, rank = ranks(block.scores, y, block.axis)
+        right = (predicted == y) & ~np.isnan(top)
+    if "top" in sums:
+        sums["v"].add(v)
+        sums["top"].add(v[right])
+    if "hits" in sums:
+        for i, k in enumerate(options["top_k"]):
+            sums["hits"].add(v, np.where(rank < k, i, -1))
+    if options["per_class"]:
+        group = np.where(v != 0, y, -1)
+        sums["class_n"].add_counts(np.bincount(y[v != 0], minlength=block.classes))
+        sums["class_loss"].add(losses, group)
+        sums["class_weight"].add(times_class_weight(options, block, v), group)
+        if "class_top" in sums:
+            sums["class_v"].add(v, group)
+            sums["class_top"].add(v[right], group[right])
+    if options["calibration_bins"]:
+        if multilabel:
+            add_bins(totals, probabilities(options, block, np.ones(block.scores.shape, np.uint8)), true, v)
+        else:
+            prob = top if options["of"] == "probabilities" else probabilities(options, block, predicted)
+            add_bins(totals, prob, right, v)
+
+
+def probabilities(options: dict[str, Any], block: Block, said: Array) -> Array:
+    """Of what is said to be true: its loss is the logarithm of 1 / p."""
+    shape = block.scores.shape if options["of"] == "multilabel_logits" else block.shape
+    return np.exp(-losses_of(options, block._replace(target=said.reshape(shape), weight=None), plain=True))
+
+
+def add_bins(totals: Totals, prob: Array, true: Array, v: Array) -> None:
+    """Add what was said to be true with these probabilities, and whether it was."""
+    sums = totals.sums
+    n_bins = len(sums["bin_v"])
+    group = np.where(v != 0, bins_of(prob, edges_of(n_bins)), -1)
+    sums["bin_n"].add_counts(np.bincount(group[group >= 0], minlength=n_bins))
+    sums["bin_v"].add(v, group)
+    sums["bin_prob"].add(v * prob, group)
+    sums["bin_true"].add(v[true], group[true])
