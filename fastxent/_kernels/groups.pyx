@@ -238,8 +238,9 @@ cdef class Groups:
             return
         memory = <char*>PyMem_Malloc(self.lay_out(NULL, &scratch))
         if memory == NULL:
+            job.fail(MemoryError())
             job.finish()
-            raise MemoryError
+            return
         self.lay_out(memory, &scratch)
         for i in range(self.rows):
             if self.kind == FLOAT64:

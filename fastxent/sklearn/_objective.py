@@ -7,7 +7,8 @@ the same for any number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,13 @@ def size_of(X: Any, n_outputs: int) -> int:
     return int(X.nnz if sparse.issparse(X) else X.shape[0] * X.shape[1]) * n_outputs
 
 
+def pinned(array: Any) -> Iterator[weakref.ref[Any]]:
+    """Weak references to an array and what it is a view of: while there is one, NumPy resizes it for nobody."""
+    while isinstance(array, np.ndarray):
+        yield weakref.ref(array)
+        array = array.base
+
+
 def in_blocks(
     X: Any, n_classes: int, batch_rows: int | None, n_threads: int | None, compute: Callable[[slice], Any]
 ) -> None:
@@ -95,6 +103,7 @@ class Objective:
     def __init__(self, X: Any, target: Target, l2: float, batch_rows: int | None, n_threads: int | None) -> None:
         self.X = X
         self.target = target
+        self.pins = [pin for array in (X, target.values, target.sample_weight) for pin in pinned(array)]
         self.l2 = l2
         self.n_outputs = 1 if target.binary else len(target.mass)
         self.size = size_of(X, self.n_outputs)
