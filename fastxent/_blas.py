@@ -42,17 +42,28 @@ class Limit:
         entered = False
         try:
             with self.lock:
-                first = self.count == 0
-                if first:
+                if self.count == 0:
                     self.before = [(library, library.get_num_threads()) for library in libraries(loaded())]
-                for library, _ in self.before:
-                    if first or (self.depth == 0 and of_thread(library)):
+                if self.depth == 0:  # also where others are in: somebody else may have set it meanwhile
+                    for library, _ in self.before:
                         set_num_threads(library, 1)
                 self.own.depth = self.depth + 1
                 self.count, entered = self.count + 1, True  # Ctrl-C comes at calls, and here is none
         except BaseException:
             self.leave(entered)
             raise
+
+    def help(self) -> None:
+        """In a thread of the pool that works for one that is in: limit what that one's limit does not reach.
+
+        It is not set back, since such a thread does nothing else. One that comes late, when nobody is in any more, must
+        not enter: what it would set back may be another number by then.
+        """
+        if self.depth == 0:
+            with self.lock:
+                for library, _ in self.before:
+                    if of_thread(library):
+                        set_num_threads(library, 1)
 
     def __exit__(self, *_: object) -> None:
         self.leave(True)
@@ -68,6 +79,13 @@ class Limit:
             if self.count == 0:
                 self.before = []
 
+    def before_fork(self) -> None:
+        """No other thread is to be within threadpoolctl, whose lock the child would find locked."""
+        self.lock.acquire()
+
+    def after_fork(self) -> None:
+        self.lock.release()
+
     def start_anew(self) -> None:
         """After a fork: of the threads that are in, the child has at most the one that forked."""
         self.lock = threading.RLock()
@@ -78,7 +96,11 @@ class Limit:
 
 one_thread = Limit()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=one_thread.start_anew)
+    os.register_at_fork(
+        before=one_thread.before_fork,
+        after_in_parent=one_thread.after_fork,
+        after_in_child=one_thread.start_anew,
+    )
 
 
 def loaded() -> int:

@@ -154,6 +154,29 @@ def test_each_thread_is_limited_where_each_has_a_number(monkeypatch):
     assert library.get_num_threads() == 4
 
 
+def test_a_helper_limits_what_is_its_own_and_only_while_somebody_is_in(monkeypatch):
+    library, shared = OfThread(), OfThread()
+    shared.internal_api = "openblas"
+    monkeypatch.setattr(_blas, "libraries", lambda _: [library, shared])
+    with ThreadPoolExecutor(1) as other, ThreadPoolExecutor(1) as late:
+        with one_thread:
+            other.submit(one_thread.help).result()
+            one_thread.help()
+            assert library.get_num_threads() == other.submit(library.get_num_threads).result() == 1
+            assert other.submit(shared.get_num_threads).result() == 4
+        late.submit(one_thread.help).result()
+        assert late.submit(library.get_num_threads).result() == 4
+    assert (library.get_num_threads(), shared.get_num_threads()) == (4, 4)
+
+
+def test_who_enters_second_is_limited_whatever_was_set_meanwhile():
+    with ThreadPoolExecutor(1) as other:
+        other.submit(one_thread.__enter__).result()
+        with threadpool_limits(2, user_api="blas"), one_thread:
+            assert numbers() == ONE
+        other.submit(one_thread.__exit__, None, None, None).result()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # the other thread holds no lock of ours
 @pytest.mark.parametrize("inside", [False, True])

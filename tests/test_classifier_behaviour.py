@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import sys
+import types
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fastxent.sklearn import SoftmaxClassifier
-from fastxent.sklearn._curvature import curvature
+from fastxent.sklearn._curvature import curvature, eigenvectors
 from fastxent.sklearn._objective import Objective
 from fastxent.sklearn._scaling import Scaling
 from fastxent.sklearn._target import encode, target_of
@@ -116,11 +118,104 @@ def test_the_loss_curve_falls_and_has_an_entry_for_each_iteration():
     assert (np.diff(model.loss_curve_) <= 0).all()
 
 
-def test_verbose_prints_a_line_for_each_iteration(capsys):
-    model = SoftmaxClassifier(verbose=1).fit(X, Y)
+@pytest.mark.parametrize("verbose", [1, 2])
+def test_verbose_prints_a_line_for_each_iteration(verbose, capsys, monkeypatch):
+    if verbose == 1:
+        monkeypatch.setitem(sys.modules, "tqdm.auto", None)  # as if it were not installed
+    model = SoftmaxClassifier(verbose=verbose).fit(X, Y)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == model.n_iter_[0]
     assert lines[0].startswith("iteration 1: objective ")
+
+
+class Bar:
+    """What a fit asks of tqdm's."""
+
+    def __init__(self, *, total, **_):
+        self.total, self.texts, self.n, self.closed = total, [], 0, False
+        BARS.append(self)
+
+    def set_postfix_str(self, text, refresh):
+        self.texts.append(text)
+
+    def update(self):
+        self.n += 1
+
+    def close(self):
+        self.closed = True
+
+
+BARS = []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_verbose_is_a_bar_of_tqdms(fails, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=Bar))
+    model = SoftmaxClassifier(verbose=1, max_iter=77)
+    if fails:
+        monkeypatch.setattr(Objective, "__call__", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            model.fit(X, Y)
+    else:
+        assert model.fit(X, Y).n_iter_[0] == BARS[-1].n == len(BARS[-1].texts) > 0
+        assert BARS[-1].texts[-1].startswith(f"objective {model.loss_curve_[-1]:.9g}")
+    assert BARS[-1].total == 77
+    assert BARS[-1].closed
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("weight", [None, np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["integers", "floats", "strings", "two classes", "distributions"])
+def test_a_fit_takes_at_most_nine_bytes_a_row_beside_its_data(kind, weight, rng):
+    n, names = 600_000, np.array(["cat", "dog", "eel", "fox", "gnu"])
+    features, y = rng.random((n, 3), np.float32), rng.integers(0, 5, n)
+    targets = {"integers": y, "floats": y * 1.0, "strings": names[y], "two classes": y > 2}
+    y = targets.get(kind, np.eye(5)[y])
+    weight = None if weight is None else np.ones(n, weight)
+    model = SoftmaxClassifier(max_iter=2, tol=1.0, n_threads=1)
+
+    def taken(n):
+        return peak(lambda: model.fit(features[:n], y[:n], None if weight is None else weight[:n]))
+
+    # of 400,000 rows more; the length of a block differs by some rows
+    assert taken(n) - taken(n // 3) <= 9 * (n - n // 3) + 50_000
+
+
+def test_labels_of_every_kind_and_size_are_encoded_as_by_unique(rng):
+    kinds = [
+        rng.integers(-3, 4, 200_000), rng.integers(0, 300, 200_000).astype(np.uint16), rng.integers(0, 2, 500) > 0,
+        np.array([-(2**63), 2**63 - 1, 0] * 5), np.array([2**64 - 1, 2**64 - 3] * 5, np.uint64),
+        np.array([-128, 127] * 5, np.int8), rng.integers(0, 70_000, 300_000) * 3, rng.integers(0, 9, 200_000) * 1.0,
+        IRIS_NAMES[rng.integers(0, 3, 200_000)], IRIS_NAMES.astype(object)[rng.integers(0, 3, 1000)],
+    ]  # fmt: skip
+    for y in kinds:
+        classes, labels = encode(y)
+        want, indices = np.unique(y, return_inverse=True)
+        np.testing.assert_array_equal(classes, want)
+        assert classes.dtype == want.dtype
+        np.testing.assert_array_equal(labels, indices)
+        assert labels.dtype == np.min_scalar_type(len(want) - 1)
+
+
+@pytest.mark.parametrize("place", [0, 2_999_999])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_what_is_not_finite_is_found_in_every_block(order, place):
+    features = np.ones((3_000_000, 2), order=order)
+    features[place, 1] = np.nan
+    with pytest.raises(ValueError, match=r"Input X contains NaN.\nSoftmaxClassifier does not accept missing values"):
+        SoftmaxClassifier().fit(features, np.arange(3_000_000) % 2)
+    with pytest.raises(ValueError, match="Input y contains infinity"):
+        SoftmaxClassifier().fit(X, np.where(np.arange(150) < 149, Y, np.inf))
+
+
+@pytest.mark.parametrize("n", [1, 600])
+def test_eigenvectors_and_their_errors_come_out_of_a_thread(n, rng):
+    symmetric = rng.random((n, n))
+    symmetric += symmetric.T
+    for got, want in zip(eigenvectors(symmetric), np.linalg.eigh(symmetric), strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-11)
+    with pytest.raises(np.linalg.LinAlgError):
+        eigenvectors(symmetric[:, : n - 1])
 
 
 @pytest.mark.parametrize("max_iter", [0, 3])

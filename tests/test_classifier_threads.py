@@ -1,5 +1,6 @@
 """SoftmaxClassifier in several threads: the same bits for any number and any BLAS, and what of it is compiled."""
 
+import signal
 import threading
 
 import numpy as np
@@ -11,7 +12,7 @@ from fastxent import _blas, _threads
 from fastxent.sklearn import SoftmaxClassifier
 from fastxent.sklearn import _objective as objectives
 from fastxent.sklearn._objective import Objective
-from fastxent.sklearn._target import encode, target_of
+from fastxent.sklearn._target import Target, encode, target_of
 from tests.layouts import strided
 
 FORMS = {
@@ -150,6 +151,27 @@ def test_blas_has_its_threads_again_after_a_fit_a_failure_and_a_prediction(rng, 
         with pytest.raises(ZeroDivisionError):
             model.fit(X, y)
         assert numbers() == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer")
+@pytest.mark.parametrize("compiled", [True, False])
+def test_ctrl_c_does_not_wait_for_a_group(compiled, monkeypatch):
+    n = 300_000_000  # rows without memory: a group of them would take seconds
+    X = np.broadcast_to(np.zeros((1, 1), np.float32), (n, 1))
+    target = Target(np.zeros(n, np.uint8), None, None, 0.0, np.ones(3), float(n))
+    monkeypatch.setattr(objectives, "MOST_GROUPS", 2)
+    made = Objective(X, target, 0.0, None, 2)
+    made.sums[:] = 0.0
+    if not compiled:
+        made.compiled = None
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(KeyboardInterrupt):
+            made(np.zeros((3, 1)), np.zeros(3))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert made.sums[:, -1].max() < n / 2 * np.log(3) * 0.99  # the loss of a whole group
 
 
 def test_a_small_fit_wakes_no_thread(rng, monkeypatch):

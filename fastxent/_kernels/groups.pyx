@@ -27,6 +27,8 @@ from fastxent import _isa
 cnp.import_array()
 
 cdef const Table* build = <const Table*>PyCapsule_GetPointer(_isa.kernels.table, b"fastxent table")
+if build.size_of_problem != sizeof(Problem):
+    raise ImportError(f"{_isa.kernels.__name__} and the groups are of different sources: build fastxent anew")
 
 cdef enum:
     VECTOR = 32              # bytes: classes are filled up to whole vectors, which makes products of few twice as fast
@@ -159,6 +161,12 @@ cdef class Groups:
         Py_ssize_t n_groups, tuple products not None
     ):
         cdef Py_ssize_t size, share
+        fits_all = [
+            fits(labels, (x.shape[0],)), sample_weight is None or fits(sample_weight, (x.shape[0],)),
+            class_weight is None or fits(class_weight, (max(2, n_outputs),)), x.ndim == 2, x.dtype.kind == "f"
+        ]
+        if not all(fits_all) or n_outputs < 1 or not 1 <= n_groups <= (x.shape[0] + rows - 1) // rows:
+            raise ValueError("the arrays of a model do not fit together")
         self.x, self.labels, self.sample_weight, self.class_weight = x, labels, sample_weight, class_weight
         self.n, self.F, self.C = cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), n_outputs
         self.rows, self.n_groups, self.n_blocks = rows, n_groups, (self.n + rows - 1) // rows
@@ -187,7 +195,8 @@ cdef class Groups:
         cdef Problem* problem = &self.problem
         cdef Py_ssize_t size = size_of(self.kind)
         problem.family = SIGMOID if self.C == 1 else SOFTMAX
-        problem.kind, problem.outer, problem.C, problem.tuning = self.kind, 1, self.C, tuning
+        problem.kind, problem.outer, problem.inner, problem.C = self.kind, 1, self.rows, self.C
+        problem.tuning = tuning
         problem.option.keep = 1.0 - label_smoothing
         problem.option.share = label_smoothing / (2 if self.C == 1 else self.C)
         problem.option.scale = problem.option.hess_factor = 1.0
@@ -217,13 +226,21 @@ cdef class Groups:
         cdef Scratch scratch
         cdef Problem problem = self.problem
         cdef char* memory
-        cdef Py_ssize_t i, group = job.draw()
+        cdef Py_ssize_t i, group
+        if not fits(weights, (self.F, self.width)) or not fits(intercept, (self.width,)) or (
+            sums.shape[0] != self.n_groups or sums.shape[1] != self.C * self.F + self.C + 1
+            or cnp.PyArray_ITEMSIZE(weights) != size_of(self.kind)
+            or cnp.PyArray_ITEMSIZE(intercept) != size_of(self.kind)
+        ):
+            raise ValueError("the coefficients are not of the model's shape or dtype")
+        group = job.draw()
         if group < 0:
             return
         memory = <char*>PyMem_Malloc(self.lay_out(NULL, &scratch))
         if memory == NULL:
+            job.fail(MemoryError())
             job.finish()
-            raise MemoryError
+            return
         self.lay_out(memory, &scratch)
         for i in range(self.rows):
             if self.kind == FLOAT64:
@@ -243,7 +260,6 @@ cdef class Groups:
     cdef Py_ssize_t lay_out(self, char* memory, Scratch* scratch) noexcept:
         """Where each part of the scratch is; the number of bytes of it all."""
         cdef Py_ssize_t size = size_of(self.kind), used = (LINE - <size_t>memory % LINE) % LINE
-        self.problem.inner = self.rows
         scratch.x = memory + take(&used, 0 if self.lies_well else self.rows * self.F * size)
         scratch.logits = memory + take(&used, self.rows * self.width * size)
         scratch.grad = memory + take(&used, self.width * self.F * size)
@@ -258,16 +274,13 @@ cdef class Groups:
         Scratch* scratch, Job job
     ) noexcept nogil:
         """Blocks of a group, one after the other."""
-        cdef Py_ssize_t block, first = group * self.n_blocks // self.n_groups
-        cdef Py_ssize_t last = (group + 1) * self.n_blocks // self.n_groups
+        cdef Py_ssize_t block, first
         memset(sums, 0, (self.C * self.F + self.C + 1) * sizeof(double))
-        for block in range(first, last):
+        for block in range(group * self.n_blocks // self.n_groups, (group + 1) * self.n_blocks // self.n_groups):
             if job.is_stopped():
                 return
-            self.add_block(
-                block * self.rows, min(self.rows, self.n - block * self.rows), weights, intercept, sums, problem,
-                scratch
-            )
+            first = block * self.rows
+            self.add_block(first, min(self.rows, self.n - first), weights, intercept, sums, problem, scratch)
 
     cdef void add_block(
         self, Py_ssize_t start, Py_ssize_t n, const char* weights, const char* intercept, double* sums,
@@ -360,6 +373,11 @@ cdef class Groups:
             if self.has_classes:
                 weigh(labels, self.label_kind, n, <const double*>cnp.PyArray_BYTES(self.class_weight), scratch.weight)
             problem.view[<int>SAMPLE_WEIGHT].data = <char*>scratch.weight
+
+
+cdef bint fits(cnp.ndarray array, tuple shape):
+    """Whether an array has this shape, and is in one piece."""
+    return cnp.PyArray_IS_C_CONTIGUOUS(array) and (<object>array).shape == shape
 
 
 cdef inline Matrix matrix(void* data, Py_ssize_t step) noexcept nogil:

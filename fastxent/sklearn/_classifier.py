@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 import fastxent as fx
 from fastxent import _blas, _check
@@ -22,8 +22,7 @@ from fastxent.sklearn._callbacks import CallbackSupportMixin, Iterations, callin
 from fastxent.sklearn._minimize import minimize
 from fastxent.sklearn._objective import Objective, in_blocks, linear
 from fastxent.sklearn._target import Target, encode, is_distribution, one_for_each, target_of
-
-FLOATS = (np.float64, np.float32)
+from fastxent.sklearn._validation import features, features_and_target
 
 
 class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types there
@@ -64,7 +63,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
     batch_rows : int, optional
         How many rows are computed at a time; by default as many as suit the caches. Results differ by rounding.
     verbose : int, default 0
-        Whether to print a line for each iteration.
+        1 for a progress bar, if tqdm is installed, and else a line for each iteration; 2 for lines; 0 for neither.
 
     Attributes
     ----------
@@ -90,9 +89,11 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
 
     Notes
     -----
-    Memory beside X is some blocks of rows, and about 40 float64 arrays of the size of `coef_`, or 70 up to 200,000
-    coefficients. Large float64 data are multiplied in float32 until an iteration gains less than a hundred-thousandth;
-    the last iterations, and the gradient that is held against `tol`, are in float64.
+    Memory beside X and y is a byte a row, two or four of more than 256 or 65,536 classes, and 8 more for a
+    `sample_weight` that is not float64; a block of rows for each thread; and about 40 float64 arrays of the size of
+    `coef_`, or 70 up to 200,000 coefficients, with up to 32 more that take 64 MiB at most (or two). Large float64
+    data are multiplied in float32 until an iteration gains less than a hundred-thousandth; the last iterations, and
+    the gradient that is held against `tol`, are in float64.
 
     Coefficients (and intercepts) of more than two classes sum to 0 over the classes, as scikit-learn's do.
 
@@ -175,8 +176,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
             nothing has weight.
         """
         strength, smoothing, n_threads, batch_rows = self._checked()
-        distribution = is_distribution(y)
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=distribution)
+        X, y = features_and_target(self, X, y)
         classes, values = encode(y)
         target = target_of(classes, values, sample_weight, self.class_weight, smoothing, n_threads)
         iterations = Iterations.of(self, X, y, sample_weight, self.max_iter)
@@ -337,7 +337,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
 
     def _to_predict(self, X: Any) -> Any:
         check_is_fitted(self)
-        return validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
+        return features(self, X)
 
     def _by_blocks(self, X: Any, compute: Callable[[slice], Any]) -> None:
         """Call this for every block of rows, in threads if there is enough to do."""

@@ -16,13 +16,14 @@ from sklearn.utils.metadata_routing import (
     _routing_enabled,
     process_routing,
 )
-from sklearn.utils.validation import _check_method_params, validate_data
+from sklearn.utils.validation import _check_method_params
 
 from fastxent import _check
 from fastxent._types import Array
 from fastxent.metrics import neg_log_loss_scorer
-from fastxent.sklearn._classifier import FLOATS, SoftmaxClassifier, whole_number
-from fastxent.sklearn._target import is_distribution, one_for_each
+from fastxent.sklearn._classifier import SoftmaxClassifier, whole_number
+from fastxent.sklearn._target import one_for_each
+from fastxent.sklearn._validation import features_and_target
 
 INHERITED = (
     "fit_intercept",
@@ -68,7 +69,7 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
     batch_rows : int, optional
         As in `SoftmaxClassifier`.
     verbose : int, default 0
-        Whether to print a line for each iteration.
+        1 for a progress bar, if tqdm is installed, and else a line for each iteration; 2 for lines; 0 for neither.
 
     Attributes
     ----------
@@ -160,7 +161,7 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         """
         _raise_for_params(params, self, "fit", allow=["groups"])
         strengths = strengths_of(self.Cs)
-        features, target = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=is_distribution(y))
+        features, target = features_and_target(self, X, y)
         weight = one_for_each(sample_weight, len(target), self.n_threads)
         of_split, of_score = self._routed(weight, params)
         folds = check_cv(self.cv, target, classifier=True).split(features, target, **of_split)

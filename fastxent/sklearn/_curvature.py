@@ -19,12 +19,15 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 import fastxent as fx
+from fastxent import _blas
 from fastxent._types import Array
 from fastxent.sklearn._labels import blocks
 from fastxent.sklearn._objective import Objective, linear
@@ -34,6 +37,7 @@ ROUNDING = 8  # epsilons of a second moment: a variance below that is none
 LEAST_SHARE = 1e-12  # of a class that no sample is near
 SAMPLED = 10_000  # so many rows, or 20 for each feature, tell the scale of the features well enough
 WORTH = 20  # so many evaluations of the objective the eigenvectors may cost
+LONG = 500  # eigenvectors of so many features take some tenths of a second
 CALLS = 300_000  # multiplications in the time that the calls of an evaluation take, however small the data
 
 
@@ -134,7 +138,27 @@ def directions(covariance: Array, least: Array, penalty: float) -> tuple[Array, 
     """The diagonal of D and Q; the variances along the directions and their squared lengths."""
     diagonal = np.maximum(covariance.diagonal(), least) + penalty
     unit = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
-    eigenvalues, vectors = np.linalg.eigh(covariance / unit / unit[:, None] + np.diag(penalty / unit**2))
+    eigenvalues, vectors = eigenvectors(covariance / unit / unit[:, None] + np.diag(penalty / unit**2))
     lengths = np.square(vectors / unit[:, None]).sum(axis=0)
     variance = np.maximum(eigenvalues - penalty * lengths, LEAST_RATIO * float(eigenvalues.max(initial=0.0)))
     return unit, vectors, variance, lengths
+
+
+def eigenvectors(symmetric: Array) -> tuple[Array, Array]:
+    """`numpy.linalg.eigh`; of many features in a thread, which Ctrl-C leaves to end by itself."""
+    if len(symmetric) < LONG:
+        return np.linalg.eigh(symmetric)
+    found: SimpleQueue[Any] = SimpleQueue()
+
+    def compute() -> None:
+        with _blas.one_thread:
+            try:
+                found.put(np.linalg.eigh(symmetric))
+            except BaseException as error:
+                found.put(error)
+
+    Thread(target=compute, daemon=True).start()
+    result = found.get()
+    if isinstance(result, BaseException):
+        raise result
+    return result

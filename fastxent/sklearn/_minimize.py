@@ -16,6 +16,7 @@ from fastxent._types import Array
 from fastxent.sklearn._callbacks import FRAMES, Iterations
 from fastxent.sklearn._curvature import curvature
 from fastxent.sklearn._objective import Objective
+from fastxent.sklearn._report import Report
 from fastxent.sklearn._scaling import Scaling
 
 # The variables are scaled anew, by the curvature at the model reached, when the objective has fallen to this share of
@@ -49,7 +50,7 @@ class Progress:
 
     objective: Objective
     tol: float
-    verbose: int
+    report: Report
     largest: float = np.inf  # the largest absolute entry of the gradient, in units of features that are above 1
     value: float = np.inf
     gap: float = np.inf  # about how much the objective is above its least
@@ -88,8 +89,7 @@ class Progress:
         value = float(intermediate_result.fun)
         gain = (self.curve[-1] if self.curve else np.inf) - value
         self.curve.append(value)
-        if self.verbose:
-            print(f"iteration {len(self.curve)}: objective {value:.9g}, largest gradient {self.largest:.3g}")
+        self.report(len(self.curve), value, self.largest)
         if self.iterations is not None and self.iterations(partial(self.model, intermediate_result.x)):
             self.stopped = True
             raise StopIteration
@@ -109,18 +109,23 @@ def minimize(
 
     Callbacks see ``model`` of them.
     """
-    progress = Progress(objective, tol, verbose, iterations=iterations)
+    progress = Progress(objective, tol, Report(verbose, max_iter), iterations=iterations)
     if iterations is not None:
         iterations.begin(partial(model, coef, intercept))
     if objective.size > LARGE:
         objective.compute_in(np.float32)
     going = True
-    while going:
-        n_iter = max_iter - len(progress.curve)
-        with np.errstate(over="ignore", invalid="ignore"):  # a step, or float32, may be too wide: that is seen below
-            coef, intercept, message = one_round(objective, coef, intercept, fit_intercept, progress, n_iter, model)
-        going = not progress.stopped and (progress.coarse or (progress.renew and len(progress.curve) < max_iter))
-        objective.compute_in(objective.X.dtype)
+    try:
+        while going:
+            n_iter = max_iter - len(progress.curve)
+            with np.errstate(
+                over="ignore", invalid="ignore"
+            ):  # a step, or float32, may be too wide: that is seen below
+                coef, intercept, message = one_round(objective, coef, intercept, fit_intercept, progress, n_iter, model)
+            going = not progress.stopped and (progress.coarse or (progress.renew and len(progress.curve) < max_iter))
+            objective.compute_in(objective.X.dtype)
+    finally:
+        progress.report.close()
     rounded = len(progress.curve) < max_iter and progress.gap <= GAP * progress.value  # nothing is left to be gained
     if message is not None and not (progress.flat or progress.stopped or rounded):
         warn(message, progress)

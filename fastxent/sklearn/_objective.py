@@ -7,7 +7,8 @@ the same for any number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,13 @@ def size_of(X: Any, n_outputs: int) -> int:
     return int(X.nnz if sparse.issparse(X) else X.shape[0] * X.shape[1]) * n_outputs
 
 
+def pinned(array: Any) -> Iterator[weakref.ref[Any]]:
+    """Weak references to an array and what it is a view of: while there is one, NumPy resizes it for nobody."""
+    while isinstance(array, np.ndarray):
+        yield weakref.ref(array)
+        array = array.base
+
+
 def in_blocks(
     X: Any, n_classes: int, batch_rows: int | None, n_threads: int | None, compute: Callable[[slice], Any]
 ) -> None:
@@ -74,11 +82,12 @@ def in_blocks(
     n_samples, rows = X.shape[0], rows_of_block(X, n_classes, batch_rows)
 
     def kernel(job: Job) -> None:
-        with _blas.one_thread:
-            job.each(lambda number: compute(slice(number * rows, min((number + 1) * rows, n_samples))))
+        _blas.one_thread.help()
+        job.each(lambda number: compute(slice(number * rows, min((number + 1) * rows, n_samples))))
 
     n_threads = n_threads if size_of(X, n_classes) >= WORTH_THREADS else 1
-    _threads.run(kernel, (), -(-n_samples // rows), n_threads, blocks_each=1)
+    with _blas.one_thread:
+        _threads.run(kernel, (), -(-n_samples // rows), n_threads, blocks_each=1)
 
 
 class Objective:
@@ -94,6 +103,7 @@ class Objective:
     def __init__(self, X: Any, target: Target, l2: float, batch_rows: int | None, n_threads: int | None) -> None:
         self.X = X
         self.target = target
+        self.pins = [pin for array in (X, target.values, target.sample_weight) for pin in pinned(array)]
         self.l2 = l2
         self.n_outputs = 1 if target.binary else len(target.mass)
         self.size = size_of(X, self.n_outputs)
@@ -132,7 +142,8 @@ class Objective:
             kernel, args = self.add_groups, self.cast(coef, intercept)
         else:
             kernel, args = self.run_compiled, (self.compiled, *self.cast(coef, intercept, self.compiled.width))
-        _threads.run(kernel, args, len(self.sums), self.n_threads, blocks_each=1)
+        with _blas.one_thread:
+            _threads.run(kernel, args, len(self.sums), self.n_threads, blocks_each=1)
         sums = self.sums.sum(axis=0) / self.target.denominator
         penalised = coef if self.target.binary else coef - coef.mean(axis=0)
         value = float(sums[-1]) + 0.5 * self.l2 * float(np.vdot(penalised, penalised))
@@ -149,8 +160,8 @@ class Objective:
 
     def run_compiled(self, groups: Groups, weights: Array, intercept: Array, job: Job) -> None:
         """What each thread does."""
-        with _blas.one_thread:
-            groups(weights, intercept, self.sums, job)
+        _blas.one_thread.help()
+        groups(weights, intercept, self.sums, job)
 
     def add_groups(self, weights: Array, intercept: Array, job: Job) -> None:
         """The same for what is not compiled."""
@@ -164,9 +175,12 @@ class Objective:
                     return
                 self.add_block(block, weights, intercept, logits, sums)
 
-        logits = self.spare.pop() if self.spare else self.room()
-        with _blas.one_thread:
-            job.each(add)
+        try:
+            logits = self.spare.pop()
+        except IndexError:
+            logits = self.room()
+        _blas.one_thread.help()
+        job.each(add)
         self.spare.append(logits)
 
     def add_block(self, rows: slice, weights: Array, intercept: Array, logits: Array, sums: Array) -> None:
