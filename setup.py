@@ -125,14 +125,14 @@ def modified(path: Path) -> int | None:
 
 def extensions() -> list[Extension]:
     """The helpers at the compiler's baseline; the kernels once, and on x86-64 once more for each further level."""
-    names = ["cpu", "job", "ways", "door", "base"]
+    names = ["cpu", "job", "ways", "door", "groups", "base"]
     if X86_64 and sys.platform != "win32":
         names += ["v3", "v4"]
     return [
         Extension(
             f"fastxent._kernels.{name}",
             [f"fastxent/_kernels/{name}.pyx"],
-            include_dirs=[numpy.get_include()] if name == "door" else [],
+            include_dirs=[numpy.get_include()] if name in ("door", "groups") else [],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
             depends=["setup.py"],  # which has the flags
         )

@@ -8,15 +8,18 @@ from fastxent._activations import log_softmax, logsumexp, softmax
 from fastxent._clamped import clamped_cross_entropy, clamped_cross_entropy_grad
 from fastxent._config import show_config
 from fastxent._information import cross_entropy, entropy, kl_divergence
+from fastxent._linear import linear_cross_entropy, linear_cross_entropy_grad, linear_target_statistics
 from fastxent._sigmoid import sigmoid_cross_entropy, sigmoid_cross_entropy_grad, sigmoid_cross_entropy_grad_hess
 from fastxent._sigmoid_focal import sigmoid_focal_loss, sigmoid_focal_loss_grad, sigmoid_focal_loss_grad_hess
 from fastxent._softmax import softmax_cross_entropy, softmax_cross_entropy_grad, softmax_cross_entropy_grad_hess
 from fastxent._softmax_focal import softmax_focal_loss, softmax_focal_loss_grad, softmax_focal_loss_grad_hess
+from fastxent._statistics import TargetStatistics, target_statistics
 from fastxent._threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "TargetStatistics",
     "__version__",
     "clamped_cross_entropy",
     "clamped_cross_entropy_grad",
@@ -24,6 +27,9 @@ __all__ = [
     "entropy",
     "get_num_threads",
     "kl_divergence",
+    "linear_cross_entropy",
+    "linear_cross_entropy_grad",
+    "linear_target_statistics",
     "log_softmax",
     "logsumexp",
     "set_num_threads",
@@ -41,6 +47,7 @@ __all__ = [
     "softmax_focal_loss",
     "softmax_focal_loss_grad",
     "softmax_focal_loss_grad_hess",
+    "target_statistics",
 ]
 
 # Imported when they are first asked for: what they stand on is large, or an extra; `dir` lists what is installed.

@@ -181,7 +181,7 @@ def n_threads_of(value: Any) -> int | None:
     return None if value is None else thread_count(value, "n_threads")
 
 
-def integer_labels(array: Array, name: str) -> Array:
+def integer_labels(array: Array, name: str, scores: str, classes: int, focal: bool) -> Array:
     """Labels that are floats: no array of them, if there are any."""
     if array.size:
         labels = _bfloat16.widened(array)
@@ -195,9 +195,8 @@ def integer_labels(array: Array, name: str) -> Array:
                 f"{place(name, array.shape, position)} {'is' if missing else '='} {value}, but class labels are "
                 f"integers{hint}"
             )
-        raise TypeError(
-            f"{name} holds class labels of dtype {_bfloat16.name_of(array.dtype)}; cast them: {name}.astype(np.int64)"
-        )
+        hint = _hints.one_column(labels, classes, scores, focal) or f"; cast them: {name}.astype(np.int64)"
+        raise TypeError(f"{name} holds class labels of dtype {_bfloat16.name_of(array.dtype)}{hint}")
     return array.astype(np.int64)
 
 

@@ -29,10 +29,10 @@ def raise_wrong_target(given: Array, x: Array, axis: int, target: str, name: str
     )
 
 
-def raise_wrong_element_target(given: Array, x: Array, target: str, name: str) -> NoReturn:
+def raise_wrong_element_target(given: Array, x: Array, target: str, name: str, focal: bool) -> NoReturn:
     if target == "y_true":
         raise ValueError(f"{target} has shape {given.shape}, but {name} has shape {x.shape}: expected {x.shape}")
-    hint = _hints.element_target(x, given, name)
+    hint = _hints.element_target(x, given, name, focal)
     raise ValueError(f"{target} has shape {given.shape}, but {name} have shape {x.shape}: expected the same{hint}")
 
 
@@ -48,7 +48,8 @@ def raise_not_like_target(given: tuple[int, ...], name: str, shape: tuple[int, .
 
 def raise_not_one_hot(target: Array, name: str, axis: int) -> NoReturn:
     position = first_outside(target, 0.0, 1.0)
-    assert position is not None
+    if position is None:
+        raise ValueError(f"{name} changed while it was read")
     rows = target.shape[:axis] + target.shape[axis + 1 :]
     raise ValueError(
         f"{place(name, target.shape, position)} = {target.flat[position]}, but a target of {target.dtype} with an axis "
@@ -56,12 +57,19 @@ def raise_not_one_hot(target: Array, name: str, axis: int) -> NoReturn:
     )
 
 
-def raise_not_one_row(target: Array, name: str) -> None:
-    """Zeros and ones for one row of logits, unless they are one-hot: as many logits and labels of two classes."""
+def raise_not_labels(target: Array, name: str, axis: int) -> NoReturn:
+    raise ValueError(
+        f"{name} has the logits' shape {target.shape}, but statistics are those of class indices: expected "
+        f"{_hints.without(target.shape, axis)}, as {name}.argmax(axis={axis}) has"
+    )
+
+
+def raise_not_one_row(target: Array, name: str, scores: str, focal: bool) -> None:
+    """Zeros and ones for one row, unless they are one-hot: as many logits or probabilities as labels of 0 and 1."""
     if np.count_nonzero(target) != 1:
         raise ValueError(
-            f"{name} has dtype {target.dtype} and the logits' shape {target.shape}, but is not one-hot for one row of "
-            f"{target.size} classes; a logit for each label of 0 or 1 goes with sigmoid_cross_entropy(logits, target)"
+            f"{name} has dtype {target.dtype} and the {scores}' shape {target.shape}, but is not one-hot for one row "
+            f"of {target.size} classes{_hints.one_each(scores, focal)}"
         )
 
 
@@ -150,8 +158,9 @@ def element(array: Array, position: int) -> Any:
 
 
 def raise_bad_label(
-    labels: Array, classes: int, ignore_index: int | None, target: str, name: str, public: bool = False
-) -> None:
+    labels: Array, classes: int, ignore_index: int | None, target: str, name: str, public: bool = False,
+    focal: bool = False,
+) -> None:  # fmt: skip
     """Name the first label that is no class, if there is one."""
     labels = _bfloat16.widened(labels)
     position = first_bad_label(labels, classes, ignore_index)
@@ -164,7 +173,7 @@ def raise_bad_label(
         if not (abs(label) < 2.0**31 and label == int(label)):
             raise ValueError(f"{where} = {label}, but class labels are integers from 0 to {classes - 1}")
         label = int(label)
-    hint = _hints.label(labels, classes, ignore_index, name) if public else ""
+    hint = _hints.label(labels, classes, ignore_index, name, focal) if public else ""
     raise ValueError(f"{where} = {label}, but {name} have {classes} classes{hint}")
 
 

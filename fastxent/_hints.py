@@ -38,13 +38,31 @@ def look_swapped(x: Array, target: Array) -> bool:
     return any(n > 1 and without(given, k) == labels for k, n in enumerate(given))
 
 
-def element_target(x: Array, target: Array, name: str) -> str:
+def element_target(x: Array, target: Array, name: str, focal: bool) -> str:
     """Of a target that has not the logits' shape, where each element has its own."""
     hint = dropped("target", target.shape, x.shape) or dropped(name, x.shape, target.shape)
     indices = target.dtype.kind in "iub" and not all_below(target, 2)
     if not hint and indices and any(without(x.shape, k) == target.shape for k in range(x.ndim)):
-        return f"; class indices go with softmax_cross_entropy({name}, target)"
+        return f"; class indices go with {function('softmax', focal)}({name}, target)"
     return hint
+
+
+def one_each(name: str, focal: bool) -> str:
+    """Where there is one logit, or probability, for each label of 0 or 1."""
+    if name != "logits":
+        return f"; a probability for each label of 0 or 1 goes with fastxent.metrics.log_loss(target, {name})"
+    return f"; a logit for each label of 0 or 1 goes with {function('sigmoid', focal)}({name}, target)"
+
+
+def one_column(labels: Array, classes: int, name: str, focal: bool) -> str:
+    """The same, in an axis of classes of which there is one."""
+    if classes != 1 or name != "logits" or not np.isin(labels, (0, 1)).all():
+        return ""
+    return f"; one logit for each label of 0 or 1, without an axis for classes, goes with {function('sigmoid', focal)}"
+
+
+def function(family: str, focal: bool) -> str:
+    return f"{family}_{'focal_loss' if focal else 'cross_entropy'}"
 
 
 def samples_weight(name: str, given: tuple[int, ...], samples: tuple[int, ...], classes: int) -> str:
@@ -66,12 +84,11 @@ def dropped(name: str, given: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     return ""
 
 
-def label(labels: Array, classes: int, ignored: int | None, name: str) -> str:
+def label(labels: Array, classes: int, ignored: int | None, name: str, focal: bool) -> str:
     """Of labels some of which are neither classes nor ignored."""
     used = labels if ignored is None else labels[labels != ignored]
-    if classes == 1 and all_below(used, 2):
-        one = "; one logit for each label of 0 or 1, without an axis for classes, goes with sigmoid_cross_entropy"
-        return one if name == "logits" else ""
+    if column := one_column(used, classes, name, focal):
+        return column
     if is_mask(used):
         return MASK
     if used.min() >= 1 and used.max() == classes:

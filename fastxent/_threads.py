@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import Any, SupportsIndex
 
 from fastxent._cpus import usable_cpus
-from fastxent._kernels.job import Job
+from fastxent._kernels.job import Job, forked
 from fastxent._kernels.ways import numbers
 
 
@@ -48,19 +48,28 @@ class Pool:
                 self.jobs.put(job)
 
 
+MOST = max(32, os.cpu_count() or 1)  # threads that a call has: more would only wait for one another
+
 pool = Pool()
 chosen: int | None = None  # by set_num_threads
 
 
-def run(kernel: Callable[..., object], args: tuple[Any, ...], n_blocks: int, n_threads: int | None = None) -> None:
+def run(
+    kernel: Callable[..., object],
+    args: tuple[Any, ...],
+    n_blocks: int,
+    n_threads: int | None = None,
+    blocks_each: int | None = None,
+) -> None:
     """Call ``kernel(*args, job)`` here and in up to n_threads - 1 threads of the pool until all blocks are finished.
 
     The kernel draws block numbers from ``job`` until there are none and finishes each that it drew. What stops it (an
-    exception in any thread, Ctrl-C) is raised here, when no thread computes any more.
+    exception in any thread, Ctrl-C) is raised here, when no thread computes any more. So many as ``blocks_each`` are
+    worth a thread, by default as many as of a loss.
     """
-    helpers = n_blocks // numbers()["thread_blocks"] - 1
+    helpers = n_blocks // (blocks_each or numbers()["thread_blocks"]) - 1
     if helpers > 0:
-        helpers = min(helpers, (get_num_threads() if n_threads is None else n_threads) - 1)
+        helpers = min(helpers, (get_num_threads() if n_threads is None else n_threads) - 1, MOST - 1)
     if helpers > 0:
         if pool.size < helpers:
             pool.grow(helpers)
@@ -105,7 +114,7 @@ def set_num_threads(n: SupportsIndex) -> None:
     """Set the number of threads that large calls use from now on, in the whole process.
 
     It holds for calls that do not say otherwise with ``n_threads``. Small calls stay in the calling thread, and results
-    have the same bits for any number of threads.
+    have the same bits for any number of threads. No call takes more than 32, or than there are processors.
 
     Parameters
     ----------
@@ -163,6 +172,7 @@ def start_anew() -> None:
     """After a fork: the child has one thread, and the queue's lock may be held by one that it does not have."""
     global pool
     pool = Pool()
+    forked()
     default_num_threads.cache_clear()
 
 

@@ -33,6 +33,17 @@ class SoftmaxOptions(ClassOptions, total=False):
     z_loss: float
 
 
+class LinearOptions(TypedDict, total=False):
+    class_weight: ClassWeight | None
+    sample_weight: ArrayLike | None
+    ignore_index: int | None
+    label_smoothing: float
+    z_loss: float
+    softcap: float | None
+    chunk_rows: int | None
+    n_threads: int | None
+
+
 class SoftmaxFocalOptions(SoftmaxOptions, total=False):
     gamma: float
     alpha: ArrayLike | None

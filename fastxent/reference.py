@@ -107,7 +107,7 @@ def _results(found: list[Array], v: Array, D: float, reduction: str, g: Option, 
 
 
 @np.errstate(all="ignore")
-def _placed(value: Array, out: Out, axis: int | None) -> Result:
+def _placed(value: Array, out: Out, axis: int | None = None) -> Result:
     if axis is not None:
         value = np.moveaxis(value, -1, axis)
     if out is None:
@@ -438,6 +438,74 @@ def logsumexp(
     found = _exponentials(_classes_last(x, axis))
     lse = np.where(np.isfinite(found.m), found.m + found.log_s, found.m)
     return np.moveaxis(lse, -1, axis) if keepdims else lse[..., 0][()]
+
+
+def target_statistics(
+    logits: ArrayLike, target: ArrayLike, *, axis: int = -1, ignore_index: int | None = None,
+    n_threads: int | None = None,
+) -> tuple[Any, ...]:  # fmt: skip
+    """log p_y = x_y - m - log s, lse, the first x_k = m, the number of x_k > x_y, and log s + sum_k e_k (m - x_k) / s.
+
+    Of an ignored row nan, and -1 for the classes.
+    """
+    rows = _rows(logits, target, axis, None, None, ignore_index, 0.0, None)
+    x, dead = rows.x, rows.v == 0
+    y = np.where(dead, 0, np.asarray(target)).astype(np.intp)[..., None]
+    own_x = np.take_along_axis(x, y, -1)
+    _, d, e, _, s, log_s = _exponentials(x)
+    with np.errstate(all="ignore"):
+        log_prob = np.take_along_axis(d, y, -1) - log_s
+        entropy = log_s + _sum(np.where(e > 0, -e * d, 0)) / s
+    lse = np.asarray(logsumexp(x))
+    real = [np.where(dead, np.nan, value) for value in (log_prob[..., 0], lse, entropy[..., 0])]
+    predicted, rank = (np.where(dead, -1, value) for value in (x.argmax(axis=-1), (x > own_x).sum(axis=-1)))
+    return real[0][()], real[1][()], predicted[()], rank[()], real[2][()]
+
+
+@np.errstate(all="ignore")
+def _linear(hidden: ArrayLike, weight: ArrayLike, bias: Option, softcap: float | None) -> tuple[Array, Array]:
+    """x = c tanh((W h + b) / c), and its derivative by W h + b."""
+    x = np.asarray(hidden, np.float64) @ np.asarray(weight, np.float64).T
+    x = x if bias is None else x + np.asarray(bias, np.float64)
+    if softcap is None:
+        return x, np.ones_like(x)
+    return softcap * np.tanh(x / softcap), 1 / np.cosh(x / softcap) ** 2
+
+
+def linear_cross_entropy(
+    hidden: ArrayLike, weight: ArrayLike, target: ArrayLike, bias: Option = None, *, class_weight: ByClass = None,
+    sample_weight: Option = None, ignore_index: int | None = None, label_smoothing: float = 0.0, z_loss: float = 0.0,
+    softcap: float | None = None, reduction: str = "mean", chunk_rows: int | None = None, n_threads: int | None = None,
+) -> Loss:  # fmt: skip
+    """The loss of the logits x = c tanh((W h + b) / c)."""
+    x, _ = _linear(hidden, weight, bias, softcap)
+    rows = _rows(x, target, -1, class_weight, sample_weight, ignore_index, label_smoothing, None)
+    return _reduced(_softmax(rows, z_loss, 0)[0], rows.v, rows.D, reduction)
+
+
+def linear_cross_entropy_grad(
+    hidden: ArrayLike, weight: ArrayLike, target: ArrayLike, bias: Option = None, *, class_weight: ByClass = None,
+    sample_weight: Option = None, ignore_index: int | None = None, label_smoothing: float = 0.0, z_loss: float = 0.0,
+    softcap: float | None = None, reduction: str = "mean", chunk_rows: int | None = None, n_threads: int | None = None,
+    grad_output: Option = None, out_hidden: Out = None, out_weight: Out = None, out_bias: Out = None,
+) -> tuple[Loss, tuple[Result, Result, Result | None]]:  # fmt: skip
+    """And its gradients dl/dh_i = W^T g_i, dl/dW = sum_i g_i h_i^T, dl/db = sum_i g_i."""
+    x, slope = _linear(hidden, weight, bias, softcap)
+    rows = _rows(x, target, -1, class_weight, sample_weight, ignore_index, label_smoothing, None)
+    loss, grad = _results(_softmax(rows, z_loss, 1), rows.v, rows.D, reduction, grad_output, (None,), -1)
+    g = np.where(grad == 0, 0, grad * slope)
+    h = np.asarray(hidden, np.float64).reshape(-1, np.shape(hidden)[-1])
+    flat = g.reshape(-1, g.shape[-1])
+    by_bias = None if bias is None else _placed(flat.sum(axis=0), out_bias)
+    return loss, (_placed(g @ np.asarray(weight, np.float64), out_hidden), _placed(flat.T @ h, out_weight), by_bias)
+
+
+def linear_target_statistics(
+    hidden: ArrayLike, weight: ArrayLike, target: ArrayLike, bias: Option = None, *, ignore_index: int | None = None,
+    softcap: float | None = None, chunk_rows: int | None = None, n_threads: int | None = None,
+) -> tuple[Any, ...]:  # fmt: skip
+    """The statistics of the same logits."""
+    return target_statistics(_linear(hidden, weight, bias, softcap)[0], target, ignore_index=ignore_index)
 
 
 def _both(p: ArrayLike, q: ArrayLike, axis: int) -> tuple[Array, Array]:

@@ -25,6 +25,8 @@ FOCAL = ("gamma", "alpha")
 GRAD = ("grad_output", "out")
 HESS = ("out", "hess_out")
 INFORMATION = ("axis", "base", "n_threads")
+LINEAR = ("class_weight", "sample_weight", "ignore_index", "label_smoothing", "z_loss", "softcap", "reduction",
+          "chunk_rows", "n_threads")
 # fmt: on
 
 # What may be combined: every option alone, then together. "index" (class indices) and "distribution" say what the
@@ -111,8 +113,8 @@ class Function:
 
     @property
     def operands(self):
-        """How many arrays it takes: logits or probabilities alone, or a target or other probabilities beside them."""
-        return 1 if self.kind == "activation" or self.name == "entropy" else 2
+        """How many arrays it takes: logits or probabilities, a target or other probabilities; of a layer four."""
+        return 4 if self.kind == "linear" else 1 if self.kind == "activation" or self.name == "entropy" else 2
 
     def gives_one_per_row(self, result):
         """Whether the result has the shape of the rows, and not that of the input."""
@@ -148,6 +150,15 @@ FUNCTIONS = (
     Function("entropy", "information", ("value",), INFORMATION),
     Function("cross_entropy", "information", ("value",), INFORMATION),
     Function("kl_divergence", "information", ("value",), INFORMATION),
+)
+# Those of large vocabularies, which take other arrays and have laws of their own: test_linear.py, test_statistics.py.
+STATISTICS = ("log_prob", "lse", "predicted", "rank", "entropy")
+LARGE_VOCABULARY = (
+    Function("target_statistics", "statistics", STATISTICS, ("axis", "ignore_index", "n_threads")),
+    Function("linear_target_statistics", "linear", STATISTICS, ("ignore_index", "softcap", "chunk_rows", "n_threads")),
+    Function("linear_cross_entropy", "linear", ("loss",), LINEAR),
+    Function("linear_cross_entropy_grad", "linear", ("loss", "grads"),
+             (*LINEAR, "grad_output", "out_hidden", "out_weight", "out_bias")),
 )
 # fmt: on
 NAMED = {f.name: f for f in FUNCTIONS}

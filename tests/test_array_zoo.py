@@ -126,6 +126,75 @@ def test_bool_targets(f, kernel, dtype, rng):
     assert_same(p.change(target=truth.astype(int)), p.change(target=truth), exactly=True)
 
 
+@each_of(FUNCTIONS)
+@each_kernel
+def test_a_bool_of_any_byte_but_0_is_true(f, kernel, rng):
+    """As NumPy reads masks from files and views, whose bytes may be any."""
+    for options in {f.option_sets[0], f.option_sets[-1]} | {"infogain", "distribution"} & set(f.option_sets):
+        p = problem(f, rng, *KERNELS[kernel], np.float64, options)
+        arrays = {name: value for name, value in p.options.items() if isinstance(value, np.ndarray)}
+        arrays |= {"x": p.x} | ({"target": p.target} if f in LOSSES else {})
+        for name, array in arrays.items():
+            clean = rng.random(array.shape) < 0.5
+            odd = np.where(clean, rng.integers(1, 256, array.shape), 0).astype(np.uint8).view(bool)
+            got, want = run_unmodified(p.change(**{name: odd})), p.change(**{name: clean}).run()
+            for result in want:
+                np.testing.assert_array_equal(got[result], want[result])
+
+
+def unaligned(array):
+    """A copy whose elements lie at odd addresses."""
+    copy = np.empty(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+@each_of(FUNCTIONS)
+@each_kernel
+@pytest.mark.parametrize("change", [unaligned, lambda array: array.astype(array.dtype.newbyteorder())])
+def test_every_array_may_be_unaligned_or_of_swapped_bytes(f, kernel, change, rng):
+    for options in {f.option_sets[0], f.option_sets[-1]} | {"infogain", "class_weight"} & set(f.option_sets):
+        p = problem(f, rng, *KERNELS[kernel], np.float64, options)
+        arrays = {name: value for name, value in p.options.items() if isinstance(value, np.ndarray)}
+        arrays |= {"x": p.x} | ({} if p.target is None else {"target": p.target})
+        want = p.run()
+        for name, array in arrays.items():
+            got = run_unmodified(p.change(**{name: change(array)}))
+            for result in want:
+                np.testing.assert_array_equal(got[result], want[result])
+
+
+@each_of(CLASS_LOSSES)
+@pytest.mark.parametrize("ignore_index", [2**63, -(2**63), 2**64, -(10**30)])
+@pytest.mark.parametrize("given", [bool, np.int8, np.uint64])
+def test_an_ignore_index_that_no_label_can_be_changes_nothing(f, given, ignore_index, rng):
+    p = problem(f, rng, (6, 5))
+    p = p.change(target=(p.target % 2).astype(given))
+    got, want = p.change(ignore_index=ignore_index).run(), p.run()
+    for name in want:
+        np.testing.assert_array_equal(got[name], want[name])
+
+
+@each_of(LOSSES)
+def test_every_argument_is_converted_once(f, rng):
+    """Else what is checked might be another array than what is used."""
+
+    class Counted:
+        def __init__(self, array):
+            self.array, self.count = array, 0
+
+        def __array__(self, dtype=None, copy=None):
+            self.count += 1
+            return self.array
+
+    for options in f.option_sets:
+        p = problem(f, rng, (6, 5), options=options)
+        arrays = {name: value for name, value in p.options.items() if isinstance(value, np.ndarray)}
+        counted = {name: Counted(array) for name, array in (arrays | {"x": p.x, "target": p.target}).items()}
+        p.change(**counted).run()
+        assert {name: each.count for name, each in counted.items()} == dict.fromkeys(counted, 1)
+
+
 @each_of(LOSSES)
 @each_kernel
 @pytest.mark.parametrize("given", REALS)

@@ -10,6 +10,7 @@ import pytest
 import xgboost
 
 from fastxent import boosting
+from fastxent.boosting._caller import TITLES
 from tests.boosting import FACTORIES, LIBRARIES, METRICS, OBJECTIVES, data
 
 ROUNDS = 3
@@ -60,29 +61,30 @@ def test_one_objective_and_one_metric_serve_the_training_function_and_the_estima
     assert len(record["sigmoid_cross_entropy"]) == ROUNDS
 
 
+@pytest.mark.parametrize("estimator", [False, True], ids=["train", "estimator"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize("library", TRAINED)
-def test_a_training_function_is_told_that_it_was_given_what_is_anothers(library, rng):
-    d = data("sigmoid", rng)
-    (other,) = set(TRAINED) - {library}
-    mine, title = boosting.sigmoid_objective(library), {"xgboost": "XGBoost", "lightgbm": "LightGBM"}[other]
-    message = rf'made for {title}, but .* calls it: make it with "{library}"'
-    with pytest.raises(ValueError, match=message):
-        TRAINED[library](d, boosting.sigmoid_objective(other))
-    with pytest.raises(ValueError, match=message):
-        TRAINED[library](d, mine, boosting.sigmoid_metric(other))
-    for estimator in (False, True):
-        with pytest.raises(ValueError, match="made for CatBoost"):
-            TRAINED[library](d, mine, boosting.sigmoid_metric("catboost"), estimator)
-        with pytest.raises(ValueError, match="made for CatBoost"):
-            TRAINED[library](d, boosting.sigmoid_objective("catboost"), None, estimator)
+def test_a_library_is_told_that_it_was_given_what_is_anothers(library, weighted, estimator, rng):
+    d = data("sigmoid", rng, weighted)
+    for other in set(LIBRARIES) - {library}:
+        message = rf'made for {TITLES[other]}, but .* calls it: make it with "{library}"'
+        with pytest.raises(ValueError, match=message):
+            TRAINED[library](d, boosting.sigmoid_objective(other), None, estimator)
+        with pytest.raises(ValueError, match=message):
+            TRAINED[library](d, boosting.sigmoid_objective(library), boosting.sigmoid_metric(other), estimator)
 
 
-def test_xgboosts_estimator_is_told_that_it_was_given_what_is_lightgbms(rng):
-    d = data("sigmoid", rng)
-    with pytest.raises(ValueError, match=r'made for LightGBM.*for these make it with "xgboost"'):
-        xgboost_scores(d, boosting.sigmoid_objective("lightgbm"), None, True)
-    with pytest.raises(ValueError, match=r'made for LightGBM.*for these make it with "xgboost"'):
-        xgboost_scores(d, boosting.sigmoid_objective("xgboost"), boosting.sigmoid_metric("lightgbm"), True)
+@pytest.mark.parametrize("estimator", [False, True], ids=["train", "estimator"])
+@pytest.mark.parametrize("made_for", LIBRARIES)
+@pytest.mark.parametrize("library", TRAINED)
+def test_a_library_is_told_that_it_was_given_an_objective_for_a_metric_or_the_reverse(
+    library, made_for, estimator, rng
+):
+    d = data("sigmoid", rng, weighted=True)
+    with pytest.raises(ValueError, match=rf'it is a metric, but .* as an objective: .* focal_objective\("{library}"\)'):
+        TRAINED[library](d, boosting.focal_metric(made_for), None, estimator)
+    with pytest.raises(ValueError, match=rf'it is an objective, but .* as a metric: .* sigmoid_metric\("{library}"\)'):
+        TRAINED[library](d, boosting.sigmoid_objective(library), boosting.sigmoid_objective(made_for), estimator)
 
 
 @pytest.mark.parametrize("library", TRAINED)
@@ -96,6 +98,34 @@ def test_catboost_is_told_that_it_was_given_what_is_anothers(kind, library, rng)
         ).fit(d.features, d.labels)  # fmt: skip
     with pytest.raises(catboost.CatBoostError, match='but CatBoost calls it: make it with "catboost"'):
         catboost.CatBoostClassifier(eval_metric=METRICS[kind](library), **CATBOOST).fit(d.features, d.labels)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+def test_catboost_is_told_that_it_was_given_an_objective_for_a_metric_or_the_reverse(kind, library, rng):
+    d = data(kind, rng)
+    with pytest.raises(
+        catboost.CatBoostError, match=rf'it is a metric, .* make it with {kind}_objective\("catboost"\)'
+    ):
+        catboost.CatBoostClassifier(
+            loss_function=METRICS[kind](library), eval_metric="MultiClass" if kind == "softmax" else "Logloss",
+            **CATBOOST,
+        ).fit(d.features, d.labels)  # fmt: skip
+    with pytest.raises(
+        catboost.CatBoostError, match=rf'it is an objective, .* make it with {kind}_metric\("catboost"\)'
+    ):
+        catboost.CatBoostClassifier(eval_metric=OBJECTIVES[kind](library), **CATBOOST).fit(d.features, d.labels)
+
+
+@pytest.mark.parametrize("library", TRAINED)
+@pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
+def test_a_metric_of_the_other_kind_of_scores_names_the_one_that_was_meant(kind, library, rng):
+    d = data(kind, rng)
+    other = {"softmax": "sigmoid", "sigmoid": "softmax"}[kind]
+    with pytest.raises(ValueError, match=rf"the scores have shape .* {kind}_metric"):
+        TRAINED[library](d, OBJECTIVES[kind](library), METRICS[other](library), estimator=True)
+    with pytest.raises(ValueError, match=r"the scores have shape .* sigmoid_objective"):
+        TRAINED[library](data("sigmoid", rng), boosting.softmax_objective(library))
 
 
 def test_a_metric_of_probabilities_warns(rng):

@@ -162,3 +162,21 @@ def test_catboost_knows_classes_by_a_metric_of_its_own(kind, rng):
         model.score(d.features, d.labels)
     scores = model.predict(d.features, prediction_type="RawFormulaVal")
     assert np.isfinite(scores).all()
+
+
+def test_class_weights_of_lightgbms_classifier_are_weights_of_rows(rng):
+    d = data("sigmoid", rng)
+    options = {"n_estimators": 5, "n_jobs": 1, "verbose": -1, "objective": boosting.sigmoid_objective("lightgbm")}
+    got = lightgbm.LGBMClassifier(**options, class_weight={0: 1.0, 1: 3.0}).fit(d.features, d.labels)
+    want = lightgbm.LGBMClassifier(**options).fit(d.features, d.labels, np.where(d.labels == 1, 3.0, 1.0))
+    np.testing.assert_array_equal(*(each.predict(d.features, raw_score=True) for each in (got, want)))
+
+
+def test_xgboosts_classifier_predicts_columns_with_num_class_2(rng):
+    d = data("sigmoid", rng)
+    model = xgboost.XGBClassifier(
+        n_estimators=5, n_jobs=1, num_class=2, objective=boosting.softmax_objective("xgboost")
+    ).fit(d.features, d.labels)
+    assert model.predict(d.features).shape == (300, 2)
+    probs = model.predict_proba(d.features)
+    assert np.mean(probs.argmax(axis=1) == d.labels) > 0.7

@@ -1,5 +1,7 @@
 """From `start_scores` our objectives train what the libraries train from base scores of their own."""
 
+import json
+
 import catboost
 import lightgbm
 import numpy as np
@@ -19,8 +21,8 @@ def ours(library, kind):
     return OBJECTIVES[kind](library, hessian=NATIVE[library, kind][1])
 
 
-def start_of(d):
-    start = start_scores(d.labels, d.weights)
+def start_of(d, **options):
+    start = start_scores(d.labels, d.weights, **options)
     return start, np.tile(start, (len(d.labels), 1)) if np.ndim(start) else np.full(len(d.labels), start)
 
 
@@ -43,19 +45,33 @@ def test_lightgbm(kind, weighted, rng):
 @each_weighting
 def test_xgboost(kind, weighted, rng):
     d = data(kind, rng, weighted)
-    start, margin = start_of(d)
+    start, margin = start_of(d, library="xgboost")
     params = {"objective": NATIVE["xgboost", kind][0], "nthread": 1, "max_depth": 3}
     if kind == "softmax":
         params["num_class"] = CLASSES
     plain = xgboost.DMatrix(d.features, d.labels, weight=d.weights)
     moved = xgboost.DMatrix(d.features, d.labels, weight=d.weights, base_margin=margin)
     want = xgboost.train(params, plain, ROUNDS).predict(plain)
-    base_score = (start - start.mean()).tolist() if kind == "softmax" else float(expit(start))
+    base_score = start.tolist() if kind == "softmax" else float(expit(start))
     for rows, more in ((moved, {}), (plain, {"base_score": base_score})):
         scores = xgboost.train(params | more, rows, ROUNDS, obj=ours("xgboost", kind)).predict(rows, output_margin=True)
         got = fx.softmax(scores) if kind == "softmax" else expit(scores)
-        # its objective and its base score are rounded to float32: a few ulp of a score in each round
-        np.testing.assert_allclose(got, want, rtol=0, atol=ROUNDS * float(np.finfo(np.float32).eps))
+        # its objective is rounded to float32
+        np.testing.assert_allclose(got, want, rtol=0, atol=4 * float(np.finfo(np.float32).eps))
+
+
+@each_weighting
+def test_xgboosts_own_start_of_a_rare_class(weighted, rng):
+    labels = np.repeat(np.arange(4), [2000, 500, 499, 1])
+    weights = rng.integers(1, 4, len(labels)) if weighted else None  # whose sums are exact in float32
+    rows = xgboost.DMatrix(np.zeros((len(labels), 1)), labels, weight=weights)
+    model = xgboost.train({"objective": "multi:softprob", "num_class": 5, "nthread": 1}, rows, 1)
+    own = json.loads(json.loads(model.save_config())["learner"]["learner_model_param"]["base_score"])
+    start = start_scores(labels, weights, 5, library="xgboost")
+    np.testing.assert_allclose(start, own, rtol=0, atol=8 * float(np.finfo(np.float32).eps))  # scores up to 8
+    plain = start_scores(labels, weights, 5)
+    assert np.abs(plain - plain.mean() - own).max() > 1
+    np.testing.assert_array_equal(start_scores(labels, weights, 5, library="lightgbm"), plain)
 
 
 @each_weighting
@@ -98,6 +114,7 @@ def test_shares_of_labels_distributions_and_probabilities():
         ([0, np.nan], {}, r"y\[1\] = nan"),
         ([0, 3], {"n_classes": 3}, r"y\[1\] = 3.0, but labels are integers from 0 to 2"),
         ([0, 1], {"n_classes": 1}, "n_classes = 1, but there are at least two"),
+        ([0, 1], {"library": "sklearn"}, "library = 'sklearn', but it must be one of 'xgboost', "),
         ([0, 1], {"sample_weight": [1, -1]}, r"sample_weight\[1\] = -1"),
         ([0, 1], {"sample_weight": [1]}, r"sample_weight has shape \(1,\)"),
         ([0, 1], {"sample_weight": [0, 0]}, "nothing has weight"),

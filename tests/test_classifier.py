@@ -9,7 +9,7 @@ import fastxent as fx
 from fastxent.sklearn import SoftmaxClassifier
 from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
 from tests.layouts import strided
-from tests.samples import TABLES, drawn
+from tests.samples import TABLES, drawn, standardized
 
 TIGHT = {"tol": 1e-9, "max_iter": 20_000}
 # The optimum is as near as tol is over the least curvature: that of the penalty alone, 1 / (C n) in some 500 samples.
@@ -27,8 +27,7 @@ FORMS = {
 def data(name, rows=None):
     """Features of variance 1, so that LogisticRegression converges, and labels."""
     X, y = TABLES[name](return_X_y=True)
-    X = (X - X.mean(axis=0)) / (X.std(axis=0) + (X.std(axis=0) == 0))
-    return X[:rows], y[:rows]
+    return standardized(X)[:rows], y[:rows]
 
 
 def objective(model, X, y, C, sample_weight=None):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from ml_dtypes import bfloat16
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -181,6 +182,24 @@ def test_a_wrong_parameter_is_named(parameter, value, error):
 def test_a_wrong_target_or_weight_is_named(target, weight, message):
     with pytest.raises(ValueError, match=message):
         SoftmaxClassifier().fit(X, target, weight)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda y: y.astype(object), lambda y: y.astype(bfloat16), lambda y: pd.DataFrame(y).astype("Int64")]
+)
+def test_one_hot_rows_of_objects_are_told_of_floats_and_nullable_floats_are_distributions(make):
+    one_hot = np.eye(3, dtype=int)[Y]
+    with pytest.raises(ValueError, match=r"or floats of shape \(n_samples, C\): .* y.astype\(float\)"):
+        SoftmaxClassifier().fit(X, make(one_hot))
+    with pytest.raises(ValueError, match="1d array"):
+        SoftmaxClassifier().fit(X, np.array(["a", "b", "c"], object)[one_hot])
+    shares = pd.DataFrame(0.9 * np.eye(3)[Y] + 0.1 / 3)
+    model, plain = (SoftmaxClassifier().fit(X, y) for y in (shares.astype("Float64"), shares))
+    np.testing.assert_array_equal(model.coef_, plain.coef_)
+    shares = shares.astype("Float64")
+    shares.iloc[3, 1] = pd.NA
+    with pytest.raises(ValueError, match=r"y\[3, 1\] is missing"):
+        SoftmaxClassifier().fit(X, shares)
 
 
 def test_a_class_without_weight_is_never_predicted():

@@ -5,11 +5,17 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.metrics import get_scorer, log_loss
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import fastxent as fx
+from fastxent.metrics import neg_log_loss_scorer
 from fastxent.sklearn import SoftmaxClassifier, SoftmaxClassifierCV
 from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
 from tests.samples import IRIS
@@ -17,7 +23,7 @@ from tests.samples import IRIS
 X, Y = IRIS
 GRID = [0.01, 1.0, 100.0]
 PRECISE = {"tol": 1e-8, "max_iter": 5000}
-# a score of a model that is within 1e-7 of the least objective: off by some 1e-4, squared where it is least
+# a score of a model that is within 1e-8 of the least objective: off by some 1e-4, squared where it is least
 RTOL = 1e-3
 
 
@@ -72,6 +78,37 @@ def test_weights_count_in_fits_and_in_scores(rng):
     assert not np.allclose(got.scores_, plain.scores_, rtol=10 * RTOL)
 
 
+def test_groups_are_the_splitters_with_and_without_metadata_routing(rng):
+    groups = rng.integers(0, 6, 150)
+    want = SoftmaxClassifierCV(GRID, cv=list(GroupKFold(3).split(X, Y, groups)), max_iter=1000).fit(X, Y).scores_
+    model = SoftmaxClassifierCV(GRID, cv=GroupKFold(3), max_iter=1000)
+    np.testing.assert_array_equal(model.fit(X, Y, groups=groups).scores_, want)
+    with config_context(enable_metadata_routing=True):
+        np.testing.assert_array_equal(model.fit(X, Y, groups=groups.tolist()).scores_, want)
+        pipeline = make_pipeline(StandardScaler(), model)  # which passes on what was requested
+        assert pipeline.fit(X, Y, groups=groups)[-1].scores_.shape == (3, 3)
+    with pytest.raises(ValueError, match="'groups' parameter should not be None"):
+        model.fit(X, Y)
+    with pytest.raises(ValueError, match=r"only supported if enable_metadata_routing=True.*'colour'"):
+        model.fit(X, Y, colour=groups)
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_with_metadata_routing_weights_go_where_they_were_requested(wanted, rng):
+    weight, cv = rng.random(150), [(np.arange(0, 150, 2), np.arange(1, 150, 2))]
+    theirs = {"use_legacy_attributes": False, "scoring": get_scorer("neg_log_loss")}
+    models = (
+        SoftmaxClassifierCV(GRID, cv=cv, scoring=get_scorer("neg_log_loss"), **PRECISE),
+        LogisticRegressionCV(Cs=GRID, cv=cv, l1_ratios=(0,), **theirs, **PRECISE),
+    )
+    with config_context(enable_metadata_routing=True):
+        for model in models:
+            model.scoring.set_score_request(sample_weight=wanted)
+            model.set_fit_request(sample_weight=True).fit(X, Y, sample_weight=weight)
+    ours, theirs = models
+    np.testing.assert_allclose(ours.scores_, theirs.scores_.reshape(ours.scores_.shape), rtol=RTOL)
+
+
 def test_distributions_sparse_features_and_two_samples_of_a_fold_without_a_class():
     target = 0.9 * np.eye(3)[Y] + 0.1 / 3
     order = np.random.default_rng(0).permutation(150)
@@ -81,6 +118,19 @@ def test_distributions_sparse_features_and_two_samples_of_a_fold_without_a_class
     assert SoftmaxClassifierCV(GRID, cv=folds, max_iter=1000).fit(X, Y).scores_.shape == (1, 3)
     with pytest.raises(ValueError, match="not belonging to the passed labels"):
         SoftmaxClassifierCV(GRID, cv=[(np.arange(100), np.arange(100, 150))]).fit(X, Y)
+
+
+def test_distributions_are_scored_in_cross_validation():
+    target = 0.9 * np.eye(3)[Y] + 0.1 / 3
+    cv = KFold(3, shuffle=True, random_state=0)
+    accuracy = cross_val_score(SoftmaxClassifier(), X, target, cv=cv, error_score="raise")
+    assert (accuracy > 0.85).all()
+    assert (accuracy < 0.9 + 0.1 / 3 + 1e-12).all()  # which is what a distribution gives to its class
+    model = SoftmaxClassifier(max_iter=1000)
+    loss = cross_val_score(model, X, target, cv=cv, scoring=neg_log_loss_scorer, error_score="raise")
+    want = [-fx.softmax_cross_entropy(clone(model).fit(X[a], target[a]).decision_function(X[b]), target[b])
+            for a, b in cv.split(X)]  # fmt: skip
+    np.testing.assert_allclose(loss, want, rtol=1e-12)
 
 
 @pytest.mark.parametrize(

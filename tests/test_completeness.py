@@ -10,7 +10,7 @@ import pytest
 
 import fastxent
 import fastxent.reference
-from asv_benchmarks.benchmarks import accuracy
+from asv_benchmarks.benchmarks import accuracy, vocabularies
 from fastxent import caffe, continuous, metrics
 from tests.docstrings import (
     assert_every_parameter_is_described,
@@ -21,12 +21,13 @@ from tests.docstrings import (
     section,
 )
 from tests.pages import API, ROOT, lists
-from tests.table import FUNCTIONS, OPTION_SETS, each_of
+from tests.table import FUNCTIONS, LARGE_VOCABULARY, OPTION_SETS, each_of
 
-NOT_NUMERIC = {"__version__", "set_num_threads", "get_num_threads", "show_config"}
+NOT_NUMERIC = {"__version__", "set_num_threads", "get_num_threads", "show_config", "TargetStatistics"}
+EVERY = (*FUNCTIONS, *LARGE_VOCABULARY)
 LEFT_TO = re.compile(r"As `(\w+)` takes (?:it|them)\.")  # the whole text of an entry
-NAMES = sorted(f.name for f in FUNCTIONS)
-each_function = each_of(FUNCTIONS)
+NAMES = sorted(f.name for f in EVERY)
+each_function = each_of(EVERY)
 each_public_function = pytest.mark.parametrize("name", sorted(set(fastxent.__all__) - {"__version__"}))
 
 
@@ -62,7 +63,7 @@ def benchmark_module(name):
 
 
 def test_the_benchmarks_have_every_numeric_public_function():
-    assert sorted(map(str, benchmark_cases().FUNCTIONS)) == NAMES
+    assert sorted([*benchmark_cases().FUNCTIONS, *vocabularies.FUNCTIONS]) == NAMES
 
 
 def test_the_accuracy_of_every_numeric_public_function_is_tracked():
@@ -102,7 +103,7 @@ def test_signatures_are_those_of_the_reference_and_of_the_table(f):
     assert list(public.parameters)[positional:] == list(f.options)
 
 
-@each_function
+@each_of(FUNCTIONS)
 def test_every_option_has_a_random_value_in_the_tests(f):
     drawn = {option for options in OPTION_SETS[f.kind].values() for option in options}
     assert set(f.options) - drawn <= {"axis", "reduction", "n_threads", "out", "hess_out", "keepdims"}

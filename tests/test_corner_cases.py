@@ -236,6 +236,35 @@ def test_targets_beyond_float32(C, kind, size, rng):
         np.testing.assert_allclose(grad, want_grad.astype(np.float32), rtol=1e-6)
 
 
+LARGE_FACTORS = {
+    "grad_output": {"grad_output": 1e40},
+    "grad_output below 0": {"grad_output": -1e40},
+    "grad_output of each": {"grad_output": (1e40, -1e39), "reduction": "none"},
+    "sample_weight": {"sample_weight": (1e39, 0.0, 1.0), "reduction": "sum"},
+    "class_weight": {"class_weight": (1e39, 1.0), "reduction": "sum"},
+    "class_weight, smoothed": {"class_weight": (1e39, 1.0), "reduction": "sum", "label_smoothing": 0.1},
+    "pos_weight": {"pos_weight": (1e39, 1.0), "reduction": "sum"},
+}
+
+
+@pytest.mark.parametrize("factor", LARGE_FACTORS)
+@pytest.mark.parametrize("C", [1, 2, 3, 40, 1000])
+@each_of([f for f in LOSSES if f.kind != "clamped" and "grad" in f.gives])
+def test_derivatives_with_a_factor_beyond_float32_are_those_of_double(f, C, factor, rng):
+    options = {name: value for name, value in LARGE_FACTORS[factor].items() if f.takes(name)}
+    p = problem(f, rng, (5, C), -1, np.float64)
+    x = np.where(rng.random(p.x.shape) < 0.2, -300.0, np.clip(3 * p.x, -10, 10))  # exactly 0 in either, or normal
+    p = p.change(x=x.astype(np.float32))
+    shape = dict.fromkeys(("sample_weight", "pos_weight", "grad_output"), p.target.shape) | {"class_weight": (C,)}
+    p = p.change(**{name: np.resize(o, shape[name]) if isinstance(o, tuple) else o for name, o in options.items()})
+    got, want = p.run(), p.change(x=p.x.astype(np.float64)).run()
+    for name in f.gives[1:]:
+        with np.errstate(over="ignore", under="ignore"):
+            rounded = want[name].astype(np.float32)
+        finite = np.abs(rounded[np.isfinite(rounded)]).max(initial=0.0)  # differences of such terms
+        np.testing.assert_allclose(got[name], rounded, rtol=1e-5, atol=1e-7 * finite)
+
+
 def test_shares_beside_a_large_one_are_added_up_before_they_are_rounded():
     x = np.array([[2.7831300818338267, -3.30509603410892, 9.756465644357466, -9.117956070119742]])
     t = np.array([[1.3701179679082452e-12, 6.047128415234762e-12, 1.0, 8.827715444747857e-12]])

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import fastxent as fx
+from fastxent import _threads
 from tests.problem import unmodified
 from tests.table import NAMED
 
@@ -77,6 +78,40 @@ def test_probabilities_that_change_while_the_axis_or_the_base_is_read(name, rows
         p, q = np.full((50, 4), 0.25), np.full((rows, 4), 0.25)
         with pytest.raises(ValueError, match=r"broadcast|axis"):
             NAMED[name].call(p, q, **{option: Later(1 if option == "axis" else 2.0, shrink(p, 3))})
+
+
+class Own(np.ndarray):
+    """A subclass like any other."""
+
+
+@pytest.mark.parametrize("subclass", [np.ndarray, Own])
+@pytest.mark.parametrize("as_view", [False, True])
+@every_dtype
+def test_no_other_thread_resizes_arrays_while_they_are_read_and_written(dtype, as_view, subclass, monkeypatch):
+    """The pool is where other threads run, and anything may happen."""
+    rows, C = 6000, 100
+    shapes = {"logits": (rows, C), "target": (rows,), "sample_weight": (rows,), "infogain": (C, C), "out": (rows, C)}
+    dtypes = {"target": np.int64, "sample_weight": np.float64, "infogain": np.float64}
+    whole = {name: np.ones(shape, dtypes.get(name, dtype)) for name, shape in shapes.items()}
+    arrays = {name: (array[:] if as_view else array).view(subclass) for name, array in whole.items()}
+    if subclass is np.ndarray and not as_view:
+        arrays = whole
+    tried, in_pool = [], _threads.run
+
+    def run(*args):
+        for array in whole.values():
+            with pytest.raises(ValueError, match="cannot resize"):
+                array.resize((2, 2), refcheck=False)
+        tried.append(args)
+        in_pool(*args)
+
+    monkeypatch.setattr(_threads, "run", run)
+    fx.softmax_cross_entropy_grad(**arrays)
+    assert tried
+    monkeypatch.undo()
+    arrays.clear()
+    for array in whole.values():
+        array.resize((2, 2), refcheck=False)  # once the call is over
 
 
 class Lying(np.ndarray):

@@ -68,6 +68,9 @@ OF_SOFTMAX = [
     ("as many logits and labels, all 0", PROBS[:, 0], [False] * 4, {}, ValueError,
      "sigmoid_cross_entropy(logits, target)"),
     ("a column of logits", PROBS[:, :1], [0, 1, 1, 0], {}, ValueError, SIGMOID),
+    ("a column of logits, labels that are floats", PROBS[:, :1], [0.0, 1.0, 1.0, 0.0], {}, TypeError, SIGMOID),
+    ("a column of logits, floats that are no labels", PROBS[:, :1], [0.0, 2.0, 1.0, 0.0], {}, TypeError,
+     "; cast them: target.astype(np.int64)"),
     ("swapped, one-hot", np.eye(3)[[0, 1, 1, 2]], LOGITS, {}, ValueError, SWAPPED),
 ]
 OF_SIGMOID = [
@@ -103,13 +106,20 @@ def test_an_error_ends_in_what_was_probably_meant(f, _, x, target, options, exce
     with pytest.raises(exception) as error:
         f.call(x, target, **options)
     said = str(error.value).replace("The probs", "The logits").replace("but probs", "but logits")
-    assert said.endswith(end), said
+    twin = end.replace("cross_entropy", "focal_loss") if "focal" in f.name else end  # a focal function names another
+    assert said.endswith(twin), said
 
 
 @each_of([f for f in CLASS_LOSSES if f.kind == "clamped"])
 def test_logits_in_place_of_probabilities(f):
     with pytest.raises(ValueError, match=r"did you mean softmax_cross_entropy\(logits, target\)\?$"):
         f.call(LOGITS, [1, 1, 2, 0])
+
+
+@each_of([f for f in CLASS_LOSSES if f.kind == "clamped"])
+def test_as_many_probabilities_and_labels(f):
+    with pytest.raises(ValueError, match=r"; a probability for each .* fastxent.metrics.log_loss\(target, probs\)$"):
+        f.call(PROBS[:, 0], [0, 1, 1, 0])
 
 
 @each_of([f for f in FUNCTIONS if f.kind == "information"])

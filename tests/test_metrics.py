@@ -151,6 +151,7 @@ REFUSED = {
     "None among strings": (np.array(["c", None, "a", "b"], object), P3, {}),
     "missing strings": (pd.Series(["a", None, "b", "c"]), P3, {}),
     "sequences of labels": ([[1], [2, 0], [0], [1]], P3, {}),
+    "a column of labels in lists": ([[0], [2], [0], [1]], P3, {}),
     "counts": ([[0, 2, 1]] * 4, P3, {}),
     "float counts": ([[0.0, 2.0, 1.0]] * 4, P3, {}),
     "indicator of another width": ([[0, 1], [1, 0], [1, 0], [0, 1]], P3, {}),

@@ -92,6 +92,37 @@ def test_a_fork_while_other_threads_are_inside_a_call_leaves_both_sides_whole():
     assert not wrong
 
 
+@FORKS
+@pytest.mark.parametrize(("n_threads", "ended"), [(1, "loss"), (3, "forked inside a call of several threads")])
+def test_a_fork_in_a_signal_handler_ends_the_call_in_the_child_where_its_helpers_are_not(n_threads, ended):
+    script = f"""
+        children = []
+        def handler(*_):
+            children.append(os.fork())
+            signal.alarm(50)  # ends a child that hangs
+        def send():
+            time.sleep(0.1)
+            os.kill(os.getpid(), signal.SIGUSR1)
+        signal.signal(signal.SIGUSR1, handler)
+        rows, labels = np.broadcast_to(x[:1], (500_000, 1000)), np.broadcast_to(y[:1], 500_000)
+        expected = fx.softmax_cross_entropy(x[:1], y[:1])
+        threading.Thread(target=send).start()
+        try:
+            loss = fx.softmax_cross_entropy(rows, labels, n_threads={n_threads})
+            message = "loss" if abs(loss / expected - 1) < 1e-12 else "another loss"
+        except RuntimeError as error:
+            message = str(error)
+        if children == [0]:
+            print(message, flush=True)
+            os._exit(0)
+        os.waitpid(children[0], 0)
+        print(message)
+    """
+    in_child, in_parent = run_script(script).splitlines()
+    assert ended in in_child
+    assert in_parent == "loss"
+
+
 @pytest.mark.parametrize("method", START)
 def test_processes_of_every_kind_compute_the_same(method):
     expected = loss_and_gradient(*ARGUMENTS)

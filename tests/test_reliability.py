@@ -73,6 +73,19 @@ def test_a_classifier_of_two_classes_is_shown_as_by_scikit_learn(pos_label, rng)
         assert getattr(ours.ax_, axis)() == getattr(theirs.ax_, axis)()
 
 
+@pytest.mark.parametrize("pos_label", [None, 0, "yes"])
+def test_what_is_made_by_hand_has_the_texts_of_scikit_learn(pos_label):
+    ours, theirs = (
+        d([0.1, 0.9], [0.2, 0.8], [0.2, 0.8], estimator_name="model", pos_label=pos_label).plot()
+        for d in (ReliabilityDisplay, CalibrationDisplay)
+    )
+    for axis in ("get_xlabel", "get_ylabel"):
+        assert getattr(ours.ax_, axis)() == getattr(theirs.ax_, axis)()
+    assert ours.ax_.get_legend_handles_labels()[1] == theirs.ax_.get_legend_handles_labels()[1]
+    top = ReliabilityDisplay([0.1, 0.9], [0.2, 0.8], [0.2, 0.8], bin_weight=np.array([1, 3]), top_label=True).plot()
+    assert (top.ax_.get_xlabel(), top.line_.get_label()) == ("Mean confidence", "ECE = 0.100")
+
+
 def test_of_many_classes_the_most_probable_is_predicted(multiclass):
     y, prob = multiclass
     top = prob.argmax(axis=1)

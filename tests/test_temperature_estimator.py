@@ -2,6 +2,7 @@
 
 import pickle
 
+import ml_dtypes
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +25,8 @@ from fastxent.sklearn import TemperatureScaling
 from tests.calibration import ERROR, bisected
 from tests.layouts import LAYOUTS
 from tests.samples import drawn
+
+HALVES = (np.float16, ml_dtypes.bfloat16)
 
 COLUMNS = "its columns of features are not as many as the classes, of which scores have one each"
 NOT_SCORES = dict.fromkeys(
@@ -116,13 +119,13 @@ def test_scores_may_lie_in_memory_in_any_way(form, bias, digits):
     np.testing.assert_array_equal(scores, before)
 
 
-@pytest.mark.parametrize("given", [np.float16, np.float32, np.float64, np.int8, np.int64, np.uint8, np.bool_])
+@pytest.mark.parametrize("given", [*HALVES, np.float32, np.float64, np.int8, np.int64, np.uint8, np.bool_])
 @pytest.mark.parametrize("one", [False, True], ids=["all classes", "one score"])
 def test_results_have_the_dtype_of_the_losses(given, one, digits):
     scores, y = digits
     y = y == "cat"
     scores = (4 * (scores[:, 0] - scores[:, 1]) if one else 4 * scores[:, :2][:, ::-1]).clip(0, 100).astype(given)
-    want = np.float32 if given in (np.float16, np.float32) else np.float64
+    want = np.float32 if given in (*HALVES, np.float32) else np.float64
     model = TemperatureScaling().fit(scores, y)
     wide = TemperatureScaling().fit(scores.astype(np.float64), y)
     np.testing.assert_allclose(model.temperature_, wide.temperature_, rtol=ERROR[np.dtype(want)])

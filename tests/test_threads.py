@@ -1,6 +1,7 @@
 """The shared pool: each block is computed once, whatever the threads do; nobody waits for a thread without a block."""
 
 import gc
+import os
 import sys
 import threading
 import time
@@ -224,6 +225,17 @@ def test_the_caller_computes_everything_where_no_thread_can_be_started(own_pool,
     assert kernel.threads == {threading.get_ident()}
     assert kernel.counts.tolist() == [1] * MANY
     assert own_pool.jobs.empty()
+
+
+def test_a_call_takes_no_more_threads_than_can_be_of_use(own_pool, monkeypatch):
+    monkeypatch.setattr(_threads, "MOST", 3)
+    run(Kernel(MANY), (), MANY, 10**6)
+    assert own_pool.size == 2
+
+
+def test_there_is_a_most_that_covers_all_processors():
+    assert _threads.MOST >= 32
+    assert os.cpu_count() <= _threads.MOST
 
 
 def test_the_pool_starts_no_more_threads_than_helpers_were_asked_for(own_pool):

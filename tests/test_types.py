@@ -3,11 +3,15 @@
 import doctest
 import json
 import os
+import re
 import subprocess
 import sys
+import typing
 
 import pytest
 
+import fastxent as fx
+from fastxent import boosting
 from tests.pages import DOCS, ROOT
 
 USES = ROOT / "tests" / "uses.py"  # where an error that is ignored has to be one
@@ -38,3 +42,15 @@ def test_the_types_are_right(page, command, module, tmp_path):
     env = os.environ | {"MYPYPATH": str(ROOT)}
     checked = subprocess.run(command(path), capture_output=True, text=True, env=env, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("module", [fx, boosting], ids=lambda module: module.__name__)
+def test_each_overload_is_among_the_uses(module):
+    called = re.findall(r"assert_type\((?:fx\.)?(\w+)\(", USES.read_text())
+    overloads = {name: len(typing.get_overloads(getattr(module, name))) for name in callables_of(module)}
+    assert sum(overloads.values()) > 20
+    assert {name: n for name, n in overloads.items() if called.count(name) < n} == {}
+
+
+def callables_of(module):
+    return [name for name in module.__all__ if callable(getattr(module, name)) and name[0].islower()]

@@ -4,6 +4,7 @@ The definitions are those of the tests, tests/oracle.py. Sums of terms of both s
 """
 
 import importlib.util
+from collections import namedtuple
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import numpy as np
 
 import fastxent as fx
 
+from . import vocabularies
 from .cases import DTYPES, FUNCTIONS
 
+Statistics = namedtuple("Statistics", "loss logsumexp lse_terms")
 ORACLE = Path(__file__).resolve().parents[2] / "tests" / "oracle.py"
 CLASSES = 20
 MARGINS = (0, 1, 5, 15, 17, 20, 40)
@@ -41,6 +44,25 @@ def softmax_loss(real, call, dtype, name="softmax_cross_entropy"):
     x, y = rows(dtype)
     exact = [getattr(real, name)(a, real.target_of(CLASSES, k)) for a, k in zip(x, y, strict=True)]
     return call(x, y, reduction="none"), real.stack(exact)
+
+
+def linear_loss(real, call, dtype):
+    """Products with the unit matrix round nothing: what is left is the loss, and its gradient."""
+    found, exact = softmax_loss(real, lambda x, y, reduction: call(x, np.eye(CLASSES, dtype=dtype), y,
+                                                                   reduction=reduction), dtype)  # fmt: skip
+    return (found[0], found[1][0]) if isinstance(found, tuple) else found, exact
+
+
+def statistics(real, call, dtype):
+    x, y = rows(dtype)
+    exact = [(real.softmax_cross_entropy(a, real.target_of(CLASSES, k)).loss, real.activations(a).logsumexp,
+              real.activations(a).lse_terms) for a, k in zip(x, y, strict=True)]  # fmt: skip
+    found = call(x, y)
+    return (-found.log_prob, found.lse), Statistics(*(real.stack(part) for part in zip(*exact, strict=True)))
+
+
+def linear_statistics(real, call, dtype):
+    return statistics(real, lambda x, y: call(x, np.eye(CLASSES, dtype=dtype), y), dtype)
 
 
 def clamped_loss(real, call, dtype):
@@ -97,13 +119,17 @@ KINDS = {
     "entropy": (one_distribution, ("entropy",)),
     "cross_entropy": (two_distributions, ("cross_entropy",)),
     "kl_divergence": (two_distributions, ("kl_divergence",)),
+    "target_statistics": (statistics, ("loss", "logsumexp")),
+    "linear_target_statistics": (linear_statistics, ("loss", "logsumexp")),
+    "linear_cross_entropy": (linear_loss, LOSS[:1]),
+    "linear_cross_entropy_grad": (linear_loss, LOSS[:2]),
 }
 # results whose bound is relative to the size of the terms that they are a sum of
 TERMS = {name: f"{name}_terms" for name in ("entropy", "cross_entropy", "kl_divergence")} | {"logsumexp": "lse_terms"}
 
 
 class Accuracy:
-    params = (FUNCTIONS, DTYPES)
+    params = ([*FUNCTIONS, *vocabularies.FUNCTIONS], DTYPES)
     param_names = ("function", "dtype")
     unit = "ulp"
 

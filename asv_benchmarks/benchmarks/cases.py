@@ -54,6 +54,7 @@ CASES = {
     "sigmoid_focal_loss": (logits_and_shares, ()),
     "sigmoid_focal_loss_grad": (logits_and_shares, ("out",)),
     "sigmoid_focal_loss_grad_hess": (logits_and_shares, ("out", "hess_out")),
+    "target_statistics": (logits_and_classes, ()),
     "softmax": (values, ("out",)),
     "log_softmax": (values, ("out",)),
     "logsumexp": (values, ()),

@@ -6,8 +6,8 @@ from fastxent._kernels.focal_strip cimport focal_room
 from fastxent._kernels.memory cimport LINE, fence
 from fastxent._kernels.memoryview cimport point_double, point_float
 from fastxent._kernels.problem cimport (
-    ACTIVATION, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, GRAD, INFORMATION, LOSSES,
-    SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX, X, Problem, Table, View, side_by_side, size_of,
+    ACTIVATION, CARRIED, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, GRAD, INFORMATION,
+    LOSSES, SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX, STATISTICS, X, Problem, Table, View, side_by_side, size_of,
 )
 from fastxent._kernels.output cimport is_streamed
 from fastxent._kernels.softmax_general cimport softmax_room
@@ -24,6 +24,8 @@ include "information.pxi"
 include "simplex.pxi"
 include "sigmoid.pxi"
 include "sigmoid_focal.pxi"
+include "statistics.pxi"
+include "carried.pxi"
 include "counts.pxi"
 
 ctypedef void (*FloatLoop)(
@@ -49,6 +51,10 @@ float_loops[<int>INFORMATION] = information[float]
 double_loops[<int>INFORMATION] = information[double]
 float_loops[<int>SIMPLEX] = off_simplex[float]
 double_loops[<int>SIMPLEX] = off_simplex[double]
+float_loops[<int>STATISTICS] = statistics[float]
+double_loops[<int>STATISTICS] = statistics[double]
+float_loops[<int>CARRIED] = carry[float]
+double_loops[<int>CARRIED] = carry[double]
 float_loops[<int>COUNT_CLASSES] = count_classes[float]
 double_loops[<int>COUNT_CLASSES] = count_classes[double]
 float_loops[<int>COUNT_ELEMENTS] = count_elements[float]
@@ -120,6 +126,8 @@ cdef Py_ssize_t kernel_bytes(const Problem* problem) noexcept nogil:
         size = sizeof(double)
     elif problem.family == ACTIVATION or problem.family == SIMPLEX:
         panels = side_by_side(problem)
+    elif problem.family == STATISTICS:
+        panels = 2 * side_by_side(problem)                                    # logits and exponentials
     room = max(room, panels * LANES * (problem.C + LANES))
     return (room * size + LINE - 1) // LINE * LINE
 

@@ -54,6 +54,7 @@ cdef class Call:
     cdef object infogain         # options of classes as they were given; the matrix as it is read
     cdef object class_weight
     cdef object alpha
+    cdef list pins               # weak references: see pin
     cdef dict outs               # a caller's outputs that are tensors, by role
     cdef int axis                # of the classes; -1 where there are none
     cdef bint given              # whether an output is the caller's
@@ -102,6 +103,29 @@ cdef class Call:
     cdef Py_ssize_t samples(self) noexcept:
         """How many there are."""
         return self.problem.outer * self.problem.inner
+
+
+cdef int pin(Call call) except -1:
+    """Hold all arrays in the place where they are, unless the call is so small that it keeps the interpreter's lock."""
+    cdef int role
+    if cnp.PyArray_SIZE(call.array(X)) <= min(tuning.held_elements, tuning.block_elements // 2):
+        return 0
+    call.pins = []
+    for role in range(<int>ROLES):
+        if call.held[role] != NULL:
+            pin_array(<cnp.ndarray>call.held[role], call.pins)
+    if call.infogain is not None:
+        pin_array(call.infogain, call.pins)
+    return 0
+
+
+cdef int pin_array(cnp.ndarray array, list pins) except -1:
+    """While there is a weak reference to an array, NumPy does not resize it, whoever asks; nor what it is a view of."""
+    while True:
+        pins.append(PyWeakref_NewRef(array, None))
+        if cnp.PyArray_BASE(array) == NULL or not cnp.PyArray_Check(<object>cnp.PyArray_BASE(array)):
+            return 0
+        array = <cnp.ndarray>cnp.PyArray_BASE(array)
 
 
 cdef tuple rows_shape(Call call):

@@ -14,8 +14,7 @@ def softmax_focal_loss(
     int order, logits, target, gamma, alpha, axis, class_weight, sample_weight, ignore_index, label_smoothing, z_loss,
     infogain, reduction, n_threads, grad_output=None, out=None, hess_out=None, Rules rules=None
 ):
-    cdef Call call = class_call(SOFTMAX, logits, target, axis, ignore_index, reduction, n_threads, rules)
-    call.problem.option.is_focal = True
+    cdef Call call = class_call(SOFTMAX, logits, target, axis, ignore_index, reduction, n_threads, rules, True)
     call.problem.option.gauss_newton = call.rules.gauss_newton
     call.problem.option.gamma = number_of_value(gamma, 0.0, DBL_MAX, gamma_of)
     call.problem.option.z_loss = number_of_value(z_loss, 0.0, DBL_MAX, z_loss_of)
@@ -47,12 +46,13 @@ cdef int take_eps(Call call, object eps) except -1:
 
 cdef Call class_call(
     Family family, object logits, object target, object axis, object ignore_index, object reduction, object n_threads,
-    Rules rules
+    Rules rules, bint is_focal=False
 ):
     """A call with its logits, target, axis and reduction."""
     cdef Call call = Call()
     cdef cnp.ndarray x, array
     call.problem.family = family
+    call.problem.option.is_focal = is_focal
     call.rules = PUBLIC if rules is None else rules
     take_logits(call, logits, "probs" if family == CLAMPED and rules is None else call.rules.logits)
     x = call.array(X)
@@ -69,7 +69,9 @@ cdef Call class_call(
                 array, x, call.axis, call.rules.target, call.name, call.rules.strict
             )
         if is_float(kind_of(array)) and not call.rules.float_labels:
-            array = _check.integer_labels(array, call.rules.target)
+            array = _check.integer_labels(
+                array, call.rules.target, call.name, cnp.PyArray_DIM(x, call.axis), is_focal
+            )
         call.hold(LABELS, array)
     take_reduction(call, reduction)
     take_ignored_label(call, ignore_index)

@@ -38,7 +38,7 @@ cdef Call element_call(
     if call.rules.strict and cnp.PyArray_NDIM(x) != 1:
         _explain.raise_wrong_classes(shape_of(x), call.name, -1)
     if not same_shape(array, x):
-        _explain.raise_wrong_element_target(array, x, call.rules.target, call.name)
+        _explain.raise_wrong_element_target(array, x, call.rules.target, call.name, family == SIGMOID_FOCAL)
     call.hold(TARGET, array)
     take_reduction(call, reduction)
     take_threads(call, n_threads)

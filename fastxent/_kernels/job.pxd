@@ -10,12 +10,18 @@ cdef class Job:
     cdef PyThread_type_lock full        # held until the last block is finished; NULL without helpers
     cdef unsigned long caller           # the thread that looks for signals
     cdef long long look                 # when it looks next
+    cdef Py_ssize_t forks               # before the call
+    cdef bint stopped                   # before all blocks were drawn
     cdef object work                    # (kernel, args) for helpers; None once the call is over
     cdef object error
     cpdef Py_ssize_t draw(self) noexcept nogil
+    cpdef bint is_stopped(self) noexcept nogil
     cpdef void finish(self) noexcept nogil
     cpdef void stop(self) noexcept nogil
     cdef void count(self, Py_ssize_t n) noexcept nogil
     cdef void wait(self) noexcept nogil
     cdef void look_for_signals(self) noexcept nogil
+    cdef bint is_orphan(self) noexcept
+    cdef void exchange_work(self, tuple work) noexcept
+    cdef object take_error(self)
     cdef void fail(self, error) noexcept

@@ -17,10 +17,18 @@ cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() nogil
     bint Py_IsInitialized() nogil
 
+cdef Py_ssize_t forks = 0    # how often this process came out of a fork
+
 cdef enum:
     PATIENCE = 400       # pauses (about 20 microseconds) before the caller sleeps until the last block is finished
     LOOK_EVERY = 50      # milliseconds between two looks for signals ...
     LOOK_SHARE = 20      # ... or this many times what a look takes, where another thread is slow to let go of the GIL
+
+
+def forked():
+    """In the child of a fork: it has one thread, and none that helps a job."""
+    global forks
+    forks += 1
 
 
 @cython.final
@@ -34,6 +42,7 @@ cdef class Job:
         self.n_threads = 1 + max(<Py_ssize_t>0, n_helpers)
         self.caller = PyThread_get_thread_ident()
         self.look = milliseconds() + LOOK_EVERY
+        self.forks = forks
         if n_helpers > 0:
             self.full = PyThread_allocate_lock()
             if self.full == NULL:
@@ -51,13 +60,21 @@ cdef class Job:
         write into one huge page of new memory at the same time all clear a page, and all but one throw theirs away.
         """
         cdef Py_ssize_t number, run, length = self.n_blocks // self.n_threads
-        if PyThread_get_thread_ident() == self.caller and milliseconds() >= self.look:
-            self.look_for_signals()
+        self.is_stopped()
         number = add(&self.next, 1)
         if number >= self.n_blocks:
             return -1
         run = number % self.n_threads
         return run * length + min(run, self.n_blocks - length * self.n_threads) + number // self.n_threads
+
+    cpdef bint is_stopped(self) noexcept nogil:
+        """Whether an error or Ctrl-C, which the caller looks for now and then, has stopped the job.
+
+        To be asked within a block that takes long: such a block need not be computed to its end.
+        """
+        if PyThread_get_thread_ident() == self.caller and milliseconds() >= self.look:
+            self.look_for_signals()
+        return self.stopped
 
     cpdef void finish(self) noexcept nogil:
         """One drawn block is finished."""
@@ -75,18 +92,21 @@ cdef class Job:
                 return
             try:
                 function(number)
-            finally:
-                self.finish()
+            except BaseException as error:
+                self.fail(error)     # before the block is finished, and with it maybe the call
+            self.finish()
 
     cpdef void stop(self) noexcept nogil:
         """No block is drawn from now on; those not drawn count as finished."""
-        cdef Py_ssize_t left = self.n_blocks - exchange(&self.next, self.n_blocks)
+        cdef Py_ssize_t left
+        self.stopped = True
+        left = self.n_blocks - exchange(&self.next, self.n_blocks)
         if left > 0:
             self.count(left)
 
     def invite(self):
         """Whether one more helper is of use; counts it as invited."""
-        return self.next < self.n_blocks and add(&self.wanted, -1) > 0
+        return add(&self.next, 0) < self.n_blocks and add(&self.wanted, -1) > 0
 
     def run(self, kernel, tuple args not None, offer=None):
         """Compute all blocks, with the helpers that ``offer(self)`` finds; then no thread touches the arrays any more.
@@ -96,28 +116,37 @@ cdef class Job:
         """
         try:
             if offer is not None:
-                self.work = (kernel, args)
+                self.exchange_work((kernel, args))
                 offer(self)
             kernel(*args, self)
         except BaseException as error:
             self.fail(error)
         if offer is not None:
-            with nogil:
-                self.wait()
-            self.work = None
-        if self.error is not None:
-            error, self.error = self.error, None
+            if not self.is_orphan():
+                with nogil:
+                    self.wait()
+            self.exchange_work(None)
+        error = self.take_error()
+        if error is not None:
             raise error
 
     def help(self):
         """What a helper does: compute blocks as long as there are any. Never raises: the caller does."""
-        work = self.work
+        with cython.critical_section(self):
+            work = self.work
         if work is None:
             return
         try:
             work[0](*work[1], self)
         except BaseException as error:
             self.fail(error)
+
+    cdef bint is_orphan(self) noexcept:
+        """Whether a signal handler forked, and this is the child: blocks that helpers drew will never be finished."""
+        if self.full == NULL or self.forks == forks:
+            return False
+        self.fail(RuntimeError("this process was forked inside a call of several threads, which only its parent has"))
+        return True
 
     cdef void count(self, Py_ssize_t n) noexcept nogil:
         """Add finished blocks; the last one wakes the caller."""
@@ -143,11 +172,25 @@ cdef class Job:
                 PyErr_CheckSignals()
             except BaseException as error:
                 self.fail(error)
+            self.is_orphan()
         end = milliseconds()
         self.look = end + max(<long long>LOOK_EVERY, LOOK_SHARE * (end - start))
 
+    cdef void exchange_work(self, tuple work) noexcept:
+        """Late helpers may read it at the same time."""
+        with cython.critical_section(self):
+            self.work = work
+
+    cdef object take_error(self):
+        with cython.critical_section(self):
+            error, self.error = self.error, None
+        return error
+
     cdef void fail(self, error) noexcept:
-        """Stop the job; its first error is what the caller raises."""
+        """Stop the job; its first error is what the caller raises.
+
+        Before the last block is finished: then the caller may be gone.
+        """
         with cython.critical_section(self):
             if self.error is None:
                 self.error = error

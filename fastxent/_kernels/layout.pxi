@@ -60,28 +60,33 @@ cdef bint lay_out_plainly(Call call) noexcept:
     return True
 
 
+cdef int axes_by_stride(cnp.ndarray x, int class_axis, int* axes) noexcept:
+    """The axes of samples that are longer than 1, those with the widest steps first; returns how many."""
+    cdef int axis, i, n_axes = 0
+    for axis in range(cnp.PyArray_NDIM(x)):
+        if axis == class_axis or cnp.PyArray_DIM(x, axis) == 1:
+            continue
+        i = n_axes
+        while i > 0 and abs(cnp.PyArray_STRIDE(x, axes[i - 1])) < abs(cnp.PyArray_STRIDE(x, axis)):
+            axes[i] = axes[i - 1]
+            i -= 1
+        axes[i] = axis
+        n_axes += 1
+    return n_axes
+
+
 cdef int lay_out(Call call) except -1:
     """Where every array lies. From here on no code of a caller runs, and shapes and strides are what they are now."""
     cdef cnp.ndarray x = call.array(X)
-    cdef int role, axis, n_axes = 0, i, j
+    cdef int role, n_axes
     cdef int axes[MOST_AXES]
-    cdef Py_ssize_t n
+    pin(call)
     check_again(call)
     for role in range(<int>ROLES):
         if call.held[role] != NULL:
             set_view(<cnp.ndarray>call.held[role], &call.problem.view[role])
     if not lay_out_plainly(call):
-        # the logits' strides order the axes, the widest first
-        for axis in range(cnp.PyArray_NDIM(x)):
-            n = cnp.PyArray_DIM(x, axis)
-            if axis == call.axis or n == 1:
-                continue
-            i = n_axes
-            while i > 0 and abs(cnp.PyArray_STRIDE(x, axes[i - 1])) < abs(cnp.PyArray_STRIDE(x, axis)):
-                axes[i] = axes[i - 1]
-                i -= 1
-            axes[i] = axis
-            n_axes += 1
+        n_axes = axes_by_stride(x, call.axis, axes)
         for role in range(<int>ROLES):
             if call.held[role] != NULL and has_classes(&call.problem, role) and call.axis >= 0:
                 call.problem.view[role].classes = cnp.PyArray_STRIDE(<cnp.ndarray>call.held[role], call.axis)
@@ -201,7 +206,10 @@ cdef int axes_of_grid(Call call) except -1:
 
 cdef inline bint in_rows(const Problem* problem) noexcept:
     """Whether a sample is computed alone, its classes one after the other."""
-    if problem.family == SOFTMAX or problem.family == ACTIVATION or problem.family == SIMPLEX:
+    if (
+        problem.family == SOFTMAX or problem.family == ACTIVATION or problem.family == SIMPLEX
+        or problem.family == STATISTICS
+    ):
         return not side_by_side(problem)
     if problem.family == CLAMPED:   # a class index without smoothing is one element of a row
         return problem.C >= LANES and (

@@ -21,15 +21,17 @@ cdef int prepare(
 ) except -1:
     """Everything but the computation. What may be wrong is found here, or while nothing of a caller's is written."""
     cdef Options* option = &call.problem.option
+    cdef bint is_large
     take_grad_output(call, grad_output)
     take_output(call, LOSSES, loss_out, call.rules.outs[0])
     take_output(call, GRAD, out, call.rules.outs[1])
     take_output(call, HESS, hess_out, call.rules.outs[2])
     make_outputs(call, order)
     lay_out(call)
-    check_weights(call, SAMPLE_WEIGHT, "sample_weight")
-    check_weights(call, POS_WEIGHT, "pos_weight")
-    take_precision(call, check_distribution(call))
+    is_large = check_weights(call, SAMPLE_WEIGHT, "sample_weight") and call.problem.family == SOFTMAX
+    is_large |= check_weights(call, POS_WEIGHT, "pos_weight")
+    is_large |= check_distribution(call)
+    take_precision(call, is_large)
     option.with_loss = call.rules.with_loss
     option.hess_factor = call.rules.factor
     option.hess_floor = call.rules.floor
@@ -41,13 +43,21 @@ cdef int prepare(
 
 
 cdef int check_weights(Call call, Role role, object name) except -1:
-    """Finite, and not negative unless an adapter says so."""
-    if call.has(role):
-        if call.rules.signed_weights:
-            check_numbers(call.array(role), name, -DBL_MAX, DBL_MAX, "weights are finite", call.n_threads, None)
-        else:
-            check_numbers(call.array(role), name, 0.0, DBL_MAX, weight_rule, call.n_threads, None)
-    return 0
+    """Finite, and not negative unless an adapter says so. Is any beyond LARGEST_SHARE?"""
+    cdef double signed = -1.0 if call.rules.signed_weights else 0.0
+    if not call.has(role) or in_range(call.array(role), signed * LARGEST_SHARE, LARGEST_SHARE, call.n_threads, None):
+        return 0
+    rule = "weights are finite" if call.rules.signed_weights else weight_rule
+    check_numbers(call.array(role), name, signed * DBL_MAX, DBL_MAX, rule, call.n_threads, None)
+    return 1
+
+
+cdef bint is_large_factor(Call call) except -1:
+    """Whether grad_output has a number beyond LARGEST_SHARE."""
+    cdef double scale = call.problem.option.scale
+    if call.has(GRAD_OUTPUT):
+        return not in_range(call.array(GRAD_OUTPUT), -<double>LARGEST_SHARE, LARGEST_SHARE, call.n_threads, None)
+    return not -<double>LARGEST_SHARE <= scale <= LARGEST_SHARE
 
 
 cdef int check_distribution(Call call) except -1:
@@ -58,8 +68,8 @@ cdef int check_distribution(Call call) except -1:
     array = call.array(TARGET)
     if not is_float(kind_of(array)) and not in_range(array, 0.0, 1.0, call.n_threads, None):
         _explain.raise_not_one_hot(array, call.rules.target, call.axis)
-    if not is_float(kind_of(array)) and cnp.PyArray_NDIM(array) == 1 and call.problem.family == SOFTMAX:
-        _explain.raise_not_one_row(array, call.rules.target)
+    if not is_float(kind_of(array)) and cnp.PyArray_NDIM(array) == 1 and call.problem.family != INFORMATION:
+        _explain.raise_not_one_row(array, call.rules.target, call.name, call.problem.option.is_focal)
     if in_range(array, 0.0, LARGEST_SHARE, call.n_threads, None):
         return 0
     if not in_range(array, 0.0, DBL_MAX, call.n_threads, None):
@@ -68,13 +78,17 @@ cdef int check_distribution(Call call) except -1:
 
 
 cdef int take_precision(Call call, bint is_large) except -1:
-    """Targets of classes of a size that float32 does not multiply and add up: the logits are computed in double."""
-    if call.problem.family != SOFTMAX or call.problem.kind != FLOAT32:
+    """Targets or factors of a size that float32 does not multiply and add up: the logits are computed in double."""
+    if call.problem.kind != FLOAT32 or call.problem.family == CLAMPED:
         return 0
-    if call.infogain is not None:
-        is_large = not in_range(call.infogain, 0.0, LARGEST_SHARE, call.n_threads, None)
-    elif call.problem.weight != NULL and (call.has(TARGET) or call.problem.option.share != 0.0):
-        is_large = is_large or not are_middling(call.problem.weight, call.problem.C)
+    if call.problem.family == SOFTMAX:
+        is_large = is_large or is_large_factor(call)
+        if call.infogain is not None:
+            is_large = is_large or not in_range(call.infogain, 0.0, LARGEST_SHARE, call.n_threads, None)
+        elif call.problem.weight != NULL:
+            is_large = is_large or not are_middling(
+                call.problem.weight, call.problem.C, call.has(TARGET) or call.problem.option.share != 0.0
+            )
     if is_large:
         call.problem.kind = FLOAT64
         call.problem.is_staged = True
@@ -83,13 +97,13 @@ cdef int take_precision(Call call, bint is_large) except -1:
     return 0
 
 
-cdef bint are_middling(const double* weight, Py_ssize_t n) noexcept:
-    """Whether the largest weight is neither very large nor very small."""
+cdef bint are_middling(const double* weight, Py_ssize_t n, bint are_added) noexcept:
+    """Whether the largest weight is not very large, nor very small where weights are added up."""
     cdef double largest = 0.0
     cdef Py_ssize_t i
     for i in range(n):
         largest = max(largest, weight[i])
-    return largest == 0.0 or 1.0 / LARGEST_SHARE <= largest <= LARGEST_SHARE
+    return largest <= LARGEST_SHARE and (not are_added or largest == 0.0 or largest >= 1.0 / LARGEST_SHARE)
 
 
 cdef int find_denominator(Call call) except -1:
@@ -164,7 +178,8 @@ cdef int raise_bad(Call call) except -1:
     labels = call.result(LABELS)
     if labels is not None:
         _explain.raise_bad_label(
-            labels, call.problem.C, call.ignored, call.rules.target, call.name, call.rules is PUBLIC
+            labels, call.problem.C, call.ignored, call.rules.target, call.name, call.rules is PUBLIC,
+            call.problem.option.is_focal
         )
     if call.problem.family == CLAMPED:
         whole = labels is None or call.infogain is not None or call.problem.option.share != 0.0

@@ -6,9 +6,12 @@ cdef Rules METRIC = Rules(logits="y_proba", target="y_true", signed_weights=True
 def classes_among(labels, Py_ssize_t C):
     """How many of the classes 0 ... C - 1 occur; -1 if something else than these does."""
     cdef cnp.ndarray array = labels
-    cdef Kind kind = kind_of(array)
+    cdef Kind kind
     cdef Py_ssize_t found
     cdef char* seen
+    cdef list pins = []
+    pin_array(array, pins)
+    kind = kind_of(array)
     if cnp.PyArray_NDIM(array) != 1 or not INT8 <= kind <= BOOL or not (
         cnp.PyArray_ISALIGNED(array) and cnp.PyArray_ISNOTSWAPPED(array)
     ):

@@ -95,8 +95,9 @@ cdef class Work:
             return
         scratch = <char*>PyMem_Malloc(build.scratch_bytes(self.problem) + LINE)
         if scratch == NULL:
+            job.fail(MemoryError())
             job.finish()
-            raise MemoryError
+            return
         with nogil:
             while number >= 0:
                 compute(self.problem, number, self.rows, aligned(scratch), self.sums)

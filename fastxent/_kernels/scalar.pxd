@@ -6,22 +6,22 @@ the polynomials' coefficients. This is the only file that knows bits.
 
 from cython cimport floating
 from libc.math cimport INFINITY
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from *:
     """
     #include <stdint.h>
     #include <string.h>
     /* memcpy, since a pointer cast would break the aliasing rules; compilers make it a plain move */
-    static inline int32_t fx_bits_f(float x) { int32_t b; memcpy(&b, &x, sizeof b); return b; }
-    static inline int64_t fx_bits_d(double x) { int64_t b; memcpy(&b, &x, sizeof b); return b; }
-    static inline float fx_float(int32_t b) { float x; memcpy(&x, &b, sizeof x); return x; }
-    static inline double fx_double(int64_t b) { double x; memcpy(&x, &b, sizeof x); return x; }
-    /* shifts of the bits as unsigned numbers: defined for every operand, and in every instruction set */
-    static inline int32_t fx_shl_f(int32_t b) { return (int32_t)((uint32_t)b << 23); }
-    static inline int64_t fx_shl_d(int64_t b) { return (int64_t)((uint64_t)b << 52); }
-    static inline int32_t fx_shr_f(int32_t b) { return (int32_t)((uint32_t)b >> 23); }
-    static inline int64_t fx_shr_d(int64_t b) { return (int64_t)((uint64_t)b >> 52); }
+    static inline uint32_t fx_bits_f(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
+    static inline uint64_t fx_bits_d(double x) { uint64_t b; memcpy(&b, &x, sizeof b); return b; }
+    static inline float fx_float(uint32_t b) { float x; memcpy(&x, &b, sizeof x); return x; }
+    static inline double fx_double(uint64_t b) { double x; memcpy(&x, &b, sizeof x); return x; }
+    /* bits are unsigned numbers: sums, differences and shifts are defined for every operand */
+    static inline uint32_t fx_shl_f(uint32_t b) { return b << 23; }
+    static inline uint64_t fx_shl_d(uint64_t b) { return b << 52; }
+    static inline int32_t fx_shr_f(uint32_t b) { return (int32_t)(b >> 23); }
+    static inline int64_t fx_shr_d(uint64_t b) { return (int64_t)(b >> 52); }
     /* a product that is rounded before it is added: which of two the compiler fuses would differ from loop to loop */
     #if defined(__FMA__) || defined(__FP_FAST_FMA)
     #define fx_rounded(product) ((product) + 0)
@@ -29,14 +29,14 @@ cdef extern from *:
     #define fx_rounded(product) (product)
     #endif
     """
-    int32_t bits_f "fx_bits_f"(float x) noexcept nogil
-    int64_t bits_d "fx_bits_d"(double x) noexcept nogil
-    float as_float "fx_float"(int32_t bits) noexcept nogil
-    double as_double "fx_double"(int64_t bits) noexcept nogil
-    int32_t to_exponent_f "fx_shl_f"(int32_t bits) noexcept nogil
-    int64_t to_exponent_d "fx_shl_d"(int64_t bits) noexcept nogil
-    int32_t from_exponent_f "fx_shr_f"(int32_t bits) noexcept nogil
-    int64_t from_exponent_d "fx_shr_d"(int64_t bits) noexcept nogil
+    uint32_t bits_f "fx_bits_f"(float x) noexcept nogil
+    uint64_t bits_d "fx_bits_d"(double x) noexcept nogil
+    float as_float "fx_float"(uint32_t bits) noexcept nogil
+    double as_double "fx_double"(uint64_t bits) noexcept nogil
+    uint32_t to_exponent_f "fx_shl_f"(uint32_t bits) noexcept nogil
+    uint64_t to_exponent_d "fx_shl_d"(uint64_t bits) noexcept nogil
+    int32_t from_exponent_f "fx_shr_f"(uint32_t bits) noexcept nogil
+    int64_t from_exponent_d "fx_shr_d"(uint64_t bits) noexcept nogil
     float rounded_f "fx_rounded"(float product) noexcept nogil
     double rounded_d "fx_rounded"(double product) noexcept nogil
 

@@ -116,6 +116,30 @@ cdef inline void add_dots(
         low[LANES + j] += lost[j]
 
 
+cdef inline floating pull(floating e, floating m, floating x) noexcept nogil:
+    """e (m - x), rounded; 0 where e is, also if x is -inf."""
+    return rounded(e * gap(e, m, x))
+
+
+cdef inline void add_pulls(
+    const floating* x,           # in   GROUP x LANES, whatever it is where e is 0
+    const floating* e,           # in   GROUP x LANES
+    const floating* m,           # in   (LANES,)
+    floating* high,              # out  (LANES,) sum_k e_k (m - x_k), none of which is negative
+    floating* low,               # out  what its rounding cut off
+) noexcept nogil:
+    cdef floating part[LANES]
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        part[j] = sum_of_group(
+            pull(e[j], m[j], x[j]), pull(e[LANES + j], m[j], x[LANES + j]),
+            pull(e[2 * LANES + j], m[j], x[2 * LANES + j]), pull(e[3 * LANES + j], m[j], x[3 * LANES + j]),
+            pull(e[4 * LANES + j], m[j], x[4 * LANES + j]), pull(e[5 * LANES + j], m[j], x[5 * LANES + j]),
+            pull(e[6 * LANES + j], m[j], x[6 * LANES + j]), pull(e[7 * LANES + j], m[j], x[7 * LANES + j])
+        )
+    two_sum(high, low, part, LANES)
+
+
 cdef inline void add_gaps(
     const floating* x, Py_ssize_t n, const floating* m, floating* high, floating* low
 ) noexcept nogil:

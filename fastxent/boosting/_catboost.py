@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -35,7 +35,6 @@ class Objective(Shared):
 
     loss: Loss
     buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
-    no_jit: ClassVar[bool] = True  # else CatBoost tries numba on the methods, and warns where it is not installed
 
     def calc_ders_range(self, approxes: Array, targets: Array, weights: Array | None) -> Array:
         """(n, 2): the first and second derivative of minus the loss of each row."""
@@ -60,7 +59,6 @@ class Metric(Shared):
     """For ``CatBoostClassifier(eval_metric=...)``."""
 
     loss: Loss
-    no_jit: ClassVar[bool] = True
 
     def evaluate(self, approxes: Any, target: Array, weight: Array | None) -> tuple[float, float]:
         """The weighted sum of the losses and the weights' sum, from one array of scores for each class."""

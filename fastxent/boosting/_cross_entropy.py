@@ -12,7 +12,8 @@ from fastxent._kernels.door import RowDers
 from fastxent._sigmoid import sigmoid_cross_entropy
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
-from fastxent.boosting._loss import MEAN, derivatives_only, given, labels_of, row_rule
+from fastxent.boosting._caller import Role
+from fastxent.boosting._loss import MEAN, SET_CLASSES, derivatives_only, given, row_rule
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class SoftmaxLoss:
     def derivatives(
         self, scores: Array, labels: Any, weights: Any, dtype: Any, buffers: Buffers
     ) -> tuple[Array, Array]:
-        labels = labels_of(labels, scores)
+        labels = class_labels(labels, scores, "objective")
         only = derivatives_only(self.hessian, scores.shape[1], dtype, buffers)
         results = door.softmax_cross_entropy(
             2, scores, labels, axis=-1, ignore_index=None, z_loss=0.0, infogain=None, rules=only,
@@ -42,8 +43,8 @@ class SoftmaxLoss:
 
     def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
         results = door.softmax_cross_entropy(
-            0, scores, labels_of(labels, scores), axis=-1, ignore_index=None, z_loss=0.0, infogain=None, rules=MEAN,
-            **self.options(weights) | {"reduction": "mean"},
+            0, scores, class_labels(labels, scores, "metric"), axis=-1, ignore_index=None, z_loss=0.0, infogain=None,
+            rules=MEAN, **self.options(weights) | {"reduction": "mean"},
         )  # fmt: skip
         return results[:2]
 
@@ -67,7 +68,7 @@ class SigmoidLoss:
     def derivatives(
         self, scores: Array, labels: Any, weights: Any, dtype: Any, buffers: Buffers
     ) -> tuple[Array, Array]:
-        check_columns(scores, labels)
+        labels = binary_labels(labels, scores, "objective")
         only = derivatives_only(self.hessian, 1, dtype, buffers)
         options = {"pos_weight": None} | self.options(weights, scores)
         results = door.sigmoid_cross_entropy(2, scores, labels, ignore_index=None, rules=only, **options)
@@ -77,8 +78,7 @@ class SigmoidLoss:
         raise ValueError(f"there are {len(scores)} scores a row: use softmax_objective for several classes")
 
     def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
-        check_columns(scores, labels)
-        labels = np.asarray(labels)
+        labels = binary_labels(labels, scores, "metric")
         total = sigmoid_cross_entropy(scores, labels, **self.options(weights, scores))
         return float(total), binary_total(self.class_weight, labels, weights)
 
@@ -115,10 +115,26 @@ def binary_total(class_weight: tuple[float, ...] | None, labels: Array, weights:
     return float(of_labels.sum())
 
 
-def check_columns(scores: Array, labels: Any) -> None:
-    """Say what makes several scores a row of one label."""
-    if scores.ndim == 2 and np.ndim(labels) == 1:
+def class_labels(labels: Any, scores: Array, role: Role) -> Array:
+    """Labels of scores that have a column for each class."""
+    array: Array = np.asarray(labels)
+    if scores.ndim == 2:
+        return array
+    if (array > 1).any():
+        hint = "of XGBoost's own multi:softmax a metric is given classes (multi:softprob: probabilities)"
+    else:
+        hint = f"one score a row, of the label 1, goes with sigmoid_{role}"
+    raise ValueError(
+        f"the scores have shape {scores.shape}, but a softmax needs a column for each class: {SET_CLASSES}; {hint}"
+    )
+
+
+def binary_labels(labels: Any, scores: Array, role: Role) -> Array:
+    """Labels that have a score each."""
+    array: Array = np.asarray(labels)
+    if scores.ndim == 2 and array.ndim == 1:
         raise ValueError(
-            f"the scores have shape {scores.shape}, but the labels {np.shape(labels)}: for one label a row leave "
-            "num_class out, or take softmax_objective for classes that exclude each other"
+            f"the scores have shape {scores.shape}, but the labels {array.shape}: for one label a row leave "
+            f"num_class out, or take softmax_{role} for classes that exclude each other"
         )
+    return array

@@ -21,7 +21,7 @@ from fastxent._sigmoid_focal import sigmoid_focal_loss
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._cross_entropy import binary_total, binary_weights
-from fastxent.boosting._loss import MEAN, derivatives_only, given, labels_of, raise_first, row_rule
+from fastxent.boosting._loss import MEAN, SET_CLASSES, derivatives_only, given, raise_first, row_rule
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class FocalLoss:
         rule, classes = ("xgboost", 1) if exact else (self.hessian, scores.shape[1] if softmax else 1)
         only = derivatives_only(rule, classes, dtype, buffers, gauss_newton=not exact)
         if softmax:
-            target = labels_of(labels, scores)
+            target: Array = np.asarray(labels)
             if target.ndim == 2 and not exact:
                 raise ValueError(
                     f"the labels have shape {target.shape}, as distributions or several labels a row: this rule is for "
@@ -75,7 +75,7 @@ class FocalLoss:
     def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
         if scores.ndim == 2:
             results = door.softmax_focal_loss(
-                0, scores, labels_of(labels, scores), z_loss=0.0, axis=-1, ignore_index=None, infogain=None, rules=MEAN,
+                0, scores, np.asarray(labels), z_loss=0.0, axis=-1, ignore_index=None, infogain=None, rules=MEAN,
                 **self.softmax_options(weights) | {"reduction": "mean"},
             )  # fmt: skip
             return results[:2]
@@ -107,6 +107,6 @@ class FocalLoss:
 def zeros_and_ones(labels: Any) -> Array:
     """Binary labels, of which a Gauss-Newton row has one."""
     array: Array = np.asarray(labels)
-    rule = 'with one score a row labels are 0 or 1 (between them: hessian = "exact"; more classes: set num_class)'
+    rule = f'with one score a row labels are 0 or 1 (between them: hessian = "exact"; more classes: {SET_CLASSES})'
     raise_first(array, (array != 0) & (array != 1), rule)
     return array

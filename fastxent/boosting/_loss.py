@@ -1,4 +1,4 @@
-"""What the losses have in common: labels, weights and options as the libraries give them, and their Hessian rules."""
+"""What the losses have in common: labels and weights as the libraries give them, and their Hessian rules."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from fastxent import _check, _explain
+from fastxent import _explain
 from fastxent._kernels.door import Rules
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
 
-# XGBoost's kRtEps (src/common/math.h and the objectives): no second derivative below it
+# XGBoost's eps (its objectives' gradients): no second derivative below it
 FLOOR = 1e-16
+SET_CLASSES = "set num_class (XGBoost, LightGBM) or classes_count (CatBoost)"
 # for the sum of the losses, and what it is divided by for their mean
 MEAN = Rules(float_labels=True)
 
@@ -39,18 +40,6 @@ class Loss(Protocol):
 
     def total(self, scores: Array, labels: Any, weights: Any) -> tuple[float, float]:
         """The weighted sum of the losses, and the weight to divide it by for their mean."""
-
-
-def labels_of(labels: Any, scores: Array) -> Array:
-    """The labels of scores that have a column for each class."""
-    if scores.ndim != 2:
-        raise ValueError(
-            f"the scores have shape {scores.shape}, but a softmax needs a column for each class: "
-            "set num_class (XGBoost, LightGBM) or classes_count (CatBoost); of XGBoost's own multi:softmax a metric is "
-            "given classes (multi:softprob: probabilities)"
-        )
-    array: Array = np.asarray(labels)
-    return array
 
 
 def raise_first(labels: Array, wrong: Array, rule: str, name: str = "target") -> None:
@@ -94,23 +83,3 @@ def row_rule(rule: str) -> dict[str, Any]:
     if rule not in ("xgboost", "lightgbm"):
         return {}
     return {"factor": partial(rule_factor, rule), "floor": FLOOR if rule == "xgboost" else -inf}
-
-
-def hessian_of(hessian: Any, rules: tuple[str, ...]) -> str:
-    if not isinstance(hessian, str) or hessian not in rules:
-        raise ValueError(f"hessian = {hessian!r}, but it must be one of {', '.join(map(repr, rules))}")
-    return hessian
-
-
-def class_weight_of(class_weight: Any, binary: bool) -> tuple[float, ...] | None:
-    """Weights of classes as plain numbers; of a binary loss, a positive one for each of the labels 0 and 1."""
-    if class_weight is None:
-        return None
-    array = _check.real_array(class_weight, "class_weight")
-    if array.ndim != 1 or (binary and len(array) != 2):
-        expected = "(2,), for the labels 0 and 1" if binary else "(C,)"
-        raise ValueError(f"class_weight has shape {array.shape}; expected {expected}")
-    _explain.raise_outside(array, "class_weight", 0.0, _check.LARGEST, _check.WEIGHT_RULE)
-    if binary and not array.all():
-        raise ValueError(f"class_weight[{int(array.argmin())}] = 0, but both weights of a binary loss are positive")
-    return tuple(array.astype(np.float64).tolist())

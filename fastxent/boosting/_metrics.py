@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 from numpy.typing import ArrayLike
 
@@ -11,7 +11,7 @@ from fastxent.boosting import _catboost, _lightgbm, _xgboost
 from fastxent.boosting._caller import Api, Library
 from fastxent.boosting._cross_entropy import SigmoidLoss, SoftmaxLoss
 from fastxent.boosting._focal import FocalLoss
-from fastxent.boosting._objectives import adapted, alpha_of, checked
+from fastxent.boosting._options import FocalMetricOptions, MetricOptions, adapted, alpha_of, checked
 
 AnyMetric = _xgboost.Metric | _lightgbm.Metric | _catboost.Metric
 METRICS: dict[str, Any] = {
@@ -21,36 +21,21 @@ METRICS: dict[str, Any] = {
 }
 
 
-class Options(TypedDict, total=False):
-    """The options of `softmax_metric` and `sigmoid_metric`, for their types by library."""
-
-    class_weight: ArrayLike | None
-    label_smoothing: float
-    n_threads: int | None
-
-
-class FocalOptions(Options, total=False):
-    """The options of `focal_metric`."""
-
-    gamma: float
-    alpha: ArrayLike | None
-
-
 @overload
 def softmax_metric(
-    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[Options]
+    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[MetricOptions]
 ) -> _xgboost.Metric: ...
 
 
 @overload
 def softmax_metric(
-    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[Options]
+    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[MetricOptions]
 ) -> _lightgbm.Metric: ...
 
 
 @overload
 def softmax_metric(
-    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[Options]
+    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[MetricOptions]
 ) -> _catboost.Metric: ...
 
 
@@ -84,8 +69,8 @@ def softmax_metric(
     metric
         In nats; nan if nothing has weight. "xgboost": ``metric(preds, dmatrix)`` returns (name, value), and
         ``metric(y_true, y_pred, sample_weight=None)`` the value; "lightgbm": ``metric(preds, dataset)`` and
-        ``metric(y_true, y_pred, weight)`` return (name, value, False), since higher is not better; "catboost": an
-        object with ``evaluate``, ``get_final_error`` and ``is_max_optimal``.
+        ``metric(y_true, y_pred, sample_weight)`` return (name, value, False), since higher is not better; "catboost":
+        an object with ``evaluate``, ``get_final_error`` and ``is_max_optimal``.
 
     Raises
     ------
@@ -122,19 +107,19 @@ def softmax_metric(
 
 @overload
 def sigmoid_metric(
-    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[Options]
+    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[MetricOptions]
 ) -> _xgboost.Metric: ...
 
 
 @overload
 def sigmoid_metric(
-    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[Options]
+    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[MetricOptions]
 ) -> _lightgbm.Metric: ...
 
 
 @overload
 def sigmoid_metric(
-    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[Options]
+    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[MetricOptions]
 ) -> _catboost.Metric: ...
 
 
@@ -195,19 +180,19 @@ def sigmoid_metric(
 
 @overload
 def focal_metric(
-    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[FocalOptions]
+    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[FocalMetricOptions]
 ) -> _xgboost.Metric: ...
 
 
 @overload
 def focal_metric(
-    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[FocalOptions]
+    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[FocalMetricOptions]
 ) -> _lightgbm.Metric: ...
 
 
 @overload
 def focal_metric(
-    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[FocalOptions]
+    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[FocalMetricOptions]
 ) -> _catboost.Metric: ...
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 from numpy.typing import ArrayLike
 
-from fastxent import _check, _explain
+from fastxent import _check
 from fastxent.boosting import _catboost, _lightgbm, _xgboost
 from fastxent.boosting._caller import Api, Library
 from fastxent.boosting._cross_entropy import SigmoidLoss, SoftmaxLoss
 from fastxent.boosting._focal import FocalLoss
-from fastxent.boosting._loss import Loss, class_weight_of, hessian_of
+from fastxent.boosting._options import FocalObjectiveOptions, ObjectiveOptions, adapted, alpha_of, checked, hessian_of
 
 AnyObjective = _xgboost.Objective | _lightgbm.Objective | _catboost.Objective
 RULES = ("exact", "xgboost", "lightgbm")
@@ -22,37 +22,21 @@ OBJECTIVES: dict[str, Any] = {
 }
 
 
-class Options(TypedDict, total=False):
-    """The options of `softmax_objective` and `sigmoid_objective`, for their types by library."""
-
-    hessian: str
-    class_weight: ArrayLike | None
-    label_smoothing: float
-    n_threads: int | None
-
-
-class FocalOptions(Options, total=False):
-    """The options of `focal_objective`."""
-
-    gamma: float
-    alpha: ArrayLike | None
-
-
 @overload
 def softmax_objective(
-    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[Options]
+    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[ObjectiveOptions]
 ) -> _xgboost.Objective: ...
 
 
 @overload
 def softmax_objective(
-    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[Options]
+    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[ObjectiveOptions]
 ) -> _lightgbm.Objective: ...
 
 
 @overload
 def softmax_objective(
-    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[Options]
+    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[ObjectiveOptions]
 ) -> _catboost.Objective: ...
 
 
@@ -93,7 +77,7 @@ def softmax_objective(
     -------
     objective
         "xgboost": ``objective(preds, dtrain)`` or ``objective(y_true, y_pred, sample_weight=None)``; "lightgbm":
-        ``objective(preds, dataset)`` or ``objective(y_true, y_pred, weight)``; both return (gradient, second
+        ``objective(preds, dataset)`` or ``objective(y_true, y_pred, sample_weight)``; both return (gradient, second
         derivative) in float32, new arrays of the scores' shape (n, K) and memory order. "catboost": an object with
         ``calc_ders_multi(approxes, target, weight)``. It can be pickled, and one can serve several fits at once.
 
@@ -157,19 +141,19 @@ def softmax_objective(
 
 @overload
 def sigmoid_objective(
-    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[Options]
+    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[ObjectiveOptions]
 ) -> _xgboost.Objective: ...
 
 
 @overload
 def sigmoid_objective(
-    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[Options]
+    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[ObjectiveOptions]
 ) -> _lightgbm.Objective: ...
 
 
 @overload
 def sigmoid_objective(
-    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[Options]
+    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[ObjectiveOptions]
 ) -> _catboost.Objective: ...
 
 
@@ -244,19 +228,19 @@ def sigmoid_objective(
 
 @overload
 def focal_objective(
-    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[FocalOptions]
+    library: Literal["xgboost"], api: Api | None = ..., **options: Unpack[FocalObjectiveOptions]
 ) -> _xgboost.Objective: ...
 
 
 @overload
 def focal_objective(
-    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[FocalOptions]
+    library: Literal["lightgbm"], api: Api | None = ..., **options: Unpack[FocalObjectiveOptions]
 ) -> _lightgbm.Objective: ...
 
 
 @overload
 def focal_objective(
-    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[FocalOptions]
+    library: Literal["catboost"], api: Api | None = ..., **options: Unpack[FocalObjectiveOptions]
 ) -> _catboost.Objective: ...
 
 
@@ -348,31 +332,3 @@ def focal_objective(
         )
     loss = FocalLoss(_check.gamma_of(gamma), alpha_of(alpha), *options, rule)
     return adapted(loss, library, api, OBJECTIVES)
-
-
-def adapted(loss: Loss, library: Any, api: Any, adapters: dict[str, Any]) -> Any:
-    """The loss in the interface of a library."""
-    if not isinstance(library, str) or library not in adapters:
-        raise ValueError(f"library = {library!r}, but it must be one of {', '.join(map(repr, adapters))}")
-    if api not in (None, "native", "sklearn"):
-        raise ValueError(f"api = {api!r}, but it must be one of 'native', 'sklearn'; both are served without it")
-    return adapters[library](loss)
-
-
-def checked(
-    class_weight: Any, label_smoothing: Any, n_threads: Any, binary: bool = False
-) -> tuple[tuple[float, ...] | None, float, int | None]:
-    """The options that all have, checked here and not in the first round of training."""
-    weights = class_weight_of(class_weight, binary)
-    return weights, _check.smoothing_of(label_smoothing), _check.n_threads_of(n_threads)
-
-
-def alpha_of(alpha: Any) -> float | tuple[float, ...] | None:
-    """A number, or one for each class."""
-    if alpha is None:
-        return None
-    array = _check.real_array(alpha, "alpha")
-    if array.ndim > 1:
-        raise ValueError(f"alpha has shape {array.shape}; expected a number, or one for each class")
-    _explain.raise_outside(array, "alpha", 0.0, _check.LARGEST, "it is finite and not negative")
-    return float(array) if array.ndim == 0 else tuple(array.astype(float).tolist())

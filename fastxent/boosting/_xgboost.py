@@ -9,12 +9,12 @@ import numpy as np
 
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
-from fastxent.boosting._caller import ForArrays, Labelled, arguments, warn_of_probabilities
+from fastxent.boosting._caller import Labelled, Made, arguments, warn_of_probabilities
 from fastxent.boosting._loss import Loss
 
 
 @dataclass(frozen=True)
-class Objective(ForArrays):
+class Objective(Made):
     """For ``xgboost.train(..., obj=...)`` and `cv`, and for ``XGBClassifier(objective=...)``.
 
     The first leave it to the objective to apply weights; the estimator passes them on if there is a parameter
@@ -32,17 +32,13 @@ class Objective(ForArrays):
 
 
 @dataclass(frozen=True)
-class Metric(ForArrays):
+class Metric(Made):
     """For ``xgboost.train(..., custom_metric=...)``, and for ``XGBClassifier(eval_metric=...)``.
 
     The estimator reports it under its ``__name__``.
     """
 
     loss: Loss
-
-    @property
-    def __name__(self) -> str:
-        return self.loss.name
 
     @overload
     def __call__(self, y_true: Array | None, y_pred: Labelled) -> tuple[str, float]: ...

@@ -65,6 +65,8 @@ def bind(y_true: Any, y_proba: Any, sample_weight: Any, labels: Any, n_threads: 
     if probs.ndim == 2 and probs.shape[1] == 1:
         probs = probs[:, 0]
     if y.ndim == 2 and y.shape[1] == 1:
+        if isinstance(y_true, list):
+            return None
         y = y[:, 0]
     n_classes = 2 if probs.ndim == 1 else probs.shape[1]
     first: Any = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from functools import partial
 from typing import Any, Self
@@ -13,15 +13,15 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 import fastxent as fx
-from fastxent import _check
+from fastxent import _blas, _check
 from fastxent._types import Array
 from fastxent.sklearn._callbacks import CallbackSupportMixin, Iterations, calling_back
 from fastxent.sklearn._minimize import minimize
-from fastxent.sklearn._objective import Objective, blocks, linear, rows_of_block
-from fastxent.sklearn._target import Target, encode, is_distribution, target_of
+from fastxent.sklearn._objective import Objective, in_blocks, linear
+from fastxent.sklearn._target import Target, encode, is_distribution, one_for_each, target_of
 
 FLOATS = (np.float64, np.float32)
 
@@ -50,15 +50,17 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is spread evenly over the classes.
     tol : float, default 1e-4
-        The fit has converged if no entry of the gradient of the mean loss with penalty exceeds this. It goes on until
-        that mean is within about a ten-millionth of its least as well, or below a hundredth of this.
+        The fit has converged if no entry of the gradient of the mean loss with penalty exceeds this; of a feature whose
+        root mean square is above 1, this times that. It goes on until that mean is within about a hundred-millionth of
+        its least as well, or below a hundredth of this.
     max_iter : int, default 100
         The most iterations.
     warm_start : bool, default False
         Whether a fit starts from the last one's result.
     n_threads : int, optional
-        The most threads for losses and probabilities, `fastxent.get_num_threads` by default. Threads of matrix
-        products are those of NumPy's BLAS, which threadpoolctl sets.
+        The most threads, `fastxent.get_num_threads` by default. Results have the same bits for any number. Matrix
+        products are computed in these threads, and BLAS is kept to one thread of its own meanwhile, in the whole
+        process.
     batch_rows : int, optional
         How many rows are computed at a time; by default as many as suit the caches. Results differ by rounding.
     verbose : int, default 0
@@ -88,7 +90,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
 
     Notes
     -----
-    Memory beside X is some blocks of rows, and about 40 float64 arrays of the size of `coef_`, or 70 up to 20,000
+    Memory beside X is some blocks of rows, and about 40 float64 arrays of the size of `coef_`, or 70 up to 200,000
     coefficients. Large float64 data are multiplied in float32 until an iteration gains less than a hundred-thousandth;
     the last iterations, and the gradient that is held against `tol`, are in float64.
 
@@ -178,12 +180,13 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         classes, values = encode(y)
         target = target_of(classes, values, sample_weight, self.class_weight, smoothing, n_threads)
         iterations = Iterations.of(self, X, y, sample_weight, self.max_iter)
-        coef, intercept, curve = minimize(
-            Objective(X, target, 1.0 / (strength * target.denominator), batch_rows, n_threads),
-            *self._start(target, X.shape[1]), bool(self.fit_intercept),
-            tol=self.tol, max_iter=self.max_iter, verbose=self.verbose, iterations=iterations,
-            model=partial(fitted, classes, target.binary, X.dtype),
-        )  # fmt: skip
+        with _blas.one_thread:
+            coef, intercept, curve = minimize(
+                Objective(X, target, 1.0 / (strength * target.denominator), batch_rows, n_threads),
+                *self._start(target, X.shape[1]), bool(self.fit_intercept),
+                tol=self.tol, max_iter=self.max_iter, verbose=self.verbose, iterations=iterations,
+                model=partial(fitted, classes, target.binary, X.dtype),
+            )  # fmt: skip
         attributes = fitted(classes, target.binary, X.dtype, coef, intercept)
         self.classes_, self.coef_, self.intercept_ = attributes.values()
         self.n_iter_ = np.array([len(curve)], np.int32)
@@ -269,17 +272,21 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         """Logits, (n_samples, C); of two classes the log-odds of the second, (n_samples,)."""
         X = self._to_predict(X)
         logits = np.empty((X.shape[0], len(self.intercept_)), np.result_type(X.dtype, self.coef_.dtype))
-        for rows in self._blocks(X):
-            self._logits(X[rows], logits[rows])
+        self._by_blocks(X, lambda rows: self._logits(X[rows], logits[rows]))
         return logits[:, 0] if len(self.intercept_) == 1 else logits
 
     def predict(self, X: Any) -> Array:
         """The most probable class of each sample."""
+        best = self._best(X)
+        classes: Array = self.classes_[best]
+        return classes
+
+    def _best(self, X: Any) -> Array:
+        """The number of the most probable class of each sample."""
         X = self._to_predict(X)
         best = np.empty(X.shape[0], np.intp)
-        for rows in self._blocks(X):
-            best[rows] = self._two_sided(X[rows]).argmax(axis=1)
-        return self.classes_[best]
+        self._by_blocks(X, lambda rows: self._two_sided(X[rows]).argmax(axis=1, out=best[rows]))
+        return best
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities, (n_samples, C)."""
@@ -289,21 +296,52 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         """Logarithms of the probabilities, (n_samples, C), exact where these are near 0 or 1."""
         return self._each_class(X, fx.log_softmax)
 
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """The accuracy; of distributions what they give to the predicted classes, of all that they sum to.
+
+        Parameters
+        ----------
+        X : array_like or sparse matrix, shape (n_samples, n_features)
+            Features.
+        y : array_like, shape (n_samples,) or (n_samples, C)
+            Labels, or target distributions.
+        sample_weight : array_like, shape (n_samples,), optional
+            Finite, not negative; 1 by default.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        if not is_distribution(y):
+            return float(super().score(X, y, sample_weight))
+        check_is_fitted(self)
+        shares, (n_classes, best) = check_array(y, input_name="y"), (len(self.classes_), self._best(X))
+        if shares.shape != (len(best), n_classes):
+            raise ValueError(f"y has shape {shares.shape}, but there are {len(best)} samples and {n_classes} classes")
+        weight = one_for_each(sample_weight, len(best), self.n_threads)
+        weight = np.ones(len(best)) if weight is None else weight
+        return float(weight @ shares[np.arange(len(best)), best] / (weight @ shares.sum(axis=1, dtype=np.float64)))
+
     def _each_class(self, X: Any, activation: Any) -> Array:
         """The activation of the logits, written over them block by block."""
         X = self._to_predict(X)
         out = np.empty((X.shape[0], len(self.classes_)), np.result_type(X.dtype, self.coef_.dtype))
-        for rows in self._blocks(X):
+
+        def compute(rows: slice) -> None:
             self._two_sided(X[rows], out[rows])
-            activation(out[rows], out=out[rows], n_threads=self.n_threads)
+            activation(out[rows], out=out[rows], n_threads=1)
+
+        self._by_blocks(X, compute)
         return out
 
     def _to_predict(self, X: Any) -> Any:
         check_is_fitted(self)
         return validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
 
-    def _blocks(self, X: Any) -> Any:
-        return blocks(X.shape[0], rows_of_block(X, len(self.classes_), self.batch_rows))
+    def _by_blocks(self, X: Any, compute: Callable[[slice], Any]) -> None:
+        """Call this for every block of rows, in threads if there is enough to do."""
+        in_blocks(X, len(self.classes_), self.batch_rows, _check.n_threads_of(self.n_threads), compute)
 
     def _two_sided(self, X: Any, out: Array | None = None) -> Array:
         """A block's logits of every class; of two classes 0 and x, whose softmax is the sigmoid of x."""
@@ -317,7 +355,9 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         return out
 
     def _logits(self, X: Any, out: Array) -> None:
-        linear(X, self.coef_.T, self.intercept_, out)
+        logits = linear(X, self.coef_.T, self.intercept_, out)
+        if logits is not out:
+            out[...] = logits
 
 
 def fitted(classes: Array, binary: bool, dtype: Any, coef: Array, intercept: Array) -> dict[str, Array]:

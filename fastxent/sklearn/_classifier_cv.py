@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
-from sklearn.utils.validation import validate_data
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.validation import _check_method_params, validate_data
 
 from fastxent import _check
 from fastxent._types import Array
@@ -125,7 +132,7 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
     def C(self) -> float:  # type: ignore[override]  # what the fit to all samples takes
         return self.C_
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
         """Choose C and fit the model.
 
         Parameters
@@ -135,7 +142,10 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         y : array_like, shape (n_samples,) or (n_samples, C)
             Labels, or target distributions.
         sample_weight : array_like, shape (n_samples,), optional
-            Finite, not negative; 1 by default. They count in fits and in scores.
+            Finite, not negative; 1 by default. They count in fits and, where the scorer takes them, in scores.
+        **params : dict
+            ``groups``, shape (n_samples,), for a `cv` such as `sklearn.model_selection.GroupKFold`. With scikit-learn's
+            metadata routing enabled: what the splitter and the scorer have requested, `sample_weight` for one.
 
         Returns
         -------
@@ -145,27 +155,52 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         Raises
         ------
         TypeError, ValueError
-            As `SoftmaxClassifier.fit` does; if a class of a fold's test samples is not among its training samples.
+            As `SoftmaxClassifier.fit` does; if a class of a fold's test samples is not among its training samples; if
+            without metadata routing there is another of the `params` than ``groups``.
         """
+        _raise_for_params(params, self, "fit", allow=["groups"])
         strengths = strengths_of(self.Cs)
         features, target = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, multi_output=is_distribution(y))
         weight = one_for_each(sample_weight, len(target), self.n_threads)
-        own = isinstance(self.scoring, str) and self.scoring == "neg_log_loss"
-        scorer = neg_log_loss_scorer if own else check_scoring(self, self.scoring)
-        folds = check_cv(self.cv, target, classifier=True).split(features, target)
+        of_split, of_score = self._routed(weight, params)
+        folds = check_cv(self.cv, target, classifier=True).split(features, target, **of_split)
         samples = features, target, weight
-        scores = np.array([list(self._path(*samples, train, test, strengths, scorer)) for train, test in folds])
+        scores = np.array([list(self._path(*samples, train, test, strengths, of_score)) for train, test in folds])
         self.Cs_, self.scores_ = strengths, scores
         self.C_ = float(strengths[scores.mean(axis=0).argmax()])
         return super().fit(X, y, sample_weight)
 
+    def get_metadata_routing(self) -> MetadataRouter:
+        """What `fit` passes on to the splitter and to the scorer, for scikit-learn's metadata routing.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+            As of `sklearn.linear_model.LogisticRegressionCV`, for `fit`.
+        """
+        split, score = (MethodMapping().add(caller="fit", callee=callee) for callee in ("split", "score"))
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(splitter=self.cv, method_mapping=split).add(scorer=self._scorer(), method_mapping=score)
+
+    def _routed(self, weight: Array | None, params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the splitter and the scorer are given; without metadata routing groups and weights."""
+        if _routing_enabled():
+            routed = process_routing(self, "fit", sample_weight=weight, **params)
+            return routed.splitter.split, routed.scorer.score
+        return params, {} if weight is None else {"sample_weight": weight}
+
+    def _scorer(self) -> Any:
+        own = isinstance(self.scoring, str) and self.scoring == "neg_log_loss"
+        return neg_log_loss_scorer if own else check_scoring(self, self.scoring)
+
     def _path(
-        self, X: Any, y: Array, weight: Array | None, train: Array, test: Array, strengths: Array, scorer: Any
-    ) -> Iterator[float]:
+        self, X: Any, y: Array, weight: Array | None, train: Array, test: Array, strengths: Array,
+        of_score: dict[str, Any],
+    ) -> Iterator[float]:  # fmt: skip
         """The scores of one fold."""
         model = SoftmaxClassifier(warm_start=True, **{name: getattr(self, name) for name in INHERITED})
         samples = X[train], y[train], None if weight is None else weight[train]
-        options = {} if weight is None else {"sample_weight": weight[test]}
+        options, scorer = _check_method_params(X, of_score, test), self._scorer()
         left_out = X[test], y[test]
         for strength in strengths.tolist():
             yield scorer(model.set_params(C=strength).fit(*samples), *left_out, **options)

@@ -2,8 +2,13 @@ r"""The Hessian of the objective at a model, as a product of what it says of the
 
 The Hessian of the mean softmax cross entropy with respect to the coefficients is the mean of
 :math:`(\mathrm{diag}(p_i) - p_i p_i^T) \otimes x_i x_i^T` [1]_. With :math:`q_{ik} = p_{ik} (1 - p_{ik})` it is taken
-for the product of the classes' means :math:`\bar q_k` and the features' covariance under the weights
+for the product of the classes' means :math:`\bar q_k` and the features' covariance :math:`\Sigma` under the weights
 :math:`\sum_k q_{ik}`: confident samples hardly count.
+
+Features may be of any scale. So what is decomposed is :math:`\Sigma`, with the share of the penalty that falls to a
+class on average, in units in which its diagonal is 1, :math:`D^{-1} (\Sigma + (\lambda / \bar q) I) D^{-1} = Q
+\Lambda Q^T`. Along the columns of :math:`D^{-1} Q` the Hessian of class k is then about :math:`\bar q_k v_j +
+\lambda u_j`, where :math:`v_j` and :math:`u_j` are what :math:`\Sigma` and the identity are along column j.
 
 References
 ----------
@@ -21,9 +26,11 @@ from scipy import sparse
 
 import fastxent as fx
 from fastxent._types import Array
-from fastxent.sklearn._objective import Objective, blocks
+from fastxent.sklearn._labels import blocks
+from fastxent.sklearn._objective import Objective, linear
 
-LEAST_RATIO = 1e-7  # of variances, the smallest to the largest: below that, what is seen is rounding
+LEAST_RATIO = 1e-7  # of eigenvalues, the smallest to the largest: below that, what is seen is rounding
+ROUNDING = 8  # epsilons of a second moment: a variance below that is none
 LEAST_SHARE = 1e-12  # of a class that no sample is near
 SAMPLED = 10_000  # so many rows, or 20 for each feature, tell the scale of the features well enough
 WORTH = 20  # so many evaluations of the objective the eigenvectors may cost
@@ -36,8 +43,11 @@ class Curvature:
 
     share: Array  # (C,) of the classes
     mean: Array  # (F,) of the features; 0 without an intercept
-    variance: Array  # (F,) along the eigenvectors of the covariance, or of each feature
-    vectors: Array | None  # (F, F) its columns; None where they would cost too much
+    variance: Array  # (F,) along the directions
+    penalty: Array  # (F,) the squared lengths of the directions
+    size: Array  # (F,) the root mean squares of the features
+    vectors: Array | None = None  # (F, F) orthogonal Q; None where it would cost too much: the directions are the axes
+    unit: Array | None = None  # (F,) the diagonal of D, with Q
 
 
 def curvature(objective: Objective, coef: Array, intercept: Array, centre: bool) -> Curvature:
@@ -49,12 +59,13 @@ def curvature(objective: Objective, coef: Array, intercept: Array, centre: bool)
     shift = first_mean(objective, step) if centre and not sparse.issparse(X) else np.zeros(n_features, dtype)
     share, count, total = np.zeros(objective.n_outputs), 0.0, 0.0
     first, second = np.zeros(n_features), np.zeros((n_features, n_features) if full else n_features)
-    model = objective.cast(coef, intercept)
+    model, room = objective.cast(coef, intercept), objective.room()
     with np.errstate(over="ignore", invalid="ignore"):
         for rows in blocks(n_samples, objective.rows * step):
             rows = slice(rows.start, rows.stop, step)
-            block, weight = objective.block(rows), objective.row_weight(rows)
-            q = uncertainty(objective.linear(block, *model), objective.target.binary, objective.n_threads)
+            block, weight = objective.block(rows), objective.target.total(rows)
+            logits = linear(block, *model, room[: block.shape[0]])
+            q = uncertainty(logits, objective.target.binary, objective.n_threads)
             share += weight @ q
             count += float(weight.sum())
             weight = weight * q.sum(axis=1)
@@ -64,8 +75,21 @@ def curvature(objective: Objective, coef: Array, intercept: Array, centre: bool)
             first += block.T @ weight
             second += second_moment(block, weight.astype(dtype), full)
         mean = first / total if centre else np.zeros(n_features)
-        second = second / total - (np.outer(mean, mean) if full else mean * mean)
-    return usable(share / count if count else share, mean + shift, second)
+        second = second / total
+        least = ROUNDING * np.finfo(dtype).eps * (second.diagonal() if full else second)
+        second -= np.outer(mean, mean) if full else mean * mean
+        diagonal = np.maximum(second.diagonal() if full else second, 0.0)
+        size = np.hypot(np.sqrt(diagonal), mean + shift)
+    share = share / count if count else share
+    ones = np.ones(n_features)
+    if not all(np.isfinite(array).all() for array in (share, size, second)):  # the variables stay as they are
+        return Curvature(np.ones_like(share), np.zeros_like(mean), ones, np.zeros_like(mean), ones)
+    share, mean = np.maximum(share, LEAST_SHARE), mean + shift
+    if not full:
+        variance = np.where(diagonal > least, diagonal, LEAST_RATIO * (float(diagonal.max(initial=0.0)) or 1.0))
+        return Curvature(share, mean, variance, ones, size)
+    unit, vectors, variance, lengths = directions(second, least, objective.l2 / float(share.mean()))
+    return Curvature(share, mean, variance, lengths, size, vectors, unit)
 
 
 def worth_eigenvectors(objective: Objective, n_sampled: int) -> bool:
@@ -106,10 +130,11 @@ def second_moment(block: Any, weight: Array, full: bool) -> Array:
     return diagonal
 
 
-def usable(share: Array, mean: Array, second: Array) -> Curvature:
-    """Eigenvectors; no variances that are rounding; and the variables as they are, where numbers overflow."""
-    if not (np.isfinite(share).all() and np.isfinite(mean).all() and np.isfinite(second).all()):
-        return Curvature(np.ones_like(share), np.zeros_like(mean), np.ones_like(mean), None)
-    variance, vectors = np.linalg.eigh(second) if second.ndim == 2 else (second, None)
-    largest = float(variance.max(initial=0.0)) or 1.0
-    return Curvature(np.maximum(share, LEAST_SHARE), mean, np.maximum(variance, LEAST_RATIO * largest), vectors)
+def directions(covariance: Array, least: Array, penalty: float) -> tuple[Array, Array, Array, Array]:
+    """The diagonal of D and Q; the variances along the directions and their squared lengths."""
+    diagonal = np.maximum(covariance.diagonal(), least) + penalty
+    unit = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    eigenvalues, vectors = np.linalg.eigh(covariance / unit / unit[:, None] + np.diag(penalty / unit**2))
+    lengths = np.square(vectors / unit[:, None]).sum(axis=0)
+    variance = np.maximum(eigenvalues - penalty * lengths, LEAST_RATIO * float(eigenvalues.max(initial=0.0)))
+    return unit, vectors, variance, lengths

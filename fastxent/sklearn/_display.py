@@ -37,11 +37,13 @@ class ReliabilityDisplay:
     estimator_name : str, default=None
         For the legend.
     pos_label : int, float, bool or str, default=None
-        The positive class; None if the most probable class is predicted.
+        The positive class, for the labels of the axes.
     bin_weight : ndarray of shape (n_filled,), default=None
         The number of samples in each of these bins, or the sum of their weights; for the error and the bars.
     bin_edges : ndarray of shape (n_filled, 2), default=None
         The lower and the upper edge of each of these bins; for the bars.
+    top_label : bool, default=False
+        Whether the most probable class is predicted, so that the labels of the axes say confidence and accuracy.
 
     Attributes
     ----------
@@ -78,6 +80,7 @@ class ReliabilityDisplay:
     def __init__(
         self, prob_true: Array, prob_pred: Array, y_prob: Array, *, estimator_name: str | None = None,
         pos_label: Any = None, bin_weight: Array | None = None, bin_edges: Array | None = None,
+        top_label: bool = False,
     ) -> None:  # fmt: skip
         self.prob_true = prob_true
         self.prob_pred = prob_pred
@@ -86,6 +89,7 @@ class ReliabilityDisplay:
         self.pos_label = pos_label
         self.bin_weight = bin_weight
         self.bin_edges = bin_edges
+        self.top_label = top_label
 
     @property
     def expected_calibration_error(self) -> float:
@@ -98,7 +102,7 @@ class ReliabilityDisplay:
         """
         if self.bin_weight is None:
             raise ValueError("the error needs bin_weight, how many samples each bin has, but there is none")
-        return float(np.average(np.abs(self.prob_true - self.prob_pred), weights=self.bin_weight))
+        return float(np.average(np.abs(np.subtract(self.prob_true, self.prob_pred)), weights=self.bin_weight))
 
     def plot(
         self, *, ax: Any = None, name: str | None = None, ref_line: bool = True, bars: bool = False,
@@ -134,10 +138,9 @@ class ReliabilityDisplay:
         ValueError
             If `bin_weight` or `bin_edges` are missing for what is to be drawn.
         """
-        top = self.pos_label is None
-        if bars and (self.bin_weight is None or self.bin_edges is None):
-            raise ValueError("bars = True needs bin_weight and bin_edges, but there are none")
-        error = self._error() if (top and self.bin_weight is not None if ece is None else ece) else None
+        if bars:
+            self._bins()  # raises without them
+        error = self._error() if (self.top_label and self.bin_weight is not None if ece is None else ece) else None
         ax = new_axes() if ax is None else ax
         self.ax_, self.figure_ = ax, ax.figure
         if ref_line and DIAGONAL not in ax.get_legend_handles_labels()[1]:
@@ -147,10 +150,10 @@ class ReliabilityDisplay:
         style = {"marker": "s", "linestyle": "-"} | ({} if label is None else {"label": label})
         self.line_ = ax.plot(self.prob_pred, self.prob_true, **without_aliases(style, kwargs), **kwargs)[0]
         self.bars_ = self._draw_bars() if bars else None
-        positive = f" (Positive class: {self.pos_label})"
+        positive = "" if self.pos_label is None else f"(Positive class: {self.pos_label})"  # as scikit-learn has it
         ax.set(
-            xlabel="Mean confidence" if top else f"Mean predicted probability{positive}",
-            ylabel="Accuracy" if top else f"Fraction of positives{positive}",
+            xlabel="Mean confidence" if self.top_label else f"Mean predicted probability {positive}",
+            ylabel="Accuracy" if self.top_label else f"Fraction of positives {positive}",
         )
         ax.legend(loc="upper left" if bars else "lower right")
         return self
@@ -158,12 +161,16 @@ class ReliabilityDisplay:
     def _error(self) -> str:
         return f"ECE = {self.expected_calibration_error:.3f}"
 
+    def _bins(self) -> tuple[Array, Array]:
+        if self.bin_weight is None or self.bin_edges is None:
+            raise ValueError("bars = True needs bin_weight and bin_edges, but there are none")
+        return self.bin_weight, self.bin_edges
+
     def _draw_bars(self) -> Any:
         """The share of the samples in each bin, over its width."""
-        assert self.bin_weight is not None
-        assert self.bin_edges is not None
-        lower, upper = self.bin_edges.T
-        shares = self.bin_weight / self.bin_weight.sum()
+        weight, edges = self._bins()
+        lower, upper = edges.T
+        shares = weight / weight.sum()
         style = {"align": "edge", "color": self.line_.get_color(), "alpha": 0.2, "zorder": 0}
         return self.ax_.bar(lower, shares, upper - lower, **style)
 
@@ -286,7 +293,7 @@ class ReliabilityDisplay:
         bins = bins_of(happened, prob, weight_of(sample_weight, len(prob)), n_bins, strategy)
         display = cls(
             bins.prob_true, bins.prob_pred, prob, estimator_name="Classifier" if name is None else name,
-            pos_label=pos_label, bin_weight=bins.weight, bin_edges=bins.edges,
+            pos_label=pos_label, bin_weight=bins.weight, bin_edges=bins.edges, top_label=pos_label is None,
         )  # fmt: skip
         return display.plot(ax=ax, ref_line=ref_line, bars=bars, ece=ece, **kwargs)
 

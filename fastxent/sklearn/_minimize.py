@@ -31,11 +31,11 @@ COARSE_GAIN = 1e-5
 LARGE = 10_000_000  # multiplications for the logits
 # Steps that L-BFGS remembers: each takes two vectors, so with many parameters there are a quarter as many.
 PAIRS = 20
-MANY_PARAMETERS = 20_000
+MANY_PARAMETERS = 200_000
 # The largest gradient alone says little of many small ones: with it the objective would be half as large again as
 # LogisticRegression's on wide sparse data. So an iteration must also find the objective within this share of its least,
 # by half the square of the gradient in the scaled variables, or so small that a share of it is nothing beside tol.
-GAP = 1e-7
+GAP = 1e-8
 NEGLIGIBLE = 0.01  # of tol
 # That takes a scaling of the place: below this share of what the objective was there, it is judged in a new one.
 STALE = 0.5
@@ -50,7 +50,8 @@ class Progress:
     objective: Objective
     tol: float
     verbose: int
-    largest: float = np.inf  # the largest absolute entry of the gradient with respect to coef and intercept
+    largest: float = np.inf  # the largest absolute entry of the gradient, in units of features that are above 1
+    value: float = np.inf
     gap: float = np.inf  # about how much the objective is above its least
     curve: list[float] = field(default_factory=list)
     scaled_at: float = np.inf  # the objective, and the number of iterations, when the variables were scaled
@@ -120,7 +121,8 @@ def minimize(
             coef, intercept, message = one_round(objective, coef, intercept, fit_intercept, progress, n_iter, model)
         going = not progress.stopped and (progress.coarse or (progress.renew and len(progress.curve) < max_iter))
         objective.compute_in(objective.X.dtype)
-    if message is not None and not progress.flat and not progress.stopped:
+    rounded = len(progress.curve) < max_iter and progress.gap <= GAP * progress.value  # nothing is left to be gained
+    if message is not None and not (progress.flat or progress.stopped or rounded):
         warn(message, progress)
     return coef, intercept, progress.curve
 
@@ -130,8 +132,8 @@ def one_round(
     model: Callable[[Array, Array], dict[str, Any]],
 ) -> tuple[Array, Array, str | None]:  # fmt: skip
     """The model after at most so many iterations in variables scaled for the model given; and why it is not optimal."""
-    scaling = Scaling(curvature(objective, coef, intercept, fit_intercept), objective.l2, fit_intercept)
-
+    curve = curvature(objective, coef, intercept, fit_intercept)
+    scaling, unit = Scaling(curve, objective.l2, fit_intercept), np.maximum(curve.size, 1.0)
     progress.model = lambda flat: model(*scaling.unpack(flat))
 
     known: list[tuple[float, Array]] = []  # at the start
@@ -140,7 +142,7 @@ def one_round(
         if known:
             return known.pop()
         value, coef_grad, intercept_grad = objective(*scaling.unpack(flat))
-        progress.largest = float(np.abs(coef_grad).max(initial=0.0))
+        progress.value, progress.largest = value, float((np.abs(coef_grad) / unit).max(initial=0.0))
         if fit_intercept:
             progress.largest = max(progress.largest, float(np.abs(intercept_grad).max()))
         grad = scaling.gradient(coef_grad, intercept_grad)

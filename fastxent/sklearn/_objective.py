@@ -1,8 +1,13 @@
-"""Logits of a linear model, its loss and its gradient, by blocks of rows: nothing of the size N x C is ever held."""
+"""A linear model's loss and its gradient, by blocks of rows: nothing of the size N x C is ever held.
+
+Blocks that follow one another are a group, which one thread computes with one BLAS thread, and which has sums of its
+own. Where blocks and groups begin depends on shapes alone, and the sums are added in the groups' order: the bits are
+the same for any number of threads.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,11 +15,19 @@ from scipy import sparse
 from sklearn.utils.extmath import safe_sparse_dot
 
 import fastxent as fx
+from fastxent import _blas, _threads
+from fastxent._kernels.groups import Groups
+from fastxent._kernels.job import Job
 from fastxent._types import Array
+from fastxent.sklearn._labels import blocks
 from fastxent.sklearn._target import Target
 
-BLOCK_BYTES = 2**20  # rows of X and of logits that a block holds: half of it stays in an L2 cache between the passes
+BLOCK_BYTES = 2**19  # rows of X and of logits that a block holds: it stays in an L2 cache between the passes
 LEAST_ROWS = 128  # below that BLAS loses more than the cache gains
+# Products of few classes are cut so that OpenBLAS has kernels for them that need no packing: twice as fast at seven.
+SMALL_PRODUCT, SMALL_ROWS = 1_000_000, 256
+MOST_GROUPS, GROUP_BYTES = 32, 2**26  # of which each has a gradient in float64
+WORTH_THREADS = 2_000_000  # multiplications for the logits, in a third of a millisecond
 
 
 def rows_of_block(X: Any, n_classes: int, batch_rows: int | None) -> int:
@@ -28,23 +41,44 @@ def rows_of_block(X: Any, n_classes: int, batch_rows: int | None) -> int:
     rows = BLOCK_BYTES // (X.dtype.itemsize * (width + n_classes))
     if sparse.issparse(X):  # each block adds a dense gradient of all features, which should not be most of the work
         rows = max(rows, 4 * n_features // width)
+    elif (few := SMALL_PRODUCT // max(1, n_features * n_classes)) >= SMALL_ROWS:
+        rows = min(rows, few)
     n_blocks = -(-n_samples // max(rows, LEAST_ROWS))
     return int(-(-n_samples // max(n_blocks, 1)))  # as many in the last block as in the others
 
 
-def blocks(n_samples: int, rows: int) -> Iterator[slice]:
-    """Slices of so many rows."""
-    for start in range(0, n_samples, rows):
-        yield slice(start, min(start + rows, n_samples))
+def groups_of(n_blocks: int, n_coefs: int) -> int:
+    """How many groups the blocks are."""
+    return max(1, min(n_blocks, max(2, min(MOST_GROUPS, GROUP_BYTES // (8 * n_coefs)))))
 
 
-def linear(X: Any, weights: Any, intercept: Array, out: Array) -> None:
-    """out = X @ weights + intercept, for one block; weights are (F, C)."""
+def linear(X: Any, weights: Any, intercept: Array, out: Array | None) -> Array:
+    """X @ weights + intercept for one block, in `out` if X is dense; weights are (F, C)."""
     if sparse.issparse(X) or sparse.issparse(weights):
-        out[...] = safe_sparse_dot(X, weights, dense_output=True)
+        out = safe_sparse_dot(X, weights, dense_output=True)
     else:
-        np.matmul(X, weights, out=out)
+        out = np.matmul(X, weights, out=out)
     out += intercept
+    return out
+
+
+def size_of(X: Any, n_outputs: int) -> int:
+    """The number of multiplications that all logits take."""
+    return int(X.nnz if sparse.issparse(X) else X.shape[0] * X.shape[1]) * n_outputs
+
+
+def in_blocks(
+    X: Any, n_classes: int, batch_rows: int | None, n_threads: int | None, compute: Callable[[slice], Any]
+) -> None:
+    """Call ``compute`` for every block of rows, with one BLAS thread, in our threads if there is enough to do."""
+    n_samples, rows = X.shape[0], rows_of_block(X, n_classes, batch_rows)
+
+    def kernel(job: Job) -> None:
+        with _blas.one_thread:
+            job.each(lambda number: compute(slice(number * rows, min((number + 1) * rows, n_samples))))
+
+    n_threads = n_threads if size_of(X, n_classes) >= WORTH_THREADS else 1
+    _threads.run(kernel, (), -(-n_samples // rows), n_threads, blocks_each=1)
 
 
 class Objective:
@@ -61,79 +95,109 @@ class Objective:
         self.X = X
         self.target = target
         self.l2 = l2
-        self.n_threads = n_threads
         self.n_outputs = 1 if target.binary else len(target.mass)
+        self.size = size_of(X, self.n_outputs)
+        self.n_threads = n_threads if self.size >= WORTH_THREADS else 1
         self.rows = rows_of_block(X, self.n_outputs, batch_rows)
+        n_samples, n_features = X.shape
+        self.n_blocks = -(-n_samples // self.rows)
+        n_coefs = self.n_outputs * n_features
+        self.sums = np.empty((groups_of(self.n_blocks, n_coefs), n_coefs + self.n_outputs + 1))  # the loss at the end
         self.compute_in(X.dtype)
-
-    @property
-    def size(self) -> int:
-        """The number of multiplications that all logits take."""
-        X = self.X
-        return int(X.nnz if sparse.issparse(X) else X.shape[0] * X.shape[1]) * self.n_outputs
 
     def compute_in(self, dtype: Any) -> None:
         """Multiply in this dtype from now on; blocks of X of another one are converted."""
         self.dtype = np.dtype(dtype)
-        self.logits = np.empty((self.rows, self.n_outputs), self.dtype)
-        self.ones = np.ones(self.rows, self.dtype)
+        self.spare: list[Array] = []  # logits of a block, one array for each thread
+        self.compiled = self.compiled_groups()
+
+    def compiled_groups(self) -> Groups | None:
+        """What computes groups without the GIL; of dense X and labels."""
+        X, target = self.X, self.target
+        dense = isinstance(X, np.ndarray) and X.flags.aligned and X.dtype.isnative
+        products = _blas.products("s" if self.dtype == np.float32 else "d")
+        weighted = target.class_weight is not None
+        if products is None or not dense or target.values.ndim == 2 or (weighted and target.label_smoothing):
+            return None
+        return Groups(
+            X, target.values, target.sample_weight, target.class_weight, target.label_smoothing, self.n_outputs,
+            self.dtype.name, self.rows, len(self.sums), products,
+        )  # fmt: skip
 
     def __call__(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
         """The value and the gradients with respect to coef (C, F) and intercept (C,), summed in float64."""
-        model = self.cast(coef, intercept)
-        total = 0.0
-        coef_grad, intercept_grad = np.zeros(coef.shape), np.zeros(intercept.shape)
-        for rows in blocks(self.X.shape[0], self.rows):
-            block = self.block(rows)
-            grad = self.linear(block, *model)
-            loss, scale = self.loss_and_grad(grad, rows)
-            total += loss
-            block_grad = grad.T @ block
-            if scale != 1.0:
-                block_grad *= self.dtype.type(scale)
-            coef_grad += block_grad
-            intercept_grad += scale * (self.ones[: len(grad)] @ grad)
-        coef_grad /= self.target.denominator
+        kernel: Callable[..., None]
+        args: tuple[Any, ...]
+        if self.compiled is None:
+            kernel, args = self.add_groups, self.cast(coef, intercept)
+        else:
+            kernel, args = self.run_compiled, (self.compiled, *self.cast(coef, intercept, self.compiled.width))
+        _threads.run(kernel, args, len(self.sums), self.n_threads, blocks_each=1)
+        sums = self.sums.sum(axis=0) / self.target.denominator
         penalised = coef if self.target.binary else coef - coef.mean(axis=0)
-        value = total / self.target.denominator + 0.5 * self.l2 * float(np.vdot(penalised, penalised))
+        value = float(sums[-1]) + 0.5 * self.l2 * float(np.vdot(penalised, penalised))
+        coef_grad = sums[: coef.size].reshape(coef.shape)
         coef_grad += self.l2 * penalised
-        return value, coef_grad, intercept_grad / self.target.denominator
+        return value, coef_grad, sums[coef.size : -1]
 
-    def cast(self, coef: Array, intercept: Array) -> tuple[Array, Array]:
-        """The model as `linear` takes it: (F, C) and (C,), in the dtype computed in."""
-        return coef.T.astype(self.dtype), intercept.astype(self.dtype)
+    def cast(self, coef: Array, intercept: Array, width: int | None = None) -> tuple[Array, Array]:
+        """The model as `linear` takes it: (F, C) and (C,), in the dtype computed in; zeros up to a width."""
+        width = self.n_outputs if width is None else width
+        weights, bias = np.zeros((coef.shape[1], width), self.dtype), np.zeros(width, self.dtype)
+        weights[:, : self.n_outputs], bias[: self.n_outputs] = coef.T, intercept
+        return weights, bias
+
+    def run_compiled(self, groups: Groups, weights: Array, intercept: Array, job: Job) -> None:
+        """What each thread does."""
+        with _blas.one_thread:
+            groups(weights, intercept, self.sums, job)
+
+    def add_groups(self, weights: Array, intercept: Array, job: Job) -> None:
+        """The same for what is not compiled."""
+
+        def add(group: int) -> None:
+            sums = self.sums[group]
+            sums[:] = 0.0
+            first, last = (number * self.n_blocks // len(self.sums) for number in (group, group + 1))
+            for block in blocks(min(last * self.rows, self.X.shape[0]), self.rows, first * self.rows):
+                if job.is_stopped():
+                    return
+                self.add_block(block, weights, intercept, logits, sums)
+
+        logits = self.spare.pop() if self.spare else self.room()
+        with _blas.one_thread:
+            job.each(add)
+        self.spare.append(logits)
+
+    def add_block(self, rows: slice, weights: Array, intercept: Array, logits: Array, sums: Array) -> None:
+        """The gradients and the loss of some rows."""
+        block = self.block(rows)
+        grad = linear(block, weights, intercept, logits[: block.shape[0]])
+        loss = self.loss_and_grad(grad, rows)
+        by_coef = sums[: weights.size].reshape(self.n_outputs, -1)
+        by_coef += grad.T @ block
+        sums[weights.size : -1] += grad.sum(axis=0, dtype=np.float64)
+        sums[-1] += loss
+
+    def room(self) -> Array:
+        """For the logits of a block of dense X."""
+        return np.empty((0 if sparse.issparse(self.X) else self.rows, self.n_outputs), self.dtype)
 
     def block(self, rows: slice) -> Any:
         """Rows of X in the dtype computed in."""
         return self.X[rows].astype(self.dtype, copy=False)
 
-    def row_weight(self, rows: slice) -> Array:
-        """How much the rows of a block count."""
-        weight = self.target.sample_weight
-        return np.ones(len(self.target.values[rows])) if weight is None else weight[rows].reshape(-1)
-
-    def linear(self, block: Any, weights: Array, intercept: Array) -> Array:
-        """The logits of a block, in an array that the next block reuses."""
-        logits = self.logits[: block.shape[0]]
-        linear(block, weights, intercept, logits)
-        return logits
-
-    def loss_and_grad(self, logits: Array, rows: slice) -> tuple[float, float]:
-        """The sum of a block's losses; its logits become the gradient, to be multiplied by the second result."""
+    def loss_and_grad(self, logits: Array, rows: slice) -> float:
+        """The sum of a block's losses; its logits become the gradient."""
         target = self.target
-        values = target.values[rows]
-        weight = None if target.sample_weight is None else target.sample_weight[rows]
         if target.binary:
+            values, weight = target.folded(rows)
             loss, _ = fx.sigmoid_cross_entropy_grad(
-                logits, values, sample_weight=weight, reduction="sum", out=logits, n_threads=self.n_threads
+                logits, values, sample_weight=weight, reduction="sum", out=logits, n_threads=1
             )
-            return float(loss), 1.0
-        if values.ndim == 1 and weight is target.class_weight is None and not target.label_smoothing:
-            # The call without options is the fastest: it matters for some thousand rows of a few classes.
-            loss, _ = fx.softmax_cross_entropy_grad(logits, values, out=logits, n_threads=self.n_threads)
-            return float(loss) * len(logits), float(len(logits))
+            return float(loss)
         loss, _ = fx.softmax_cross_entropy_grad(
-            logits, values, class_weight=target.class_weight, sample_weight=weight,
-            label_smoothing=target.label_smoothing, reduction="sum", out=logits, n_threads=self.n_threads,
+            logits, target.values[rows], class_weight=target.class_weight, sample_weight=target.weight(rows),
+            label_smoothing=target.label_smoothing, reduction="sum", out=logits, n_threads=1,
         )  # fmt: skip
-        return float(loss), 1.0
+        return float(loss)

@@ -1,11 +1,11 @@
 r"""A change of variables after which L-BFGS needs few iterations.
 
-With the classes' shares :math:`\bar q`, the features' means :math:`\mu` and covariance :math:`Q \Lambda Q^T` of
-`Curvature`, and the penalty's :math:`\lambda`,
+With the classes' shares :math:`\bar q`, the features' means :math:`\mu`, and the directions :math:`D^{-1} Q` with
+their variances :math:`v` and penalties :math:`u` of `Curvature`, and the penalty's :math:`\lambda`,
 
 .. math::
 
-   W = (V / S)\, Q^T, \qquad b = c / \sqrt{\bar q} - W \mu, \qquad S_{kj} = \sqrt{\bar q_k \Lambda_j + \lambda}
+   W = (V / S)\, Q^T D^{-1}, \qquad b = c / \sqrt{\bar q} - W \mu, \qquad S_{kj} = \sqrt{\bar q_k v_j + \lambda u_j}
 
 gives an objective of :math:`(V, c)` whose Hessian is near the identity. It is the same problem in other variables, so
 its optimum is the same.
@@ -24,8 +24,8 @@ class Scaling:
 
     def __init__(self, curvature: Curvature, l2: float, fit_intercept: bool) -> None:
         self.fit_intercept = fit_intercept
-        self.mean, self.vectors = curvature.mean, curvature.vectors
-        self.scale = np.sqrt(curvature.share[:, None] * curvature.variance + l2)
+        self.mean, self.vectors, self.unit = curvature.mean, curvature.vectors, curvature.unit
+        self.scale = np.sqrt(curvature.share[:, None] * curvature.variance + l2 * curvature.penalty)
         self.intercept_scale = np.sqrt(curvature.share)
         self.length = 1.0  # what a step that the scaling alone would make of length 1 has
 
@@ -37,7 +37,7 @@ class Scaling:
 
     def pack(self, coef: Array, intercept: Array) -> Array:
         """The flat vector of a model."""
-        rotated = coef if self.vectors is None else coef @ self.vectors
+        rotated = coef if self.vectors is None else (coef * self.unit) @ self.vectors
         if not self.fit_intercept:
             return (rotated * self.scale).ravel()
         return np.append(rotated * self.scale, (intercept + coef @ self.mean) * self.intercept_scale)
@@ -46,7 +46,7 @@ class Scaling:
         """The model (coef, intercept) of a flat vector."""
         coef: Array = flat[: self.scale.size].reshape(self.scale.shape) / self.scale
         if self.vectors is not None:
-            coef = coef @ self.vectors.T
+            coef = coef @ self.vectors.T / self.unit
         if not self.fit_intercept:
             return coef, np.zeros(len(coef))
         return coef, flat[self.scale.size :] / self.intercept_scale - coef @ self.mean
@@ -57,7 +57,7 @@ class Scaling:
         if self.fit_intercept:
             grad = grad - np.outer(intercept_grad, self.mean)
         if self.vectors is not None:
-            grad = grad @ self.vectors
+            grad = (grad / self.unit) @ self.vectors
         flat = np.empty(self.scale.size + len(intercept_grad) * self.fit_intercept)
         np.divide(grad, self.scale, out=flat[: self.scale.size].reshape(self.scale.shape))
         if self.fit_intercept:

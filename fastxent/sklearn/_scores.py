@@ -11,7 +11,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from fastxent import _check
+from fastxent import _bfloat16, _check
 from fastxent._kernels import door
 from fastxent._types import Array
 
@@ -49,6 +49,7 @@ def scores_and_labels_of(calibration: Any, X: Any, y: Any) -> tuple[Scores, Any]
     """Checked scores to fit, and y as it is."""
     if calibration.estimator is None:
         vars(calibration).pop("n_features_in_", None)  # of a former fit; scores of one class have no features
+        X = of_numpy(X)
         given, y = validate_data(calibration, X, y, **options_of(X))
         return checked(given, bool(calibration.probabilities), calibration.n_threads), y
     for name in ("n_features_in_", "feature_names_in_"):
@@ -63,10 +64,17 @@ def scores_of(calibration: Any, X: Any) -> Scores:
     """Checked scores, of as many columns as there were in the fit."""
     given, probabilities = X, bool(calibration.probabilities)
     if calibration.estimator is None:
+        X = of_numpy(X)
         given = validate_data(calibration, X, reset=False, **options_of(X))
     else:
         given, probabilities = response(calibration.estimator, X, probabilities)
     return checked(given, probabilities, calibration.n_threads)
+
+
+def of_numpy(X: Any) -> Any:
+    """The scores in a dtype of NumPy's: scikit-learn does not know bfloat16. Frames keep their names."""
+    is_half = isinstance(X, np.ndarray) and _bfloat16.is_bfloat16(X.dtype)
+    return _check.real_array(X, "X") if is_half or _bfloat16.is_tensor(X) else X
 
 
 def options_of(X: Any) -> dict[str, Any]:

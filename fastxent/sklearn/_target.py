@@ -4,28 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
 
-from fastxent import _check
+from fastxent import _bfloat16, _check
 from fastxent._kernels import door
 from fastxent._types import Array
+from fastxent.sklearn._labels import blocks, encode_labels
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """A target for softmax cross entropy, or, with two classes, for sigmoid cross entropy."""
 
-    values: Array  # class indices (n,) or distributions (n, C); with two classes the shares (n, 1) of the second
-    sample_weight: Array | None  # (n,) float64, or (n, 1) with two classes
-    class_weight: Array | None  # (C,) float64; with two classes None: it is part of the weights and shares
-    label_smoothing: float  # with two classes 0: it is part of the shares
+    values: Array  # class indices (n,), unsigned, or distributions (n, C)
+    sample_weight: Array | None  # (n,) float64
+    class_weight: Array | None  # (C,) float64
+    label_smoothing: float
+    mass: Array  # (C,) what each class has of D, without smoothing
     denominator: float  # D: what the sum of the losses is divided by
-    mass: Array  # (C,) what each class has of D, the smoothed target's weight
-    binary: bool
+
+    @property
+    def binary(self) -> bool:
+        return len(self.mass) == 2
+
+    def weight(self, rows: slice) -> Array | None:
+        """Of some samples."""
+        return None if self.sample_weight is None else self.sample_weight[rows]
+
+    def total(self, rows: slice) -> Array:
+        """What the smoothed and weighted targets of some samples sum to, times their weights."""
+        values, weight, smoothing = self.values[rows], self.weight(rows), self.label_smoothing
+        total = np.ones(len(values))
+        if values.ndim == 2 or self.class_weight is not None:
+            per_class = np.ones(len(self.mass)) if self.class_weight is None else self.class_weight
+            own = per_class[values] if values.ndim == 1 else values @ per_class
+            total = own * (1.0 - smoothing) + per_class.mean() * smoothing
+        return total if weight is None else total * weight
+
+    def folded(self, rows: slice) -> tuple[Array, Array | None]:
+        """Of two classes the share of the second in the targets t of some samples, and the weight of both, (n, 1).
+
+        t_1 softplus(-x) + t_0 softplus(x) = (t_0 + t_1) (s softplus(-x) + (1 - s) softplus(x)) with
+        s = t_1 / (t_0 + t_1).
+        """
+        values, weight = self.values[rows], self.weight(rows)
+        one_hot = values.ndim == 1
+        if one_hot and self.class_weight is None and not self.label_smoothing:
+            return values[:, None], None if weight is None else weight[:, None]
+        t = np.eye(2) if one_hot else values.astype(np.float64)
+        t = t * (1.0 - self.label_smoothing) + self.label_smoothing / 2.0
+        if self.class_weight is not None:
+            t *= self.class_weight
+        both = t.sum(axis=1, keepdims=True)
+        shares = np.minimum(np.divide(t[:, 1:], both, out=np.full_like(both, 0.5), where=both > 0.0), 1.0)
+        if one_hot:
+            shares, both = shares[values], both[values]
+        return shares, both if weight is None else both * weight[:, None]
 
 
 def is_distribution(y: Any) -> bool:
@@ -34,17 +72,18 @@ def is_distribution(y: Any) -> bool:
     Raises
     ------
     ValueError
-        For integers or booleans of that shape, such as one-hot rows.
+        For other numbers of that shape: one-hot integers, objects, bfloat16; if one is missing in a data frame.
     """
     dtype = getattr(y, "dtype", None)
     if dtype is None and not hasattr(y, "__array__") and not isinstance(y, list | tuple):
         return False
     if getattr(y, "ndim", 2) != 2 or type(y).__module__.startswith("scipy.sparse"):
         return False
-    array = np.asarray(y)
+    array = np.asarray(_check.without_missing(y, "y"))
     if array.ndim != 2 or array.shape[1] < 2:
         return False
-    if array.dtype.kind in "biu":
+    numbers = array.dtype.kind == "O" and all(isinstance(value, Real) for value in array.flat)
+    if array.dtype.kind in "biu" or numbers or _bfloat16.is_bfloat16(array.dtype):
         raise ValueError(
             f"y has shape {array.shape} and dtype {array.dtype}, but y should be a 1d array of labels, or floats of "
             "shape (n_samples, C): as one-hot rows or distributions, y.astype(float)"
@@ -57,11 +96,7 @@ def encode(y: Array) -> tuple[Array, Array]:
     if y.ndim == 2:
         door.check_range(y, "y", 0.0, _check.LARGEST, "a target distribution is finite and not negative", None)
         return np.arange(y.shape[1]), y
-    check_classification_targets(y)
-    classes, labels = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"y holds one class, {classes[0]!r}: a classifier needs samples of at least two classes")
-    return classes, labels
+    return encode_labels(y)
 
 
 def target_of(
@@ -73,16 +108,13 @@ def target_of(
     if weight is not None:
         weight = np.ascontiguousarray(weight, np.float64)
     mass = masses(values, weight, n_classes)
-    per_class = class_weights(class_weight, classes, values, mass)
+    per_class = class_weights(class_weight, classes, mass)
     if per_class is not None:
         mass = mass * per_class
     denominator = float(mass.sum())
     if not denominator > 0.0:
         raise ValueError("the weight of every sample is zero: sample_weight times class_weight")
-    if n_classes == 2:
-        shares, weight = folded(values, weight, per_class, label_smoothing)
-        return Target(shares, weight, None, 0.0, denominator, mass, True)
-    return Target(values, weight, per_class, label_smoothing, denominator, mass, False)
+    return Target(values, weight, per_class, label_smoothing, mass, denominator)
 
 
 def one_for_each(sample_weight: Any, n_samples: int, n_threads: int | None) -> Array | None:
@@ -98,13 +130,17 @@ def one_for_each(sample_weight: Any, n_samples: int, n_threads: int | None) -> A
 
 def masses(values: Array, weight: Array | None, n_classes: int) -> Array:
     """The weighted number of samples of each class."""
-    if values.ndim == 1:
-        return np.bincount(values, weight, n_classes).astype(np.float64)
-    one: Array = values.sum(axis=0, dtype=np.float64) if weight is None else np.einsum("i,ik->k", weight, values)
-    return one
+    mass = np.zeros(n_classes)
+    for rows in blocks(len(values)):
+        block, counts = values[rows], None if weight is None else weight[rows]
+        if values.ndim == 1:
+            mass += np.bincount(block, counts, n_classes)
+        else:
+            mass += block.sum(axis=0, dtype=np.float64) if counts is None else counts @ block
+    return mass
 
 
-def class_weights(class_weight: Any, classes: Array, values: Array, mass: Array) -> Array | None:
+def class_weights(class_weight: Any, classes: Array, mass: Array) -> Array | None:
     """(C,) float64; "balanced" gives every class the same share of the weight."""
     if class_weight is None:
         return None
@@ -113,27 +149,7 @@ def class_weights(class_weight: Any, classes: Array, values: Array, mass: Array)
             raise ValueError(f'class_weight = {class_weight!r}, but it must be a dict, "balanced" or None')
         weights = np.divide(mass.sum(), len(mass) * mass, out=np.ones(len(mass)), where=mass > 0.0)
     elif isinstance(class_weight, Mapping):
-        labels = classes[values] if values.ndim == 1 else classes
-        weights = compute_class_weight(dict(class_weight), classes=classes, y=labels)
+        weights = compute_class_weight(dict(class_weight), classes=classes, y=classes)
     else:
         raise ValueError(f'class_weight = {class_weight!r}, but it must be a dict, "balanced" or None')
     return _check.class_weight_of(weights, len(classes))
-
-
-def folded(
-    values: Array, weight: Array | None, per_class: Array | None, label_smoothing: float
-) -> tuple[Array, Array | None]:
-    """Two classes' targets t as the share of the second in them and the weight of both, each (n, 1).
-
-    t_1 softplus(-x) + t_0 softplus(x) = (t_0 + t_1) (s softplus(-x) + (1 - s) softplus(x)) with s = t_1 / (t_0 + t_1).
-    """
-    one_hot = values.ndim == 1
-    t = np.eye(2) if one_hot else values.astype(np.float64)
-    t = t * (1.0 - label_smoothing) + label_smoothing / 2.0
-    if per_class is not None:
-        t *= per_class
-    both = t.sum(axis=1, keepdims=True)
-    shares = np.minimum(np.divide(t[:, 1:], both, out=np.full_like(both, 0.5), where=both > 0.0), 1.0)
-    if one_hot:
-        shares, both = shares[values], both[values]
-    return shares, both if weight is None else both * weight[:, None]

@@ -14,7 +14,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 import fastxent as fx
-from fastxent import _check
+from fastxent import _blas, _check
 from fastxent._threads import thread_count
 from fastxent._types import Array
 from fastxent.sklearn._optimum import temperature_alone, temperature_and_bias
@@ -195,7 +195,8 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
         loss = (SigmoidLoss if scores.array.ndim == 1 else SoftmaxLoss)(scores, labels, weight, n_threads)
         optimum = temperature_alone(loss, tol, max_iter)
         if self.bias:
-            optimum = temperature_and_bias(loss, optimum, shares_of(self.classes_, labels, weight), tol, max_iter)
+            with _blas.one_thread:
+                optimum = temperature_and_bias(loss, optimum, shares_of(self.classes_, labels, weight), tol, max_iter)
         inverse = optimum.inverse * loss.unit
         self.temperature_ = 1.0 / inverse if inverse else math.inf
         self.bias_ = optimum.bias
@@ -216,7 +217,7 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
         -------
         ndarray of the shape of the scores
             Logits: their softmax, or the sigmoid of one score for each sample, is a probability. float32 for scores
-            in float32 or float16, else float64.
+            in float32, float16 or bfloat16, else float64.
         """
         scores = self._scores(X)
         logits = self._scaled(scores)

@@ -1,0 +1,171 @@
+"""The arguments of a linear layer's losses: checked before anything is multiplied."""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastxent import _bfloat16, _check, _sums
+from fastxent._chunks import Product, Targets
+from fastxent._kernels import door
+from fastxent._types import Array
+
+NOTHING = np.empty(0)
+
+
+@dataclass(frozen=True)
+class LinearCall:
+    product: Product
+    targets: Targets
+    shape: tuple[int, ...]  # of the rows
+    reduction: str
+    chunk_rows: int | None
+    scale: Any  # what the rows' gradients are multiplied by: a number, or one for each row
+
+    def per_row(self) -> Array | None:
+        """Where each row's loss goes, if it is wanted."""
+        return np.zeros(len(self.product.hidden), self.product.dtype) if self.reduction == "none" else None
+
+    def reduced(self, losses: Array | None, parts: list[float]) -> float | Array:
+        """The rows' losses, or the parts of their sum, reduced."""
+        if self.reduction == "none":
+            assert losses is not None
+            with np.errstate(over="ignore"):
+                result: Array = losses.astype(self.product.dtype, copy=False).reshape(self.shape)
+            return result if self.shape else result[()]
+        if self.targets.denominator == 0.0:
+            return math.nan
+        return _sums.total(parts) / self.targets.denominator
+
+
+def linear_call(
+    hidden: Any, weight: Any, target: Any, bias: Any, class_weight: Any, sample_weight: Any, ignore_index: Any,
+    label_smoothing: Any, z_loss: Any, softcap: Any, reduction: Any, chunk_rows: Any, n_threads: Any,
+    grad_output: Any = None, labels_only: bool = False,
+) -> LinearCall:  # fmt: skip
+    layer = {"hidden": _check.array_of(hidden, "hidden"), "weight": _check.array_of(weight, "weight")}
+    if bias is not None:
+        layer["bias"] = _check.array_of(bias, "bias")
+    for name, array in layer.items():
+        _check.check_logits(array, name)
+    check_shapes(layer["hidden"], layer["weight"], layer.get("bias"))
+    in_double = any(
+        not _bfloat16.is_bfloat16(array.dtype) and (array.dtype.kind != "f" or array.dtype.itemsize == 8)
+        for array in layer.values()
+    )
+    (*shape, features), classes = layer["hidden"].shape, len(layer["weight"])
+    n, rows = math.prod(shape), tuple(shape)
+    labels, distribution, *options, scale = door.plan(
+        (*shape, classes), in_double, target, class_weight, sample_weight, ignore_index, label_smoothing, z_loss,
+        reduction, n_threads, grad_output,
+    )  # fmt: skip
+    if labels_only and labels is None:
+        raise ValueError(
+            f"target has shape {distribution.shape}, but statistics are those of class indices: expected {rows}"
+        )
+    class_weight, sample_weight, ignored, smoothing, z_loss, denominator = options
+    product = Product(
+        layer["hidden"].reshape(n, features), layer["weight"], layer.get("bias"), cap_of(softcap),
+        np.dtype(np.float64 if in_double else np.float32),
+    )  # fmt: skip
+    targets = Targets(
+        None if labels is None else labels.reshape(-1),
+        None if distribution is None else distribution.reshape(n, classes),
+        class_weight,
+        None if sample_weight is None else np.broadcast_to(sample_weight, shape).reshape(-1),
+        ignored, smoothing, z_loss, denominator,
+    )  # fmt: skip
+    scale = scale.reshape(-1) if np.ndim(scale) else scale / (denominator or math.inf)
+    return LinearCall(product, targets, rows, reduction, rows_of(chunk_rows), scale)
+
+
+def check_shapes(hidden: Array, weight: Array, bias: Array | None) -> None:
+    """Raise unless the layer's arrays fit each other."""
+    if weight.ndim != 2 or hidden.shape[-1] != weight.shape[1]:
+        hint = ""
+        if weight.ndim == 2 and hidden.shape[-1] == weight.shape[0]:
+            hint = "; did you mean weight.T? weight has one row for each class"
+        raise ValueError(
+            f"hidden has shape {hidden.shape} and weight {weight.shape}: expected (..., H) and (C, H){hint}"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"bias has shape {bias.shape}, but weight has {len(weight)} rows: expected {weight.shape[:1]}")
+
+
+def cap_of(softcap: Any) -> float | None:
+    if softcap is None:
+        return None
+    return _check.number_of(softcap, "softcap", _check.SMALLEST, _check.LARGEST, "positive and finite, or None")
+
+
+def rows_of(chunk_rows: Any) -> int | None:
+    if chunk_rows is None:
+        return None
+    try:
+        number = operator.index(chunk_rows)
+    except TypeError:
+        raise TypeError(f"chunk_rows = {chunk_rows!r}, but it must be an integer or None") from None
+    if number < 1:
+        raise ValueError(f"chunk_rows = {number}, but it must be at least 1")
+    return number
+
+
+def known(given: Any, array: Array | None) -> Any:
+    """A gradient as its owner knows it."""
+    if given is None and array is not None and array.dtype is _bfloat16.OF_TENSORS:
+        return _bfloat16.tensor_of(array)
+    return array if given is None else given
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where the gradients go: as the caller knows them, and as rows."""
+
+    given: tuple[Any, ...]
+    whole: tuple[Array | None, ...]
+    arrays: tuple[Array, Array, Array | None]
+
+    def returned(self) -> tuple[Any, Any, Any]:
+        hidden, rows = self.whole[0], self.arrays[0]
+        if hidden is not None and not np.may_share_memory(hidden, rows):  # its rows do not lie in equal steps
+            hidden[...] = rows.reshape(hidden.shape)
+        grad_hidden, grad_weight, grad_bias = map(known, self.given, self.whole)
+        return grad_hidden, grad_weight, grad_bias
+
+
+def outputs(call: LinearCall, out_hidden: Any, out_weight: Any, out_bias: Any) -> Results:
+    """The gradients' arrays, made or checked."""
+    product, targets = call.product, call.targets
+    if out_bias is not None and product.bias is None:
+        raise ValueError("out_bias is given, but there is no bias")
+    hidden = product.hidden.reshape(*call.shape, product.hidden.shape[1])
+    like = {"out_hidden": hidden, "out_weight": product.weight, "out_bias": product.bias}
+    read = {
+        "hidden": product.hidden, "weight": product.weight, "bias": product.bias, "target": targets.labels,
+        "sample_weight": targets.sample_weight, "grad_output": call.scale,
+    }  # fmt: skip
+    others = {name: array for name, array in read.items() if isinstance(array, np.ndarray)}
+    if targets.distribution is not None:
+        others["target"] = targets.distribution
+    given = {"out_hidden": out_hidden, "out_weight": out_weight, "out_bias": out_bias}
+    whole: list[Any] = []
+    for name, out in given.items():
+        source = like[name]
+        if source is None:
+            whole.append(None)
+            continue
+        if out is None:
+            floats = source.dtype.kind == "f" or _bfloat16.is_bfloat16(source.dtype)
+            out = np.empty(source.shape, source.dtype.newbyteorder("=") if floats else np.float64)
+        else:
+            out = _bfloat16.of_output(out, name) if _bfloat16.is_tensor(out) else out
+            _check.check_output(out, name, source.shape, NOTHING, others)
+            out = np.ndarray.view(out, np.ndarray)
+        whole.append(out)
+        others[name] = out
+    rows = whole[0]
+    return Results(tuple(given.values()), tuple(whole), (rows.reshape(product.hidden.shape), whole[1], whole[2]))

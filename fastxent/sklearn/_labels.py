@@ -1,0 +1,67 @@
+"""Labels of any kind as numbers of their classes, block by block: beside y there is one small integer a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+
+from fastxent._types import Array
+
+ROWS = 65_536  # of a block: NumPy's temporaries stay in the caches, and Ctrl-C is heard between two
+SPAN = 100_000  # integers that lie no further apart are looked up in a table
+
+
+def blocks(n_samples: int, rows: int = ROWS, first: int = 0) -> Iterator[slice]:
+    """Slices of so many rows, from the first on."""
+    for start in range(first, n_samples, rows):
+        yield slice(start, min(start + rows, n_samples))
+
+
+def encode_labels(y: Array) -> tuple[Array, Array]:
+    """The classes, sorted, and each sample's index among them, in the smallest unsigned integers that hold it."""
+    low, span = span_of(y)
+    classes = classes_of_span(y, low, span) if span <= SPAN else classes_of_any(y)
+    # a sample of them stands for y: what it is a target of does not depend on how often each is there
+    check_classification_targets(np.resize(classes, min(len(y), 3 * len(classes))))
+    if len(classes) < 2:
+        raise ValueError(f"y holds one class, {classes[0]!r}: a classifier needs samples of at least two classes")
+    numbers = np.arange(len(classes), dtype=np.min_scalar_type(len(classes) - 1))
+    labels = np.empty(len(y), numbers.dtype)
+    if span <= SPAN:
+        table = np.empty(int(span), numbers.dtype)
+        table[offsets(classes, low)] = numbers
+    for rows in blocks(len(y)):
+        labels[rows] = table[offsets(y[rows], low)] if span <= SPAN else np.searchsorted(classes, y[rows])
+    return classes, labels
+
+
+def span_of(y: Array) -> tuple[Array, float]:
+    """The least of integers and how many there are from it to the largest; of anything else infinitely many."""
+    if y.dtype.kind not in "iub":
+        return y[:0], np.inf
+    low, high = (extreme([extreme(y[rows]) for rows in blocks(len(y))]) for extreme in (np.min, np.max))
+    return low, int(high) - int(low) + 1
+
+
+def offsets(y: Array, low: Array) -> Array:
+    """How far integers are from the least of them; that is right although large ones wrap around."""
+    return np.subtract(y, low, dtype=np.intp, casting="unsafe")
+
+
+def classes_of_span(y: Array, low: Array, span: float) -> Array:
+    """The classes of integers that lie close together."""
+    seen = np.zeros(int(span), bool)
+    for rows in blocks(len(y)):
+        seen[offsets(y[rows], low)] = True
+    return (np.flatnonzero(seen).astype(y.dtype) + low).astype(y.dtype)
+
+
+def classes_of_any(y: Array) -> Array:
+    """The classes of labels that can be sorted."""
+    classes = np.unique(y[:ROWS])
+    for rows in blocks(len(y)):
+        if rows.start:
+            classes = np.unique(np.concatenate([classes, np.unique(y[rows])]))
+    return classes

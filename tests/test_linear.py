@@ -1,0 +1,338 @@
+"""Losses of a linear layer: the loss of the product, without the product."""
+
+import itertools
+import tracemalloc
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import fastxent as fx
+from fastxent import reference
+from tests.bits import assert_same_bits
+from tests.layouts import LAYOUTS
+from tests.ulp import assert_ulp
+
+OPTIONS = ("class_weight", "sample_weight", "ignore_index", "label_smoothing", "z_loss", "softcap", "bias")
+OPTION_SETS = [(), *itertools.combinations(OPTIONS, 1), ("class_weight", "label_smoothing"), OPTIONS]
+SHAPES = [(7, 5, 3), (60, 40, 8), (1, 1, 4), (9, 1500, 4), (1500, 33, 2)]  # rows, classes, features
+HALVES = [np.float16, ml_dtypes.bfloat16]
+MEBIBYTE = 2**20
+each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+each_options = pytest.mark.parametrize("options", OPTION_SETS, ids="+".join)
+each_half = pytest.mark.parametrize("half", HALVES, ids=["float16", "bfloat16"])
+
+
+def layer(rng, shape, dtype, options=(), target="index"):
+    """(hidden, weight, target), options of `linear_cross_entropy`."""
+    n, classes, features = shape
+    hidden = rng.standard_normal((n, features)).astype(dtype)
+    weight = rng.standard_normal((classes, features)).astype(dtype)
+    y = rng.integers(0, classes, n)
+    drawn = {
+        "class_weight": rng.random(classes) + 0.1,
+        "sample_weight": rng.random(n) * (rng.random(n) < 0.8) + (np.arange(n) == 0),
+        "ignore_index": -100,
+        "label_smoothing": 0.2,
+        "z_loss": 0.01,
+        "softcap": 3.0,
+        "bias": rng.standard_normal(classes).astype(dtype),
+    }
+    if target == "distribution":
+        y = rng.dirichlet(np.ones(classes), n)
+        options = [option for option in options if option != "ignore_index"]
+    elif "ignore_index" in options:
+        y[1::3] = -100
+    return (hidden, weight, y), {option: drawn[option] for option in options}
+
+
+def assert_near(got, want, dtype, size=None):
+    """Within the rounding of some products of a few terms, and of the losses of them."""
+    want = np.asarray(want)
+    assert_ulp(got, want, 100, dtype, np.maximum(np.abs(want), np.abs(want).max(initial=1.0) if size is None else size))
+
+
+@each_options
+@pytest.mark.parametrize("target", ["index", "distribution"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@each_shape
+def test_it_agrees_with_the_reference(shape, options, target, reduction, dtype, rng):
+    args, kwargs = layer(rng, shape, dtype, options, target)
+    kwargs["reduction"] = reduction
+    want = reference.linear_cross_entropy(*args, **kwargs)
+    assert_near(fx.linear_cross_entropy(*args, **kwargs), want, dtype)
+    kwargs["grad_output"] = rng.random(shape[0]) if reduction == "none" else 1.5
+    loss, grads = fx.linear_cross_entropy_grad(*args, **kwargs)
+    want_loss, want_grads = reference.linear_cross_entropy_grad(*args, **kwargs)
+    assert_near(loss, want_loss, dtype)
+    for got, wanted in zip(grads, want_grads, strict=True):
+        if wanted is None:
+            assert got is None
+        else:
+            assert got.dtype == dtype
+            assert_near(got, wanted, dtype)
+
+
+@each_shape
+@pytest.mark.parametrize("chunk_rows", [1, 4, 7, 10**6])
+@pytest.mark.parametrize("options", [(), OPTIONS], ids=["plain", "all options"])
+def test_chunks_change_nothing_but_the_products_rounding(shape, chunk_rows, options, dtype, rng):
+    args, kwargs = layer(rng, shape, dtype, options)
+    assert_near(
+        fx.linear_cross_entropy(*args, **kwargs, chunk_rows=chunk_rows), fx.linear_cross_entropy(*args, **kwargs), dtype
+    )
+    want = fx.linear_cross_entropy_grad(*args, **kwargs)
+    got = fx.linear_cross_entropy_grad(*args, **kwargs, chunk_rows=chunk_rows)
+    assert_near(got[0], want[0], dtype)
+    for one, other in zip(got[1], want[1], strict=True):
+        if other is not None:
+            assert_near(one, other, dtype)
+    if "label_smoothing" not in kwargs:
+        got = fx.linear_target_statistics(*args, chunk_rows=chunk_rows)
+        assert_near(got.log_prob, fx.linear_target_statistics(*args).log_prob, dtype, 10)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 31, 33, 300, 3000])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_products_that_round_nothing_leave_the_loss_of_the_logits(classes, smoothing, weighted, dtype, rng):
+    """The rows of the unit matrix: the logits are the hidden states, to the bit."""
+    x = (rng.standard_normal((20, classes)) * rng.choice([0.1, 3, 30], (20, 1))).astype(dtype)
+    x[::4] = np.round(x[::4])
+    y = rng.integers(0, classes, 20)
+    y[::2] = x.argmax(axis=1)[::2]
+    options = {"label_smoothing": smoothing, "reduction": "none"}
+    if weighted:
+        options["class_weight"] = rng.random(classes)
+    want, grad = fx.softmax_cross_entropy_grad(x, y, **options)
+    unit = np.eye(classes, dtype=dtype)
+    assert_ulp(fx.linear_cross_entropy(x, unit, y, **options), want, 4, dtype)
+    losses, (grad_hidden, grad_weight, _) = fx.linear_cross_entropy_grad(x, unit, y, **options)
+    assert_same_bits(losses, want)
+    assert_same_bits(grad_hidden + 0, grad + 0)  # 0 - 0 has no sign
+    assert_near(grad_weight, grad.astype(float).T @ x.astype(float), dtype)
+    statistics = fx.target_statistics(x, y)
+    for got, wanted in zip(fx.linear_target_statistics(x, unit, y), statistics, strict=True):
+        assert_same_bits(got, wanted)
+
+
+@pytest.mark.parametrize("margin", [0, 5, 15, 17, 20, 40, 80])
+def test_confident_rows_are_as_exact_as_the_loss_whatever_tile_their_class_is_in(margin, dtype):
+    classes = 5000
+    x = np.zeros((3, classes), dtype)
+    y = [0, 2048, 4999]
+    x[range(3), y] = margin
+    want = fx.softmax_cross_entropy(x.astype(np.float64), y, reduction="none")
+    got = fx.linear_cross_entropy(np.eye(3, dtype=dtype), x.T.copy(), y, reduction="none", chunk_rows=2)
+    assert_ulp(got, want, 4, dtype)
+
+
+@pytest.mark.parametrize("place", [0, 1, 1023, 1024, 2047, 2048, 2999])
+def test_logits_that_are_not_finite(place, dtype):
+    """In any tile: NaN and +inf make the row nan, -inf adds nothing, and is infinite for its own label."""
+    hidden, y = np.ones((3, 1), dtype), [0, 1, place]
+    for value in (np.nan, np.inf, -np.inf):
+        weight = np.zeros((3000, 1), dtype)
+        weight[place] = value
+        want = fx.softmax_cross_entropy(np.broadcast_to(weight[:, 0], (3, 3000)), y, reduction="none")
+        for size in (None, 2):
+            got = fx.linear_cross_entropy(hidden, weight, y, reduction="none", chunk_rows=size)
+            np.testing.assert_array_equal(np.isfinite(got), np.isfinite(want))
+            np.testing.assert_array_equal(got[~np.isfinite(got)], want[~np.isfinite(want)])
+            assert_ulp(got[np.isfinite(got)], want[np.isfinite(want)], 4, dtype)
+    weight = np.full((3000, 1), -np.inf, dtype)
+    assert np.isnan(fx.linear_cross_entropy(hidden, weight, y, reduction="none")).all()
+    weight[2999] = 1  # all tiles but the last hold -inf alone
+    np.testing.assert_array_equal(
+        fx.linear_cross_entropy(hidden, weight, [2999, 0, 1], reduction="none"), [0] + 2 * [np.inf]
+    )
+
+
+def test_the_number_of_threads_changes_no_bit(dtype, rng):
+    args, kwargs = layer(rng, (500, 3000, 4), dtype, ("label_smoothing", "class_weight"))
+    one, three = (fx.linear_cross_entropy_grad(*args, **kwargs, n_threads=n) for n in (1, 3))
+    assert one[0] == three[0]
+    for a, b in zip(one[1][:2], three[1][:2], strict=True):
+        assert_same_bits(a, b)
+    assert fx.linear_cross_entropy(*args, **kwargs, n_threads=1) == fx.linear_cross_entropy(
+        *args, **kwargs, n_threads=3
+    )
+
+
+@pytest.mark.parametrize("option", ["hidden", "weight", "bias", "softcap"])
+def test_the_gradient_is_the_difference_quotient(option, rng):
+    (hidden, weight, y), kwargs = layer(rng, (4, 6, 3), np.float64, ("softcap", "bias", "class_weight", "z_loss"))
+    _, grads = fx.linear_cross_entropy_grad(hidden, weight, y, **kwargs, chunk_rows=3)
+    arrays = {"hidden": hidden, "weight": weight, "bias": kwargs["bias"], "softcap": hidden}
+    array, grad = arrays[option], dict(zip(("hidden", "weight", "bias"), grads, strict=True)).get(option, grads[0])
+    step, found = 1e-5, np.empty_like(grad)
+    for at in np.ndindex(*array.shape):
+        before = array[at]
+        sides = []
+        for sign in (1, -1):
+            array[at] = before + sign * step
+            sides.append(fx.linear_cross_entropy(hidden, weight, y, **kwargs))
+        array[at] = before
+        found[at] = (sides[0] - sides[1]) / (2 * step)
+    np.testing.assert_allclose(found, grad, rtol=1e-6, atol=1e-9)
+
+
+@each_half
+@pytest.mark.parametrize("chunk_rows", [None, 8])
+@pytest.mark.parametrize("target", ["index", "distribution"])
+def test_half_precision_is_computed_in_float32_and_rounded_once(half, chunk_rows, target, rng):
+    (hidden, weight, y), kwargs = layer(rng, (30, 3000, 4), half, ("bias", "softcap", "ignore_index"), target)
+    wide = {name: value.astype(np.float32) if name == "bias" else value for name, value in kwargs.items()}
+    args = hidden.astype(np.float32), weight.astype(np.float32), y
+    assert_ulp(
+        fx.linear_cross_entropy(hidden, weight, y, **kwargs, chunk_rows=chunk_rows),
+        fx.linear_cross_entropy(*args, **wide, chunk_rows=chunk_rows), 4, np.float32,
+    )  # fmt: skip
+    outs = {
+        "out_hidden": np.empty(hidden.shape, "f4"),
+        "out_weight": np.empty(weight.shape, "f4"),
+        "out_bias": np.empty(3000, "f4"),
+    }
+    loss, grads = fx.linear_cross_entropy_grad(hidden, weight, y, **kwargs, chunk_rows=chunk_rows)
+    wide_loss, wide_grads = fx.linear_cross_entropy_grad(hidden, weight, y, **kwargs, chunk_rows=chunk_rows, **outs)
+    assert loss == wide_loss
+    for got, want, out in zip(grads, wide_grads, outs.values(), strict=True):
+        assert want is out
+        assert got.dtype == half
+        assert_same_bits(got.astype(np.float32), want.astype(half).astype(np.float32))
+    other = fx.linear_cross_entropy_grad(*args, **wide, chunk_rows=chunk_rows)
+    for got, want in zip(wide_grads, other[1], strict=True):
+        assert_near(got, want, np.float32, np.abs(want).max())
+
+
+@pytest.mark.parametrize("arrange", LAYOUTS.values(), ids=LAYOUTS)
+def test_any_layout_gives_the_same(arrange, dtype, rng):
+    (hidden, weight, y), _ = layer(rng, (20, 1500, 6), dtype)
+    want = fx.linear_cross_entropy_grad(hidden, weight, y)
+    got = fx.linear_cross_entropy_grad(arrange(hidden), arrange(weight), y)
+    assert_near(got[0], want[0], dtype)
+    for one, other in zip(got[1][:2], want[1][:2], strict=True):
+        assert_near(one, other, dtype)
+    assert_near(fx.linear_cross_entropy(arrange(hidden), arrange(weight), y), want[0], dtype)
+
+
+def test_outputs_of_any_steps_are_written(dtype, rng):
+    (hidden, weight, y), kwargs = layer(rng, (24, 50, 6), dtype, ("bias", "ignore_index"))
+    hidden, y = hidden.reshape(4, 6, 6), y.reshape(4, 6)
+    want = fx.linear_cross_entropy_grad(hidden, weight, y, **kwargs)
+    outs = {
+        "out_hidden": np.full((6, 4, 12), 7.0).transpose(1, 0, 2)[..., ::2],
+        "out_weight": np.full((6, 50), 7.0, np.float32).T,
+        "out_bias": np.full(100, 7.0, np.float16)[::2],
+    }
+    loss, grads = fx.linear_cross_entropy_grad(hidden, weight, y, **kwargs, **outs)
+    assert loss == want[0]
+    for got, wanted, (name, out) in zip(grads, want[1], outs.items(), strict=True):
+        assert got is out, name
+        np.testing.assert_array_equal(got, wanted.astype(out.dtype))
+
+
+def test_rows_that_do_not_count_are_not_computed(dtype, rng):
+    (hidden, weight, y), _ = layer(rng, (40, 30, 5), dtype)
+    y[::2], hidden[::2] = -1, np.nan
+    loss, (grad_hidden, grad_weight, _) = fx.linear_cross_entropy_grad(hidden, weight, y, ignore_index=-1)
+    kept = fx.linear_cross_entropy_grad(hidden[1::2], weight, y[1::2])
+    assert loss == kept[0]
+    assert (grad_hidden[::2] == 0).all()
+    assert_same_bits(grad_hidden[1::2], kept[1][0])
+    assert_same_bits(grad_weight, kept[1][1])
+    statistics = fx.linear_target_statistics(hidden, weight, y, ignore_index=-1)
+    assert np.isnan(statistics.log_prob[::2]).all()
+    assert (statistics.rank[::2] == -1).all()
+    assert np.isfinite(statistics.log_prob[1::2]).all()
+
+
+@pytest.mark.parametrize("options", [{"ignore_index": 1}, {"sample_weight": 0.0}, {"class_weight": [1.0, 0.0, 1.0]}])
+def test_without_any_weight_the_mean_is_nan_and_its_gradients_are_zero(options, dtype):
+    hidden, weight = np.ones((2, 4), dtype), np.ones((3, 4), dtype)
+    assert np.isnan(fx.linear_cross_entropy(hidden, weight, [1, 1], **options))
+    loss, grads = fx.linear_cross_entropy_grad(hidden, weight, [1, 1], np.zeros(3, dtype), **options)
+    assert np.isnan(loss)
+    assert all((grad == 0).all() for grad in grads)
+    assert fx.linear_cross_entropy(hidden, weight, [1, 1], **options, reduction="sum") == 0.0
+
+
+def test_no_rows_one_row_and_scalars():
+    empty = np.empty((0, 2), np.float32), np.ones((3, 2), np.float32), np.empty(0, int)
+    assert np.isnan(fx.linear_cross_entropy(*empty))
+    loss, (grad_hidden, grad_weight, _) = fx.linear_cross_entropy_grad(*empty, reduction="sum")
+    assert loss == 0.0
+    assert grad_hidden.shape == (0, 2)
+    assert (grad_weight == 0).all()
+    one = fx.linear_cross_entropy([1.0, 0.0], np.eye(2), 1, reduction="none")
+    assert isinstance(one, np.float64)
+    assert one == pytest.approx(np.log1p(np.e))
+    assert fx.linear_target_statistics([1.0, 0.0], np.eye(2), 1).rank == 1
+
+
+@pytest.mark.parametrize("function", ["linear_cross_entropy", "linear_target_statistics"])
+def test_memory_does_not_grow_with_the_vocabulary(function, rng):
+    (hidden, weight, y), _ = layer(rng, (2000, 100_000, 2), np.float32)
+    options = {"chunk_rows": 8} if function == "linear_target_statistics" else {}
+    tracemalloc.start()
+    getattr(fx, function)(hidden, weight, y, **options)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6 * MEBIBYTE
+
+
+def test_gradients_take_one_chunk_of_logits_beside_themselves(rng):
+    (hidden, weight, y), _ = layer(rng, (600, 20_000, 8), np.float32)
+    outs = {"out_hidden": np.empty_like(hidden), "out_weight": np.empty_like(weight)}
+    tracemalloc.start()
+    fx.linear_cross_entropy_grad(hidden, weight, y, chunk_rows=100, **outs)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 * 20_000 * 4 + 2 * MEBIBYTE
+
+
+HIDDEN, WEIGHT, LABELS = np.ones((2, 4)), np.ones((3, 4)), np.array([0, 2])
+BAD = {
+    "transposed weight": ((HIDDEN, WEIGHT.T, LABELS), {}, ValueError, "did you mean weight.T"),
+    "features": ((HIDDEN, np.ones((3, 5)), LABELS), {}, ValueError, r"hidden has shape \(2, 4\) and weight \(3, 5\)"),
+    "bias": ((HIDDEN, WEIGHT, LABELS, np.ones(4)), {}, ValueError, r"bias has shape \(4,\), but weight has 3 rows"),
+    "label": ((HIDDEN, WEIGHT, [0, 3]), {}, ValueError, r"target\[1\] = 3"),
+    "target": ((HIDDEN, WEIGHT, [0]), {}, ValueError, r"hidden @ weight.T have shape \(2, 3\): expected \(2,\)"),
+    "softcap": ((HIDDEN, WEIGHT, LABELS), {"softcap": 0.0}, ValueError, "softcap = 0.0"),
+    "chunk": ((HIDDEN, WEIGHT, LABELS), {"chunk_rows": 0}, ValueError, "chunk_rows = 0"),
+    "half a chunk": ((HIDDEN, WEIGHT, LABELS), {"chunk_rows": 1.5}, TypeError, "chunk_rows = 1.5"),
+    "strings": ((HIDDEN, WEIGHT.astype(str), LABELS), {}, TypeError, "weight has dtype"),
+    "weights": ((HIDDEN, WEIGHT, LABELS), {"class_weight": [1, 2]}, ValueError, "class_weight has shape"),
+    "negative": ((HIDDEN, WEIGHT, LABELS), {"sample_weight": [1, -1]}, ValueError, r"sample_weight\[1\]"),
+    "threads": ((HIDDEN, WEIGHT, LABELS), {"n_threads": 0}, ValueError, "n_threads = 0"),
+    "out shape": ((HIDDEN, WEIGHT, LABELS), {"out_weight": np.empty((4, 3))}, ValueError, "out_weight has shape"),
+    "out dtype": ((HIDDEN, WEIGHT, LABELS), {"out_hidden": np.empty((2, 4), int)}, TypeError, "out_hidden has dtype"),
+    "out of no bias": ((HIDDEN, WEIGHT, LABELS), {"out_bias": np.empty(3)}, ValueError, "there is no bias"),
+    "out is an input": ((HIDDEN, WEIGHT, LABELS), {"out_weight": WEIGHT}, ValueError, "out_weight overlaps weight"),
+    "grad_output": ((HIDDEN, WEIGHT, LABELS), {"grad_output": [1.0, 2.0]}, ValueError, "grad_output"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_input_is_named_and_nothing_is_written(what):
+    args, options, error, text = BAD[what]
+    outs = {name: np.full(shape, 7.0) for name, shape in (("out_hidden", (2, 4)), ("out_weight", (3, 4)))}
+    with pytest.raises(error, match=text):
+        fx.linear_cross_entropy_grad(*args, **outs | options)
+    assert all((outs[name] == 7.0).all() for name in outs)
+    assert (HIDDEN == 1).all()
+    assert (WEIGHT == 1).all()
+    if not any(name.startswith(("out", "grad")) for name in options):
+        with pytest.raises(error, match=text):
+            fx.linear_cross_entropy(*args, **options)
+
+
+def test_outputs_that_share_memory_are_refused():
+    room = np.empty((3, 4))
+    with pytest.raises(ValueError, match="out_weight overlaps out_hidden"):
+        fx.linear_cross_entropy_grad(HIDDEN, WEIGHT, LABELS, out_hidden=room[:2], out_weight=room)
+
+
+def test_statistics_are_those_of_class_indices():
+    with pytest.raises(ValueError, match="statistics are those of class indices"):
+        fx.linear_target_statistics(HIDDEN, WEIGHT, np.eye(3)[:2])
