@@ -15,7 +15,8 @@ from fastxent.evaluation._scores import bins_of, edges_of
 from fastxent.evaluation._totals import Totals
 
 SAMPLES = 65536  # of a block: half a megabyte of losses
-ELEMENTS = 262144  # of a block that NumPy looks through
+FEW_SAMPLES = 16384  # where more is kept of each on the way
+ELEMENTS = 262144  # where something is kept of each score
 RULES = door.Rules(logits="scores", with_losses=True, wide_losses=True)
 
 
@@ -62,9 +63,9 @@ def read(
         losses_of(options, whole)  # raises
     if weight is not None:
         whole = whole._replace(weight=np.broadcast_to(weight, samples))
-    most = SAMPLES
-    if multilabel or options["top_k"] or options["per_class"] or options["calibration_bins"]:
-        most = max(1, min(SAMPLES, ELEMENTS // whole.classes))
+    most = SAMPLES if len(totals.sums) == 2 else min(SAMPLES, FEW_SAMPLES)
+    if multilabel or not whole.has_labels:
+        most = max(1, min(most, ELEMENTS // whole.classes))
     blocks = list(cuts(whole.shape, most))
     try:
         for cut in blocks:
@@ -161,7 +162,7 @@ def look(options: dict[str, Any], totals: Totals, block: Block, losses: Array, v
         x, true = _bfloat16.widened(block.scores).reshape(-1), _bfloat16.widened(block.target).reshape(-1) > 0.5
         right = ((x > 0) == true) & ~np.isnan(x)
     elif options["top_k"] or options["calibration_bins"]:
-        predicted, top, rank = ranks(block.scores, y, block.axis)
+        predicted, top, rank = ranks(block.scores, y, block.axis, block.n_threads)
         right = (predicted == y) & ~np.isnan(top)
     if "top" in sums:
         sums["v"].add(v)
