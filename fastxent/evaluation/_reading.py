@@ -68,8 +68,9 @@ def read(
         most = max(1, min(most, ELEMENTS // whole.classes))
     blocks = list(cuts(whole.shape, most))
     try:
-        for cut in blocks:
-            add(options, totals, part_of(whole, cut, multilabel) if cut else whole)
+        with np.errstate(all="ignore"):
+            for cut in blocks:
+                add(options, totals, part_of(whole, cut, multilabel) if cut else whole)
     except (TypeError, ValueError):
         if len(blocks) > 1:
             losses_of(options, whole)  # says where it is in the whole
