@@ -16,6 +16,7 @@ import fastxent as fx
 from fastxent._kernels import door
 from fastxent.evaluation import Evaluation
 from fastxent.evaluation._blocks import cuts
+from fastxent.evaluation._reading import Block, losses_of
 from fastxent.evaluation._sums import ExactSums, text_of, units_of
 from fastxent.sklearn import ReliabilityDisplay
 from tests.peak import peak
@@ -147,6 +148,32 @@ def test_the_state_is_the_same_for_every_order_cut_merge_and_number_of_threads(o
 
 
 @each_of
+def test_the_state_of_a_large_update_is_the_same_for_any_number_of_threads(of, rng):
+    scores, target, weight = data(rng, of, (40_000, 20))
+    given = options(of, rng, 20)
+    one, *others = (
+        state_of(Evaluation(20, **given).update(scores, target, sample_weight=weight, n_threads=n)) for n in (1, 2, 5)
+    )
+    assert others == [one, one]
+
+
+@each_of
+@each_dtype
+@pytest.mark.parametrize("soft", [False, True])
+def test_the_losses_that_are_added_are_those_of_the_function_before_they_are_rounded(of, dtype, soft, rng):
+    scores, target, weight = data(rng, of, dtype=dtype, soft=soft)
+    given = options(of, rng)
+    if soft:
+        given.pop("ignore_index")
+    got = losses_of(Evaluation(7, **given).options, Block(scores, target, weight, 1, 1))
+    want = OF[of](scores, target, sample_weight=weight, reduction="none", **of_loss(of, given)).reshape(-1)
+    assert got.dtype == np.float64
+    np.testing.assert_array_equal(got.astype(want.dtype), want)
+    if dtype != "float64" and of != "multilabel_logits":
+        assert (got != want).any()
+
+
+@each_of
 @pytest.mark.parametrize("n_classes", [1, 2, 3, 31, 32, 100, 225, 300])
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("soft", [False, True])
@@ -195,6 +222,18 @@ def test_the_loss_is_that_of_the_function_within_the_rounding_of_its_sum_and_its
     assert got.loss == pytest.approx(want, rel=2 * np.finfo(float).eps, abs=0)
     assert got.perplexity == pytest.approx(math.exp(want))
     assert got.bits == pytest.approx(want / math.log(2))
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+def test_weights_whose_products_leave_the_range_of_doubles_are_those_of_the_function(size, rng):
+    scores, target, _ = data(rng, "logits")
+    given = {"class_weight": [size] * 7, "per_class": True, "calibration_bins": 3}
+    with np.errstate(all="raise"):
+        got = Evaluation(7, **given).update(scores, target, sample_weight=size).compute()
+    np.testing.assert_equal(
+        got.loss, fx.softmax_cross_entropy(scores, target, class_weight=[size] * 7, sample_weight=size)
+    )
+    assert 0 <= got.calibration.error <= 1
 
 
 def test_the_mean_of_doubles_is_rounded_once(rng):

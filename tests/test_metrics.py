@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse
 import sklearn.metrics
 
-from fastxent.metrics import _log_loss, d2_log_loss_score, log_loss
+from fastxent.metrics import _log_loss, _predictions, d2_log_loss_score, log_loss
 from tests.layouts import byte_swapped, read_only
 
 THIRD = np.full((4, 3), 1 / 3)
@@ -196,7 +196,10 @@ def rtol_of(y_proba):
 
 
 @each_case
-def test_values_warnings_and_errors_are_those_of_scikit_learn(metric, case):
+@pytest.mark.parametrize("read", ["at once", "row by row"])
+def test_values_warnings_and_errors_are_those_of_scikit_learn(metric, case, read, monkeypatch):
+    if read == "row by row":
+        monkeypatch.setattr(_predictions, "READ", 1)
     y_true, y_proba, options = (ACCEPTED | REFUSED)[case]
     if metric == "d2_log_loss_score":
         options = {name: value for name, value in options.items() if name != "normalize"}

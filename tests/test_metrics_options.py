@@ -10,7 +10,8 @@ import pytest
 import sklearn
 
 from fastxent import _scikit_learn
-from fastxent.metrics import d2_log_loss_score, log_loss
+from fastxent._kernels import door
+from fastxent.metrics import _predictions, d2_log_loss_score, log_loss
 from tests.interpreter import interpreted
 from tests.pages import ROOT
 from tests.peak import peak
@@ -269,6 +270,36 @@ def test_class_numbers_of_a_million_rows_need_no_memory_by_row(kind, options, mi
     probs, y = million
     labels, given = LABELS[kind](y), WITH[options](len(y))
     assert peak(lambda: log_loss(labels, probs, **given)) < 1e5
+
+
+@pytest.mark.parametrize("kind", ["integers from 5", "floats"])
+@pytest.mark.parametrize("function", [log_loss, d2_log_loss_score])
+def test_labels_that_are_looked_up_need_no_memory_by_row(function, kind, million):
+    probs, y = million
+    labels = LABELS[kind](y)
+    few, many = (peak(lambda n=n: function(labels[:n], probs[:n])) for n in (200_000, 1_000_000))
+    assert many < 1.1 * few
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_each_part_of_the_probabilities_is_checked_and_read_before_the_next(multilabel, rng, monkeypatch):
+    probs, y = draw(rng, 1000, 8)
+    target = probs > 0.1 if multilabel else y
+    whole = log_loss(target, probs, multilabel=multilabel)
+    seen = []
+    for name in ("is_within" if multilabel else "off_simplex", "log_loss"):
+        function = getattr(door, name)
+
+        def noting(array, *args, name=name, function=function):
+            seen.append((name, len(array)))
+            return function(array, *args)
+
+        monkeypatch.setattr(_predictions.door, name, noting)
+    monkeypatch.setattr(_predictions, "READ", 2400)
+    monkeypatch.setattr(_predictions, "BLOCK", 2400)
+    assert log_loss(target, probs, multilabel=multilabel) == pytest.approx(whole, rel=1e-15)
+    assert [n for _, n in seen] == [300, 300, 300, 300, 300, 300, 100, 100]
+    assert len(dict(seen[:2])) == 2
 
 
 @pytest.mark.parametrize("kind", MADE)

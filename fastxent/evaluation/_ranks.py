@@ -5,18 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from fastxent import _bfloat16
+from fastxent._statistics import target_statistics
 from fastxent._types import Array
 
 
-def ranks(scores: Array, classes: Array, axis: int) -> tuple[Array, Array, Array]:
-    """Of each sample the class of the largest score, this score, and how many scores exceed that of the true class.
+def ranks(scores: Array, classes: Array, axis: int, n_threads: int | None) -> tuple[Array, Array]:
+    """Of each sample the class of the largest score, and how many scores exceed that of the true class.
 
-    Of equal scores the first class counts. A sample that holds nan has that as its largest score, and the last rank.
+    Of equal scores the first class counts. A sample that holds nan has no such class, -1, and the last rank.
     """
-    rows = np.moveaxis(_bfloat16.widened(scores), axis, -1)
-    rows = rows.reshape(-1, rows.shape[-1])
-    own = np.take_along_axis(rows, classes[:, None], axis=1)
-    predicted = rows.argmax(axis=1)  # nan is the largest
-    top = np.take_along_axis(rows, predicted[:, None], axis=1)[:, 0].astype(np.float64)
-    rank = np.where(np.isnan(top), rows.shape[1], np.count_nonzero(rows > own, axis=1))
-    return predicted, top, rank
+    shape = scores.shape[:axis] + scores.shape[axis + 1 :]
+    found = target_statistics(scores, classes.reshape(shape), axis=axis, n_threads=n_threads)
+    predicted, rank, lse = (np.array(part).reshape(-1) for part in (found.predicted, found.rank, found.lse))
+    odd = np.isnan(lse)
+    predicted[odd], rank[odd] = -1, scores.shape[axis]
+    return predicted, rank
+
+
+def largest(scores: Array, predicted: Array, axis: int) -> Array:
+    """The scores of these classes, in double; nan where there is none."""
+    classes = np.maximum(predicted, 0).reshape(scores.shape[:axis] + scores.shape[axis + 1 :])
+    top = np.take_along_axis(scores, np.expand_dims(classes, axis), axis)
+    return np.where(predicted < 0, np.nan, _bfloat16.widened(top).reshape(-1).astype(np.float64))

@@ -10,12 +10,13 @@ from fastxent import _bfloat16, _check
 from fastxent._kernels import door
 from fastxent._types import Array
 from fastxent.evaluation._blocks import cuts, part
-from fastxent.evaluation._ranks import ranks
+from fastxent.evaluation._ranks import largest, ranks
 from fastxent.evaluation._scores import bins_of, edges_of
 from fastxent.evaluation._totals import Totals
 
 SAMPLES = 65536  # of a block: half a megabyte of losses
-ELEMENTS = 262144  # of a block that NumPy looks through
+FEW_SAMPLES = 16384  # where more is kept of each on the way
+ELEMENTS = 262144  # where something is kept of each score
 RULES = door.Rules(logits="scores", with_losses=True, wide_losses=True)
 
 
@@ -62,13 +63,14 @@ def read(
         losses_of(options, whole)  # raises
     if weight is not None:
         whole = whole._replace(weight=np.broadcast_to(weight, samples))
-    most = SAMPLES
-    if multilabel or options["top_k"] or options["per_class"] or options["calibration_bins"]:
-        most = max(1, min(SAMPLES, ELEMENTS // whole.classes))
+    most = SAMPLES if len(totals.sums) == 2 else min(SAMPLES, FEW_SAMPLES)
+    if multilabel or not whole.has_labels:
+        most = max(1, min(most, ELEMENTS // whole.classes))
     blocks = list(cuts(whole.shape, most))
     try:
-        for cut in blocks:
-            add(options, totals, part_of(whole, cut, multilabel) if cut else whole)
+        with np.errstate(all="ignore"):
+            for cut in blocks:
+                add(options, totals, part_of(whole, cut, multilabel) if cut else whole)
     except (TypeError, ValueError):
         if len(blocks) > 1:
             losses_of(options, whole)  # says where it is in the whole
@@ -127,62 +129,69 @@ def add(options: dict[str, Any], totals: Totals, block: Block) -> None:
         totals.counts["n"] += len(losses)
         sums["weight"].add_count(len(losses))
     else:
-        v = np.ones(len(losses)) if v is None else v
-        totals.counts["n"] += int(np.count_nonzero(v))
-        sums["weight"].add(times_class_weight(options, block, v))
+        weights = times_class_weight(options, block, v)
+        assert weights is not None
+        totals.counts["n"] += len(losses) if v is None else int(np.count_nonzero(v))
+        sums["weight"].add(weights)
     if len(sums) > 2:
-        look(options, totals, block, losses, np.ones(len(losses)) if v is None else v)
+        look(options, totals, block, losses, v)
 
 
-def times_class_weight(options: dict[str, Any], block: Block, v: Array) -> Array:
+def times_class_weight(options: dict[str, Any], block: Block, v: Array | None) -> Array | None:
     """What samples add to what the sum of the losses is divided by."""
     class_weight = options["class_weight"]
-    return v * class_weight[classes_of(block, v, False)] if class_weight is not None and block.has_labels else v
+    if class_weight is None or not block.has_labels:
+        return v
+    of_class: Array = class_weight[classes_of(block, v, False)]
+    return of_class if v is None else v * of_class
 
 
-def classes_of(block: Block, v: Array, multilabel: bool) -> Array:
+def classes_of(block: Block, v: Array | None, multilabel: bool) -> Array:
     """The class, or the label, that each sample counts for; 0 where it has no weight."""
     if multilabel:
         columns = np.arange(block.classes).reshape([-1 if i == block.axis else 1 for i in range(block.scores.ndim)])
         return np.broadcast_to(columns, block.scores.shape).reshape(-1)
     if block.has_labels:
-        return np.where(v != 0, block.target.reshape(-1), 0).astype(np.int64)
+        labels = block.target.reshape(-1)
+        return (labels if v is None else np.where(v != 0, labels, 0)).astype(np.int64)
     shares = np.moveaxis(_bfloat16.widened(block.target), block.axis, -1)
     y: Array = shares.reshape(-1, block.classes).argmax(axis=1)
     return y
 
 
-def look(options: dict[str, Any], totals: Totals, block: Block, losses: Array, v: Array) -> None:
+def look(options: dict[str, Any], totals: Totals, block: Block, losses: Array, v: Array | None) -> None:
     """Add what is more than the loss."""
     sums, multilabel = totals.sums, options["of"] == "multilabel_logits"
     y = classes_of(block, v, multilabel)
+    group = y if v is None else np.where(v != 0, y, -1)
     right = np.zeros(len(y), bool)
     if multilabel:
         x, true = _bfloat16.widened(block.scores).reshape(-1), _bfloat16.widened(block.target).reshape(-1) > 0.5
         right = ((x > 0) == true) & ~np.isnan(x)
     elif options["top_k"] or options["calibration_bins"]:
-        predicted, top, rank = ranks(block.scores, y, block.axis)
-        right = (predicted == y) & ~np.isnan(top)
+        predicted, rank = ranks(block.scores, y, block.axis, block.n_threads)
+        right = predicted == y
     if "top" in sums:
-        sums["v"].add(v)
-        sums["top"].add(v[right])
+        sums["v"].add_where(np.ones(len(y), bool), v)
+        sums["top"].add_where(right, v)
     if "hits" in sums:
         for i, k in enumerate(options["top_k"]):
-            sums["hits"].add(v, np.where(rank < k, i, -1))
+            sums["hits"].add_where(rank < k, v, i)
     if options["per_class"]:
-        group = np.where(v != 0, y, -1)
-        sums["class_n"].add_counts(np.bincount(y[v != 0], minlength=block.classes))
+        sums["class_n"].add_counts(group)
         sums["class_loss"].add(losses, group)
-        sums["class_weight"].add(times_class_weight(options, block, v), group)
+        sums["class_weight"].add_weights(times_class_weight(options, block, v), group)
         if "class_top" in sums:
-            sums["class_v"].add(v, group)
-            sums["class_top"].add(v[right], group[right])
+            sums["class_v"].add_weights(v, group)
+            sums["class_top"].add_weights(v, np.where(right, group, -1))
     if options["calibration_bins"]:
         if multilabel:
-            add_bins(totals, probabilities(options, block, np.ones(block.scores.shape, np.uint8)), true, v)
+            prob = probabilities(options, block, np.ones(len(y), np.uint8))
+        elif options["of"] == "logits":
+            true, prob = right, probabilities(options, block, np.maximum(predicted, 0))
         else:
-            prob = top if options["of"] == "probabilities" else probabilities(options, block, predicted)
-            add_bins(totals, prob, right, v)
+            true, prob = right, largest(block.scores, predicted, block.axis)
+        add_bins(totals, prob, true, v)
 
 
 def probabilities(options: dict[str, Any], block: Block, said: Array) -> Array:
@@ -191,12 +200,12 @@ def probabilities(options: dict[str, Any], block: Block, said: Array) -> Array:
     return np.exp(-losses_of(options, block._replace(target=said.reshape(shape), weight=None), plain=True))
 
 
-def add_bins(totals: Totals, prob: Array, true: Array, v: Array) -> None:
+def add_bins(totals: Totals, prob: Array, true: Array, v: Array | None) -> None:
     """Add what was said to be true with these probabilities, and whether it was."""
     sums = totals.sums
-    n_bins = len(sums["bin_v"])
-    group = np.where(v != 0, bins_of(prob, edges_of(n_bins)), -1)
-    sums["bin_n"].add_counts(np.bincount(group[group >= 0], minlength=n_bins))
-    sums["bin_v"].add(v, group)
-    sums["bin_prob"].add(v * prob, group)
-    sums["bin_true"].add(v[true], group[true])
+    group = bins_of(prob, edges_of(len(sums["bin_v"])))
+    group = group if v is None else np.where(v != 0, group, -1)
+    sums["bin_n"].add_counts(group)
+    sums["bin_v"].add_weights(v, group)
+    sums["bin_prob"].add(prob if v is None else v * prob, group)
+    sums["bin_true"].add_weights(v, np.where(true, group, -1))

@@ -24,12 +24,12 @@ class ExactSums:
     def __len__(self) -> int:
         return len(self.units)
 
-    def add(self, values: Array, groups: Array | None = None) -> None:
-        """Add doubles, each to the sum of its group, which may be none of them; without groups all to the first."""
+    def add(self, values: Array, groups: Array | None = None, k: int = 0) -> None:
+        """Add doubles, each to the sum of its group, which may be none of them; without groups all to sum k."""
         if groups is None:
             total, bad = door.exact_sum(values)
-            self.units[0] += total
-            groups = np.zeros(len(values), np.int64) if bad else None
+            self.units[k] += total
+            groups = np.full(len(values), k) if bad else None
         else:
             limbs, power, bad = door.exact_sums(values, groups, len(self))
             there = np.flatnonzero(limbs.any(axis=1))
@@ -42,13 +42,29 @@ class ExactSums:
                 of_kind = is_kind & (groups >= 0) & (groups < len(self))
                 self.not_finite[:, kind] += np.bincount(groups[of_kind], minlength=len(self))
 
-    def add_count(self, count: int) -> None:
-        """Add a whole number to the first sum."""
-        self.units[0] += count << PLACES
+    def add_count(self, count: int, k: int = 0) -> None:
+        """Add a whole number to sum k."""
+        self.units[k] += count << PLACES
 
-    def add_counts(self, counts: Array) -> None:
-        """Add a whole number to each sum."""
-        self.units += counts.astype(object) << PLACES
+    def add_counts(self, groups: Array) -> None:
+        """Add how often each sum is among the groups; -1 is none."""
+        counts = np.bincount(groups + 1, minlength=len(self) + 1)[1:]
+        there = np.flatnonzero(counts)
+        self.units[there] += counts[there].astype(object) << PLACES
+
+    def add_where(self, there: Array, v: Array | None, k: int = 0) -> None:
+        """Add weights, all 1 by default, to sum k where it says so."""
+        if v is None:
+            self.add_count(int(np.count_nonzero(there)), k)
+        else:
+            self.add(v[there], None, k)
+
+    def add_weights(self, v: Array | None, groups: Array) -> None:
+        """Add weights, all 1 by default, to the sums of their groups."""
+        if v is None:
+            self.add_counts(groups)
+        else:
+            self.add(v, groups)
 
     def merge(self, other: Self) -> None:
         self.units += other.units

@@ -15,10 +15,22 @@ EXACT = 2.0**53  # floats below are told from their neighbours
 
 
 class Encoded(NamedTuple):
-    """Labels as the kernels take them."""
+    """Labels, and what makes them the numbers of their classes, block by block."""
 
-    numbers: Array  # (n,), of any integer dtype; the labels themselves where they are 0 ... C - 1
+    labels: Array  # (n,); of any integer dtype, if they are the numbers themselves
     classes: Array  # (C,), sorted
+    table: Array | None = None  # the class of each whole number from `low` on
+    low: int = 0
+
+    def numbers(self, rows: slice) -> Array:
+        """Of so many labels, as the kernels take them."""
+        labels = self.labels[rows]
+        if self.table is None:
+            return labels
+        numbers = np.empty(len(labels), self.table.dtype)
+        for start, block in zip(range(0, len(labels), BLOCK), blocks(labels), strict=True):
+            numbers[start : start + BLOCK] = self.table[offsets(block, self.low)]
+        return numbers
 
 
 class Numbering(dict[Any, int]):
@@ -30,7 +42,7 @@ class Numbering(dict[Any, int]):
 
 
 def encode(y: Array, labels: Array | None, limit: int) -> Encoded | None:
-    """The labels' numbers among their sorted classes: those in ``labels``, else those that occur.
+    """The labels among their sorted classes: those in ``labels``, else those that occur.
 
     None where scikit-learn has something to say: labels of another kind than numbers or strings, not among ``labels``,
     of more than ``limit`` classes or of fewer than two; ``labels`` with repetitions.
@@ -88,10 +100,7 @@ def by_table(y: Array, low: int, high: int, classes: Array | None) -> Encoded | 
                 table[int(label) - low] = number
         if (table < 0).any() and not all((table[offsets(block, low)] >= 0).all() for block in blocks(y)):
             return None  # a label that is not in `labels`
-    numbers = np.empty(len(y), np.min_scalar_type(max(1, len(classes) - 1)))
-    for start, block in zip(range(0, len(y), BLOCK), blocks(y), strict=True):
-        numbers[start : start + BLOCK] = table[offsets(block, low)]
-    return Encoded(numbers, classes)
+    return Encoded(y, classes, table.astype(np.min_scalar_type(max(1, len(classes) - 1))), low)
 
 
 def offsets(block: Array, low: int) -> Array:

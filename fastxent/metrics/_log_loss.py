@@ -40,7 +40,7 @@ def log_loss(
        L = \frac{\sum_i v_i l_i}{\sum_i v_i}
 
     where :math:`t_{ik} = [k = y_i]` for class labels [1]_. Instead of writing them out, the loss reads one probability
-    of each row, after one pass that checks them all.
+    of each row, right after all of them were checked.
 
     Parameters
     ----------
@@ -100,8 +100,9 @@ def log_loss(
 
     Notes
     -----
-    Beside its input the call needs at most 16 bytes a row. scikit-learn's own result differs in the last digits
-    for float32 and float16, which it averages in that dtype.
+    The probabilities are read once, a few megabytes at a time, so that they may be a `numpy.memmap`, and no memory
+    grows with the rows; but each label that is a string, or a number far from others, is kept in up to four bytes.
+    scikit-learn's own result differs in the last digits for float32 and float16, which it averages in that dtype.
 
     Labels that are neither numbers nor strings to NumPy, such as dates or pandas' nullable integers, go to
     scikit-learn as a whole, at its speed and in its memory.
@@ -133,20 +134,23 @@ def log_loss(
     if multilabel:
         total, weight = _multilabel.total_loss(y_true, y_proba, sample_weight, labels, threshold, n_threads)
         return total / weight if normalize else total
-    prediction = None
+    prediction = loss = None
     if isinstance(normalize, bool | np.bool_):
         prediction = _predictions.bind(y_true, y_proba, sample_weight, labels, n_threads)
-    if prediction is None or (normalize and prediction.total_weight == 0.0):
+    if prediction is not None and not (normalize and prediction.total_weight == 0.0):
+        loss = _predictions.total_loss(prediction, threshold, n_threads)
+    if prediction is None or loss is None:
         value: float = sklearn_log_loss(
             y_true, y_proba, normalize=normalize, sample_weight=sample_weight, labels=labels
         )
         if threshold is None:
             return value
         prediction = binarized(y_true, y_proba, sample_weight, labels)
+        loss = _predictions.total_loss(prediction, threshold, n_threads)
+        assert loss is not None
     else:
-        warn(prediction)
-    total = _predictions.total_loss(prediction, threshold, n_threads)
-    return total / prediction.total_weight if normalize else total
+        warn(prediction, loss[1])
+    return loss[0] / prediction.total_weight if normalize else loss[0]
 
 
 def d2_log_loss_score(
@@ -216,15 +220,17 @@ def d2_log_loss_score(
     n_threads = _check.n_threads_of(n_threads)
     y_proba = renamed(sklearn_d2_log_loss_score, y_true, y_proba, y_pred)
     prediction = _predictions.bind(y_true, y_proba, sample_weight, labels, n_threads)
-    if prediction is None or len(prediction.probs) < 2 or prediction.total_weight == 0.0:
+    loss = None
+    if prediction is not None and len(prediction.probs) >= 2 and prediction.total_weight != 0.0:
+        loss = _predictions.total_loss(prediction, None, n_threads)
+    if prediction is None or loss is None:
         value: float = sklearn_d2_log_loss_score(y_true, y_proba, sample_weight=sample_weight, labels=labels)
         return value
-    warn(prediction)
-    explained = _predictions.total_loss(prediction, None, n_threads)
+    warn(prediction, loss[1])
     totals = _predictions.class_totals(prediction)
     eps = np.finfo(np.float64).eps
     shares = np.clip(totals / prediction.total_weight, eps, 1 - eps)
-    return 1.0 - explained / math.fsum(-totals * np.log(shares))
+    return 1.0 - loss[0] / math.fsum(-totals * np.log(shares))
 
 
 def renamed(judge: Callable[..., Any], y_true: Any, y_proba: Any, y_pred: Any) -> Any:
@@ -241,11 +247,11 @@ def eps_of(eps: Any) -> float:
     return _check.number_of(eps, "eps", 0.0, BELOW_HALF, '"auto", or at least 0 and below 1/2')
 
 
-def warn(prediction: Prediction) -> None:
+def warn(prediction: Prediction, off: int) -> None:
     """Have scikit-learn warn, on one row, of what it would have warned of."""
-    if prediction.doubtful is None and prediction.in_order:
+    if off == 0 and prediction.in_order:
         return
-    row = prediction.doubtful or 0
+    row = _predictions.worst_row(prediction.probs) if off else 0
     sklearn_log_loss([prediction.first], prediction.probs[row : row + 1], labels=prediction.classes)
 
 
@@ -260,4 +266,4 @@ def binarized(y_true: Any, y_proba: Any, sample_weight: Any, labels: Any) -> Pre
         target = target[:, 0]
     weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
     total_weight = _predictions.total_weight(len(probs), weight)
-    return Prediction(probs, target, weight, total_weight, None, None, binarizer.classes_, True)
+    return Prediction(probs, target, weight, total_weight, None, binarizer.classes_, True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastxent import _check
+from fastxent import _check, _sums
 from fastxent._kernels import door
 from fastxent._types import Array
 from fastxent.metrics._predictions import binary_total, block_rows, row_blocks, total_weight
@@ -31,17 +31,19 @@ def total_loss(
         raise ValueError(f"sample_weight has shape {weight.shape}, but there are {len(probs)} rows")
     if weight is not None:
         door.check_range(weight, "sample_weight", -_check.LARGEST, _check.LARGEST, "it must be finite", n_threads)
-    door.check_range(probs, "y_proba", 0.0, 1.0, "a probability is in [0, 1]", n_threads)
-    check_indicator(truth)
-    column = None if weight is None else weight[:, None]
-    total = binary_total(probs, truth, column, eps) / probs.shape[1]
-    return total, total_weight(len(probs), weight)
+    parts = []
+    for start, block in zip(range(0, len(probs), block_rows(probs)), row_blocks(probs), strict=True):
+        rows = slice(start, start + len(block))
+        if not door.is_within(block, 0.0, 1.0, n_threads):
+            door.check_range(probs, "y_proba", 0.0, 1.0, "a probability is in [0, 1]", n_threads)  # says where
+        check_indicator(truth[rows], start)
+        parts.append(binary_total(block, truth[rows], None if weight is None else weight[rows, None], eps))
+    return _sums.total(parts) / probs.shape[1], total_weight(len(probs), weight)
 
 
-def check_indicator(truth: Array) -> None:
-    """Raise for the first number that is neither 0 nor 1."""
-    for start, block in zip(range(0, len(truth), block_rows(truth)), row_blocks(truth), strict=True):
-        bad = (block != 0) & (block != 1)
-        if bad.any():
-            i, k = (int(index) for index in np.argwhere(bad)[0])
-            raise ValueError(f"y_true[{start + i}, {k}] = {block[i, k]}, but multilabel needs zeros and ones")
+def check_indicator(truth: Array, first: int) -> None:
+    """Raise for the first number that is neither 0 nor 1; the rows are counted from `first` on."""
+    bad = (truth != 0) & (truth != 1)
+    if bad.any():
+        i, k = (int(index) for index in np.argwhere(bad)[0])
+        raise ValueError(f"y_true[{first + i}, {k}] = {truth[i, k]}, but multilabel needs zeros and ones")

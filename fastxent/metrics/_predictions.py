@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,17 +17,17 @@ from fastxent.metrics import _labels
 
 FLOAT64 = np.dtype(np.float64)
 BLOCK = numbers()["block_elements"]  # that are worked on at once, where NumPy does it
+READ = 32 * BLOCK  # that are checked, and then read again while they are in a cache
 
 
 @dataclass(slots=True)
 class Prediction:
-    """Arguments of a metric that scikit-learn has no objection to, other than perhaps a warning."""
+    """Arguments of a metric that scikit-learn has no objection to, unless it is to the probabilities."""
 
     probs: Array  # (n, C); or (n,), of the second of two classes
-    target: Array  # (n,) class numbers; or (n, C) distributions or indicators
+    target: _labels.Encoded | Array  # of (n,) labels; or (n, C) distributions or indicators
     weight: Array | None  # (n,), finite, of any sign
     total_weight: float  # their sum; n without weights
-    doubtful: int | None  # a row whose sum may be too far from 1; if it is not, none is
     first: Any  # a class, and
     classes: Any  # all of them, as they were passed
     in_order: bool  # whether they are sorted
@@ -34,6 +35,17 @@ class Prediction:
     @property
     def n_classes(self) -> int:
         return 2 if self.probs.ndim == 1 else self.probs.shape[1]
+
+    def parts(self, most: int) -> Iterator[tuple[Array, Array, Array | None]]:
+        """Probabilities, class numbers or distributions, and weights, of at most so many rows at a time."""
+        if most >= len(self.probs) and not (isinstance(self.target, _labels.Encoded) and self.target.table is not None):
+            target = self.target if isinstance(self.target, np.ndarray) else self.target.labels
+            yield self.probs, target, self.weight
+            return
+        for start in range(0, len(self.probs), most):
+            rows = slice(start, start + most)
+            target = self.target.numbers(rows) if isinstance(self.target, _labels.Encoded) else self.target[rows]
+            yield self.probs[rows], target, None if self.weight is None else self.weight[rows]
 
 
 def bind(y_true: Any, y_proba: Any, sample_weight: Any, labels: Any, n_threads: int | None) -> Prediction | None:
@@ -52,9 +64,6 @@ def bind(y_true: Any, y_proba: Any, sample_weight: Any, labels: Any, n_threads: 
         probs = probs.astype(np.float64)
     if probs.ndim == 2 and probs.shape[1] == 1:
         probs = probs[:, 0]
-    off = misfits(probs, n_threads)
-    if off is None:
-        return None
     if y.ndim == 2 and y.shape[1] == 1:
         if isinstance(y_true, list):
             return None
@@ -63,19 +72,18 @@ def bind(y_true: Any, y_proba: Any, sample_weight: Any, labels: Any, n_threads: 
     first: Any = 0
     classes: Any = range(n_classes)
     in_order = True
+    target: _labels.Encoded | Array = y
     if y.ndim == 2:
-        if labels is not None or y.shape != probs.shape or not is_target(y, n_threads):
+        if labels is not None or y.shape != probs.shape or not is_target(y, probs, n_threads):
             return None
-        target = y
     else:
         encoded = _labels.encode(y, names, n_classes)
         if encoded is None or len(encoded.classes) != n_classes:
             return None
-        first, target = encoded.classes[0], encoded.numbers
+        first, target = encoded.classes[0], encoded
         classes = encoded.classes if names is None else labels
         in_order = names is None or bool((names == encoded.classes).all())
-    doubtful = worst_row(probs) if off else None
-    return Prediction(probs, target, weight, total_weight(len(probs), weight), doubtful, first, classes, in_order)
+    return Prediction(probs, target, weight, total_weight(len(probs), weight), first, classes, in_order)
 
 
 def plain_array(value: Any, kinds: str) -> Array | None:
@@ -132,13 +140,13 @@ def worst_row(probs: Array) -> int:
     return position
 
 
-def is_target(y: Array, n_threads: int | None) -> bool:
+def is_target(y: Array, probs: Array, n_threads: int | None) -> bool:
     """Whether all rows are indicators, of zeros and ones, or all are distributions.
 
     Raises
     ------
     ValueError
-        If there are fractions, as in distributions, but a row is none.
+        If there are fractions, as in distributions, but a row is none, and nothing is wrong with the probabilities.
     """
     if y.dtype.kind not in "biuf":
         return False
@@ -150,6 +158,8 @@ def is_target(y: Array, n_threads: int | None) -> bool:
         return False
     tolerance = math.sqrt(np.finfo(y.dtype).eps)
     if any(door.off_simplex(y, tolerance, False, n_threads)):
+        if misfits(probs, n_threads) is None:
+            return False
         for start, block in zip(range(0, len(y), block_rows(y)), row_blocks(y), strict=True):
             total = block.sum(axis=1, dtype=np.float64)
             bad = (np.abs(total - 1) > tolerance) | (block < 0).any(axis=1) | (block > 1).any(axis=1)
@@ -187,9 +197,26 @@ def row_blocks(array: Array) -> list[Array]:
     return [array[start : start + step] for start in range(0, len(array), step)]
 
 
-def total_loss(prediction: Prediction, eps: float | None, n_threads: int | None) -> float:
-    """sum_i v_i l_i, where l_i = -sum_k t_k log q_k of a row, q clipped to [eps, 1 - eps] in its own dtype."""
-    probs, target, weight = prediction.probs, prediction.target, prediction.weight
+def total_loss(prediction: Prediction, eps: float | None, n_threads: int | None) -> tuple[float, int] | None:
+    """sum_i v_i l_i, where l_i = -sum_k t_k log q_k of a row, q clipped to [eps, 1 - eps] in its own dtype.
+
+    And how many rows may have a sum too far from 1. None if not every probability is in [0, 1]: they are checked a part
+    at a time, which is then still in a cache.
+    """
+    totals, off = [], 0
+    for probs, target, weight in prediction.parts(READ // prediction.n_classes or 1):
+        found = misfits(probs, n_threads)
+        if found is None:
+            return None
+        total = part_loss(probs, target, weight, eps, n_threads)
+        if len(probs) == len(prediction.probs):
+            return total, found
+        totals.append(total)
+        off += found
+    return _sums.total(totals), off
+
+
+def part_loss(probs: Array, target: Array, weight: Array | None, eps: float | None, n_threads: int | None) -> float:
     if probs.ndim == 1:
         return binary_total(probs, target, weight, eps)
     dtype = dtype_of(probs)
@@ -216,12 +243,13 @@ def total_weight(n: int, weight: Array | None) -> float:
 
 def class_totals(prediction: Prediction) -> Array:
     """How much of each class came true, with the rows' weights; (C,) float64."""
-    target, weight, n_classes = prediction.target, prediction.weight, prediction.n_classes
+    n_classes = prediction.n_classes
     totals = np.zeros(n_classes)
-    for start, block in zip(range(0, len(target), block_rows(target)), row_blocks(target), strict=True):
-        v = None if weight is None else weight[start : start + len(block)].astype(np.float64)
+    has_labels = isinstance(prediction.target, _labels.Encoded)
+    for _, target, weight in prediction.parts(max(1, BLOCK // (1 if has_labels else n_classes))):
+        v = None if weight is None else weight.astype(np.float64)
         if target.ndim == 1:
-            totals += np.bincount(block, v, n_classes)
+            totals += np.bincount(target, v, n_classes)
         else:
-            totals += block.sum(axis=0, dtype=np.float64) if v is None else v @ block
+            totals += target.sum(axis=0, dtype=np.float64) if v is None else v @ target
     return totals

@@ -11,6 +11,8 @@ from fastxent import _check
 from fastxent._kernels import door
 from fastxent._threads import thread_count
 from fastxent._types import Array
+from fastxent.evaluation._scores import bins_of as numbers_of
+from fastxent.evaluation._scores import edges_of
 from fastxent.sklearn._scores import labels_of
 from fastxent.sklearn._target import one_for_each
 
@@ -29,12 +31,12 @@ class Bins(NamedTuple):
 def bins_of(happened: Array, prob: Array, weight: Array | None, n_bins: int, strategy: str) -> Bins:
     """What was predicted with ``prob`` and what happened, averaged in bins that are open below and closed above."""
     if strategy == "uniform":
-        edges = np.linspace(0.0, 1.0, n_bins + 1)
+        edges = edges_of(n_bins)
     elif weight is None:
         edges = np.percentile(prob, np.linspace(0, 1, n_bins + 1) * 100)
     else:
         edges = np.quantile(prob, np.linspace(0, 1, n_bins + 1), weights=weight, method="inverted_cdf")
-    number = np.searchsorted(edges[1:-1], prob)
+    number = numbers_of(prob, edges)
     shares = np.bincount(number, weight, minlength=n_bins)
     filled = shares > 0
     sums = [np.bincount(number, value if weight is None else value * weight, n_bins) for value in (happened, prob)]
