@@ -49,7 +49,7 @@ test-oldest: .venv/built .venv-oldest/installed  ## test what stands on scikit-l
 	PYTHONPATH="$(CURDIR)" .venv-oldest/bin/python -m pytest -n auto -W "ignore:Passing a non-Collection iterable" $(SKLEARN) $(ARGS)
 
 torch-test: .venv/built .venv-peers/installed  ## test fastxent.torch, also with torch's own tests of its functions
-	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python -m pytest tests/test_torch.py docs/guides/torch.md $(ARGS)
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python -m pytest $(wildcard tests/test_torch*.py) docs/guides/torch.md $(ARGS)
 
 accuracy: .venv/test-group  ## print the largest error of every function, in ulp, against mpmath
 	$(PY) -m tests.accuracy $(ARGS)
