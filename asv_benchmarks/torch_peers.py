@@ -1,6 +1,6 @@
 """fastxent.torch over torch.nn.functional; less is better.
 
-`make peers-torch` installs torch and runs it; ARGS="linear_cross_entropy" is a part of it. Both compute the loss, and
+`make peers-torch` installs torch and runs it; ARGS="linear_cross_entropy" is a part of it, --one-thread another. Both compute the loss, and
 the loss and its gradients, from the same tensors in turns: processor time on one thread, then time on the wall with the
 threads that users get. linear_cross_entropy is compared with torch's linear and cross_entropy, and with torch's own
 function by chunks.
@@ -93,21 +93,24 @@ def main() -> None:
     """Print a line for each function, shape and dtype."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("functions", nargs="*", help="those to time (default: all)")
-    asked = parser.parse_args().functions
+    parser.add_argument("--one-thread", action="store_true", help="no times on the wall")
+    options = parser.parse_args()
+    asked = options.functions
+    clocks = {"one thread": time.process_time} if options.one_thread else CLOCKS
     threads = fx.get_num_threads(), torch.get_num_threads()
     for name, shapes in (("cross_entropy", SHAPES), ("binary_cross_entropy_with_logits", BINARY)):
         for shape in shapes if not asked or name in asked else ():
             for dtype in DTYPES:
                 line = []
                 compared = pairs(name, *logits_and_target(shape, dtype, name != "cross_entropy"))
-                for title, clock in CLOCKS.items():
+                for title, clock in clocks.items():
                     with threads_of(clock is time.process_time, threads):
                         ratios = [f"{work} {turns.ratio(*pair, clock=clock):5.2f}" for work, pair in compared.items()]
                     line.append(f"{title}: {', '.join(ratios)}")
                 print(f"{name:32} {shape!s:18} {str(dtype)[6:]:8}", "   ".join(line), flush=True)
     for shape in LINEAR if not asked or "linear_cross_entropy" in asked else ():
         for dtype in (torch.float32, torch.bfloat16):
-            for title, clock in CLOCKS.items():
+            for title, clock in clocks.items():
                 with threads_of(clock is time.process_time, threads):
                     ratios = linear_ratios(clock, *layer(*shape, dtype))
                 print(f"linear_cross_entropy {shape!s:20} {str(dtype)[6:]:8} {title}:", "; ".join(ratios), flush=True)
