@@ -20,6 +20,8 @@ WEB := asv_benchmarks/web/node_modules/.package-lock.json
 ADAPTERS := benchmarks* boosting* classifier* completeness* continuous* docs* metrics* migration* reliability* temperature* types* hints* modules*
 # a time in up to five repeats and a second, where asv would take up to twenty
 SHORT := --attribute rounds=1 --attribute repeat=2,5,1.0
+# examples that need torch
+WITH_TORCH := examples/language_model.py
 COMMITS ?= 5
 MINUTES ?= 2
 BASE ?= main
@@ -36,8 +38,8 @@ help:  ## print this list
 demo: .venv/demo-group  ## train a classifier of handwritten digits with the compiled losses, and draw it
 	$(PY) examples/digits.py
 
-examples: .venv/examples-group  ## run every example, one after the other
-	@for example in examples/*.py; do echo "== $$example"; $(PY) $$example; done
+examples: .venv/examples-group  ## run every example, one after the other; those that need torch are a part of torch-test
+	@for example in $(filter-out $(WITH_TORCH),$(wildcard examples/*.py)); do echo "== $$example"; $(PY) $$example; done
 
 test: .venv/test-group  ## run all tests with the best build of the kernels, and those of the kernels with every build
 	@builds=$$($(PY) -c "from fastxent import _isa; print(*_isa.available)"); \
@@ -49,8 +51,10 @@ test-oldest: .venv/built .venv-oldest/installed  ## test what stands on scikit-l
 	@.venv-oldest/bin/python -c "import sklearn; print('scikit-learn', sklearn.__version__)"
 	PYTHONPATH="$(CURDIR)" .venv-oldest/bin/python -m pytest -n auto -W "ignore:Passing a non-Collection iterable" $(SKLEARN) $(ARGS)
 
-torch-test: .venv/built .venv-peers/installed  ## test fastxent.torch, also with torch's own tests of its functions
-	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python -m pytest tests/test_torch.py docs/guides/torch.md $(ARGS)
+torch-test: .venv/built .venv-peers/installed  ## test fastxent.torch, also with torch's own tests of its functions, and train with it
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python -m pytest $(wildcard tests/test_torch*.py) docs/guides/torch.md $(ARGS)
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python examples/language_model.py --seconds 10
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python examples/score_language_model.py --tokens 128 --block 64
 
 sanitize: .venv/test-group  ## test the kernels under AddressSanitizer and UBSan, and with random calls for MINUTES=2
 	tools/sanitize $(PY) $(MINUTES)

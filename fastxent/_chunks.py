@@ -2,11 +2,13 @@
 
 The forward pass cuts rows and classes: a tile of logits stays in the caches, and what is known of a row is carried from
 tile to tile. The backward pass needs whole rows, whose gradient takes the place of their logits. The products are
-NumPy's, with the threads of its BLAS; the losses are the kernels', with those of our pool, never both at once.
+NumPy's, with the threads of its BLAS, one where one is asked for; the losses are the kernels', with those of our pool,
+never both at once.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from fastxent import _bfloat16
+from fastxent._blas import one_thread
 from fastxent._kernels import door
+from fastxent._threads import get_num_threads
 from fastxent._types import Array
 
 TILE = 2**20  # logits that are made at once where they are used at once
@@ -27,6 +31,12 @@ PART_BYTES = 2**20  # of the weight, or of its gradient, that is converted or ad
 def converted(array: Array, dtype: np.dtype[Any]) -> Array:
     """A part of an input in the dtype computed in; itself if it is of that."""
     return np.asarray(_bfloat16.widened(array), dtype)
+
+
+def threads_of_products(n_threads: int | None) -> contextlib.AbstractContextManager[Any]:
+    """While products are made: one thread of BLAS where the whole call may use one, else as many as it likes."""
+    number = get_num_threads() if n_threads is None else n_threads
+    return one_thread if number == 1 else contextlib.nullcontext()
 
 
 @dataclass(frozen=True)
@@ -168,12 +178,12 @@ def finished(carried: Array, labels: Array, classes: int, targets: Targets) -> A
 
 
 class Gradients:
-    """Where the gradients go, and what is added up before it is rounded once to their dtype."""
+    """Where those gradients go that are wanted, and what is added up before it is rounded once to their dtype."""
 
-    def __init__(self, product: Product, hidden: Array, weight: Array, bias: Array | None) -> None:
+    def __init__(self, product: Product, hidden: Array | None, weight: Array | None, bias: Array | None) -> None:
         self.product, self.hidden, self.weight, self.bias = product, hidden, weight, bias
-        direct = weight.dtype.kind == "f" and weight.dtype.itemsize >= product.dtype.itemsize
-        self.weight_sum = weight if direct else np.empty(weight.shape, product.dtype)
+        direct = weight is None or (weight.dtype.kind == "f" and weight.dtype.itemsize >= product.dtype.itemsize)
+        self.weight_sum = weight if direct else np.empty(product.weight.shape, product.dtype)
         self.bias_sum = None if bias is None else np.zeros(len(bias))
         largest = max((part.stop - part.start for part in product.parts_of_weight()), default=0)
         self.room = np.empty((largest, product.weight.shape[1]), product.dtype)
@@ -181,23 +191,29 @@ class Gradients:
 
     def add(self, chunk: Chunk, grad: Array) -> None:
         """Take in the gradient of some rows' logits."""
-        for classes in self.product.parts_of_weight():
-            part = self.room[: classes.stop - classes.start]
-            np.matmul(grad[:, classes].T, chunk.hidden, out=part)
-            if self.begun:
-                self.weight_sum[classes] += part
-            else:
-                self.weight_sum[classes] = part
-        self.add_hidden(chunk, grad)
+        if self.weight_sum is not None:
+            self.add_weight(chunk, grad, self.weight_sum)
+        if self.hidden is not None:
+            self.add_hidden(chunk, grad, self.hidden)
         if self.bias_sum is not None:
             self.bias_sum += grad.sum(axis=0, dtype=np.float64)
         self.begun = True
 
-    def add_hidden(self, chunk: Chunk, grad: Array) -> None:
+    def add_weight(self, chunk: Chunk, grad: Array, out: Array) -> None:
+        """What the rows add to the gradient of the weight."""
+        for classes in self.product.parts_of_weight():
+            part = self.room[: classes.stop - classes.start]
+            np.matmul(grad[:, classes].T, chunk.hidden, out=part)
+            if self.begun:
+                out[classes] += part
+            else:
+                out[classes] = part
+
+    def add_hidden(self, chunk: Chunk, grad: Array, out: Array) -> None:
         """The gradient of the rows' hidden states: whole, since all their classes are there."""
         product = self.product
-        own = isinstance(chunk.rows, slice) and self.hidden.dtype == product.dtype
-        whole = self.hidden[chunk.rows] if own else np.empty(chunk.hidden.shape, product.dtype)
+        own = isinstance(chunk.rows, slice) and out.dtype == product.dtype
+        whole = out[chunk.rows] if own else np.empty(chunk.hidden.shape, product.dtype)
         if product.weight.dtype == product.dtype:
             np.matmul(grad, product.weight, out=whole)
         else:
@@ -207,17 +223,17 @@ class Gradients:
         if own:
             return
         if isinstance(chunk.rows, slice):
-            _bfloat16.narrow(whole, self.hidden[chunk.rows])
+            _bfloat16.narrow(whole, out[chunk.rows])
         else:
-            narrowed = np.empty(whole.shape, self.hidden.dtype)
+            narrowed = np.empty(whole.shape, out.dtype)
             _bfloat16.narrow(whole, narrowed)
-            self.hidden[chunk.rows] = narrowed
+            out[chunk.rows] = narrowed
 
     def close(self) -> None:
         """Round what was added up."""
-        if not self.begun:
+        if self.weight_sum is not None and not self.begun:
             self.weight_sum[...] = 0
-        if self.weight_sum is not self.weight:
+        if self.weight_sum is not None and self.weight is not None and self.weight_sum is not self.weight:
             for classes in self.product.parts_of_weight():
                 _bfloat16.narrow(self.weight_sum[classes], self.weight[classes])
         if self.bias is not None and self.bias_sum is not None:
@@ -226,7 +242,7 @@ class Gradients:
 
 def losses_and_gradients(
     product: Product, targets: Targets, size: int | None, n_threads: int | None, scale: Any,
-    gradients: tuple[Array, Array, Array | None] | None, losses: Array | None,
+    gradients: tuple[Array | None, Array | None, Array | None] | None, losses: Array | None,
 ) -> list[float]:  # fmt: skip
     """The losses of the rows that count, or their sums, and the gradients: by chunks of whole rows.
 
@@ -238,7 +254,7 @@ def losses_and_gradients(
     room = np.empty((min(size, n), product.classes), product.dtype)
     sums = None if gradients is None else Gradients(product, *gradients)
     totals = []
-    if gradients is not None and live is not None:
+    if gradients is not None and gradients[0] is not None and live is not None:
         gradients[0][...] = np.zeros((), gradients[0].dtype)
     for chunk in chunks(product, live, size):
         logits = room[: len(chunk.hidden)]

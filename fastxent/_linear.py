@@ -7,8 +7,8 @@ from typing import Literal, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent._chunks import losses_and_gradients, losses_of_labels, statistics
-from fastxent._linear_arguments import linear_call, outputs
+from fastxent._chunks import losses_and_gradients, losses_of_labels, statistics, threads_of_products
+from fastxent._linear_arguments import LinearCall, Results, linear_call, outputs
 from fastxent._statistics import TargetStatistics
 from fastxent._types import Array, ClassWeight, LinearOptions, Reduced, Reduction
 
@@ -62,8 +62,8 @@ def linear_cross_entropy(
         How many rows are multiplied at once: 1024 by default; with distributions as many as fit into 128 MiB of
         logits, at least 256 and at most 1024.
     n_threads : int, optional
-        The most threads to use for the losses, `get_num_threads` by default; the products are NumPy's, which has the
-        threads of its BLAS.
+        The most threads to use for the losses, `get_num_threads` by default. The products are NumPy's, which has the
+        threads of its BLAS; with 1 it has one, as well.
 
     Returns
     -------
@@ -113,10 +113,12 @@ def linear_cross_entropy(
     )  # fmt: skip
     if call.targets.labels is not None:
         losses = np.zeros(len(call.product.hidden))
-        losses_of_labels(call.product, call.targets, call.chunk_rows, n_threads, losses)
+        with threads_of_products(n_threads):
+            losses_of_labels(call.product, call.targets, call.chunk_rows, n_threads, losses)
         return call.reduced(losses, losses.tolist())
     per_row = call.per_row()
-    totals = losses_and_gradients(call.product, call.targets, call.chunk_rows, n_threads, 1.0, None, per_row)
+    with threads_of_products(n_threads):
+        totals = losses_and_gradients(call.product, call.targets, call.chunk_rows, n_threads, 1.0, None, per_row)
     return call.reduced(per_row, totals)
 
 
@@ -212,11 +214,16 @@ def linear_cross_entropy_grad(
         hidden, weight, target, bias, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, softcap,
         reduction, chunk_rows, n_threads, grad_output,
     )  # fmt: skip
-    results = outputs(call, out_hidden, out_weight, out_bias)
+    return loss_and_gradients(call, n_threads, outputs(call, out_hidden, out_weight, out_bias))
+
+
+def loss_and_gradients(call: LinearCall, n_threads: int | None, results: Results) -> tuple[float | Array, Gradients]:
+    """What a call returns whose arguments and outputs are checked."""
     losses = call.per_row()
-    totals = losses_and_gradients(
-        call.product, call.targets, call.chunk_rows, n_threads, call.scale, results.arrays, losses
-    )
+    with threads_of_products(n_threads):
+        totals = losses_and_gradients(
+            call.product, call.targets, call.chunk_rows, n_threads, call.scale, results.arrays, losses
+        )
     return call.reduced(losses, totals), results.returned()
 
 
@@ -282,5 +289,6 @@ def linear_target_statistics(
         hidden, weight, target, bias, None, None, ignore_index, 0.0, 0.0, softcap, "sum", chunk_rows, n_threads,
         labels_only=True,
     )  # fmt: skip
-    records = statistics(call.product, call.targets, call.chunk_rows, n_threads).reshape(call.shape)
+    with threads_of_products(n_threads):
+        records = statistics(call.product, call.targets, call.chunk_rows, n_threads).reshape(call.shape)
     return TargetStatistics(*(records[name] for name in TargetStatistics._fields))

@@ -127,18 +127,21 @@ class Results:
 
     given: tuple[Any, ...]
     whole: tuple[Array | None, ...]
-    arrays: tuple[Array, Array, Array | None]
+    arrays: tuple[Array | None, Array | None, Array | None]
 
     def returned(self) -> tuple[Any, Any, Any]:
         hidden, rows = self.whole[0], self.arrays[0]
-        if hidden is not None and not np.may_share_memory(hidden, rows):  # its rows do not lie in equal steps
-            hidden[...] = rows.reshape(hidden.shape)
+        if hidden is not None and rows is not None and not np.may_share_memory(hidden, rows):
+            hidden[...] = rows.reshape(hidden.shape)  # whose rows do not lie in equal steps
         grad_hidden, grad_weight, grad_bias = map(known, self.given, self.whole)
         return grad_hidden, grad_weight, grad_bias
 
 
-def outputs(call: LinearCall, out_hidden: Any, out_weight: Any, out_bias: Any) -> Results:
-    """The gradients' arrays, made or checked."""
+def outputs(
+    call: LinearCall, out_hidden: Any, out_weight: Any, out_bias: Any,
+    wanted: tuple[bool, bool, bool] = (True, True, True),
+) -> Results:  # fmt: skip
+    """The gradients' arrays, made or checked; those that are not wanted are None."""
     product, targets = call.product, call.targets
     if out_bias is not None and product.bias is None:
         raise ValueError("out_bias is given, but there is no bias")
@@ -153,19 +156,25 @@ def outputs(call: LinearCall, out_hidden: Any, out_weight: Any, out_bias: Any) -
         others["target"] = targets.distribution
     given = {"out_hidden": out_hidden, "out_weight": out_weight, "out_bias": out_bias}
     whole: list[Any] = []
-    for name, out in given.items():
+    for (name, out), is_wanted in zip(given.items(), wanted, strict=True):
         source = like[name]
-        if source is None:
+        if source is None or not is_wanted:
             whole.append(None)
             continue
         if out is None:
-            floats = source.dtype.kind == "f" or _bfloat16.is_bfloat16(source.dtype)
-            out = np.empty(source.shape, source.dtype.newbyteorder("=") if floats else np.float64)
+            out = np.empty(source.shape, dtype_of_gradient(source.dtype))
         else:
             out = _bfloat16.of_output(out, name) if _bfloat16.is_tensor(out) else out
             _check.check_output(out, name, source.shape, NOTHING, others)
             out = np.ndarray.view(out, np.ndarray)
         whole.append(out)
         others[name] = out
-    rows = whole[0]
-    return Results(tuple(given.values()), tuple(whole), (rows.reshape(product.hidden.shape), whole[1], whole[2]))
+    rows = None if whole[0] is None else whole[0].reshape(product.hidden.shape)
+    return Results(tuple(given.values()), tuple(whole), (rows, whole[1], whole[2]))
+
+
+def dtype_of_gradient(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """That of an array of floats, in the machine's byte order; float64 for all others."""
+    if _bfloat16.is_bfloat16(dtype):
+        return dtype  # the object itself, by which it is known
+    return dtype.newbyteorder("=") if dtype.kind == "f" else np.dtype(np.float64)

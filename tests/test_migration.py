@@ -66,6 +66,13 @@ def test_the_library_still_returns_what_was_kept(library, row):
     assert close(run(row.theirs, names_by(library.name)), theirs(library, row), tolerance(library))
 
 
+@rows(LIBRARIES, lambda row: row.by_torch)
+def test_torch_returns_what_the_definition_of_another_library_says(library, row):
+    pytest.importorskip("torch")
+    found = run(row.by_torch, namespace(SETUP, library.setup, library.imports))
+    assert close(found, theirs(library, row), tolerance(library))
+
+
 @pytest.mark.parametrize("library", INSTALLED, ids=lambda one: one.name)
 def test_the_rows_of_a_page_can_be_pasted_one_after_the_other(library):
     names = dict(names_by(library.name))

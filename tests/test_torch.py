@@ -3,7 +3,6 @@
 import copy
 import doctest
 import pickle
-import re
 from functools import partial
 
 import numpy as np
@@ -24,14 +23,21 @@ from tests.docstrings import (  # noqa: E402
     run_examples,
     section,
 )
+from tests.tensors import (  # noqa: E402
+    BFLOAT,
+    CLOSE,
+    DOUBLE,
+    FLOAT,
+    HALF,
+    assert_same_outcome,
+    classes,
+    doubled,
+    each_dtype,
+    each_reduction,
+    elements,
+)
 
-FLOAT, DOUBLE, HALF, BFLOAT = torch.float32, torch.float64, torch.float16, torch.bfloat16
-# of torch's own result, beside the exact one: half precision is rounded at every step there
-CLOSE = {FLOAT: 2e-6, DOUBLE: 1e-14, HALF: 1e-3, BFLOAT: 8e-3}
 FUNCTIONS = {"cross_entropy": ft.cross_entropy, "binary_cross_entropy_with_logits": ft.binary_cross_entropy_with_logits}
-each_dtype = pytest.mark.parametrize("dtype", CLOSE, ids=str)
-each_reduction = pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-
 
 # torch's own use of what it has deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
@@ -51,28 +57,6 @@ def no_torch(monkeypatch):
 
     for name in FUNCTIONS:
         monkeypatch.setattr(F, name, refuse)
-
-
-def classes(shape, dtype=FLOAT, kind="index"):
-    """Logits that ask for their gradient, and targets of a kind."""
-    logits = torch.randn(shape, dtype=DOUBLE).mul(3).to(dtype).requires_grad_()
-    axis = min(1, len(shape) - 1)
-    if kind == "distribution":
-        return logits, torch.rand(shape, dtype=DOUBLE).softmax(axis).to(dtype)
-    labels = torch.randint(0, shape[axis], shape[:axis] + shape[axis + 1 :])
-    if labels.numel() > 1:
-        labels.view(-1)[0] = -100
-    return logits, labels
-
-
-def elements(shape, dtype=FLOAT):
-    return torch.randn(shape, dtype=DOUBLE).to(dtype).requires_grad_(), torch.rand(shape, dtype=DOUBLE).to(dtype)
-
-
-def doubled(values):
-    return [
-        value.detach().double() if torch.is_tensor(value) and value.is_floating_point() else value for value in values
-    ]
 
 
 def both(function, logits, *args, factor=None, **options):
@@ -139,24 +123,6 @@ def test_plain_calls_are_computed_here(no_torch, dtype, reduction):
     ft.binary_cross_entropy_with_logits(
         logits, target, reduction=reduction, pos_weight=torch.rand(7).to(dtype)
     ).sum().backward()
-
-
-def outcome(call):
-    """The result, or the error."""
-    try:
-        return call()
-    except Exception as error:
-        return error
-
-
-def assert_same_outcome(ours, theirs):
-    """The same result, or an error of the same class and text."""
-    got, want = outcome(ours), outcome(theirs)
-    if isinstance(want, Exception):
-        # of several wrong labels torch's threads name any
-        assert (type(got), re.sub(r"\d+", "", str(got))) == (type(want), re.sub(r"\d+", "", str(want)))
-    else:
-        torch.testing.assert_close(got, want, equal_nan=True)
 
 
 @each_dtype

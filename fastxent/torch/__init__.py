@@ -12,6 +12,14 @@ except ImportError as error:
 
 from fastxent.torch._binary_cross_entropy import binary_cross_entropy_with_logits
 from fastxent.torch._cross_entropy import cross_entropy
-from fastxent.torch._modules import BCEWithLogitsLoss, CrossEntropyLoss
+from fastxent.torch._linear_cross_entropy import linear_cross_entropy
+from fastxent.torch._modules import BCEWithLogitsLoss, CrossEntropyLoss, LinearCrossEntropyLoss
 
-__all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "binary_cross_entropy_with_logits", "cross_entropy"]
+__all__ = [
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "LinearCrossEntropyLoss",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "linear_cross_entropy",
+]

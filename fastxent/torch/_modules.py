@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fastxent.torch._binary_cross_entropy import binary_cross_entropy_with_logits
 from fastxent.torch._cross_entropy import cross_entropy
+from fastxent.torch._linear_cross_entropy import linear_cross_entropy
 
 
 class CrossEntropyLoss(torch.nn.CrossEntropyLoss):  # type: ignore[misc]
@@ -43,6 +44,48 @@ class CrossEntropyLoss(torch.nn.CrossEntropyLoss):  # type: ignore[misc]
         return cross_entropy(
             input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction,
             label_smoothing=self.label_smoothing, inplace_backward=self.inplace_backward,
+        )  # fmt: skip
+
+
+class LinearCrossEntropyLoss(torch.nn.LinearCrossEntropyLoss):  # type: ignore[misc]
+    """`torch.nn.LinearCrossEntropyLoss` [1]_, computed by `linear_cross_entropy`: the same parameters and results.
+
+    Parameters
+    ----------
+    in_features, num_classes : int
+        The shape of the layer: H and C.
+    out_features : tuple of int, default ()
+        More dimensions of the weight, which are torch's matter.
+    bias : bool, default False
+        Whether the layer has one.
+    device : torch.device, optional
+        Of the parameters.
+    dtype : torch.dtype, optional
+        Of the parameters.
+    reduction, weight, ignore_index, label_smoothing, options
+        As `linear_cross_entropy` takes them.
+
+    References
+    ----------
+    .. [1] https://docs.pytorch.org/docs/main/generated/torch.nn.LinearCrossEntropyLoss.html
+
+    Examples
+    --------
+    >>> import torch
+    >>> from fastxent.torch import LinearCrossEntropyLoss
+    >>> head = LinearCrossEntropyLoss(in_features=8, num_classes=1000)
+    >>> round(head(torch.zeros(3, 8), torch.tensor([1, 2, 3])).item(), 4)
+    6.9078
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        layer, shape = self.linear, (self.num_classes, *self.out_features)
+        return linear_cross_entropy(
+            input, layer.weight.reshape(*shape, -1), target,
+            linear_bias=None if layer.bias is None else layer.bias.reshape(shape), weight=self.weight,
+            reduction=self.reduction, ignore_index=self.ignore_index, label_smoothing=self.label_smoothing,
+            options=self.options,
         )  # fmt: skip
 
 

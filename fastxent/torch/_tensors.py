@@ -1,4 +1,4 @@
-"""What both losses ask of torch's tensors, and how they are computed and differentiated."""
+"""What the losses ask of torch's tensors, and how they are computed and differentiated."""
 
 from __future__ import annotations
 
@@ -101,11 +101,12 @@ def array_of(tensor: Tensor | None) -> Any:
     return (tensor.detach() if tensor.requires_grad else tensor).numpy()
 
 
-def tensor_of(loss: float | np.float32 | Array, logits: Tensor) -> Tensor:
-    """A loss as a tensor of the logits' dtype."""
+def tensor_of(loss: float | np.float32 | Array, logits: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """A loss as a tensor, of the logits' dtype if no other is named."""
+    dtype = logits.dtype if dtype is None else dtype
     if isinstance(loss, np.ndarray):
-        return torch.from_numpy(loss).to(logits.dtype)
-    return logits.new_full((), float(loss))
+        return torch.from_numpy(loss).to(dtype)
+    return logits.new_full((), float(loss), dtype=dtype)
 
 
 def evaluate(loss: Loss, inplace_backward: bool, logits: Tensor, *tensors: Tensor | None) -> Tensor:

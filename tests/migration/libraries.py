@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from tests.migration.caffe_rows import CAFFE
+from tests.migration.fused_rows import FUSED
 from tests.migration.keras_rows import KERAS
 from tests.migration.optax_rows import OPTAX
 from tests.migration.rows import as_array
@@ -12,7 +13,7 @@ from tests.migration.scipy_rows import SCIPY
 from tests.migration.sklearn_rows import SKLEARN
 from tests.migration.torch_rows import TORCH
 
-LIBRARIES = (TORCH, OPTAX, KERAS, SKLEARN, SCIPY, CAFFE)
+LIBRARIES = (TORCH, OPTAX, KERAS, SKLEARN, SCIPY, CAFFE, FUSED)
 BY_NAME = {library.name: library for library in LIBRARIES}
 VALUES = Path(__file__).with_name("values.json")
 

@@ -38,6 +38,7 @@ class Row:
     trap: str = ""  # ours as it would be without the difference: another result, or an error
     agrees: bool = True  # False where the difference is the result itself
     definition: str = ""  # for a library that does not install: its result as an expression of NumPy
+    by_torch: str = ""  # the same in torch, which the definition is checked with
 
 
 @dataclass(frozen=True)

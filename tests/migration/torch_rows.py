@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from tests.migration.fused_rows import LAYER
 from tests.migration.rows import Library, Row
 
-SETUP = "masked = np.array([0, -100, 1, 0])\n"
+SETUP = LAYER
 IMPORTS = """\
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 x, q, t, a = map(torch.tensor, (logits, probs, soft, answers))
 w, v, X = map(torch.tensor, (class_weight, sample_weight, images))
 y, Y = torch.tensor(labels), torch.tensor(pixels)
+h, W, b, m = map(torch.tensor, (hidden, head, bias, masked))
 """
 
 SOFTMAX = (
@@ -83,6 +85,37 @@ SOFTMAX = (
         "fx.softmax_cross_entropy(np.float32([[20.0, 0.0]]), [0])",
         "torch's loss of a row that is right by 20 is 0 in float32; it is 2.06e-9.",
         agrees=False,
+    ),
+)
+
+LINEAR = (
+    Row(
+        "F.linear_cross_entropy(h, W, y)",
+        "fx.linear_cross_entropy(hidden, head, labels)",
+        "torch makes all logits unless `options` asks for chunks; fastxent never does.",
+    ),
+    Row(
+        "options = torch.nn.LinearCrossEntropyOptions(batch_chunk_size=2)\n"
+        "F.linear_cross_entropy(h, W, m, linear_bias=b, options=options)",
+        "fx.linear_cross_entropy(hidden, head, masked, bias, ignore_index=-100, chunk_rows=2)",
+        "-100 is ignored there by default. torch's chunks want class indices and no smoothing; these take all options.",
+        trap="fx.linear_cross_entropy(hidden, head, masked, bias)",
+    ),
+    Row(
+        "F.linear_cross_entropy(h, W, t, weight=w, label_smoothing=0.1)",
+        "fx.linear_cross_entropy(hidden, head, soft, class_weight=class_weight, label_smoothing=0.1)",
+        "The same; distributions, too, are used chunk by chunk.",
+    ),
+    Row(
+        "H, V = h.clone().requires_grad_(), W.clone().requires_grad_()\n"
+        "F.linear_cross_entropy(H, V, y, reduction='none').backward(v)\nH.grad, V.grad",
+        "fx.linear_cross_entropy_grad(hidden, head, labels, reduction='none', grad_output=sample_weight)[1][:2]",
+        "One call returns the losses and the gradients; that of the bias comes third.",
+    ),
+    Row(
+        "-F.log_softmax(F.linear(h, W), dim=1).gather(1, y[:, None])[:, 0]",
+        "-fx.linear_target_statistics(hidden, head, labels).log_prob",
+        "Rank, prediction, entropy and the logarithm of the sum of exponentials come with it, in one pass.",
     ),
 )
 
@@ -225,6 +258,7 @@ TORCH = Library(
     {
         "Softmax cross entropy": SOFTMAX,
         "Gradients": GRADIENTS,
+        "A linear layer and its loss": LINEAR,
         "Log-probabilities and activations": LOG_PROBABILITIES,
         "Sigmoid cross entropy": SIGMOID,
         "Entropy and divergence": INFORMATION,
