@@ -9,6 +9,8 @@ import pytest
 
 import fastxent as fx
 from fastxent import reference
+from fastxent._blas import one_thread
+from fastxent._chunks import Product
 from tests.bits import assert_same_bits
 from tests.layouts import LAYOUTS
 from tests.ulp import assert_ulp
@@ -17,6 +19,7 @@ OPTIONS = ("class_weight", "sample_weight", "ignore_index", "label_smoothing", "
 OPTION_SETS = [(), *itertools.combinations(OPTIONS, 1), ("class_weight", "label_smoothing"), OPTIONS]
 SHAPES = [(7, 5, 3), (60, 40, 8), (1, 1, 4), (9, 1500, 4), (1500, 33, 2)]  # rows, classes, features
 HALVES = [np.float16, ml_dtypes.bfloat16]
+LOGITS = Product.logits
 MEBIBYTE = 2**20
 each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 each_options = pytest.mark.parametrize("options", OPTION_SETS, ids="+".join)
@@ -148,15 +151,26 @@ def test_logits_that_are_not_finite(place, dtype):
     )
 
 
-def test_the_number_of_threads_changes_no_bit(dtype, rng):
+def test_the_number_of_threads_changes_no_bit_of_what_is_made_of_the_products(dtype, rng):
     args, kwargs = layer(rng, (500, 3000, 4), dtype, ("label_smoothing", "class_weight"))
-    one, three = (fx.linear_cross_entropy_grad(*args, **kwargs, n_threads=n) for n in (1, 3))
+    with one_thread:  # of BLAS, which a call on one thread limits itself
+        one, three = (fx.linear_cross_entropy_grad(*args, **kwargs, n_threads=n) for n in (1, 3))
+        losses = {fx.linear_cross_entropy(*args, **kwargs, n_threads=n) for n in (1, 2, 3)}
+    assert len(losses) == 1
     assert one[0] == three[0]
     for a, b in zip(one[1][:2], three[1][:2], strict=True):
         assert_same_bits(a, b)
-    assert fx.linear_cross_entropy(*args, **kwargs, n_threads=1) == fx.linear_cross_entropy(
-        *args, **kwargs, n_threads=3
-    )
+
+
+@pytest.mark.parametrize("function", ["linear_cross_entropy", "linear_cross_entropy_grad", "linear_target_statistics"])
+def test_a_call_on_one_thread_has_one_thread_of_blas_and_no_other_has(function, rng, monkeypatch):
+    args, _ = layer(rng, (5, 3, 4), np.float32)
+    seen = []
+    monkeypatch.setattr(Product, "logits", lambda self, *rest: seen.append(one_thread.count) or LOGITS(self, *rest))
+    for n_threads in (1, 3):
+        getattr(fx, function)(*args, n_threads=n_threads)
+    assert one_thread.count == 0
+    assert (seen[0], seen[-1]) == (1, 0)
 
 
 @pytest.mark.parametrize("option", ["hidden", "weight", "bias", "softcap"])
