@@ -27,21 +27,22 @@ cdef inline int first_limb(uint64_t bits) noexcept nogil:
     return (biased - 1 if biased > 0 else 0) // LIMB_BITS
 
 
-cdef inline bint add_by_exponent(double x, int64_t* limb, int least) noexcept nogil:
-    """limb += x, where the first is number `least`; unless x is nan or infinite: returns whether it is."""
+cdef inline bint add_by_exponent(double x, int64_t* limb, int least, Py_ssize_t width) noexcept nogil:
+    """limb (width,) += x, where the first is number `least`; True if x has no place there, as nan and infinity."""
     cdef uint64_t bits, mantissa, low, high
-    cdef int biased, shift
+    cdef int biased, shift, place
     cdef int64_t sign
     memcpy(&bits, &x, sizeof(bits))
     biased = bits >> 52 & 0x7ff
     mantissa = bits << 12 >> 12
-    if biased == 0x7ff:
+    place = first_limb(bits) - least
+    if biased == 0x7ff or not 0 <= place <= width - 3:
         return True
     if biased > 0:
         mantissa |= <uint64_t>1 << 52
         biased -= 1
     sign = -1 if bits >> 63 else 1
-    limb += first_limb(bits) - least
+    limb += place
     shift = biased % LIMB_BITS
     low = <uint64_t>(<uint32_t>mantissa) << shift
     high = (mantissa >> LIMB_BITS) << shift
@@ -103,7 +104,7 @@ cdef inline bint add_cut(const double* x, Py_ssize_t n, int cuts, int64_t* limb)
     if not left[0] == 0.0:       # or nan
         return False
     for i in range(3):
-        add_by_exponent(sums[i][0], limb, 0)
+        add_by_exponent(sums[i][0], limb, 0, LIMBS)
     return True
 
 
@@ -118,7 +119,7 @@ cdef Py_ssize_t add_exactly(const double* x, Py_ssize_t n, int64_t* limb) noexce
                 start = stop
                 continue
         for i in range(start, stop):
-            bad += add_by_exponent(x[i], limb, 0)
+            bad += add_by_exponent(x[i], limb, 0, LIMBS)
         start = stop
     return bad
 
@@ -190,7 +191,7 @@ cdef Py_ssize_t add_to_groups(
     cdef Py_ssize_t i, bad = 0
     for i in range(n):
         if 0 <= group[i] < n_groups and x[i] != 0.0:
-            bad += add_by_exponent(x[i], limbs + group[i] * width, least)
+            bad += add_by_exponent(x[i], limbs + group[i] * width, least, width)
     return bad
 
 
