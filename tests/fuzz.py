@@ -65,7 +65,7 @@ def draw(rng):
     axis = int(rng.integers(-len(shape), len(shape))) if rng.random() < 0.3 and 0 not in shape else -1
     options = f.option_sets[rng.integers(len(f.option_sets))]
     dtype = (np.float32, np.float64)[rng.integers(2)]
-    p = problem(f, rng, shape, axis, dtype, options, ("none", "sum", "mean")[rng.integers(3)], rng.choice([0.1, 3, 30]))
+    p = problem(f, rng, shape, axis, dtype, options, ("none", "sum", "mean")[rng.integers(3)], rng.choice([0.1, 1, 5]))
     return p.change(n_threads=int(rng.integers(1, 4)))
 
 
