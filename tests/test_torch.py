@@ -23,6 +23,7 @@ from tests.docstrings import (  # noqa: E402
     run_examples,
     section,
 )
+from tests.pages import API, lists  # noqa: E402
 from tests.tensors import (  # noqa: E402
     BFLOAT,
     CLOSE,
@@ -453,4 +454,5 @@ def test_docstrings(name):
     assert_starts_with_one_sentence(value)
     assert_every_parameter_is_described(value)
     assert section(value, "References")
+    assert lists(API, name)
     assert run_examples(doctest.DocTestFinder().find(value, name)) > 2
