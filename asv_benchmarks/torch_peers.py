@@ -1,9 +1,9 @@
 """fastxent.torch over torch.nn.functional; less is better.
 
-`make peers-torch` installs torch and runs it; ARGS="linear_cross_entropy --one-thread" is a part of it. Both compute
-the loss, and the loss and its gradients, from the same tensors in turns: processor time on one thread, then time on the
-wall with the threads that users get. linear_cross_entropy is compared with torch's linear and cross_entropy, and with
-torch's own function by chunks.
+`make peers-torch` installs torch and runs it; ARGS="linear_cross_entropy" is a part of it, --one-thread another. Both
+compute the loss, and the loss and its gradients, from the same tensors in turns: processor time on one thread, then
+time on the wall with the threads that users get. linear_cross_entropy is compared with torch's linear and
+cross_entropy, and with torch's own function by chunks.
 """
 
 import argparse
