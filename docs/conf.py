@@ -7,6 +7,8 @@ import pkgutil
 import sys
 from pathlib import Path
 
+from sphinx.ext.autodoc.mock import mock
+
 import fastxent
 
 # the directives and the figures; the tables and the peers that the tests have
@@ -52,6 +54,7 @@ copybutton_prompt_is_regexp = True
 autosummary_generate = True
 highlight_language = "none"  # of blocks that name no language: commands, trees
 default_role = "py:obj"  # `name` in a docstring is a link where there is such a name
+autodoc_mock_imports = ["torch"]  # which is large, and of which the pages need no more than signatures
 autodoc_typehints = "none"  # the docstrings say more than the annotations do
 numpydoc_show_class_members = False
 
@@ -66,8 +69,9 @@ html_theme_options = {"top_of_page_buttons": []}
 def described_names():
     """Parameters of the public functions and methods, and the members of the public classes."""
     names = [module.name for module in pkgutil.iter_modules(fastxent.__path__) if not module.name.startswith("_")]
-    names.remove("torch")  # which these pages do not need
-    for module in (fastxent, *(importlib.import_module(f"fastxent.{name}") for name in names)):
+    with mock(autodoc_mock_imports):
+        modules = [importlib.import_module(f"fastxent.{name}") for name in names]
+    for module in (fastxent, *modules):
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name)
             members = inspect.getmembers(value) if inspect.isclass(value) else []
@@ -84,5 +88,5 @@ nitpick_ignore_regex = [
     ("py:obj", r"[a-z]\w*_"),
     ("py:obj", r".*[^\w.].*"),  # an expression, not a name
     ("py:obj", r"(cross_val_score|Half\w+|LGBMClassifier|XGBClassifier)(\.\w+)?"),
-    ("py:.*", r"(catboost|lightgbm|matplotlib|numpy|pandas|scipy|sklearn|xgboost)\b.*"),
+    ("py:.*", r"(catboost|lightgbm|matplotlib|numpy|pandas|scipy|sklearn|torch|xgboost)\b.*"),
 ]

@@ -6,8 +6,8 @@ Log-probability, rank and entropy of each token of a text, at the size of a voca
 
 The last hidden states and the head's weight are random numbers, in bfloat16 where ml_dtypes is installed: as large as
 in a small model with Llama 3's vocabulary of 128,256 tokens. The hidden state of a token leans towards the row of the
-one that follows, so that there is something to be right about. `linear_target_statistics` takes both and makes a chunk
-of logits at a time. Where torch is installed, it does the same as one writes it there, and is timed beside.
+one that follows, so that there is something to be right about. ``linear_target_statistics`` takes both and makes a
+chunk of logits at a time. Where torch is installed, it does the same as one writes it there, and is timed beside.
 
 Run it with ``python examples/score_language_model.py``; ``--tokens`` and ``--block`` say how many, and how many at a
 time.

@@ -30,3 +30,23 @@ def dtype(request):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "thread_unsafe: of scikit-learn's tests, which test_metrics_suite.py runs")
+
+
+@pytest.fixture
+def seed_of_torch():
+    """The same numbers for each test."""
+    import torch
+
+    torch.manual_seed(20)
+
+
+@pytest.fixture
+def no_torch(monkeypatch):
+    """Fail where torch's own functions are called."""
+    from torch.nn import functional
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("torch was asked")
+
+    for name in ("binary_cross_entropy_with_logits", "cross_entropy", "linear", "linear_cross_entropy"):
+        monkeypatch.setattr(functional, name, refuse)

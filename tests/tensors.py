@@ -7,9 +7,17 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("expecttest")  # which torch.testing._internal imports
 
+import fastxent.torch as ft  # noqa: E402
+
+FUNCTIONS = {"cross_entropy": ft.cross_entropy, "binary_cross_entropy_with_logits": ft.binary_cross_entropy_with_logits}
 FLOAT, DOUBLE, HALF, BFLOAT = torch.float32, torch.float64, torch.float16, torch.bfloat16
 # of torch's own result, beside the exact one: half precision is rounded at every step there
 CLOSE = {FLOAT: 2e-6, DOUBLE: 1e-14, HALF: 1e-3, BFLOAT: 8e-3}
+# the same numbers for each test; and torch's own use of what it has deprecated
+marks = [
+    pytest.mark.usefixtures("seed_of_torch"),
+    pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning"),
+]
 each_dtype = pytest.mark.parametrize("dtype", CLOSE, ids=str)
 each_reduction = pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 
@@ -34,6 +42,14 @@ def doubled(values):
     return [
         value.detach().double() if torch.is_tensor(value) and value.is_floating_point() else value for value in values
     ]
+
+
+def both(function, logits, *args, factor=None, **options):
+    """The loss, and the gradient of its sum with factors."""
+    logits = logits.detach().requires_grad_()
+    loss = function(logits, *args, **options)
+    factor = torch.ones_like(loss) if factor is None else factor.to(loss.dtype)
+    return loss.detach(), *torch.autograd.grad(loss, logits, factor)
 
 
 def outcome(call):

@@ -26,27 +26,11 @@ from tests.tensors import (  # noqa: E402
     doubled,
     each_dtype,
     each_reduction,
+    marks,
 )
 
-# torch's own use of what it has deprecated
-pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+pytestmark = marks
 ours, theirs = ft.linear_cross_entropy, F.linear_cross_entropy
-
-
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(20)
-
-
-@pytest.fixture
-def no_torch(monkeypatch):
-    """Fail where torch's own functions are called."""
-
-    def refuse(*args, **kwargs):
-        raise AssertionError("torch was asked")
-
-    for name in ("linear", "cross_entropy", "linear_cross_entropy"):
-        monkeypatch.setattr(F, name, refuse)
 
 
 def layer(dtype=FLOAT, n=(7,), features=5, classes=9, kind="index"):

@@ -108,7 +108,7 @@ def cross_entropy(
     -----
     What torch refuses, it is asked about: errors are its own. So are the numbers where fastxent has no part: within
     transforms of `torch.func`, for forward-mode and second derivatives, for derivatives of `target` and `weight`, for
-    negative weights and shares, and for classes that are made from `Tensor`.
+    negative weights and shares, and for classes that are made from `torch.Tensor`.
 
     Losses are added up in double and rounded once. The gradient of half precision is computed in float32, from the
     factor that reaches it, and rounded once: a loss scale keeps what would be too small for float16.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ from fastxent.torch._tensors import (
 )
 
 Wanted = tuple[bool, bool, bool]
-Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
+Gradients: TypeAlias = "tuple[Tensor | None, Tensor | None, Tensor | None]"
 
 
 @dataclass(slots=True)
@@ -146,7 +146,7 @@ def linear_cross_entropy(
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is spread evenly over the classes.
     options : torch.nn.LinearCrossEntropyOptions, optional
-        Its `batch_chunk_size` is how many rows of logits exist at once; the rest is about torch's way. Without it
+        Its ``batch_chunk_size`` is how many rows of logits exist at once; the rest is about torch's way. Without it
         there are as many as fit into 128 MiB, at least 256 and at most 1024.
 
     Returns

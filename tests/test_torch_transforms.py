@@ -1,0 +1,104 @@
+"""fastxent.torch: compiled, recorded, transformed, and under autocast."""
+
+from functools import partial
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("expecttest")  # which torch.testing._internal imports
+
+from torch.fx.experimental.proxy_tensor import make_fx  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+import fastxent.torch as ft  # noqa: E402
+from tests.tensors import (  # noqa: E402
+    BFLOAT,
+    CLOSE,
+    FLOAT,
+    FUNCTIONS,
+    both,
+    classes,
+    each_reduction,
+    elements,
+    marks,
+)
+
+pytestmark = marks
+
+
+@each_reduction
+@pytest.mark.parametrize("dtype", [FLOAT, BFLOAT], ids=str)
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_whole(reduction, dtype):
+    for function, (logits, target) in (
+        (ft.cross_entropy, classes((5, 7, 3), dtype)),
+        (ft.binary_cross_entropy_with_logits, elements((5, 7), dtype)),
+    ):
+        torch._dynamo.reset()
+        plain = lambda x, t, function=function: function(x * 2, t, reduction=reduction).sum()  # noqa: E731
+        compiled = torch.compile(plain, fullgraph=True, backend="aot_eager")
+        for grad, want in zip(both(compiled, logits, target), both(plain, logits, target), strict=True):
+            torch.testing.assert_close(grad, want)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_transformed_while_compiled():
+    logits, target = torch.randn(5, 7), torch.randint(0, 7, (5,))
+    for transform in (torch.func.grad, lambda f: torch.func.vmap(torch.func.grad(f))):
+        torch._dynamo.reset()
+        ours, theirs = (
+            torch.compile(lambda x, f=f: transform(f)(x, target), fullgraph=True, backend="aot_eager")(logits)  # noqa: B023
+            for f in (ft.cross_entropy, F.cross_entropy)
+        )
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_the_kernels_refuse_is_an_error_when_compiled():
+    logits, target = classes((5, 7), kind="distribution")
+    target[0, 0] = -1.0
+    torch._dynamo.reset()
+    with pytest.raises(ValueError, match=r"target\[0, 0\] = -1.0, but it must be finite and not negative"):
+        torch.compile(ft.cross_entropy, backend="aot_eager")(logits, target)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_recorded_call_is_no_constant():
+    target = torch.arange(3)
+    other = 9 * torch.eye(3, 4)
+    for record in (make_fx, torch.jit.trace):
+        made = partial(record, lambda x: ft.cross_entropy(x, target))
+        made = made()(torch.zeros(3, 4)) if record is make_fx else made(torch.zeros(3, 4))
+        torch.testing.assert_close(made(other), F.cross_entropy(other, target))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_operations_keep_the_rules_of_torch():
+    logits, target = classes((5, 7))
+    for reduction in ("mean", "none"):
+        torch.library.opcheck(
+            torch.ops.fastxent.cross_entropy.default, (logits, target, torch.rand(7), reduction, -100, 0.1)
+        )
+        torch.library.opcheck(
+            torch.ops.fastxent.binary_cross_entropy_with_logits.default,
+            (*elements((5, 7)), None, torch.rand(7), reduction),
+        )
+
+
+def test_transforms():
+    logits, target = torch.randn(3, 5, 7), torch.randint(0, 7, (3, 5))
+    both_of = (ft.cross_entropy, F.cross_entropy)
+    torch.testing.assert_close(*(torch.func.vmap(torch.func.grad(f))(logits, target) for f in both_of))
+    torch.testing.assert_close(*(torch.func.hessian(lambda x, f=f: f(x, target[0]))(logits[0]) for f in both_of))
+
+
+def test_autocast_gives_what_torch_gives():
+    for dtype in CLOSE:
+        for name, (logits, target) in (
+            ("cross_entropy", classes((5, 7), dtype)), ("cross_entropy", classes((5, 7), dtype, "distribution")),
+            ("binary_cross_entropy_with_logits", elements((5, 7), dtype)),
+        ):  # fmt: skip
+            with torch.autocast("cpu", dtype=BFLOAT):
+                results = [both(function, logits, target) for function in (FUNCTIONS[name], getattr(F, name))]
+            for ours, theirs in zip(*results, strict=True):
+                torch.testing.assert_close(ours, theirs)
