@@ -11,7 +11,7 @@ cdef class Job:
     cdef unsigned long caller           # the thread that looks for signals
     cdef long long look                 # when it looks next
     cdef Py_ssize_t forks               # before the call
-    cdef bint stopped                   # before all blocks were drawn
+    cdef Py_ssize_t stopped             # 1: before all blocks were drawn
     cdef object work                    # (kernel, args) for helpers; None once the call is over
     cdef object error
     cpdef Py_ssize_t draw(self) noexcept nogil

@@ -74,7 +74,7 @@ cdef class Job:
         """
         if PyThread_get_thread_ident() == self.caller and milliseconds() >= self.look:
             self.look_for_signals()
-        return self.stopped
+        return add(&self.stopped, 0) != 0
 
     cpdef void finish(self) noexcept nogil:
         """One drawn block is finished."""
@@ -99,7 +99,7 @@ cdef class Job:
     cpdef void stop(self) noexcept nogil:
         """No block is drawn from now on; those not drawn count as finished."""
         cdef Py_ssize_t left
-        self.stopped = True
+        exchange(&self.stopped, 1)
         left = self.n_blocks - exchange(&self.next, self.n_blocks)
         if left > 0:
             self.count(left)
