@@ -1,6 +1,6 @@
 """Losses and statistics of large vocabularies: in bare products, in losses, and how much memory they take.
 
-`python -m asv_benchmarks.benchmarks.vocabularies`, from the root of the repository, prints it, on one thread, for layers
+`python -m asv_benchmarks.benchmarks.vocabularies`, from the root of the repository, prints it on one thread, for layers
 of a language model's size.
 """
 
