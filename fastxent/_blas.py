@@ -24,34 +24,35 @@ from typing import Any
 
 import numpy as np
 
+from fastxent._kernels.job import Undisturbed
 
-class Limit:
+
+class Limit(Undisturbed):  # type: ignore[misc]  # which is compiled
     """A context that may be entered by any thread, any number of times, and left in any order."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()  # a signal handler may come here while its thread does
-        self.count = 0
-        self.before: list[tuple[Any, int]] = []  # each library and its number of threads, while the count is not 0
-        self.own = threading.local()  # how often this thread is in
+        self.inside: dict[object, None] = {}  # a token for each time that a thread is in
+        self.before: list[tuple[Any, int]] = []  # each library and its number of threads, while somebody is in
+        self.own = threading.local()  # the tokens of this thread
 
     @property
-    def depth(self) -> int:
-        return getattr(self.own, "depth", 0)
+    def tokens(self) -> list[object]:
+        if not hasattr(self.own, "tokens"):
+            self.own.tokens = []
+        tokens: list[object] = self.own.tokens
+        return tokens
 
-    def __enter__(self) -> None:
-        entered = False
-        try:
-            with self.lock:
-                if self.count == 0:
-                    self.before = [(library, library.get_num_threads()) for library in libraries(loaded())]
-                if self.depth == 0:  # also where others are in: somebody else may have set it meanwhile
-                    for library, _ in self.before:
-                        set_num_threads(library, 1)
-                self.own.depth = self.depth + 1
-                self.count, entered = self.count + 1, True  # Ctrl-C comes at calls, and here is none
-        except BaseException:
-            self.leave(entered)
-            raise
+    def begin(self, token: object) -> None:
+        with self.lock:
+            if not self.before:
+                self.before = [(library, library.get_num_threads()) for library in libraries(loaded())]
+            if self.tokens in ([], [token]):  # also where others are in: somebody else may have set it meanwhile
+                for library, _ in self.before:
+                    set_num_threads(library, 1)
+            self.inside[token] = None
+            if token not in self.tokens:
+                self.tokens.append(token)
 
     def help(self) -> None:
         """In a thread of the pool that works for one that is in: limit what that one's limit does not reach.
@@ -59,24 +60,23 @@ class Limit:
         It is not set back, since such a thread does nothing else. One that comes late, when nobody is in any more, must
         not enter: what it would set back may be another number by then.
         """
-        if self.depth == 0:
+        if not self.tokens:
             with self.lock:
                 for library, _ in self.before:
                     if of_thread(library):
                         set_num_threads(library, 1)
 
-    def __exit__(self, *_: object) -> None:
-        self.leave(True)
-
-    def leave(self, entered: bool) -> None:
-        """Set back what is this thread's to set back."""
+    def end(self, token: object) -> None:
+        """Set back what is this thread's to set back, unless somebody else has set it meanwhile."""
         with self.lock:
-            if entered:
-                self.own.depth, self.count = self.own.depth - 1, self.count - 1
+            self.inside.pop(token, None)
+            if token in self.tokens:
+                self.tokens.remove(token)
             for library, before in self.before:
-                if self.count == 0 or (self.depth == 0 and of_thread(library)):
+                last = not self.inside or (not self.tokens and of_thread(library))
+                if last and library.get_num_threads() == 1:
                     set_num_threads(library, before)
-            if self.count == 0:
+            if not self.inside:
                 self.before = []
 
     def before_fork(self) -> None:
@@ -89,9 +89,9 @@ class Limit:
     def start_anew(self) -> None:
         """After a fork: of the threads that are in, the child has at most the one that forked."""
         self.lock = threading.RLock()
-        inside, self.count = self.count > 0, self.depth
-        if inside and not self.count:
-            self.leave(False)
+        inside, self.inside = bool(self.inside), dict.fromkeys(self.tokens)
+        if inside and not self.inside:
+            self.end(None)
 
 
 one_thread = Limit()

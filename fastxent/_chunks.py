@@ -21,8 +21,8 @@ from fastxent._kernels import door
 from fastxent._threads import get_num_threads
 from fastxent._types import Array
 
-TILE = 2**20  # logits that are made at once where they are used at once
-TILE_ROWS = 1024  # a product of fewer spends time on arranging the weight, more often
+TILE_ROWS = 1024  # of logits that are made at once where they are used at once: fewer cost more time for the product
+TILE_CLASSES = 1024  # the same for any number of rows, on which no row's bits depend
 CHUNK_BYTES = 2**27  # of whole rows
 CHUNK_ROWS = 256, 1024  # the fewest, which the product wants, and the most
 PART_BYTES = 2**20  # of the weight, or of its gradient, that is converted or added at once
@@ -33,10 +33,12 @@ def converted(array: Array, dtype: np.dtype[Any]) -> Array:
     return np.asarray(_bfloat16.widened(array), dtype)
 
 
-def threads_of_products(n_threads: int | None) -> contextlib.AbstractContextManager[Any]:
-    """While products are made: one thread of BLAS where the whole call may use one, else as many as it likes."""
+@contextlib.contextmanager
+def products_of(n_threads: int | None) -> Iterator[None]:
+    """While products are made: one thread of BLAS where the whole call may use one, and no word of NumPy's."""
     number = get_num_threads() if n_threads is None else n_threads
-    return one_thread if number == 1 else contextlib.nullcontext()
+    with np.errstate(all="ignore"), one_thread if number == 1 else contextlib.nullcontext():
+        yield
 
 
 @dataclass(frozen=True)
@@ -138,16 +140,13 @@ def losses_of_labels(
 ) -> None:
     """The losses of the rows that count: by tiles of rows and classes."""
     size = TILE_ROWS if size is None else size
-    room = np.empty(0, product.dtype)
+    room = np.empty(min(size, len(product.hidden)) * TILE_CLASSES, product.dtype)
     for chunk in chunks(product, targets.live(), size):
         n = len(chunk.hidden)
         labels = np.ascontiguousarray(chunk.of(targets.labels), np.int64)
         carried = np.zeros(n, door.CARRIED_ROW)
         carried["m"] = -np.inf
-        width = min(product.classes, max(TILE_ROWS, TILE // n))
-        if room.size < n * width:
-            room = np.empty(n * width, product.dtype)
-        for classes in product.parts(width):
+        for classes in product.parts(TILE_CLASSES):
             tile = room[: n * (classes.stop - classes.start)].reshape(n, -1)
             product.logits(chunk.hidden, classes, tile)
             weight = None if targets.class_weight is None else targets.class_weight[classes]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Unpack, overload
+from collections.abc import Collection
+from typing import Literal, Unpack, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent._chunks import losses_and_gradients, losses_of_labels, statistics, threads_of_products
+from fastxent._chunks import TILE_CLASSES, losses_and_gradients, losses_of_labels, products_of, statistics
 from fastxent._linear_arguments import LinearCall, Results, linear_call, outputs
 from fastxent._statistics import TargetStatistics
 from fastxent._types import Array, ClassWeight, LinearOptions, Reduced, Reduction
@@ -89,7 +90,8 @@ def linear_cross_entropy(
     Products are computed in the dtype computed in, float32 for float16 and bfloat16, and their rounding is that of
     NumPy's BLAS: it may change with the number of rows at a time, so with `chunk_rows`, and with the number of BLAS
     threads. What is made of them does not depend on either: a confident row's loss is as exact as
-    `softmax_cross_entropy` has it. Beside the results there are 4 MiB of logits at a time.
+    `softmax_cross_entropy` has it. Beside a number for each row there are 1024 logits of each of `chunk_rows` rows at a
+    time.
 
     References
     ----------
@@ -111,13 +113,13 @@ def linear_cross_entropy(
         hidden, weight, target, bias, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, softcap,
         reduction, chunk_rows, n_threads,
     )  # fmt: skip
-    if call.targets.labels is not None:
+    if call.targets.labels is not None and call.product.classes > TILE_CLASSES:
         losses = np.zeros(len(call.product.hidden))
-        with threads_of_products(n_threads):
+        with products_of(n_threads):
             losses_of_labels(call.product, call.targets, call.chunk_rows, n_threads, losses)
-        return call.reduced(losses, losses.tolist())
+        return call.reduced(losses, cast(Collection[float], losses))
     per_row = call.per_row()
-    with threads_of_products(n_threads):
+    with products_of(n_threads):
         totals = losses_and_gradients(call.product, call.targets, call.chunk_rows, n_threads, 1.0, None, per_row)
     return call.reduced(per_row, totals)
 
@@ -220,7 +222,7 @@ def linear_cross_entropy_grad(
 def loss_and_gradients(call: LinearCall, n_threads: int | None, results: Results) -> tuple[float | Array, Gradients]:
     """What a call returns whose arguments and outputs are checked."""
     losses = call.per_row()
-    with threads_of_products(n_threads):
+    with products_of(n_threads):
         totals = losses_and_gradients(
             call.product, call.targets, call.chunk_rows, n_threads, call.scale, results.arrays, losses
         )
@@ -289,6 +291,6 @@ def linear_target_statistics(
         hidden, weight, target, bias, None, None, ignore_index, 0.0, 0.0, softcap, "sum", chunk_rows, n_threads,
         labels_only=True,
     )  # fmt: skip
-    with threads_of_products(n_threads):
+    with products_of(n_threads):
         records = statistics(call.product, call.targets, call.chunk_rows, n_threads).reshape(call.shape)
-    return TargetStatistics(*(records[name] for name in TargetStatistics._fields))
+    return TargetStatistics(*(records[name][()] for name in TargetStatistics._fields))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +26,13 @@ class LinearCall:
     reduction: str
     chunk_rows: int | None
     scale: Any  # what the rows' gradients are multiplied by: a number, or one for each row
+    read: dict[str, Array]  # what was given, as arrays, by name
 
     def per_row(self) -> Array | None:
         """Where each row's loss goes, if it is wanted."""
         return np.zeros(len(self.product.hidden), self.product.dtype) if self.reduction == "none" else None
 
-    def reduced(self, losses: Array | None, parts: list[float]) -> float | Array:
+    def reduced(self, losses: Array | None, parts: Collection[float]) -> float | Array:
         """The rows' losses, or the parts of their sum, reduced."""
         if self.reduction == "none":
             assert losses is not None
@@ -67,10 +69,11 @@ def linear_call(
         raise ValueError(
             f"target has shape {distribution.shape}, but statistics are those of class indices: expected {rows}"
         )
+    class_weights, sample_weights = class_weight, sample_weight
     class_weight, sample_weight, ignored, smoothing, z_loss, denominator = options
+    dtype = np.dtype(np.float64 if in_double else np.float32)
     product = Product(
-        layer["hidden"].reshape(n, features), layer["weight"], layer.get("bias"), cap_of(softcap),
-        np.dtype(np.float64 if in_double else np.float32),
+        layer["hidden"].reshape(n, features), layer["weight"], layer.get("bias"), cap_of(softcap, dtype), dtype
     )  # fmt: skip
     targets = Targets(
         None if labels is None else labels.reshape(-1),
@@ -80,7 +83,11 @@ def linear_call(
         ignored, smoothing, z_loss, denominator,
     )  # fmt: skip
     scale = scale.reshape(-1) if np.ndim(scale) else scale / (denominator or math.inf)
-    return LinearCall(product, targets, rows, reduction, rows_of(chunk_rows), scale)
+    given = layer | {
+        "target": target, "class_weight": class_weights, "sample_weight": sample_weights, "grad_output": grad_output
+    }  # fmt: skip
+    read = {name: array for name, array in given.items() if isinstance(array, np.ndarray)}
+    return LinearCall(product, targets, rows, reduction, rows_of(chunk_rows), scale, read)
 
 
 def check_shapes(hidden: Array, weight: Array, bias: Array | None) -> None:
@@ -96,10 +103,11 @@ def check_shapes(hidden: Array, weight: Array, bias: Array | None) -> None:
         raise ValueError(f"bias has shape {bias.shape}, but weight has {len(weight)} rows: expected {weight.shape[:1]}")
 
 
-def cap_of(softcap: Any) -> float | None:
+def cap_of(softcap: Any, dtype: np.dtype[Any]) -> float | None:
     if softcap is None:
         return None
-    return _check.number_of(softcap, "softcap", _check.SMALLEST, _check.LARGEST, "positive and finite, or None")
+    low, high = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
+    return _check.number_of(softcap, "softcap", low, high, f"a positive normal number of {dtype}, or None")
 
 
 def rows_of(chunk_rows: Any) -> int | None:
@@ -142,18 +150,12 @@ def outputs(
     wanted: tuple[bool, bool, bool] = (True, True, True),
 ) -> Results:  # fmt: skip
     """The gradients' arrays, made or checked; those that are not wanted are None."""
-    product, targets = call.product, call.targets
+    product = call.product
     if out_bias is not None and product.bias is None:
         raise ValueError("out_bias is given, but there is no bias")
     hidden = product.hidden.reshape(*call.shape, product.hidden.shape[1])
     like = {"out_hidden": hidden, "out_weight": product.weight, "out_bias": product.bias}
-    read = {
-        "hidden": product.hidden, "weight": product.weight, "bias": product.bias, "target": targets.labels,
-        "sample_weight": targets.sample_weight, "grad_output": call.scale,
-    }  # fmt: skip
-    others = {name: array for name, array in read.items() if isinstance(array, np.ndarray)}
-    if targets.distribution is not None:
-        others["target"] = targets.distribution
+    others = dict(call.read)
     given = {"out_hidden": out_hidden, "out_weight": out_weight, "out_bias": out_bias}
     whole: list[Any] = []
     for (name, out), is_wanted in zip(given.items(), wanted, strict=True):

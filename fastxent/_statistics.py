@@ -111,4 +111,4 @@ def target_statistics(
     (0.5, 1.0)
     """
     records = door.target_statistics(logits, target, axis, ignore_index, n_threads)
-    return TargetStatistics(*(records[name] for name in TargetStatistics._fields))
+    return TargetStatistics(*(records[name][()] for name in TargetStatistics._fields))

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from fastxent import _blas
 from fastxent._blas import one_thread
+from tests.interpreter import interpreted
 
 
 def numbers():
@@ -24,7 +26,7 @@ def three_threads():
     """A number that no processor count is likely to be."""
     with threadpool_limits(3, user_api="blas"):
         yield
-    assert one_thread.count == 0
+    assert not one_thread.inside
 
 
 THREE, ONE = [3] * len(numbers()), [1] * len(numbers())
@@ -68,7 +70,7 @@ def test_many_threads_leak_nothing():
     def work():
         for _ in range(200):
             with one_thread:
-                assert one_thread.count > 0
+                assert one_thread.inside
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
@@ -195,3 +197,41 @@ def test_a_child_is_limited_by_the_thread_that_forked_alone(inside):
         if inside:
             one_thread.__exit__(None, None, None)
         other.submit(one_thread.__exit__, None, None, None).result()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer")
+def test_a_storm_of_ctrl_c_leaves_the_number_as_it_was():
+    script = """
+import random, signal
+from threadpoolctl import ThreadpoolController
+from fastxent._blas import one_thread
+
+def numbers():
+    return [one.num_threads for one in ThreadpoolController().select(user_api="blas").lib_controllers]
+
+before = numbers()
+random.seed(0)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+came = 0
+for _ in range(1000):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.random() * 1e-3 + 1e-6)
+        while True:
+            with one_thread:
+                pass
+    except KeyboardInterrupt:
+        came += 1
+    assert numbers() == before, (came, numbers())
+    assert not one_thread.inside and not one_thread.tokens
+print(came)
+"""
+    done = interpreted(script, timeout=120)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "1000\n")
+
+
+def test_a_limit_of_threadpoolctls_that_ends_meanwhile_has_the_last_word():
+    outer = threadpool_limits(1, user_api="blas")
+    with one_thread:
+        outer.restore_original_limits()
+        assert numbers() == THREE
+    assert numbers() == THREE

@@ -78,3 +78,14 @@ def test_distributions_are_scored_by_what_they_give_to_the_predictions(rng):
     assert model.score(X, np.eye(4)[model.predict(X)]) == model.score(X, model.predict(X)) == 1.0
     with pytest.raises(ValueError, match=r"y has shape \(60, 2\)"):
         model.score(X, shares[:, :2])
+
+
+@pytest.mark.parametrize("offset", [1e5, 1e7, 1e9])
+def test_large_data_far_from_the_origin_are_fitted_as_those_around_it(offset, rng):
+    """Large: they are multiplied in float32 in the beginning, which may not tell their rows apart."""
+    X = rng.normal(size=(60_000, 20))
+    y = (0.3 * X @ rng.normal(size=(20, 10)) + rng.gumbel(size=(60_000, 10))).argmax(axis=1)
+    moved = X.copy()
+    moved[:, :2] += offset
+    near, far = (SoftmaxClassifier(max_iter=1000).fit(data, y) for data in (X, moved))
+    assert far.loss_curve_[-1] <= near.loss_curve_[-1] * (1 + 1e-6)

@@ -478,3 +478,88 @@ def test_the_loss_of_a_file_takes_no_memory(function, tmp_path, rng):
     args = (scores, target) if function is not fx.entropy else (scores,)
     results = 0 if function is not fx.entropy else 4 * len(scores)
     assert peak(lambda: function(*args, n_threads=2)) < MEBIBYTE + results
+
+
+def test_class_weights_beside_distributions_are_those_of_the_loss(rng):
+    x, target, weight = rng.normal(size=(4, 3)), np.full((4, 3), 1 / 3), [1.0, 2.0, 3.0]
+    got = Evaluation(3, class_weight=weight).update(x, target).compute()
+    assert got.loss == pytest.approx(fx.softmax_cross_entropy(x, target, class_weight=weight), rel=1e-14)
+
+
+@pytest.mark.parametrize("ignored", [None, 0])
+def test_one_very_heavy_sample_changes_no_bit_of_the_others(ignored, rng):
+    x, y, weight = rng.normal(size=(8, 3)).astype(np.float32), np.arange(8) % 3, np.ones(8)
+    weight[0] = 2.0**41
+    whole = Evaluation(3, ignore_index=ignored).update(x, y, sample_weight=weight)
+    cut = Evaluation(3, ignore_index=ignored)
+    for i in range(8):
+        cut.update(x[i : i + 1], y[i : i + 1], sample_weight=weight[i : i + 1])
+    assert cut.state() == whole.state()
+
+
+def test_an_ignored_target_is_compared_in_double():
+    target = np.array([[0.1], [1]], np.float32)  # not quite 0.1
+    got = Evaluation(1, of="multilabel_logits", ignore_index=0.1).update(np.zeros((2, 1), np.float32), target).compute()
+    assert (got.n, got.loss) == (2, pytest.approx(np.log(2)))
+
+
+def test_what_it_was_given_and_gave_is_its_own():
+    weight = np.ones(3)
+    evaluation = Evaluation(3, class_weight=weight, top_k=(1,))
+    weight[:] = 7
+    evaluation.state()["options"]["top_k"].append(2)
+    got = evaluation.update(np.zeros((5, 3)), [0, 1, 2, 0, 1]).compute()
+    assert got.weight == 5
+    assert list(got.top_k) == [1]
+
+
+def test_it_may_be_merged_with_itself():
+    evaluation = Evaluation(3).update(np.zeros((5, 3)), [0] * 5)
+    assert evaluation.merge(evaluation, evaluation).compute().n == 15
+
+
+def test_a_sample_with_nan_is_no_hit_for_any_k():
+    got = Evaluation(3, top_k=(1, 4)).update([[np.nan, 0, 0], [1, 0, 0]], [0, 0]).compute()
+    assert got.top_k == {1: 0.5, 4: 0.5}
+
+
+def test_the_calibration_error_does_not_depend_on_the_size_of_the_weights(rng):
+    x, y = rng.normal(size=(4, 3)), [0, 1, 2, 0]
+    one, heavy = (
+        Evaluation(3, calibration_bins=4).update(x, y, sample_weight=np.full(4, size)).compute().calibration.error
+        for size in (1.0, 1e308)
+    )
+    assert heavy == pytest.approx(one)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"options": {}},
+        {"options": "abc"},
+        {"counts": [1]},
+        {"counts": {"n": "abc", "n_bytes": 0, "n_without_bytes": 0}},
+        {"counts": {"n": -4, "n_bytes": 0, "n_without_bytes": 0}},
+        {"sums": {}},
+        {"sums": {"loss": None, "weight": None}},
+        {"sums": {"loss": {"sums": [3], "not_finite": []}, "weight": {"sums": ["1p0"], "not_finite": []}}},
+        {"sums": {"loss": {"sums": ["1p9999999999"], "not_finite": []}, "weight": {"sums": ["1p0"], "not_finite": []}}},
+        {
+            "sums": {
+                "loss": {"sums": ["1p0"], "not_finite": [[7, 1, 0, 0]]},
+                "weight": {"sums": ["1p0"], "not_finite": []},
+            }
+        },
+        {
+            "sums": {
+                "loss": {"sums": ["1p0"], "not_finite": [[0, -1, 0, 0]]},
+                "weight": {"sums": ["1p0"], "not_finite": []},
+            }
+        },
+    ],
+)
+def test_what_is_no_state_is_a_value_error(change):
+    state = Evaluation(3, top_k=()).update(np.zeros((2, 3)), [0, 1]).state()
+    Evaluation.from_state(state)
+    with pytest.raises(ValueError, match=r"state|count|n = -4"):
+        Evaluation.from_state(state | change)

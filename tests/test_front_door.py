@@ -84,6 +84,15 @@ class Own(np.ndarray):
     """A subclass like any other."""
 
 
+@pytest.mark.parametrize("shape", [(1, 40), (40,)])
+def test_an_array_of_a_subclass_that_is_resized_while_options_are_read(shape):
+    """What is held is a view of it, whose memory is gone then."""
+    x = Own((60_000, 40))
+    x[...] = 0
+    with pytest.raises(ValueError, match=CHANGED):
+        fx.log_softmax(x, axis=Later(-1, shrink(x, *shape)))
+
+
 @pytest.mark.parametrize("subclass", [np.ndarray, Own])
 @pytest.mark.parametrize("as_view", [False, True])
 @every_dtype

@@ -166,10 +166,12 @@ def test_the_number_of_threads_changes_no_bit_of_what_is_made_of_the_products(dt
 def test_a_call_on_one_thread_has_one_thread_of_blas_and_no_other_has(function, rng, monkeypatch):
     args, _ = layer(rng, (5, 3, 4), np.float32)
     seen = []
-    monkeypatch.setattr(Product, "logits", lambda self, *rest: seen.append(one_thread.count) or LOGITS(self, *rest))
+    monkeypatch.setattr(
+        Product, "logits", lambda self, *rest: seen.append(len(one_thread.inside)) or LOGITS(self, *rest)
+    )
     for n_threads in (1, 3):
         getattr(fx, function)(*args, n_threads=n_threads)
-    assert one_thread.count == 0
+    assert not one_thread.inside
     assert (seen[0], seen[-1]) == (1, 0)
 
 
@@ -281,7 +283,9 @@ def test_no_rows_one_row_and_scalars():
     one = fx.linear_cross_entropy([1.0, 0.0], np.eye(2), 1, reduction="none")
     assert isinstance(one, np.float64)
     assert one == pytest.approx(np.log1p(np.e))
-    assert fx.linear_target_statistics([1.0, 0.0], np.eye(2), 1).rank == 1
+    statistics = fx.linear_target_statistics([1.0, 0.0], np.eye(2), 1)
+    assert statistics.rank == 1
+    assert all(isinstance(value, np.generic) for value in statistics)
 
 
 @pytest.mark.parametrize("function", ["linear_cross_entropy", "linear_target_statistics"])
@@ -339,6 +343,54 @@ def test_bad_input_is_named_and_nothing_is_written(what):
     if not any(name.startswith(("out", "grad")) for name in options):
         with pytest.raises(error, match=text):
             fx.linear_cross_entropy(*args, **options)
+
+
+@pytest.mark.parametrize("rows", [1, 1024])
+@pytest.mark.parametrize("place", [0, 1024, 2048])
+def test_a_smoothed_target_and_a_tile_of_minus_infinity_make_the_loss_infinite(rows, place, dtype):
+    bias = np.zeros(3072, dtype)
+    bias[place : place + 1024] = -np.inf
+    label = (place + 1500) % 3072
+    arrays = np.zeros((rows, 1), dtype), np.zeros((3072, 1), dtype), np.full(rows, label), bias
+    for options in ({}, {"class_weight": np.ones(3072) * 2}):
+        assert (fx.linear_cross_entropy(*arrays, label_smoothing=0.1, reduction="none", **options) == np.inf).all()
+
+
+def test_what_is_made_of_exact_products_depends_on_no_cut(dtype, rng):
+    hidden, y = rng.integers(-4, 5, (1500, 3)).astype(dtype), rng.integers(0, 3000, 1500)
+    weight = (rng.integers(-4, 5, (3000, 3)) / 8).astype(dtype)
+    options = {"label_smoothing": 0.1, "reduction": "none"}
+    want = fx.linear_cross_entropy(hidden, weight, y, **options)
+    for size in (1, 100, 700, 2000):
+        assert_same_bits(fx.linear_cross_entropy(hidden[:700], weight, y[:700], chunk_rows=size, **options), want[:700])
+
+
+@pytest.mark.parametrize("softcap", [1e39, 1e-46])
+def test_a_cap_beyond_the_dtype_is_refused(softcap):
+    with pytest.raises(ValueError, match=r"softcap = .* normal number of float32"):
+        fx.linear_cross_entropy(HIDDEN.astype(np.float32), WEIGHT.astype(np.float32), LABELS, softcap=softcap)
+
+
+def test_numpys_settings_for_errors_change_nothing(rng):
+    (hidden, weight, y), _ = layer(rng, (600, 40, 4), np.float16)
+    scale = np.ones(600)
+    scale[500] = 1e7
+    options = {"reduction": "none", "grad_output": scale, "chunk_rows": 256}
+    with np.errstate(all="raise"):
+        got = fx.linear_cross_entropy_grad(hidden, weight, y, **options)
+        fx.linear_cross_entropy(np.full((2, 4), 1e-30, "f4"), np.full((2000, 4), 1e-30, "f4"), [0, 1])
+    with np.errstate(all="ignore"):
+        want = fx.linear_cross_entropy_grad(hidden, weight, y, **options)
+    assert_same_bits(got[1][0], want[1][0])
+
+
+def test_outputs_in_the_place_of_any_input_are_refused(rng):
+    weights = np.ones(3)
+    with pytest.raises(ValueError, match="out_bias overlaps class_weight"):
+        fx.linear_cross_entropy_grad(HIDDEN, WEIGHT, LABELS, np.zeros(3), class_weight=weights, out_bias=weights)
+    turned = np.moveaxis(rng.normal(size=(2, 4, 3)), 1, -1)  # whose rows are copied
+    with pytest.raises(ValueError, match="out_hidden overlaps hidden"):
+        fx.linear_cross_entropy_grad(turned, WEIGHT, np.zeros((2, 3), int), out_hidden=turned)
 
 
 def test_outputs_that_share_memory_are_refused():

@@ -247,3 +247,10 @@ def test_plain_arguments_never_go_to_scikit_learn(case, monkeypatch):
     assert log_loss(y_true, y_proba, **options) == want
     if several:
         assert d2_log_loss_score(y_true, y_proba, **without_normalize) == score
+
+
+def test_labels_beyond_what_a_double_holds_are_told_apart():
+    y = np.array([2**63 + 5, 2**63, 0], np.uint64)
+    p = np.array([[0.1, 0.2, 0.7], [0.1, 0.8, 0.1], [0.8, 0.1, 0.1]])
+    assert log_loss(y, p) == pytest.approx(sklearn.metrics.log_loss(y, p))
+    assert d2_log_loss_score(y, p) == pytest.approx(sklearn.metrics.d2_log_loss_score(y, p))

@@ -66,13 +66,17 @@ cdef inline void add_gaps_of_part(
     cdef double gaps = 0.0, weight = 0.0
     cdef Py_ssize_t k
     if problem.weight == NULL:
-        gaps = row_gaps(x, problem.C, m)
         weight = problem.C
     else:
-        gaps = weighted_gaps(x, problem.weight, problem.C, m[0])
         for k in range(problem.C):
             weight += problem.weight[k]
-    if weight > 0:
+    if m[0] == -INFINITY:
+        gaps = INFINITY if weight > 0 else 0.0
+    elif problem.weight == NULL:
+        gaps = row_gaps(x, problem.C, m)
+    else:
+        gaps = weighted_gaps(x, problem.weight, problem.C, m[0])
+    if weight > 0 and m[0] != -INFINITY:
         gaps += weight * (row.m - m[0])
     if row.weight > 0:
         row.gaps += row.weight * (row.m - before)

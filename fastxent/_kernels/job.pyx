@@ -195,3 +195,37 @@ cdef class Job:
             if self.error is None:
                 self.error = error
         self.stop()
+
+
+cdef class Undisturbed:
+    """A context whose ``begin(token)`` and ``end(token)`` are not left halfway: Ctrl-C is raised afterwards.
+
+    Compiled, so that it comes within these two and nowhere else. Both are called again then, with the same token, and
+    ``own.tokens`` are those that this thread has not ended.
+    """
+
+    def __enter__(self):
+        cdef object token = object()
+        error = done(self.begin, token)
+        if error is not None:
+            done(self.end, token)
+            raise error
+
+    def __exit__(self, *_):
+        cdef list tokens = self.own.tokens
+        error = done(self.end, tokens[len(tokens) - 1] if tokens else None)
+        if error is not None:
+            raise error
+
+
+cdef object done(object step, object token):
+    """Do a step; returns what a signal handler raised meanwhile."""
+    cdef object raised = None
+    cdef int again
+    for again in range(100):
+        try:
+            step(token)
+            return raised
+        except BaseException as error:
+            raised = error
+    return raised

@@ -98,12 +98,26 @@ cdef int lay_out(Call call) except -1:
     return 0
 
 
+cdef bint lies_in_base(cnp.ndarray array) noexcept:
+    """Whether an array is still in the memory of the one that it is a view of, which may have been resized."""
+    cdef char* first
+    cdef char* end
+    cdef char* base_first
+    cdef char* base_end
+    base = <object>cnp.PyArray_BASE(array) if cnp.PyArray_BASE(array) != NULL else None
+    if not cnp.PyArray_Check(base):
+        return True
+    extent(array, &first, &end)
+    extent(<cnp.ndarray>base, &base_first, &base_end)
+    return first == end or (base_first <= first and end <= base_end)
+
+
 cdef int check_again(Call call) except -1:
     """A caller's code may have changed arrays after they were looked at; what fits now is held until the end."""
     cdef cnp.ndarray x = call.array(X), array
     cdef int role
     cdef Py_ssize_t C = 1
-    cdef bint fits = call.axis < cnp.PyArray_NDIM(x) and kind_of(x) != NO_KIND
+    cdef bint fits = call.axis < cnp.PyArray_NDIM(x) and kind_of(x) != NO_KIND and lies_in_base(x)
     if fits and call.axis >= 0:
         C = cnp.PyArray_DIM(x, call.axis)
         if C > MOST_CLASSES:
@@ -114,7 +128,7 @@ cdef int check_again(Call call) except -1:
         if call.held[role] == NULL or role == <int>X or not fits:
             continue
         array = <cnp.ndarray>call.held[role]
-        if kind_of(array) == NO_KIND:
+        if kind_of(array) == NO_KIND or not lies_in_base(array):
             fits = False
         elif has_classes(&call.problem, role):
             fits = same_shape(array, x)

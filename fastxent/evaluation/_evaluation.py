@@ -20,10 +20,10 @@ class Evaluation:
     r"""Loss, perplexity, accuracy and calibration of predictions that come in pieces, without rounding errors.
 
     Each `update` adds samples, `merge` what was evaluated elsewhere, and `compute` returns the `Scores`. A sample has
-    the loss :math:`v_i l_i` of `fastxent.softmax_cross_entropy` (or of `clamped_cross_entropy` or
-    `sigmoid_cross_entropy`), in double. Sums are integers in units of :math:`2^{-1074}` [1]_: every double is one, and
-    they are added without rounding. So the state is the same, to the bit, for every order of the samples, every cut
-    into pieces and processes, and every number of threads; and its mean is rounded once.
+    the loss :math:`v_i l_i` of `fastxent.softmax_cross_entropy` (or of `fastxent.clamped_cross_entropy` or
+    `fastxent.sigmoid_cross_entropy`), in double. Sums are integers in units of :math:`2^{-1074}` [1]_: every double is
+    one, and they are added without rounding. So the state is the same, to the bit, for every order of the samples,
+    every cut into pieces and processes, and every number of threads; and its mean is rounded once.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ class Evaluation:
             addition.counts["n_without_bytes"] = addition.counts["n"]
         else:
             addition.counts["n_bytes"] = whole_number(n_bytes, "n_bytes", 0)
-        self._totals.merge(addition)
+        self._totals = self._totals.plus(addition)
         return self
 
     def merge(self, *others: Evaluation) -> Self:
@@ -172,8 +172,7 @@ class Evaluation:
             for name, value in written(self.options).items():
                 if theirs[name] != value:
                     raise ValueError(f"{name} = {theirs[name]} cannot be merged into {name} = {value}")
-        for other in others:
-            self._totals.merge(other._totals)
+        self._totals = self._totals.plus(*(other._totals for other in others))
         return self
 
     def compute(self) -> Scores:
@@ -187,7 +186,7 @@ class Evaluation:
         return scores_of(self.options, self._totals)
 
     def state(self) -> dict[str, Any]:
-        """All there is, as dicts, lists, strings and numbers: what `json.dumps` takes, and `from_state`.
+        """All there is, as dicts, lists, strings and numbers: what ``json.dumps`` takes, and `from_state`.
 
         Returns
         -------
@@ -217,6 +216,9 @@ class Evaluation:
         """
         if not isinstance(state, dict) or state.get("version") != VERSION:
             raise ValueError(f"this is no state of an Evaluation, of version {VERSION}")
-        made = cls(**options_in(state["options"]))
-        made._totals.set_state(state["counts"], state["sums"])
+        try:
+            made = cls(**options_in(state["options"]))
+            made._totals.set_state(state["counts"], state["sums"])
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            raise ValueError(f"this is no state of an Evaluation: {error!r}") from error
         return made

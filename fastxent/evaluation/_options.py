@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from fastxent import _check
 
@@ -20,6 +23,8 @@ def options_of(
         raise ValueError(f"of = {of!r}, but it must be one of {', '.join(map(repr, OF))}")
     C = whole_number(n_classes, "n_classes", 1)
     multilabel = of == "multilabel_logits"
+    if not isinstance(top_k, Iterable):
+        raise TypeError(f"top_k = {top_k!r}, but it must be a sequence of integers, such as (1, 5)")
     ks = sorted({whole_number(k, "top_k", 1) for k in top_k})
     if multilabel and (class_weight is not None or ks not in ([], [1])):
         name = "class_weight" if class_weight is not None else f"top_k = {tuple(ks)}"
@@ -34,7 +39,7 @@ def options_of(
         "n_classes": C,
         "of": of,
         "axis": _check.axis_number(axis),
-        "class_weight": None if class_weight is None else _check.class_weight_of(class_weight, C),
+        "class_weight": None if class_weight is None else np.array(_check.class_weight_of(class_weight, C)),
         "ignore_index": ignore_index,
         "label_smoothing": _check.smoothing_of(label_smoothing),
         "eps": eps,
@@ -50,6 +55,7 @@ def written(options: dict[str, Any]) -> dict[str, Any]:
     return options | {
         "class_weight": None if class_weight is None else class_weight.tolist(),
         "ignore_index": "nan" if ignored != ignored else ignored,
+        "top_k": list(options["top_k"]),
     }
 
 

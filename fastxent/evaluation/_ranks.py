@@ -12,13 +12,13 @@ from fastxent._types import Array
 def ranks(scores: Array, classes: Array, axis: int, n_threads: int | None) -> tuple[Array, Array]:
     """Of each sample the class of the largest score, and how many scores exceed that of the true class.
 
-    Of equal scores the first class counts. A sample that holds nan has no such class, -1, and the last rank.
+    Of equal scores the first class counts. A sample that holds nan has no such class, -1, and a rank behind all.
     """
     shape = scores.shape[:axis] + scores.shape[axis + 1 :]
     found = target_statistics(scores, classes.reshape(shape), axis=axis, n_threads=n_threads)
     predicted, rank, lse = (np.array(part).reshape(-1) for part in (found.predicted, found.rank, found.lse))
     odd = np.isnan(lse)
-    predicted[odd], rank[odd] = -1, scores.shape[axis]
+    predicted[odd], rank[odd] = -1, np.iinfo(rank.dtype).max
     return predicted, rank
 
 

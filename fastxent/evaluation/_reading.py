@@ -118,23 +118,35 @@ def losses_of(options: dict[str, Any], block: Block, plain: bool = False) -> Arr
 def add(options: dict[str, Any], totals: Totals, block: Block) -> None:
     """Add a block."""
     sums, ignored = totals.sums, options["ignore_index"]
-    losses = losses_of(options, block)
-    v = None if block.weight is None else _bfloat16.widened(block.weight).astype(np.float64).reshape(-1)
+    v, known = None, block
+    if block.weight is not None:
+        v = weights_of(block)
+        known = block._replace(weight=(v != 0).reshape(block.weight.shape))
+    losses = losses_of(options, known)
+    if v is not None:  # here, since a large weight would have the others' losses computed in another dtype
+        losses = np.where(v != 0, v * losses, 0.0)
     if ignored is not None:
         target = _bfloat16.widened(block.target)
+        target = target if block.has_labels else target.astype(np.float64)
         counted = (target != ignored if ignored == ignored else ~np.isnan(target)).reshape(-1)
         v = np.where(counted, 1.0 if v is None else v, 0.0)
     sums["loss"].add(losses)
-    if v is None and options["class_weight"] is None:
+    weights = times_class_weight(options, block, v)
+    if weights is None:
         totals.counts["n"] += len(losses)
         sums["weight"].add_count(len(losses))
     else:
-        weights = times_class_weight(options, block, v)
-        assert weights is not None
         totals.counts["n"] += len(losses) if v is None else int(np.count_nonzero(v))
         sums["weight"].add(weights)
     if len(sums) > 2:
         look(options, totals, block, losses, v)
+
+
+def weights_of(block: Block) -> Array:
+    """The samples' weights in double: finite, and not negative."""
+    v: Array = _bfloat16.widened(np.asarray(block.weight)).astype(np.float64)
+    door.check_range(v, "sample_weight", 0.0, _check.LARGEST, _check.WEIGHT_RULE, block.n_threads)
+    return v.reshape(-1)
 
 
 def times_class_weight(options: dict[str, Any], block: Block, v: Array | None) -> Array | None:

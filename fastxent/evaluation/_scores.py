@@ -63,9 +63,9 @@ class Scores(NamedTuple):
     per_class : ClassScores or None
         `loss`, `accuracy`, `n` and `weight` of the samples of each class, as arrays of shape (C,).
     calibration : Calibration or None
-        `error`, the expected calibration error; and of each bin `prob_true`, the share of predictions that came true,
-        `prob_pred`, the mean of their probabilities, `weight`, `n` and the two `edges`. A bin is open below and closed
-        above.
+        ``error``, the expected calibration error; and of each bin `prob_true`, the share of predictions that came true,
+        `prob_pred`, the mean of their probabilities, `weight`, `n` and the two ``edges``. A bin is open below and
+        closed above.
     n : int
         The number of samples that are neither ignored nor of weight 0.
     weight : float
@@ -157,7 +157,7 @@ def calibration_of(totals: Totals) -> Calibration:
     filled = weight > 0
     error = math.nan
     if filled.any():
-        error = float(np.average(np.abs(true - predicted)[filled], weights=weight[filled]))
+        error = float(np.sum(np.abs(true - predicted)[filled] * sums["bin_v"].shares()[filled]))
     return Calibration(
         error=error,
         prob_true=true,

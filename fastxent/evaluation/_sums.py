@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Self
 
 import numpy as np
 
 from fastxent._kernels import door
 from fastxent._types import Array
+from fastxent.evaluation._options import whole_number
 
 PLACES = 1074  # every double is a multiple of 2^-1074
+FORM = re.compile(r"(-?[0-9a-f]{1,4000})p(-?[0-9]{1,4})")
 NOT_FINITE = (math.nan, math.inf, -math.inf)
 
 
@@ -77,6 +80,11 @@ class ExactSums:
     def numbers(self) -> Array:
         return np.array([self.number(k) for k in range(len(self))])
 
+    def shares(self) -> Array:
+        """Each sum over that of all, rounded once."""
+        total = sum(self.units)
+        return np.array([unit / total for unit in self.units])
+
     def over(self, k: int, other: ExactSums, i: int) -> float:
         """Sum k over sum i of another, rounded once; nan over 0."""
         if other.not_finite[i].any():  # weights whose product overflows
@@ -100,7 +108,9 @@ class ExactSums:
             raise ValueError(f"the state has {len(state['sums'])} sums in the place of {len(self)}")
         self.units[:] = [units_of(text) for text in state["sums"]]
         for k, *counts in state["not_finite"]:
-            self.not_finite[k] = counts
+            if not 0 <= k < len(self) or len(counts) != len(NOT_FINITE):
+                raise ValueError(f"the state has {[k, *counts]} in the place of a sum's number and three counts")
+            self.not_finite[k] = [whole_number(count, "a count of what is not finite", 0) for count in counts]
 
 
 def quotient(units: int, not_finite: Array, denominator: int) -> float:
@@ -123,5 +133,5 @@ def text_of(units: int) -> str:
 
 
 def units_of(text: str) -> int:
-    number, _, power = text.partition("p")
+    number, power = FORM.fullmatch(text).groups()  # type: ignore[union-attr]  # None has none, which is said above
     return int(number, 16) << int(power) + PLACES

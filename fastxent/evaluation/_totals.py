@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastxent.evaluation._options import whole_number
 from fastxent.evaluation._sums import ExactSums
 
 
@@ -21,11 +22,15 @@ class Totals:
     def empty(self) -> Totals:
         return Totals({name: len(sums) for name, sums in self.sums.items()})
 
-    def merge(self, other: Totals) -> None:
-        for name, count in other.counts.items():
-            self.counts[name] += count
-        for name, sums in other.sums.items():
-            self.sums[name].merge(sums)
+    def plus(self, *others: Totals) -> Totals:
+        """Those of all, as new ones: what is interrupted changes nothing."""
+        both = self.empty()
+        for one in (self, *others):
+            for name, count in one.counts.items():
+                both.counts[name] += count
+            for name, sums in one.sums.items():
+                both.sums[name].merge(sums)
+        return both
 
     def state(self) -> dict[str, Any]:
         return {"counts": self.counts.copy(), "sums": {name: sums.state() for name, sums in self.sums.items()}}
@@ -34,7 +39,8 @@ class Totals:
         for given, names in ((counts, self.counts), (sums, self.sums)):
             if given.keys() != names.keys():
                 raise ValueError(f"the state has {sorted(given)} in the place of {sorted(names)}")
-        self.counts.update(counts)
+        for name, count in counts.items():
+            self.counts[name] = whole_number(count, name, 0)
         for name, one in self.sums.items():
             one.set_state(sums[name])
 

@@ -134,7 +134,7 @@ def by_dictionary(y: Array, classes: Array | None, limit: int) -> Encoded | None
             return None
         numbers[start : start + BLOCK] = found
     if classes is None:
-        first_seen = np.array(list(known))
+        first_seen = np.array(list(known), None if y.dtype.kind == "O" else y.dtype)
         order = np.argsort(first_seen)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))

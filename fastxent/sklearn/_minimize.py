@@ -37,6 +37,7 @@ MANY_PARAMETERS = 200_000
 # LogisticRegression's on wide sparse data. So an iteration must also find the objective within this share of its least,
 # by half the square of the gradient in the scaled variables, or so small that a share of it is nothing beside tol.
 GAP = 1e-8
+MISSED = 1e-6  # where L-BFGS has come to an end by itself: more than that says that it could not tell where to go
 NEGLIGIBLE = 0.01  # of tol
 # That takes a scaling of the place: below this share of what the objective was there, it is judged in a new one.
 STALE = 0.5
@@ -98,7 +99,7 @@ class Progress:
         if done or self.renew:
             raise StopIteration
         if self.coarse and (gain < COARSE_GAIN * value or self.largest <= self.tol):
-            self.objective.compute_in(self.objective.X.dtype)
+            raise StopIteration  # and go on in the dtype of X, in variables scaled by what that tells apart
 
 
 def minimize(
@@ -169,7 +170,10 @@ def one_round(
         evaluate, scaling.pack(coef, intercept), jac=True, method="L-BFGS-B", callback=progress,
         options={"maxiter": n_iter, "maxfun": np.inf, "maxls": LINE_SEARCH, "gtol": 0.0, "ftol": FTOL, "maxcor": pairs},
     )  # fmt: skip
-    return *scaling.unpack(found.x), None if found.success else found.message.strip()
+    message = None if found.success else found.message.strip()
+    if found.success and not progress.coarse and progress.gap > MISSED * progress.value and not progress.flat:
+        message = "the objective changes no more, but its gradient says that it should"
+    return *scaling.unpack(found.x), message
 
 
 def warn(message: str, progress: Progress) -> None:
