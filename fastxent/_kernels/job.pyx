@@ -221,8 +221,8 @@ cdef class Undisturbed:
 cdef object done(object step, object token):
     """Do a step; returns what a signal handler raised meanwhile."""
     cdef object raised = None
-    cdef int again
-    for again in range(100):
+    cdef int _
+    for _ in range(100):
         try:
             step(token)
             return raised
