@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -372,3 +373,11 @@ def test_sample_weight_is_routed():
         model = SoftmaxClassifier().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         found = cross_validate(model, X, Y, params={"sample_weight": weight}, return_estimator=True)
     assert all(set(each.predict(X)) == {0, 2} for each in found["estimator"])
+
+
+@pytest.mark.parametrize("labels", [[1, "a", 2], [None, "a", "b"]])
+def test_labels_that_cannot_be_sorted_are_refused_as_scikit_learn_does(labels, rng):
+    X, y = rng.normal(size=(60, 2)), np.array(labels * 20, object)
+    for estimator in (SoftmaxClassifier(), LogisticRegression()):
+        with pytest.raises(ValueError, match="Unknown label type"):
+            estimator.fit(X, y)

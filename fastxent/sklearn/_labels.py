@@ -22,7 +22,11 @@ def blocks(n_samples: int, rows: int = ROWS, first: int = 0) -> Iterator[slice]:
 def encode_labels(y: Array) -> tuple[Array, Array]:
     """The classes, sorted, and each sample's index among them, in the smallest unsigned integers that hold it."""
     low, span = span_of(y)
-    classes = classes_of_span(y, low, span) if span <= SPAN else classes_of_any(y)
+    try:
+        classes = classes_of_span(y, low, span) if span <= SPAN else classes_of_any(y)
+    except TypeError:  # labels that cannot be sorted
+        check_classification_targets(y)
+        raise
     # a sample of them stands for y: what it is a target of does not depend on how often each is there
     check_classification_targets(np.resize(classes, min(len(y), 3 * len(classes))))
     if len(classes) < 2:
