@@ -563,3 +563,17 @@ def test_what_is_no_state_is_a_value_error(change):
     Evaluation.from_state(state)
     with pytest.raises(ValueError, match=r"state|count|n = -4"):
         Evaluation.from_state(state | change)
+
+
+@pytest.mark.parametrize("of", ["logits", "multilabel_logits"])
+def test_a_sample_with_nan_is_in_no_bin(of):
+    x, y = np.array([[np.nan, 0.0], [1.0, 3.0]]), np.array([0, 1])
+    target = y if of == "logits" else np.eye(2)
+    one, both = (
+        Evaluation(2, of=of, calibration_bins=5).update(x[first:], target[first:]).compute().calibration
+        for first in (1, 0)
+    )
+    assert both.n.sum() == (1 if of == "logits" else 3)
+    assert np.isfinite(both.error)
+    if of == "logits":
+        assert both.error == one.error

@@ -62,10 +62,8 @@ class Evaluation:
     above. The loss is theirs within the rounding of their sum and their quotient, each half an ulp.
 
     Targets that are distributions count for the class of their largest share, the first of these, in `per_class`,
-    `top_k` and calibration. A sample whose scores hold NaN is no hit; a loss of nan or inf is counted beside the sums,
-    and makes the mean what plain addition would.
-
-    Processors of different levels (`fastxent.show_config`) have losses that differ in the last bits, and so have sums.
+    `top_k` and calibration. A sample whose scores hold NaN is no hit, and in no bin; a loss of nan or inf is counted
+    beside the sums, and makes the mean what plain addition would.
 
     An update cuts its samples into blocks, each with at most a few megabytes beside the scores, which may be a
     `numpy.memmap` much larger than the memory. For the losses alone, with ``top_k=()``, it takes some 5 to 15 % more

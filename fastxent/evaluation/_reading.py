@@ -216,7 +216,7 @@ def add_bins(totals: Totals, prob: Array, true: Array, v: Array | None) -> None:
     """Add what was said to be true with these probabilities, and whether it was."""
     sums = totals.sums
     group = bins_of(prob, edges_of(len(sums["bin_v"])))
-    group = group if v is None else np.where(v != 0, group, -1)
+    group = np.where(np.isnan(prob) | (False if v is None else v == 0), -1, group)
     sums["bin_n"].add_counts(group)
     sums["bin_v"].add_weights(v, group)
     sums["bin_prob"].add(prob if v is None else v * prob, group)
