@@ -116,6 +116,17 @@ def axis_of(axis: Any, ndim: int, name: str) -> int:
     return number % ndim
 
 
+def whole_number(value: Any, name: str, least: int) -> int:
+    """An integer that is at least so large."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} = {value!r}, but it must be an integer") from None
+    if number < least:
+        raise ValueError(f"{name} = {number}, but it must be at least {least}")
+    return number
+
+
 def reduction_of(reduction: Any) -> str:
     """One of the three reductions."""
     if not isinstance(reduction, str) or reduction not in REDUCTIONS:

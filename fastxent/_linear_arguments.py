@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -86,8 +85,9 @@ def linear_call(
     given = layer | {
         "target": target, "class_weight": class_weights, "sample_weight": sample_weights, "grad_output": grad_output
     }  # fmt: skip
+    size = None if chunk_rows is None else _check.whole_number(chunk_rows, "chunk_rows", 1)
     read = {name: array for name, array in given.items() if isinstance(array, np.ndarray)}
-    return LinearCall(product, targets, rows, reduction, rows_of(chunk_rows), scale, read)
+    return LinearCall(product, targets, rows, reduction, size, scale, read)
 
 
 def check_shapes(hidden: Array, weight: Array, bias: Array | None) -> None:
@@ -108,18 +108,6 @@ def cap_of(softcap: Any, dtype: np.dtype[Any]) -> float | None:
         return None
     low, high = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
     return _check.number_of(softcap, "softcap", low, high, f"a positive normal number of {dtype}, or None")
-
-
-def rows_of(chunk_rows: Any) -> int | None:
-    if chunk_rows is None:
-        return None
-    try:
-        number = operator.index(chunk_rows)
-    except TypeError:
-        raise TypeError(f"chunk_rows = {chunk_rows!r}, but it must be an integer or None") from None
-    if number < 1:
-        raise ValueError(f"chunk_rows = {number}, but it must be at least 1")
-    return number
 
 
 def known(given: Any, array: Array | None) -> Any:

@@ -175,12 +175,12 @@ def test_a_call_on_one_thread_has_one_thread_of_blas_and_no_other_has(function, 
     assert (seen[0], seen[-1]) == (1, 0)
 
 
-@pytest.mark.parametrize("option", ["hidden", "weight", "bias", "softcap"])
+@pytest.mark.parametrize("option", ["hidden", "weight", "bias"])
 def test_the_gradient_is_the_difference_quotient(option, rng):
     (hidden, weight, y), kwargs = layer(rng, (4, 6, 3), np.float64, ("softcap", "bias", "class_weight", "z_loss"))
     _, grads = fx.linear_cross_entropy_grad(hidden, weight, y, **kwargs, chunk_rows=3)
-    arrays = {"hidden": hidden, "weight": weight, "bias": kwargs["bias"], "softcap": hidden}
-    array, grad = arrays[option], dict(zip(("hidden", "weight", "bias"), grads, strict=True)).get(option, grads[0])
+    arrays = {"hidden": hidden, "weight": weight, "bias": kwargs["bias"]}
+    array, grad = arrays[option], dict(zip(("hidden", "weight", "bias"), grads, strict=True))[option]
     step, found = 1e-5, np.empty_like(grad)
     for at in np.ndindex(*array.shape):
         before = array[at]

@@ -7,8 +7,9 @@ from typing import Any, Literal, Self
 
 from numpy.typing import ArrayLike
 
+from fastxent import _check
 from fastxent._types import ClassWeight
-from fastxent.evaluation._options import options_in, options_of, whole_number, written
+from fastxent.evaluation._options import options_in, options_of, written
 from fastxent.evaluation._reading import read
 from fastxent.evaluation._scores import Scores, scores_of
 from fastxent.evaluation._totals import Totals, sizes_of
@@ -141,7 +142,7 @@ class Evaluation:
         if n_bytes is None:
             addition.counts["n_without_bytes"] = addition.counts["n"]
         else:
-            addition.counts["n_bytes"] = whole_number(n_bytes, "n_bytes", 0)
+            addition.counts["n_bytes"] = _check.whole_number(n_bytes, "n_bytes", 0)
         self._totals = self._totals.plus(addition)
         return self
 

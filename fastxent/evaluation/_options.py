@@ -21,11 +21,11 @@ def options_of(
     """The options by name, canonical."""
     if of not in OF:
         raise ValueError(f"of = {of!r}, but it must be one of {', '.join(map(repr, OF))}")
-    C = whole_number(n_classes, "n_classes", 1)
+    C = _check.whole_number(n_classes, "n_classes", 1)
     multilabel = of == "multilabel_logits"
     if not isinstance(top_k, Iterable):
         raise TypeError(f"top_k = {top_k!r}, but it must be a sequence of integers, such as (1, 5)")
-    ks = sorted({whole_number(k, "top_k", 1) for k in top_k})
+    ks = sorted({_check.whole_number(k, "top_k", 1) for k in top_k})
     if multilabel and (class_weight is not None or ks not in ([], [1])):
         name = "class_weight" if class_weight is not None else f"top_k = {tuple(ks)}"
         raise ValueError(f"{name} goes with classes that exclude each other, but the scores are multilabel_logits")
@@ -45,7 +45,7 @@ def options_of(
         "eps": eps,
         "per_class": bool(per_class),
         "top_k": ks,
-        "calibration_bins": whole_number(calibration_bins, "calibration_bins", 0),
+        "calibration_bins": _check.whole_number(calibration_bins, "calibration_bins", 0),
     }
 
 
@@ -62,16 +62,6 @@ def written(options: dict[str, Any]) -> dict[str, Any]:
 def options_in(options: dict[str, Any]) -> dict[str, Any]:
     """The way back of `written`."""
     return options | {"ignore_index": math.nan} if options["ignore_index"] == "nan" else options
-
-
-def whole_number(value: Any, name: str, least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} = {value!r}, but it must be an integer") from None
-    if number < least:
-        raise ValueError(f"{name} = {number}, but it must be at least {least}")
-    return number
 
 
 def class_label(value: Any) -> int:

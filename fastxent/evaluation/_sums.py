@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from fastxent import _check
 from fastxent._kernels import door
 from fastxent._types import Array
-from fastxent.evaluation._options import whole_number
 
 PLACES = 1074  # every double is a multiple of 2^-1074
 FORM = re.compile(r"(-?[0-9a-f]{1,4000})p(-?[0-9]{1,4})")
@@ -110,7 +110,7 @@ class ExactSums:
         for k, *counts in state["not_finite"]:
             if not 0 <= k < len(self) or len(counts) != len(NOT_FINITE):
                 raise ValueError(f"the state has {[k, *counts]} in the place of a sum's number and three counts")
-            self.not_finite[k] = [whole_number(count, "a count of what is not finite", 0) for count in counts]
+            self.not_finite[k] = [_check.whole_number(count, "a count of what is not finite", 0) for count in counts]
 
 
 def quotient(units: int, not_finite: Array, denominator: int) -> float:

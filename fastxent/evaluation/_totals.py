@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastxent.evaluation._options import whole_number
+from fastxent import _check
 from fastxent.evaluation._sums import ExactSums
 
 
@@ -40,7 +40,7 @@ class Totals:
             if given.keys() != names.keys():
                 raise ValueError(f"the state has {sorted(given)} in the place of {sorted(names)}")
         for name, count in counts.items():
-            self.counts[name] = whole_number(count, name, 0)
+            self.counts[name] = _check.whole_number(count, name, 0)
         for name, one in self.sums.items():
             one.set_state(sums[name])
 

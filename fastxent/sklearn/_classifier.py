@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping
 from copy import copy
 from functools import partial
@@ -200,10 +199,10 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         strength = _check.number_of(self.C, "C", _check.SMALLEST, np.inf, "positive")
         smoothing = _check.smoothing_of(self.label_smoothing)
         _check.number_of(self.tol, "tol", 0.0, np.inf, "not negative")
-        whole_number(self.max_iter, "max_iter", 0)
-        whole_number(self.verbose, "verbose", 0)
+        _check.whole_number(self.max_iter, "max_iter", 0)
+        _check.whole_number(self.verbose, "verbose", 0)
         if self.batch_rows is not None:
-            whole_number(self.batch_rows, "batch_rows", 1)
+            _check.whole_number(self.batch_rows, "batch_rows", 1)
         for name in ("fit_intercept", "warm_start"):
             if not isinstance(getattr(self, name), bool | np.bool):
                 raise TypeError(f"{name} = {getattr(self, name)!r}, but it must be True or False")
@@ -372,14 +371,3 @@ def fitted(classes: Array, binary: bool, dtype: Any, coef: Array, intercept: Arr
 def dense(coef: Any) -> Array:
     array: Array = coef.toarray() if sparse.issparse(coef) else coef
     return array
-
-
-def whole_number(value: Any, name: str, least: int) -> int:
-    """An integer that is at least so large."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} = {value!r}, but it must be an integer") from None
-    if number < least:
-        raise ValueError(f"{name} = {number}, but it must be at least {least}")
-    return number

@@ -21,7 +21,7 @@ from sklearn.utils.validation import _check_method_params
 from fastxent import _check
 from fastxent._types import Array
 from fastxent.metrics import neg_log_loss_scorer
-from fastxent.sklearn._classifier import SoftmaxClassifier, whole_number
+from fastxent.sklearn._classifier import SoftmaxClassifier
 from fastxent.sklearn._target import one_for_each
 from fastxent.sklearn._validation import features_and_target
 
@@ -210,7 +210,7 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
 def strengths_of(Cs: Any) -> Array:
     """Positive numbers, sorted."""
     if np.ndim(Cs) == 0:
-        return np.logspace(-4, 4, whole_number(Cs, "Cs", 1))
+        return np.logspace(-4, 4, _check.whole_number(Cs, "Cs", 1))
     array = _check.real_array(Cs, "Cs")
     if array.ndim != 1 or not array.size:
         raise ValueError(f"Cs has shape {array.shape}; expected (n_Cs,), at least one, or their number")
