@@ -67,7 +67,7 @@ class Evaluation:
     beside the sums, and makes the mean what plain addition would.
 
     An update cuts its samples into blocks, each with at most a few megabytes beside the scores, which may be a
-    `numpy.memmap` much larger than the memory. For the losses alone, with ``top_k=()``, it takes some 5 to 15 % more
+    `numpy.memmap` much larger than the memory. For the losses alone, with ``top_k=()``, it takes some 2 to 15 % more
     time than their mean; with hits about three times as much, and with calibration it reads the scores a third time.
 
     References
