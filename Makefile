@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo examples test test-oldest torch-test sanitize fuzz accuracy lint docs bench bench-compare peers peers-sklearn peers-torch
-.PHONY: migration busy dashboard dashboard-html dashboard-test wheel clean
+.PHONY: migration busy dashboard dashboard-html dashboard-test wheel sdist lock clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -71,7 +71,9 @@ lint: .venv/lint-group  ## check style, format and types
 	PATH=.venv/bin:$$PATH cython-lint fastxent/_kernels
 	$(PY) -m mypy
 	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	.venv/bin/zizmor --offline --no-progress --quiet .github/workflows
+	.venv/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	.venv/bin/zizmor --offline --no-progress --quiet --persona auditor --strict-collection .
+	for platform in linux macos windows; do .venv/bin/cibuildwheel --print-build-identifiers --platform $$platform >/dev/null; done
 
 docs: .venv/docs-group  ## build the documentation into docs/_build/html
 	$(PY) -m sphinx --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build/html
@@ -118,6 +120,14 @@ dashboard-test: $(WEB) .asv-machine  ## test the dashboard in Chromium; screensh
 
 wheel: .venv/wheel-group  ## build a wheel for any Linux, and test it where there is no compiler
 	tools/check-wheel $(PY)
+
+sdist: .venv/sdist-group  ## build the source distribution twice: the same bytes, and all that git has
+	tools/check-sdist $(PY)
+
+lock: .venv/lock-group  ## choose anew, and with hashes, what releases are built and tested with
+	for group in kernels release wheel-test; do .venv/bin/uv pip compile --quiet --upgrade --exclude-newer "7 days" \
+	--universal --python-version 3.11 --generate-hashes --no-annotate --only-binary :all: --emit-build-options \
+	--custom-compile-command "make lock" --group $$group --output-file .github/locked/$$group.txt; done
 
 clean:  ## remove the environments and everything built
 	rm -rf .venv .venv-oldest .venv-peers build dist *.egg-info docs/_build docs/generated asv_benchmarks/env asv_benchmarks/html
