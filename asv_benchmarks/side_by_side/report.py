@@ -25,7 +25,7 @@ def blocks(rows: list[Row]) -> dict:
     return grouped
 
 
-def ratio(row: Row, block: list[Row]) -> float | None:
+def times_ours(row: Row, block: list[Row]) -> float | None:
     """How many times as long as fastxent, with a reused result, this call takes."""
     own = [other.seconds for other in block if other.library == "fastxent"]
     return row.seconds / own[0] if own else None
@@ -37,7 +37,7 @@ def lines(rows: list[Row]) -> list[str]:
     for (shape, dtype, threads, kind), block in blocks(rows).items():
         text.append(f"{shape.name}, {dtype}, {threads} thread{'s' * (threads > 1)}: {kind}")
         for row in block:
-            times = ratio(row, block)
+            times = times_ours(row, block)
             memory = row.bytes_per_element
             text.append(
                 f"    {row.library:24}{duration(row.seconds):>10}{row.nanoseconds_per_element:12.3f} ns/element"
@@ -85,7 +85,7 @@ def _cell(library, block):
     row = best(library, block)
     if row is None:
         return ""
-    times = ratio(row, block)
+    times = times_ours(row, block)
     cell = duration(row.seconds)
     if times and library != "fastxent":
         cell += f" ({times:.0f}x)" if times >= 10 else f" ({times:.2f}x)"
