@@ -157,7 +157,8 @@ clean:  ## remove the environments and everything built
 $(WEB): .venv/dashboard-group asv_benchmarks/web/package-lock.json
 	@echo "Installing the scripts of the dashboard into asv_benchmarks/web/node_modules"
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" tools/once $@ $^ -- npm ci --prefix asv_benchmarks/web \
-	--ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+	--ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error \
+	--fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000
 
 # fastxent itself comes from the tree, where .venv/compiled has it: peers stay installed while kernels change.
 .venv-peers/python:
