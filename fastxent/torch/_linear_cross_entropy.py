@@ -146,8 +146,8 @@ def linear_cross_entropy(
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is spread evenly over the classes.
     options : torch.nn.LinearCrossEntropyOptions, optional
-        Its ``batch_chunk_size`` is how many rows of logits exist at once; the rest is about torch's way. Without it
-        there are as many as fit into 128 MiB, at least 256 and at most 1024.
+        Its ``batch_chunk_size`` is how many rows of logits exist at once, by default as many as for
+        `fastxent.linear_cross_entropy_grad`; the rest is about torch's way.
 
     Returns
     -------
