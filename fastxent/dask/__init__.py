@@ -9,4 +9,9 @@ try:
 except ImportError as error:
     raise ImportError("fastxent.dask needs dask: pip install fastxent[dask]") from error
 
-__all__: list[str] = []
+from fastxent.dask._evaluate import evaluate
+from fastxent.dask._files import from_npy
+from fastxent.dask._log_loss import log_loss
+from fastxent.dask._losses import sigmoid_cross_entropy, softmax_cross_entropy
+
+__all__ = ["evaluate", "from_npy", "log_loss", "sigmoid_cross_entropy", "softmax_cross_entropy"]
