@@ -97,7 +97,7 @@ def log_loss(
     labels = None if labels is None else np.asarray(labels)
     classes = labels
     if labels is None and not multilabel and operands.target.ndim == 1:
-        alone = Operands(operands.target, operands.target, None, None, ())
+        alone = Operands(operands.target, operands.target, None, None, ("y_true", "y_true"), ())
         found = mapped(_probabilities.classes_of_partition, alone)
         classes = brought_together(found, _probabilities.together)
     parts = mapped(

@@ -20,6 +20,7 @@ class Operands(NamedTuple):
     target: Any
     weight: Any | None
     axis: int | None  # of the classes; None where each score is a sample
+    names: tuple[str, str]  # of scores and target
     broadcast: tuple[bool, ...]  # of the samples' axes: whether there is one weight for all along it
 
     @property
@@ -63,7 +64,7 @@ def operands_of(scores: Any, target: Any, weight: Any, axis: Any, name: str, tar
                 "expected a scalar, or that rank with each size equal or 1"
             )
         weight = aligned(weight, "sample_weight", wanted, name)
-    return Operands(scores, target, weight, axis, broadcast)
+    return Operands(scores, target, weight, axis, (name, target_name), broadcast)
 
 
 def scores_of(value: Any, name: str) -> Any:
@@ -88,11 +89,33 @@ def as_dask(value: Any, name: str) -> Any:
     if isinstance(value, da.Array):
         return value
     if hasattr(type(value), "to_dask_array"):  # a Delayed has any attribute
-        return value.to_dask_array()
+        return of_frame(value)
     if is_collection(value):
         library = type(value).__module__.partition(".")[0]
         raise TypeError(f"{name} is a {library} {type(value).__name__}; expected a dask array, DataFrame or Series")
     return da.from_array(_check.array_of(value, name), chunks=-1)
+
+
+def of_frame(frame: Any) -> Any:
+    """A DataFrame or Series as an array whose blocks are pandas' own.
+
+    Not its `to_dask_array`: that may join partitions of files, more of them for a single column than for many.
+    """
+    dtypes = [frame.dtype] if frame.ndim == 1 else list(frame.dtypes)
+    own = [getattr(dtype, "numpy_dtype", dtype) for dtype in dtypes]  # of what may be missing
+    dtype = np.result_type(*own) if all(isinstance(one, np.dtype) for one in own) else np.dtype(object)
+    shape = (math.nan, *([] if frame.ndim == 1 else [len(dtypes)]))
+    parts = [da.from_delayed(part, shape, dtype=dtype) for part in frame.to_delayed(optimize_graph=False)]
+    return da.concatenate(parts, allow_unknown_chunksizes=True)
+
+
+def in_numpy(block: Any, name: str) -> Any:
+    """A block of a DataFrame as an array."""
+    return np.asarray(_check.without_missing(block, name)) if is_pandas(block) else block
+
+
+def is_pandas(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] == "pandas"
 
 
 def may_be(theirs: Chunks, ours: Chunks) -> bool:

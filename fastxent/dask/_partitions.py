@@ -13,7 +13,7 @@ import numpy as np
 from dask.layers import ArrayValuesDep
 
 from fastxent import _explain
-from fastxent.dask._operands import Operands, is_known, without
+from fastxent.dask._operands import Operands, in_numpy, is_known, without
 
 FAN_IN = 16  # results that one task adds up
 
@@ -36,9 +36,9 @@ def mapped(function: Callable[..., Any], operands: Operands, dtype: Any = object
     return da.blockwise(
         in_task, operands.axes_of(scores), scores, operands.axes_of(scores), target, operands.axes_of(target),
         weight, None if weight is None else operands.axes_of(weight), places_of(operands), operands.sample_axes,
-        function=function, axis=axis, broadcast=operands.broadcast, options=options, token=function.__name__,
-        adjust_chunks={} if axis is None else {axis: 1}, concatenate=True, align_arrays=False, dtype=dtype,
-        meta=np.empty((0,) * scores.ndim, dtype),
+        function=function, axis=axis, names=operands.names, broadcast=operands.broadcast, options=options,
+        token=function.__name__, adjust_chunks={} if axis is None else {axis: 1}, concatenate=True, align_arrays=False,
+        dtype=dtype, meta=np.empty((0,) * scores.ndim, dtype),
     )  # fmt: skip
 
 
@@ -54,11 +54,13 @@ def places_of(operands: Operands) -> ArrayValuesDep:
 
 def in_task(
     scores: Any, target: Any, weight: Any, place: Place, *, function: Callable[..., Any], axis: int | None,
-    broadcast: tuple[bool, ...], options: dict[str, Any],
+    names: tuple[str, str], broadcast: tuple[bool, ...], options: dict[str, Any],
 ) -> Any:  # fmt: skip
     """The function of one partition, which errors name."""
     samples = without(scores.shape, axis)
     with named(place, samples):
+        scores, target = in_numpy(scores, names[0]), in_numpy(target, names[1])
+        weight = in_numpy(weight, "sample_weight")
         if weight is not None:
             expected = tuple(1 if one else n for one, n in zip(broadcast, samples, strict=True))
             if weight.shape != expected:
