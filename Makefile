@@ -17,7 +17,7 @@ KERNELS := $(wildcard fastxent/_kernels/*.pyx fastxent/_kernels/*.pxd fastxent/_
 PEERS := torch==2.13.0 jax optax scikit-learn scipy tensorflow-cpu
 WEB := asv_benchmarks/web/node_modules/.package-lock.json
 # tests of what is made of the public functions, in Python: once is enough
-ADAPTERS := benchmarks* boosting* classifier* completeness* continuous* docs* metrics* migration* reliability* temperature* types* hints* modules*
+ADAPTERS := benchmarks* boosting* classifier* completeness* continuous* dask* docs* metrics* migration* reliability* temperature* types* hints* modules* recipes*
 # a time in up to five repeats and a second, where asv would take up to twenty
 SHORT := --attribute rounds=1 --attribute repeat=2,5,1.0
 # examples that need torch
