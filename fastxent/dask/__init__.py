@@ -1,0 +1,12 @@
+"""Losses and scores of dask collections, block by block where these are: needs dask.
+
+Nothing but sums goes through the client. All sums are exact, so that results have the same bits for every partitioning,
+every number of workers, and after one was lost.
+"""
+
+try:
+    import dask.array  # noqa: F401 - here, so that what is missing is said once and by name
+except ImportError as error:
+    raise ImportError("fastxent.dask needs dask: pip install fastxent[dask]") from error
+
+__all__: list[str] = []
