@@ -9,4 +9,18 @@ try:
 except ImportError as error:
     raise ImportError("fastxent.dask needs dask: pip install fastxent[dask]") from error
 
-__all__: list[str] = []
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastxent.dask._classifier import SoftmaxClassifier
+
+__all__ = ["SoftmaxClassifier"]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs scikit-learn as well is imported when it is asked for."""
+    if name == "SoftmaxClassifier":
+        from fastxent.dask._classifier import SoftmaxClassifier
+
+        return SoftmaxClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
