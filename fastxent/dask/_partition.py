@@ -52,11 +52,26 @@ class Partition:
     weight: Array | None  # float64
     summary: Summary
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Aligned where it arrives: a partition that went to another worker, or to disk, may lie anywhere in a message."""
+        return received, (self.X, self.y, self.weight, self.summary)
+
     def __sizeof__(self) -> int:
         """The bytes that it holds in memory, which is what dask weighs; those of a mapped file are none."""
         arrays = [self.y, self.weight]
         arrays += [self.X.data, self.X.indices, self.X.indptr] if sparse.issparse(self.X) else [self.X]
         return sum(held(array) for array in arrays if array is not None)
+
+
+def received(X: Any, y: Array, weight: Array | None, summary: Summary) -> Partition:
+    """A partition from another process."""
+    X = X if sparse.issparse(X) else aligned(X)
+    return Partition(X, aligned(y), None if weight is None else aligned(weight), summary)
+
+
+def aligned(array: Array) -> Array:
+    """In C order and aligned, in the processor's byte order; a copy if it is not."""
+    return np.require(array, array.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
 
 
 def held(array: Array) -> int:
@@ -83,7 +98,7 @@ def examined(X: Any, y: Any, weight: Any, classes: Array | None) -> Partition:
     """The same, which raises."""
     X = check_array(X, accept_sparse="csr", dtype=FLOATS, ensure_all_finite=False, ensure_min_samples=0, input_name="X")
     if not sparse.issparse(X):
-        X = np.require(X, X.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
+        X = aligned(X)
     distributions = is_distribution(y)
     if distributions:
         y = check_array(y, dtype=None, ensure_all_finite=False, ensure_min_samples=0, input_name="y")
