@@ -53,7 +53,7 @@ class Partition:
     summary: Summary
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Aligned where it arrives: a partition that went to another worker, or to disk, may lie anywhere in a message."""
+        """Aligned where it arrives: what went to another worker, or to disk, may lie anywhere in a message."""
         return received, (self.X, self.y, self.weight, self.summary)
 
     def __sizeof__(self) -> int:
