@@ -11,10 +11,15 @@ except ImportError as error:
 
 from typing import TYPE_CHECKING, Any
 
+from fastxent.dask._evaluate import evaluate
+from fastxent.dask._files import from_npy
+from fastxent.dask._log_loss import log_loss
+from fastxent.dask._losses import sigmoid_cross_entropy, softmax_cross_entropy
+
 if TYPE_CHECKING:
     from fastxent.dask._classifier import SoftmaxClassifier
 
-__all__ = ["SoftmaxClassifier"]
+__all__ = ["SoftmaxClassifier", "evaluate", "from_npy", "log_loss", "sigmoid_cross_entropy", "softmax_cross_entropy"]
 
 
 def __getattr__(name: str) -> Any:
