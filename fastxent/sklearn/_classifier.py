@@ -312,6 +312,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         float
             From 0 to 1.
         """
+        _check.refuse_dask(sample_weight, "sample_weight")
         if not is_distribution(y):
             return float(super().score(X, y, sample_weight))
         check_is_fitted(self)

@@ -74,6 +74,7 @@ def is_distribution(y: Any) -> bool:
     ValueError
         For other numbers of that shape: one-hot integers, objects, bfloat16; if one is missing in a data frame.
     """
+    _check.refuse_dask(y, "y")
     dtype = getattr(y, "dtype", None)
     if dtype is None and not hasattr(y, "__array__") and not isinstance(y, list | tuple):
         return False
