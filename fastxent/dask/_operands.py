@@ -87,7 +87,7 @@ def as_dask(value: Any, name: str) -> Any:
     """A collection as a dask array, of unknown lengths if it was a DataFrame; an array in memory as one block."""
     if isinstance(value, da.Array):
         return value
-    if hasattr(value, "to_dask_array"):
+    if hasattr(type(value), "to_dask_array"):  # a Delayed has any attribute
         return value.to_dask_array()
     if is_collection(value):
         library = type(value).__module__.partition(".")[0]

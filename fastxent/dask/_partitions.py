@@ -23,6 +23,7 @@ class Place(NamedTuple):
 
     number: tuple[int, ...]  # along each axis of the samples
     first: tuple[int | None, ...]  # of its samples; None where lengths are not known
+    by_rows: bool  # whether no axis but the first is cut
 
 
 def mapped(function: Callable[..., Any], operands: Operands, dtype: Any = object, **options: Any) -> Any:
@@ -46,7 +47,9 @@ def places_of(operands: Operands) -> ArrayValuesDep:
     chunks = without(operands.scores.chunks, operands.axis)
     starts = [list(accumulate(sizes[:-1], initial=0)) if is_known(sizes) else [None] * len(sizes) for sizes in chunks]
     numbers = list(product(*(range(len(sizes)) for sizes in chunks)))
-    return ArrayValuesDep(chunks, {i: Place(i, first) for i, first in zip(numbers, product(*starts), strict=True)})
+    by_rows = len(chunks) > 0 and all(len(sizes) == 1 for sizes in chunks[1:])
+    places = {i: Place(i, first, by_rows) for i, first in zip(numbers, product(*starts), strict=True)}
+    return ArrayValuesDep(chunks, places)
 
 
 def in_task(
@@ -75,9 +78,11 @@ def named(place: Place, shape: tuple[int, ...]) -> Iterator[None]:
 
 
 def words_for(place: Place, shape: tuple[int, ...]) -> str:
-    if len(shape) == 1:
-        (number,), (first,) = place
-        return f"partition {number}, rows" + (f" {first} to {first + shape[0] - 1}" if first is not None else "")
+    if place.by_rows:
+        first = place.first[0]
+        return f"partition {place.number[0]}, rows" + (
+            f" {first} to {first + shape[0] - 1}" if first is not None else ""
+        )
     slices = [":" if first is None else f"{first}:{first + n}" for first, n in zip(place.first, shape, strict=True)]
     return f"partition {place.number}, samples [{', '.join(slices)}]"
 
