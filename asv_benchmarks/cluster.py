@@ -3,8 +3,8 @@
 python asv_benchmarks/cluster.py --help lists the options; `make cluster` runs everything, and wants as many idle cores
 as workers. All fit the same features, in files that are mapped into memory, for the same number of iterations from the
 same start; what is compared is the time of an evaluation of the objective, of which a line search may take more or
-fewer. Processor time is that of all processes: client, scheduler and workers. The cost of a task is the slope of the time of
-evaluations of a few rows over the number of partitions.
+fewer. Processor time is that of all processes: client, scheduler and workers. The cost of a task is the slope of the
+time of evaluations of a few rows over the number of partitions.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import distributed
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from fastxent.dask import SoftmaxClassifier
+from fastxent.dask import SoftmaxClassifier, from_npy
 from fastxent.dask._objective import PartitionedObjective
 from fastxent.sklearn import SoftmaxClassifier as InMemory
 from fastxent.sklearn._objective import Objective
@@ -56,17 +56,6 @@ def make(folder, options):
         X[rows] = rng.standard_normal((rows.stop - start, options.features), np.float32)
         logits = X[rows] @ coef
         y[rows] = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
-
-
-def mapped(folder, name, chunk_rows):
-    """A dask array of a file, which each task opens."""
-    array = np.load(folder / f"{name}.npy", mmap_mode="r")
-    read = dask.delayed(lambda start: np.load(folder / f"{name}.npy", mmap_mode="r")[start : start + chunk_rows])
-    parts = [
-        da.from_delayed(read(start), (min(chunk_rows, len(array) - start), *array.shape[1:]), array.dtype)
-        for start in range(0, len(array), chunk_rows)
-    ]
-    return da.concatenate(parts)
 
 
 @contextmanager
@@ -123,7 +112,7 @@ def times(options):
         threads = f"one machine, {options.workers} threads"
         beside(threads, Objective, InMemory(**fit, n_threads=options.workers), memory, None)
         model = SoftmaxClassifier(**fit, block_rows=options.block_rows)
-        data = [mapped(folder, part, options.chunk_rows) for part in "Xy"]
+        data = [from_npy(folder / f"{part}.npy", chunk_rows=options.chunk_rows) for part in "Xy"]
         with dask.config.set(scheduler="threads", num_workers=options.workers):
             beside(f"dask, {options.workers} threads", PartitionedObjective, model, data, None)
         with cluster(options.workers) as client:

@@ -1,4 +1,4 @@
-"""fastxent.dask.SoftmaxClassifier on clusters: of processes, one of which is killed; of threads; of separate commands."""
+"""fastxent.dask.SoftmaxClassifier on clusters of threads, of processes that are killed, and of separate commands."""
 
 import contextlib
 import os
@@ -104,9 +104,9 @@ def test_no_partition_goes_through_the_client(monkeypatch):
 
 
 def test_tasks_have_names_for_the_tools_of_distributed():
-    with local(n_workers=1, processes=False) as client:
+    with local(n_workers=1, processes=False) as client, distributed.get_task_stream(client) as stream:
         SoftmaxClassifier(**OPTIONS).fit(*parts())
-        names = {dask.utils.key_split(task["key"]) for task in client.get_task_stream()}
+    names = {dask.utils.key_split(task["key"]) for task in stream.data}
     assert {f"fastxent-{name}" for name in ("examine", "encode", "masses", "sample", "gradient", "sum")} <= names
 
 

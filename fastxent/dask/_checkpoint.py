@@ -27,7 +27,7 @@ class Checkpoint:
     def load(self) -> tuple[Array, Array, list[float]] | None:
         """What was saved, None if nothing was; an error if it is of another problem."""
         try:
-            with np.load(self.path, allow_pickle=False) as saved:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
                 there = {name: str(saved[name]) for name in self.problem}
                 coef, intercept, curve = saved["coef"], saved["intercept"], saved["curve"].tolist()
         except FileNotFoundError:

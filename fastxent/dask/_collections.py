@@ -11,6 +11,8 @@ import dask.array as da
 import numpy as np
 from dask.delayed import Delayed
 
+from fastxent.dask._operands import is_known
+
 
 class Pieces(NamedTuple):
     """What each partition consists of."""
@@ -33,7 +35,7 @@ def constant(name: str, value: Any) -> Delayed:
 
 def is_collection(value: Any) -> bool:
     """Whether it is an array or a data frame of dask's."""
-    return isinstance(value, da.Array) or hasattr(value, "to_dask_array")
+    return isinstance(value, da.Array) or hasattr(type(value), "to_dask_array")  # a Delayed has any attribute
 
 
 def pieces_of(X: Any, y: Any, sample_weight: Any) -> Pieces:
@@ -69,7 +71,7 @@ def rows_of(value: Any) -> tuple[float, ...]:
 def along(value: Any, name: str, borders: tuple[float, ...]) -> Sequence[Delayed]:
     """The partitions of a collection, cut as X is."""
     own = rows_of(value)
-    known = not np.isnan([*own, *borders]).any()
+    known = is_known((*own, *borders))
     if known and sum(own) != sum(borders):
         raise ValueError(f"X has {sum(borders)} rows, but {name} {sum(own)}")
     if known and own != borders:
