@@ -1,13 +1,13 @@
 # Everything is installed into .venv; files there (.venv/built, .venv/test-group, ...) record what is done already, and
 # tools/once keeps two makes from doing it at the same time.
 #   PYTHON=python3.12   the Python to create .venv with
-#   ARGS="-k smoothing" more arguments for pytest, tests.accuracy, peers.py, busy.py or asv
+#   ARGS="-k smoothing" more arguments for pytest, tests.accuracy, peers.py, busy.py, cluster.py or asv
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo examples test test-oldest torch-test sanitize fuzz accuracy lint docs bench bench-compare peers peers-sklearn peers-torch
-.PHONY: migration busy dashboard dashboard-html dashboard-test wheel sdist lock clean
+.PHONY: migration busy cluster dashboard dashboard-html dashboard-test wheel sdist lock clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -101,6 +101,9 @@ peers-torch: .venv/built .venv-peers/installed  ## time fastxent.torch beside to
 
 busy: .venv/built  ## time one thread beside several, alone and with another core or the GIL taken
 	$(PY) asv_benchmarks/busy.py $(ARGS)
+
+cluster: .venv/test-group  ## time fastxent.dask.SoftmaxClassifier beside one machine: ARGS="--workers 2 --latency"
+	$(PY) asv_benchmarks/cluster.py $(ARGS)
 
 # asv returns 2 when a benchmark failed on some commit: an old commit may lack a function, and the others still make a page.
 # It shows the commits along the first parents only.

@@ -9,9 +9,23 @@ try:
 except ImportError as error:
     raise ImportError("fastxent.dask needs dask: pip install fastxent[dask]") from error
 
+from typing import TYPE_CHECKING, Any
+
 from fastxent.dask._evaluate import evaluate
 from fastxent.dask._files import from_npy
 from fastxent.dask._log_loss import log_loss
 from fastxent.dask._losses import sigmoid_cross_entropy, softmax_cross_entropy
 
-__all__ = ["evaluate", "from_npy", "log_loss", "sigmoid_cross_entropy", "softmax_cross_entropy"]
+if TYPE_CHECKING:
+    from fastxent.dask._classifier import SoftmaxClassifier
+
+__all__ = ["SoftmaxClassifier", "evaluate", "from_npy", "log_loss", "sigmoid_cross_entropy", "softmax_cross_entropy"]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs scikit-learn as well is imported when it is asked for."""
+    if name == "SoftmaxClassifier":
+        from fastxent.dask._classifier import SoftmaxClassifier
+
+        return SoftmaxClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
