@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-import dask
 import dask.array as da
 import numpy as np
 
 from fastxent import _check
 from fastxent.dask._operands import Operands, as_dask, is_collection, operands_of, scores_of
-from fastxent.dask._partitions import brought_together, mapped
+from fastxent.dask._partitions import as_it_is, brought_together, mapped
 
 
 def log_loss(
@@ -99,12 +99,12 @@ def log_loss(
     if labels is None and not multilabel and operands.target.ndim == 1:
         alone = Operands(operands.target, operands.target, None, None, ("y_true", "y_true"), ())
         found = mapped(_probabilities.classes_of_partition, alone)
-        classes = brought_together(found, _probabilities.together)
+        classes = brought_together(found, _probabilities.together, as_it_is).to_delayed().item()
     parts = mapped(
         _probabilities.sums_of_partition, operands, labels=classes, eps=threshold, multilabel=multilabel,
         n_threads=n_threads,
     )  # fmt: skip
-    sums = brought_together(parts, _probabilities.added)
-    if compute:
-        return float(_probabilities.finished(sums.compute(), normalize))
-    return da.from_delayed(dask.delayed(_probabilities.finished)(sums, normalize), (), float)
+    finish = functools.partial(_probabilities.finished, normalize=normalize)
+    if compute:  # here, where warnings are seen
+        return float(finish(brought_together(parts, _probabilities.added, as_it_is).to_delayed().item().compute()))
+    return brought_together(parts, _probabilities.added, finish, float)
