@@ -88,10 +88,12 @@ def log_loss(
 
     n_threads = _check.n_threads_of(n_threads)
     threshold = _probabilities.threshold_of(eps)
-    probs = scores_of(_probabilities.renamed(y_proba, y_pred), "y_proba")
-    y = as_dask(y_true, "y_true") if is_collection(y_true) else da.from_array(np.asarray(y_true), chunks=-1)
+    y_proba = _probabilities.renamed(y_proba, y_pred)
+    if not is_collection(y_true):
+        y_true = da.from_array(np.asarray(y_true), chunks=-1)
     if not multilabel:
-        probs, y = (one[:, 0] if one.ndim == 2 and one.shape[1] == 1 else one for one in (probs, y))
+        y_true, y_proba = as_column(y_true), as_column(y_proba)
+    probs, y = scores_of(y_proba, "y_proba"), as_dask(y_true, "y_true")
     elementwise = probs.ndim == 1
     operands = operands_of(probs, y, sample_weight, None if elementwise else 1, "y_proba", "y_true")
     labels = None if labels is None else np.asarray(labels)
@@ -108,3 +110,11 @@ def log_loss(
     if compute:  # here, where warnings are seen
         return float(finish(brought_together(parts, _probabilities.added, as_it_is).to_delayed().item().compute()))
     return brought_together(parts, _probabilities.added, finish, float)
+
+
+def as_column(value: Any) -> Any:
+    """An array or a DataFrame of one column without the axis of columns."""
+    is_array = isinstance(value, da.Array)
+    if not (is_array or hasattr(type(value), "to_dask_array")) or value.ndim != 2 or value.shape[1] != 1:
+        return value
+    return value[:, 0] if is_array else value[value.columns[0]]

@@ -98,6 +98,7 @@ def brought_together(parts: Any, plus: Plus, finish: Callable[[Any], Any], dtype
     return da.reduction(
         parts, kept, partial(finished, plus=plus, finish=finish), combine=partial(added, plus=plus),
         split_every=dict.fromkeys(range(parts.ndim), fan_in), concatenate=False, dtype=dtype, meta=np.empty((), dtype),
+        name="fastxent", # of the tasks, as dashboards show them
     )  # fmt: skip
 
 
