@@ -118,7 +118,9 @@ def commands(folder):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     place = ["--scheduler-file", str(folder / "scheduler.json")]
     parts = [["scheduler", *place, "--port", "0", "--no-dashboard"]]
-    parts += [["worker", *place, "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder)]] * 2
+    parts += [
+        ["worker", *place, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder)]
+    ] * 2
     with contextlib.ExitStack() as stack:
         for number, part in enumerate(parts):
             log = stack.enter_context(open(folder / f"{number}.log", "w"))

@@ -3,6 +3,7 @@
 import dask.array as da
 import numpy as np
 import pytest
+from scipy import sparse
 
 import fastxent as fx
 import fastxent.dask
@@ -57,6 +58,13 @@ def test_a_dtype_is_refused_as_in_memory(logits, target):
     with pytest.raises(TypeError) as error:
         fastxent.dask.softmax_cross_entropy(cut(logits, (N, C)), cut(target, (N, C)))
     assert str(error.value) == f"partition 0, rows 0 to 59, here counted from 0: {theirs.value}"
+
+
+def test_a_sparse_block_is_refused_as_in_memory():
+    x = cut(LOGITS, (N, C)).map_blocks(sparse.csr_array, dtype=LOGITS.dtype, meta=sparse.csr_array((0, 0)))
+    for function in (fastxent.dask.softmax_cross_entropy, EVALUATE[0], LOG_LOSS[0]):
+        with pytest.raises(TypeError, match=r"^partition 0, .*: \w+ is a sparse csr_array; make it dense first"):
+            function(x, cut(TARGET, (N,)))
 
 
 def test_losses_of_rows_name_the_partition():

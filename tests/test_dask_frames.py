@@ -48,6 +48,13 @@ def test_labels_of_a_series_may_be_names(column, kind):
     assert loss == pytest.approx(metrics.log_loss(FRAME[column].to_numpy(), PROBS), rel=1e-15)
 
 
+def test_a_frame_of_one_column_is_a_series(frame):
+    y, probs = frame["target"] == 2, dd.from_pandas(pd.DataFrame(PROBS[:, [2]]), npartitions=12)
+    expected = metrics.log_loss(TARGET == 2, PROBS[:, 2])
+    for labels in (y, y.to_frame()):
+        assert fastxent.dask.log_loss(labels, probs) == pytest.approx(expected, rel=1e-15)
+
+
 def test_nullable_dtypes_are_taken_if_nothing_is_missing(frame):
     expected = fastxent.dask.softmax_cross_entropy(cut(LOGITS, (5, C)), TARGET)
     scores, target = frame[COLUMNS].astype("Float32"), frame["target"].astype("Int64")

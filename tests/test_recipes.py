@@ -1,20 +1,33 @@
 """The recipes of the guide "Larger than memory" evaluate as one evaluation in memory does."""
 
-import re
+import importlib.util
+import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from fastxent.evaluation import Evaluation
-from tests.pages import DOCS
+from tests.pages import DOCS, ROOT
 
 C = 5
-RECIPES = dict(
-    re.findall(
-        r"^### (\w+)\n\n```python\n(.*?)^```", (DOCS / "guides" / "larger_than_memory.md").read_text(), re.M | re.S
-    )
-)
+OF_LIBRARIES = pytest.mark.filterwarnings("ignore")  # which have warnings of their own
+IN_MPI = """
+import json, sys
+from docs.recipes.with_mpi import MPI, evaluate
+state = evaluate(json.loads(sys.argv[1]), 5).state()
+print(json.dumps([MPI.COMM_WORLD.size, state]), flush=True) if MPI.COMM_WORLD.rank == 0 else None
+"""
+
+
+def recipe(name):
+    path = DOCS / "recipes" / f"with_{name}.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
@@ -29,25 +42,43 @@ def pieces(tmp_path, rng):
     return names
 
 
-def test_the_guide_has_three_recipes():
-    assert {"Ray", "Spark", "MPI"} <= set(RECIPES)
-
-
-@pytest.mark.parametrize("title, module", [("Ray", "ray"), ("Spark", "pyspark"), ("MPI", "mpi4py.MPI")])
-@pytest.mark.filterwarnings("ignore")  # of the libraries themselves
-def test_a_recipe_evaluates_as_in_memory(title, module, pieces):
-    pytest.importorskip(module, reason=f"{module} is not installed, or not complete", exc_type=ImportError)
-    if title == "Spark" and not shutil.which("java"):
-        pytest.skip("Spark needs Java")
-    known = {"np": np, "Evaluation": Evaluation, "C": C, "pieces": pieces}
-    try:
-        exec(RECIPES[title], known)
-    finally:
-        if title == "Ray":
-            known["ray"].shutdown()
-        elif title == "Spark":
-            known["SparkSession"].builder.getOrCreate().stop()
-    expected = Evaluation(C)
+@pytest.fixture
+def state(pieces):
+    """Of one evaluation in memory."""
+    evaluation = Evaluation(C)
     for logits, target in pieces:
-        expected.update(np.load(logits), np.load(target))
-    assert known["evaluation"].state() == expected.state()
+        evaluation.update(np.load(logits), np.load(target))
+    return evaluation.state()
+
+
+@OF_LIBRARIES
+def test_the_recipe_for_ray(pieces, state):
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=2, include_dashboard=False)
+    try:
+        assert recipe("ray").evaluate(pieces, C).state() == state
+    finally:
+        ray.shutdown()
+
+
+@OF_LIBRARIES
+def test_the_recipe_for_spark(pieces, state):
+    sql = pytest.importorskip("pyspark.sql")
+    if not shutil.which("java"):
+        pytest.skip("Spark needs Java")
+    session = sql.SparkSession.builder.master("local[2]").getOrCreate()
+    try:
+        assert recipe("spark").evaluate(pieces, C, session).state() == state
+    finally:
+        session.stop()
+
+
+def test_the_recipe_for_mpi(pieces, state):
+    pytest.importorskip("mpi4py")
+    mpiexec = shutil.which("mpiexec", path=sys.prefix + "/bin") or shutil.which("mpiexec")
+    if not mpiexec:
+        pytest.skip("there is no mpiexec")
+    command = [mpiexec, "-n", "2", sys.executable, "-c", IN_MPI, json.dumps(pieces)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [2, json.loads(json.dumps(state))]

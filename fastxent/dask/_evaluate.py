@@ -8,7 +8,7 @@ from typing import Any, Literal
 from fastxent import _check
 from fastxent._types import ClassWeight
 from fastxent.dask._operands import check_known_along, operands_of, scores_of
-from fastxent.dask._partitions import brought_together, mapped
+from fastxent.dask._partitions import as_it_is, brought_together, mapped
 from fastxent.evaluation import Evaluation
 
 
@@ -90,7 +90,7 @@ def evaluate(
         n_bytes = _check.whole_number(n_bytes, "n_bytes", 0)
     n_threads = _check.n_threads_of(n_threads)
     parts = mapped(evaluation_of_partition, operands, evaluation=options, n_bytes=n_bytes, n_threads=n_threads)
-    evaluation = brought_together(parts, merged)
+    evaluation = brought_together(parts, merged, as_it_is).to_delayed().item()
     return evaluation.compute() if compute else evaluation
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-import dask
 import dask.array as da
 import numpy as np
 
 from fastxent import _check
 from fastxent.dask._operands import Operands, as_dask, is_collection, operands_of, scores_of
-from fastxent.dask._partitions import brought_together, mapped
+from fastxent.dask._partitions import as_it_is, brought_together, mapped
 
 
 def log_loss(
@@ -88,10 +88,12 @@ def log_loss(
 
     n_threads = _check.n_threads_of(n_threads)
     threshold = _probabilities.threshold_of(eps)
-    probs = scores_of(_probabilities.renamed(y_proba, y_pred), "y_proba")
-    y = as_dask(y_true, "y_true") if is_collection(y_true) else da.from_array(np.asarray(y_true), chunks=-1)
+    y_proba = _probabilities.renamed(y_proba, y_pred)
+    if not is_collection(y_true):
+        y_true = da.from_array(np.asarray(y_true), chunks=-1)
     if not multilabel:
-        probs, y = (one[:, 0] if one.ndim == 2 and one.shape[1] == 1 else one for one in (probs, y))
+        y_true, y_proba = as_column(y_true), as_column(y_proba)
+    probs, y = scores_of(y_proba, "y_proba"), as_dask(y_true, "y_true")
     elementwise = probs.ndim == 1
     operands = operands_of(probs, y, sample_weight, None if elementwise else 1, "y_proba", "y_true")
     labels = None if labels is None else np.asarray(labels)
@@ -99,12 +101,20 @@ def log_loss(
     if labels is None and not multilabel and operands.target.ndim == 1:
         alone = Operands(operands.target, operands.target, None, None, ("y_true", "y_true"), ())
         found = mapped(_probabilities.classes_of_partition, alone)
-        classes = brought_together(found, _probabilities.together)
+        classes = brought_together(found, _probabilities.together, as_it_is).to_delayed().item()
     parts = mapped(
         _probabilities.sums_of_partition, operands, labels=classes, eps=threshold, multilabel=multilabel,
         n_threads=n_threads,
     )  # fmt: skip
-    sums = brought_together(parts, _probabilities.added)
-    if compute:
-        return float(_probabilities.finished(sums.compute(), normalize))
-    return da.from_delayed(dask.delayed(_probabilities.finished)(sums, normalize), (), float)
+    finish = functools.partial(_probabilities.finished, normalize=normalize)
+    if compute:  # here, where warnings are seen
+        return float(finish(brought_together(parts, _probabilities.added, as_it_is).to_delayed().item().compute()))
+    return brought_together(parts, _probabilities.added, finish, float)
+
+
+def as_column(value: Any) -> Any:
+    """An array or a DataFrame of one column without the axis of columns."""
+    is_array = isinstance(value, da.Array)
+    if not (is_array or hasattr(type(value), "to_dask_array")) or value.ndim != 2 or value.shape[1] != 1:
+        return value
+    return value[:, 0] if is_array else value[value.columns[0]]

@@ -6,8 +6,6 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import dask
-import dask.array as da
 import numpy as np
 
 from fastxent import _check
@@ -220,8 +218,8 @@ def reduced(
             losses = losses[(slice(None),) * axis + (0,)]
         return losses.compute() if compute else losses
     parts = mapped(totals_of_partition, operands, options=options, loss=loss, n_threads=n_threads)
-    value = dask.delayed(mean_of if reduction == "mean" else sum_of)(brought_together(parts, added))
-    return float(value.compute()) if compute else da.from_delayed(value, (), float)
+    value = brought_together(parts, added, mean_of if reduction == "mean" else sum_of, float)
+    return float(value.compute()) if compute else value
 
 
 def losses_of_partition(

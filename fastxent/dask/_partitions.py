@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import accumulate, product
 from typing import Any, NamedTuple
 
-import dask
 import dask.array as da
 import numpy as np
+from dask.core import flatten
 from dask.layers import ArrayValuesDep
 
 from fastxent import _explain
 from fastxent.dask._operands import Operands, in_numpy, is_known, without
 
 FAN_IN = 16  # results that one task adds up
+Plus = Callable[[list[Any]], Any]
 
 
 class Place(NamedTuple):
@@ -89,9 +91,28 @@ def words_for(place: Place, shape: tuple[int, ...]) -> str:
     return f"partition {place.number}, samples [{', '.join(slices)}]"
 
 
-def brought_together(parts: Any, plus: Callable[[list[Any]], Any]) -> Any:
-    """What the blocks add up to, delayed: a few at a time in a tree, wherever they are."""
-    add, results = dask.delayed(plus, pure=True), list(parts.to_delayed().ravel())
-    while len(results) > 1:
-        results = [add(results[k : k + FAN_IN]) for k in range(0, len(results), FAN_IN)]
-    return results[0]
+def brought_together(parts: Any, plus: Plus, finish: Callable[[Any], Any], dtype: Any = object) -> Any:
+    """``finish`` of what the blocks add up to, a few at a time in a tree, as a dask array without axes."""
+    several = sum(n > 1 for n in parts.numblocks)
+    fan_in = max(2, round(FAN_IN ** (1 / max(1, several))))
+    return da.reduction(
+        parts, kept, partial(finished, plus=plus, finish=finish), combine=partial(added, plus=plus),
+        split_every=dict.fromkeys(range(parts.ndim), fan_in), concatenate=False, dtype=dtype, meta=np.empty((), dtype),
+        name="fastxent", # of the tasks, as dashboards show them
+    )  # fmt: skip
+
+
+def kept(block: Any, axis: Any, keepdims: bool) -> Any:
+    return block
+
+
+def added(blocks: Any, axis: Any, keepdims: bool, plus: Plus) -> Any:
+    return plus(list(flatten(blocks, container=list)))
+
+
+def finished(blocks: Any, axis: Any, keepdims: bool, plus: Plus, finish: Callable[[Any], Any]) -> Any:
+    return finish(added(blocks, axis, keepdims, plus))
+
+
+def as_it_is(value: Any) -> Any:
+    return value

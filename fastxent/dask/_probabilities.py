@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import log_loss as sklearn_log_loss
 
+from fastxent import _check
 from fastxent._kernels import door
 from fastxent._types import Array
 from fastxent.evaluation._sums import ExactSums
@@ -63,7 +64,7 @@ def sums_of_partition(
     n_threads: int | None,
 ) -> Sums:  # fmt: skip
     """What metrics.log_loss adds up, and what it raises."""
-    probs, y = np.asarray(y_proba), np.asarray(y_true)
+    probs, y = _check.array_of(y_proba, "y_proba"), np.asarray(y_true)
     sums = Sums(ExactSums(1), ExactSums(1), probs.shape[1] if multilabel else 1, 0, None)
     v = None if weight is None else np.broadcast_to(np.asarray(weight), len(probs))
     if len(probs) == 0:
@@ -145,13 +146,13 @@ def added(parts: list[Sums]) -> Sums:
     return Sums(loss, weight, parts[0].columns, sum(part.off for part in parts), example)
 
 
-def finished(sums: Sums, normalize: bool) -> float:
+def finished(sums: Sums, normalize: bool) -> np.float64:
     """The mean or the sum, after scikit-learn's warnings."""
     if sums.example is None:
         raise ValueError("y_proba has no rows")
     _log_loss.warn(sums.example, sums.off)
     if not normalize:
-        return sums.loss.number(0) / sums.columns
+        return np.float64(sums.loss.number(0) / sums.columns)
     if sums.weight.units[0] == 0:
         raise ZeroDivisionError("Weights sum to zero, can't be normalized")
-    return sums.loss.over(0, sums.weight, 0) / sums.columns
+    return np.float64(sums.loss.over(0, sums.weight, 0) / sums.columns)
