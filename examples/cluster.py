@@ -16,14 +16,17 @@ import os
 import signal
 import tempfile
 import threading
+import warnings
 from pathlib import Path
 
 import dask.array as da
 import distributed
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from fastxent.dask import SoftmaxClassifier
 
+warnings.simplefilter("ignore", ConvergenceWarning)  # of a fit that is stopped below
 ROWS, FEATURES, CLASSES, PARTITION = 100_000, 20, 5, 50_000
 
 
@@ -58,7 +61,7 @@ def main():
         # A checkpoint is for what happens to the client. Here the fit is stopped after ten iterations.
         path = Path(folder) / "fit.npz"
         options = {"C": np.inf, "checkpoint": path}
-        SoftmaxClassifier(**options, max_iter=10).fit(X, y)  # warns that it did not converge
+        SoftmaxClassifier(**options, max_iter=10).fit(X, y)
         resumed = SoftmaxClassifier(**options, warm_start=True).fit(X, y)
         print(f"{resumed.n_iter_[0]} iterations, 10 of them from the checkpoint, to {resumed.loss_curve_[-1]:.5f} nats")
 
