@@ -5,6 +5,7 @@ What is wrong with samples is returned, and not raised: the client says of the f
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -189,6 +190,11 @@ def gradient(partition: Partition, first_block: int, query: Query) -> Sums:
             objective.compute_in(query.coef.dtype)
             sums.add_block(number, objective.total(query.coef, query.intercept))
     return sums
+
+
+def each(function: Callable[..., Sums], first_blocks: list[int], args: Sequence[Any], *partitions: Partition) -> Sums:
+    """What a function makes of some partitions, merged."""
+    return merge(*(function(*pair, *args) for pair in zip(partitions, first_blocks, strict=True)))
 
 
 def merge(*parts: Sums) -> Sums:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -11,7 +13,6 @@ import dask
 import numpy as np
 from dask.delayed import Delayed
 from scipy import sparse
-from sklearn.utils.multiclass import check_classification_targets
 
 from fastxent._types import Array
 from fastxent.dask import _partition
@@ -21,6 +22,7 @@ from fastxent.sklearn._curvature import step_of
 from fastxent.sklearn._labels import raise_one_class
 
 SPLIT = 8  # sums that a task adds
+WORTH_A_TASK = 500_000_000  # multiplications for the logits, in a tenth of a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,16 @@ class Samples:
     dtype: np.dtype[Any]
     classes: Array
     block_rows: int
+    groups: list[list[int]]  # partitions that one task goes through
 
     def added(self, name: str, function: Any, *args: Any) -> Array:
         """The sum over all blocks of what this function makes of a partition, in a tree of tasks."""
-        make, merge, total = task(name, function), task("add", _partition.merge), task("sum", _partition.total)
-        pairs = zip(self.partitions, self.first_blocks, strict=True)
-        sums = [make(partition, first, *args) for partition, first in pairs]
+        make, merge = task(name, partial(_partition.each, function)), task("add", _partition.merge)
+        total = task("sum", _partition.total)
+        sums = [
+            make([self.first_blocks[i] for i in group], args, *(self.partitions[i] for i in group))
+            for group in self.groups
+        ]
         while len(sums) > SPLIT:
             sums = [merge(*sums[i : i + SPLIT]) for i in range(0, len(sums), SPLIT)]
         result: Array = dask.compute(total(self.n_blocks, *sums))[0]
@@ -79,13 +85,41 @@ def read(pieces: Pieces, classes: Array | None, block_rows: int) -> Samples:
     dtype = np.result_type(*(summary.dtype for summary in there))
     number, classes_there = task("encode", _partition.numbered), constant("classes", classes)
     partitions = list(dask.persist(*[number(partition, classes_there, dtype) for partition in examined]))
+    size = sum(summary.size for summary in there)
     n_blocks = [-(-summary.n_samples // block_rows) for summary in there]
     first_rows = [0, *accumulate(summary.n_samples for summary in there)]
     first_blocks = [0, *accumulate(n_blocks)]
     return Samples(
         partitions, first_rows[:-1], first_blocks[:-1], first_rows[-1], there[0].n_features, first_blocks[-1],
-        sum(summary.size for summary in there), dtype, classes, block_rows,
+        size, dtype, classes, block_rows, groups_of(partitions, size * len(classes)),
     )  # fmt: skip
+
+
+def groups_of(partitions: list[Delayed], size: int) -> list[list[int]]:
+    """Partitions that one task goes through: of a cluster some that one worker has, where each is soon done.
+
+    Sums do not depend on it, and each task costs a cluster some milliseconds.
+    """
+    each = int(WORTH_A_TASK * len(partitions) / max(size, 1))
+    futures = futures_of(partitions)
+    if each < 2 or len(futures) != len(partitions):
+        return [[i] for i in range(len(partitions))]
+    sys.modules["distributed"].wait(futures)
+    client, there = futures[0].client, dict[str, list[int]]()
+    places, threads = client.who_has(futures), client.nthreads()
+    for i, future in enumerate(futures):
+        there.setdefault(min(places.get(future.key) or [""]), []).append(i)
+    groups = []
+    for worker, own in there.items():
+        n = max(-(-len(own) // each), min(len(own), threads.get(worker, 1)))
+        groups += [own[k * len(own) // n : (k + 1) * len(own) // n] for k in range(n)]
+    return sorted(groups)
+
+
+def futures_of(partitions: list[Delayed]) -> list[Any]:
+    """Where a cluster has them; none without one, which is where nobody has imported distributed."""
+    distributed = sys.modules.get("distributed")
+    return [] if distributed is None else list(distributed.futures_of(partitions))
 
 
 def check(summaries: list[Summary]) -> None:
@@ -121,6 +155,4 @@ def kind_of(labels: Array) -> str:
 
 def merged(summaries: Sequence[Summary]) -> Array:
     """The classes of all partitions, sorted."""
-    classes = np.unique(np.concatenate([summary.classes for summary in summaries]))
-    check_classification_targets(classes)
-    return classes
+    return np.unique(np.concatenate([summary.classes for summary in summaries]))
