@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -14,7 +16,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 # What is compiled for, which need not be what compiles; "universal2" on macOS is two processors at once.
-X86_64 = sysconfig.get_platform().endswith(("-x86_64", "-amd64"))
+PLATFORM = sysconfig.get_platform()
+X86_64 = PLATFORM.endswith(("-x86_64", "-amd64"))
 
 # What of these a compiler does not know is left out: GCC, clang and Apple's clang each know a few of their own.
 # Never -ffast-math or -fassociative-math: they rewrite (x - n*hi) - n*lo and ruin the range reduction of exp.
@@ -52,6 +55,7 @@ BUILDS = {
     "v3": ["-march=x86-64-v3"],
     "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
 }
+LAST_OF_C = b"#endif /* Py_PYTHON_H */"  # what Cython writes last: a file without it was broken off
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": False,
@@ -95,11 +99,16 @@ class BuildKernels(build_ext):
                 self.extensions.remove(ext)
         for ext in self.extensions:
             self.translate(ext)
+        if self.compiler.compiler_type != "msvc":
+            self.compiler.link_shared_object = partial(link_whole, self.compiler.link_shared_object)
         super().build_extensions()
 
     def translate(self, ext: Extension) -> None:
         """Cython's part of the work, of what has changed: the extension's source is C from here on."""
-        before, start = modified(Path(ext.sources[0]).with_suffix(".c")), monotonic()
+        translated = Path(ext.sources[0]).with_suffix(".c")
+        if translated.exists() and not translated.read_bytes().rstrip().endswith(LAST_OF_C):
+            translated.unlink()
+        before, start = modified(translated), monotonic()
         annotate = "FASTXENT_ANNOTATE" in os.environ
         (made,) = cythonize(ext, compiler_directives=DIRECTIVES, annotate=annotate, quiet=True)
         ext.sources = made.sources
@@ -117,6 +126,11 @@ class BuildKernels(build_ext):
         super().build_extension(ext)
         if modified(built) != before:
             print(f"{ext.name} is compiled after {monotonic() - start:.0f} s", flush=True)
+
+    def copy_extensions_to_source(self) -> None:
+        """Copy whatever is there already: a copy that was broken off is newer than what it is of."""
+        self.force = True
+        super().copy_extensions_to_source()
 
     def missing(self) -> tuple[str, str] | None:
         """What is not here of the compiler and its headers, and what Debian calls it."""
@@ -139,6 +153,12 @@ class BuildKernels(build_ext):
         return done.returncode, done.stderr
 
 
+def link_whole(link: Callable[..., None], objects: list[str], output: str, *args: object, **options: object) -> None:
+    """Link a module elsewhere first: where it belongs there is a whole one or none, even if this is broken off."""
+    link(objects, f"{output}.part", *args, **options)
+    os.replace(f"{output}.part", output)
+
+
 def modified(path: Path) -> int | None:
     """When a file was last written, None if it is not there."""
     return path.stat().st_mtime_ns if path.exists() else None
@@ -147,7 +167,7 @@ def modified(path: Path) -> int | None:
 def extensions() -> list[Extension]:
     """The helpers at the compiler's baseline; the kernels once, and on x86-64 once more for each further level."""
     names = ["cpu", "job", "ways", "door", "groups", "base"]
-    if X86_64 and sys.platform != "win32":
+    if X86_64 and not PLATFORM.startswith("win"):
         names += ["v3", "v4"]
     return [
         Extension(
