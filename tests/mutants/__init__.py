@@ -1,6 +1,6 @@
 """`python -m tests.mutants`: faults of one line, kept as patches, each of which some test has to notice.
 
-A patch starts with what is wrong, and with the test file that is likely to notice it first.
+A patch starts with what is wrong, and with the test, or the file of tests, that is likely to notice it.
 """
 
 import os
@@ -32,8 +32,8 @@ class Mutant:
 
     @property
     def first(self):
-        """The test file to begin with."""
-        return re.search(r"^first: (\w+)$", self.text, re.MULTILINE)[1]
+        """The test, or the file of tests, to begin with."""
+        return "tests/" + re.search(r"^first: (.+)$", self.text, re.MULTILINE)[1]
 
     @property
     def source(self):

@@ -26,7 +26,8 @@ OPTIONS = ("-p", "no:cacheprovider", "-q", "--tb=no", "-x")
 
 def copy_tree(folder):
     """What git knows of the tree, as it is now, and what is compiled for the best build."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     others = {name for name in _isa.LEVELS if name != _isa.build}
     compiled = [
         path.relative_to(ROOT)
@@ -37,6 +38,8 @@ def copy_tree(folder):
         if (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+    for name in sorted(compiled):  # newer than all sources
+        os.utime(folder / name)
 
 
 def run(command, folder, limit=None, **environment):
@@ -54,20 +57,24 @@ def run(command, folder, limit=None, **environment):
     return process.returncode, printed
 
 
-def test(folder, *arguments, workers):
-    """What failed first, or None."""
+def failure(folder, *arguments, workers=0):
+    """(which test failed first or where its process ended, what else there is to say), or None."""
     command = ["-m", "pytest", *OPTIONS, "-n", str(workers), f"--ignore={APPLIES}", *arguments]
     code, printed = run(command, folder, LIMIT)
+    where = " ".join(arguments)
     if code == 0:
         return None
     if code is None:
-        return f"{' '.join(arguments) or 'some test'} does not end"
-    failed = re.findall(r"^(?:FAILED|ERROR) (\S+?::\S+?(?:\[.*?\])?)(?: - .*)?$", printed, re.MULTILINE)
-    return failed[0] if failed else f"pytest returns {code}: {printed.splitlines()[-1:]}"
+        return where, f", which did not end in {LIMIT} s"
+    if failed := re.findall(r"^(?:FAILED|ERROR) (\S+?::\S+?(?:\[.*?\])?)(?: - .*)?$", printed, re.MULTILINE):
+        return failed[0], ""
+    if code < 0:
+        return where, f", whose process ended with signal {-code}"
+    raise RuntimeError(f"pytest returned {code}: {printed[-1000:]}")
 
 
-def outcome(mutant, tree, workers):
-    """(what noticed it, or None; whether that is as it should be)."""
+def outcome(mutant, tree, workers, only_first):
+    """(what noticed it, or why it is none; whether all is as it should be)."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(tree, folder, dirs_exist_ok=True)
@@ -78,19 +85,20 @@ def outcome(mutant, tree, workers):
             code, printed = run(["setup.py", "-q", "build_ext", "--inplace"], folder, FASTXENT_BUILDS=_isa.build)
             if code:
                 return f"does not compile: {printed.splitlines()[-1:]}", False
-        first = f"tests/{mutant.first}.py"
-        found = test(folder, first, workers=workers) or test(folder, workers=workers)
+        found = failure(folder, mutant.first) or (None if only_first else failure(folder, workers=workers))
     if found is None:
-        return None, False
-    if "::" in found and (other := test(tree, found, workers=0)):
-        return f"{other}, which fails without it", False
-    return found, True
+        return f"NOTHING: {mutant.fault}", False
+    where, how = found
+    if where and failure(tree, where):
+        return f"{where}, which fails without it too", False
+    return f"{where or 'some test'}{how}", True
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("names", nargs="*", help="some of them, all by default")
     parser.add_argument("--jobs", type=int, default=2, help="so many mutants at the same time")
+    parser.add_argument("--first", action="store_true", help="run no tests but those that the patch names")
     options = parser.parse_args()
     every = mutants()
     if unknown := set(options.names) - set(map(str, every)):
@@ -102,10 +110,10 @@ def main():
         copy_tree(tree)
         workers = max(1, (os.cpu_count() or 1) // options.jobs)
         print(f"{'mutant':24}{'in':22}{'noticed by'}", flush=True)
-        outcomes = executor.map(lambda mutant: outcome(mutant, tree, workers), chosen)
+        outcomes = executor.map(lambda mutant: outcome(mutant, tree, workers, options.first), chosen)
         for mutant, (found, good) in zip(chosen, outcomes, strict=True):
             survivors += not good
-            print(f"{mutant!s:24}{mutant.source.name:22}{found or 'NOTHING: ' + mutant.fault}", flush=True)
+            print(f"{mutant!s:24}{mutant.source.name:22}{found}", flush=True)
     print(f"{len(chosen) - survivors} of {len(chosen)} noticed, build {_isa.build}, {time.monotonic() - start:.0f} s")
     sys.exit(1 if survivors else 0)
 
