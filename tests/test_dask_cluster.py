@@ -22,8 +22,6 @@ from tests.partitions import C
 ROWS, ROWS_OF_BLOCK = 200_000, 10_000
 OPTIONS = {"top_k": (1, 3), "calibration_bins": 10, "per_class": True}
 MEBIBYTE = 2**20
-# A cluster that is closed, or a worker that died, leaves a socket to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 
 
 @pytest.fixture(scope="module")
