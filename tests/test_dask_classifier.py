@@ -343,6 +343,11 @@ def test_a_checkpoint_is_not_lost_and_not_taken_for_another_problem(tmp_path, rn
     content = path.read_bytes()
     with pytest.raises(FileExistsError, match="warm_start=True"):
         SoftmaxClassifier(checkpoint=path).fit(partitioned(X), partitioned(y))
+    with pytest.raises(FileNotFoundError, match="there is no directory"):
+        SoftmaxClassifier(checkpoint=tmp_path / "no" / "fit").fit(partitioned(X), partitioned(y))
+    other = SoftmaxClassifier(warm_start=True).fit(partitioned(X[:3000]), partitioned(y[:3000]))
+    with pytest.raises(ValueError, match="of another problem"):
+        other.set_params(checkpoint=path).fit(partitioned(X[:3000]), partitioned(y[:3000]))
     for options, data, said in (
         ({"C": 2.0}, (X, y), "C is 1.0 there, but 2.0 here"),
         ({"label_smoothing": 0.5}, (X, y), "label_smoothing is 0.0 there, but 0.5 here"),

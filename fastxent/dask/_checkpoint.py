@@ -17,6 +17,16 @@ from fastxent._types import Array
 EVERY = 5  # iterations
 
 
+def check_place(path: str | os.PathLike[str], warm_start: bool) -> None:
+    """Raise before anything is computed if a file there would be lost, or none can be written."""
+    if not warm_start and Path(path).exists():
+        raise FileExistsError(
+            f"checkpoint {path} exists: warm_start=True goes on from there; delete it to begin anew"
+        )  # fmt: skip
+    if not Path(path).absolute().parent.is_dir():
+        raise FileNotFoundError(f"checkpoint {path}: there is no directory {Path(path).absolute().parent}")
+
+
 class Checkpoint:
     """The coefficients, the intercepts and the objective after each iteration, of one problem."""
 

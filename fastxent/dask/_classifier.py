@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastxent import _blas, _check, sklearn
 from fastxent._types import Array
-from fastxent.dask._checkpoint import Checkpoint, digest
+from fastxent.dask._checkpoint import Checkpoint, check_place, digest
 from fastxent.dask._collections import is_collection, pieces_of
 from fastxent.dask._objective import PartitionedObjective
 from fastxent.dask._predictions import accuracy, lazily
@@ -27,7 +27,7 @@ from fastxent.sklearn._minimize import minimize
 class SoftmaxClassifier(sklearn.SoftmaxClassifier):
     r"""`fastxent.sklearn.SoftmaxClassifier` of dask arrays and data frames, whose partitions stay where they are.
 
-    It minimises the same objective by the same L-BFGS, which runs where `fit` is called. Each evaluation is a task for
+    It minimises the same objective by the same L-BFGS [1]_, which runs where `fit` is called. Each evaluation is a task for
     each partition and a tree of tasks that add gradients; what goes through the client is a model, its gradient, and
     once the ten or twenty thousand samples (20 or 40 for each feature, if that is more) that tell the curvature.
 
@@ -105,6 +105,11 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
 
     dask's dashboard shows the tasks by name: ``fastxent-gradient``, ``fastxent-add``, ``fastxent-sum``.
 
+    References
+    ----------
+    .. [1] D. C. Liu and J. Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical
+       Programming 45, 1989.
+
     Examples
     --------
     >>> import dask.array as da
@@ -157,11 +162,13 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
         TypeError, ValueError
             If a parameter, X, y or a weight is not as described, named with its value and partition; if there is only
             one class; if nothing has weight; if `checkpoint` is of another problem.
-        FileExistsError
-            If there is a file at `checkpoint`, but no `warm_start`: it would be lost.
+        FileExistsError, FileNotFoundError
+            If there is a file at `checkpoint`, but no `warm_start`: it would be lost; or no directory for it.
         """
         strength, smoothing, _, batch_rows = self._checked()
         block_rows = _check.whole_number(self.block_rows, "block_rows", 1)
+        if self.checkpoint is not None:
+            check_place(self.checkpoint, self.warm_start)
         pieces = pieces_of(X, y, sample_weight)
         samples = read(pieces, classes_of(self.classes), block_rows)
         validate_data(self, example(X, samples.n_features), reset=True, skip_check_array=True)
@@ -200,19 +207,16 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
             "a digest of what the classes weigh": digest(target.mass, target.class_weight),
             "a digest of some samples": digest(sample.X, target.values, target.sample_weight),
         }  # fmt: skip
-        checkpoint = Checkpoint(self.checkpoint, {name: str(value) for name, value in problem.items()})
-        if not self.warm_start and checkpoint.path.exists():
-            raise FileExistsError(
-                f"checkpoint {checkpoint.path} exists: warm_start=True goes on from there; delete it to begin anew"
-            )
-        return checkpoint
+        return Checkpoint(self.checkpoint, {name: str(value) for name, value in problem.items()})
 
     def _begin(
         self, objective: PartitionedObjective, checkpoint: Checkpoint | None
     ) -> tuple[Array, Array, list[float]]:  # fmt: skip
         """The model to begin with, and the objective after each iteration that led there."""
-        saved = checkpoint.load() if checkpoint is not None and not hasattr(self, "coef_") else None
-        return saved or (*self._start(objective.target, objective.sample.X.shape[1]), [])
+        saved = None if checkpoint is None else checkpoint.load()
+        if saved is not None and not hasattr(self, "coef_"):
+            return saved
+        return (*self._start(objective.target, objective.sample.X.shape[1]), [])
 
     def to_local(self) -> sklearn.SoftmaxClassifier:
         """The estimator of `fastxent.sklearn` with this model, for samples in memory.
