@@ -20,6 +20,7 @@ project_copyright = "2026, fastxent developers"
 release = version = fastxent.__version__
 
 extensions = [
+    "counted",
     "dashboard",
     "directives",
     "line_breaks",

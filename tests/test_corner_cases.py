@@ -62,6 +62,25 @@ def test_ignore_index_inside_the_classes_ignores_that_class(f, kernel, dtype, rn
 
 @each_of(LOSSES)
 @each_kernel
+@in_turn("weight", [5e-324, 1e-310, 1.7e308])
+@each_dtype
+def test_one_weight_for_all_samples_is_none_however_small_or_large(f, kernel, weight, dtype, rng):
+    p = problem(f, rng, *KERNELS[kernel], dtype, reduction="mean")
+    p.assert_close(p.change(sample_weight=weight).run(), p.expected(), 2)
+    if f.kind != "sigmoid":
+        p.assert_close(p.change(class_weight=np.full(p.x.shape[p.axis], weight)).run(), p.expected(), 2)
+
+
+def test_a_factor_of_the_gradient_may_be_as_large_as_the_weights_are_small(rng):
+    p = problem(NAMED["softmax_cross_entropy_grad"], rng, (5, 7), -1, np.float64, reduction="mean")
+    weights = rng.integers(1, 8, 5).astype(np.float64)
+    want = p.change(sample_weight=weights).run()["grad"]
+    got = p.change(sample_weight=np.ldexp(weights, -100), grad_output=2.0**1000).run()["grad"]
+    np.testing.assert_array_equal(got, np.ldexp(want, 1000))
+
+
+@each_of(LOSSES)
+@each_kernel
 @in_turn("why", ["all ignored", "no rows", "sample weights 0", "class weights 0"])
 @each_dtype
 def test_denominator_0(f, kernel, why, dtype, rng):

@@ -4,6 +4,7 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given
 
+from tests.bits import assert_same_bits
 from tests.problem import Problem
 from tests.rows import one_hot
 from tests.strategies import SEEDS, problems
@@ -144,3 +145,25 @@ def test_a_batch_is_its_rows_one_by_one(p):
         if "sample_weight" in p.options:
             row = row.change(sample_weight=p.options["sample_weight"][i])
         row.assert_close(row.run(), {name: value[i] for name, value in rows_first.items()}, BOTH)
+
+
+@given(
+    problems(LOSSES, without=["infogain"], reductions=st.just("mean"), shapes=MATRICES),
+    SEEDS,
+    st.sampled_from([-1070, -700, 700, 1015]),
+    st.booleans(),
+)
+def test_a_mean_does_not_see_a_power_of_two_in_all_weights(p, seed, k, both):
+    rng = np.random.default_rng(seed)
+    rows = p.x.shape if p.function.kind == "sigmoid" else np.delete(p.x.shape, p.axis)
+    names = {"sample_weight": rows}
+    # of distributions only the weights of samples are in D, and z-loss has no class weight
+    if p.function.kind != "sigmoid" and has_indices(p) and "z_loss" not in p.options and both:
+        names["class_weight"] = p.x.shape[p.axis]
+    weights = {name: rng.integers(1, 8, shape).astype(np.float64) for name, shape in names.items()}
+    ordinary = p.change(**weights)
+    share = k // len(weights)
+    got, want = p.change(**{name: np.ldexp(weight, share) for name, weight in weights.items()}).run(), ordinary.run()
+    ordinary.assert_close(got, want, BOTH)
+    for name in want if p.dtype == np.float64 else ():  # float32 logits of a softmax are computed in double otherwise
+        assert_same_bits(got[name], want[name])

@@ -273,6 +273,17 @@ def test_without_any_weight_the_mean_is_nan_and_its_gradients_are_zero(options, 
     assert fx.linear_cross_entropy(hidden, weight, [1, 1], **options, reduction="sum") == 0.0
 
 
+@pytest.mark.parametrize("weight", [1e-310, 1.7e308])
+def test_one_weight_for_all_rows_is_none_however_small_or_large(weight, rng):
+    args, _ = layer(rng, (7, 5, 3), np.float64)
+    want = reference.linear_cross_entropy_grad(*args)
+    for options in ({"sample_weight": weight}, {"class_weight": np.full(5, weight)}):
+        loss, grads = fx.linear_cross_entropy_grad(*args, **options)
+        assert_near(loss, want[0], np.float64)
+        for got, expected in zip(grads[:2], want[1], strict=False):
+            assert_near(got, expected, np.float64)
+
+
 def test_no_rows_one_row_and_scalars():
     empty = np.empty((0, 2), np.float32), np.ones((3, 2), np.float32), np.empty(0, int)
     assert np.isnan(fx.linear_cross_entropy(*empty))

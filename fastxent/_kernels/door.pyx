@@ -20,7 +20,7 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_GET_ITEM
 from cpython.weakref cimport PyWeakref_NewRef
-from libc.float cimport DBL_MAX
+from libc.float cimport DBL_MAX, DBL_MIN
 from libc.math cimport INFINITY, fabs, frexp, ldexp
 from libc.stdint cimport INT64_MIN, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -61,6 +61,7 @@ include "outputs.pxi"
 include "layout.pxi"
 include "run.pxi"
 include "ranges.pxi"
+include "denominator.pxi"
 include "losses.pxi"
 include "class_losses.pxi"
 include "element_losses.pxi"

@@ -65,6 +65,7 @@ def plan(
     check_weights(call, SAMPLE_WEIGHT, "sample_weight")
     check_distribution(call)
     find_denominator(call)
+    even_out_weights(call)
     weights = None
     if call.problem.class_weight != NULL:
         weights = np.empty(call.problem.C)

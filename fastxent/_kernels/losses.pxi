@@ -1,4 +1,4 @@
-# What all losses have in common once their arguments are taken: the last checks, D, the computation, the result.
+# What all losses have in common once their arguments are taken: the last checks, the computation, the result.
 
 cdef enum:
     LARGEST_SHARE = 1099511627776    # 2^40: of a class, and of its weight, in a target that is computed in float32
@@ -37,6 +37,7 @@ cdef int prepare(
     option.hess_floor = call.rules.floor
     option.has_rule = option.hess_factor != 1.0 or option.hess_floor != -INFINITY
     find_denominator(call)
+    even_out_weights(call)
     if call.denominator != 0.0:
         option.scale /= call.denominator
     return 0
@@ -99,53 +100,8 @@ cdef int take_precision(Call call, bint is_large) except -1:
 
 cdef bint are_middling(const double* weight, Py_ssize_t n, bint are_added) noexcept:
     """Whether the largest weight is not very large, nor very small where weights are added up."""
-    cdef double largest = 0.0
-    cdef Py_ssize_t i
-    for i in range(n):
-        largest = max(largest, weight[i])
+    cdef double largest = largest_weight(weight, n)
     return largest <= LARGEST_SHARE and (not are_added or largest == 0.0 or largest >= 1.0 / LARGEST_SHARE)
-
-
-cdef int find_denominator(Call call) except -1:
-    """D; 1 for a sum. Looks through labels or elements where D or a caller's output asks for it."""
-    cdef Problem counting
-    cdef double total
-    cdef bint elements = call.problem.family == SIGMOID or call.problem.family == SIGMOID_FOCAL
-    cdef bint looked_at = call.given and (elements or call.has(LABELS))
-    cdef bint weighted = call.reduction == MEAN and (
-        call.has(SAMPLE_WEIGHT) or call.problem.option.has_ignored
-        or (call.has(LABELS) and call.problem.class_weight != NULL)
-    )
-    call.denominator = call.samples() if call.reduction == MEAN else 1.0
-    if looked_at and not weighted and not elements and few_to_look_at(&call.problem):
-        if build.bad_labels(&call.problem) != 0:
-            raise_bad(call)
-    elif weighted or looked_at:
-        counting = counting_problem(&call.problem, COUNT_ELEMENTS if elements else COUNT_CLASSES, weighted)
-        if not call.has(LABELS) or call.rules.mean_of_samples:
-            counting.class_weight = NULL
-        if run_problem(&counting, call.n_threads, &total) != 0:
-            raise_bad(call)
-        if weighted:
-            call.denominator = total
-    return 0
-
-
-cdef inline bint few_to_look_at(const Problem* problem) noexcept:
-    """Whether a pass of the kernels would take longer to prepare than to make."""
-    return not problem.is_staged and problem.outer * problem.inner <= problem.tuning.held_elements
-
-
-cdef Problem counting_problem(const Problem* problem, Family family, bint weighted) noexcept:
-    """The same samples, of which only labels or targets, and weights, are looked at; with their sum if `weighted`."""
-    cdef Problem counting = problem[0]
-    cdef int role
-    counting.family = family
-    counting.option.with_loss = weighted
-    for role in range(<int>ROLES):
-        if role != <int>SAMPLE_WEIGHT and role != <int>(LABELS if family == COUNT_CLASSES else TARGET):
-            counting.view[role].data = NULL
-    return counting
 
 
 cdef int look_at_probabilities(Call call) except -1:
