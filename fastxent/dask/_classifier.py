@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Self
 
-import dask.array as da
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -15,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from fastxent import _blas, _check, sklearn
 from fastxent._types import Array
 from fastxent.dask._checkpoint import Checkpoint, digest
-from fastxent.dask._collections import is_collection, pieces_of
+from fastxent.dask._collections import example, is_collection, pieces_of
 from fastxent.dask._objective import PartitionedObjective
 from fastxent.dask._predictions import accuracy, lazily
 from fastxent.dask._samples import read
@@ -159,9 +158,13 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
             one class; if nothing has weight; if `checkpoint` is of another problem.
         FileExistsError
             If there is a file at `checkpoint`, but no `warm_start`: it would be lost.
+        OSError
+            If `checkpoint` cannot be written, before anything is read.
         """
         strength, smoothing, _, batch_rows = self._checked()
         block_rows = _check.whole_number(self.block_rows, "block_rows", 1)
+        if self.checkpoint is not None:
+            Checkpoint.check_place(self.checkpoint, bool(self.warm_start))
         pieces = pieces_of(X, y, sample_weight)
         samples = read(pieces, classes_of(self.classes), block_rows)
         validate_data(self, example(X, samples.n_features), reset=True, skip_check_array=True)
@@ -177,12 +180,12 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
                 model=partial(fitted, classes, target.binary, samples.dtype),
                 curve=before, save=None if checkpoint is None else checkpoint.save_now_and_then,
             )  # fmt: skip
-        if checkpoint is not None:
-            checkpoint.save(coef, intercept, curve)
         attributes = fitted(classes, target.binary, samples.dtype, coef, intercept)
         self.classes_, self.coef_, self.intercept_ = attributes.values()
         self.n_iter_ = np.array([len(curve)], np.int32)
         self.loss_curve_ = np.array(curve)
+        if checkpoint is not None:
+            checkpoint.save(coef, intercept, curve)
         if iterations is not None:
             iterations.end()
         return self
@@ -200,12 +203,7 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
             "a digest of what the classes weigh": digest(target.mass, target.class_weight),
             "a digest of some samples": digest(sample.X, target.values, target.sample_weight),
         }  # fmt: skip
-        checkpoint = Checkpoint(self.checkpoint, {name: str(value) for name, value in problem.items()})
-        if not self.warm_start and checkpoint.path.exists():
-            raise FileExistsError(
-                f"checkpoint {checkpoint.path} exists: warm_start=True goes on from there; delete it to begin anew"
-            )
-        return checkpoint
+        return Checkpoint(self.checkpoint, {name: str(value) for name, value in problem.items()})
 
     def _begin(
         self, objective: PartitionedObjective, checkpoint: Checkpoint | None
@@ -280,8 +278,3 @@ def classes_of(classes: Any) -> Array | None:
     if given.ndim != 1 or len(np.unique(given)) != len(given):
         raise ValueError(f"classes = {classes!r}, but it must be labels along one axis, each of them once")
     return np.sort(given)
-
-
-def example(X: Any, n_features: int) -> Any:
-    """What has the shape and the names of X."""
-    return np.broadcast_to(np.float32(0.0), (1, n_features)) if isinstance(X, da.Array) else X._meta
