@@ -1,7 +1,10 @@
 """fastxent.dask.SoftmaxClassifier: the optimum in memory, the same bits for any partitions of whole blocks, errors."""
 
 import itertools
+import os
 import pickle
+import warnings
+from fractions import Fraction
 
 import dask
 import dask.array as da
@@ -13,10 +16,12 @@ from scipy import sparse
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from fastxent import _threads
-from fastxent.dask import SoftmaxClassifier
+from fastxent.dask import SoftmaxClassifier, log_loss
+from fastxent.dask._checkpoint import Checkpoint
 from fastxent.dask._objective import PartitionedObjective
 from fastxent.dask._partition import examine
 from fastxent.dask._tree import Sums
+from fastxent.metrics import log_loss as in_memory_log_loss
 from fastxent.sklearn import SoftmaxClassifier as InMemory
 from tests.samples import IRIS, IRIS_NAMES, drawn
 
@@ -149,11 +154,12 @@ def test_blas_has_one_thread_in_tasks_and_its_own_afterwards(rng, monkeypatch):
     assert all(number == {1} for number in seen)
 
 
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
 @pytest.mark.parametrize("offset", range(1, 8))
-def test_a_partition_is_aligned_wherever_it_arrives(offset, rng):
+def test_a_partition_is_aligned_wherever_it_arrives(offset, form, rng):
     X, y = samples(rng, n=20)
     buffers = []
-    message = pickle.dumps(examine(X, y, np.ones(20), None), 5, buffer_callback=buffers.append)
+    message = pickle.dumps(examine(form(X), y, np.ones(20), None), 5, buffer_callback=buffers.append)
     moved = []
     for buffer in buffers:
         room = np.zeros(buffer.raw().nbytes + 16, np.uint8)
@@ -161,8 +167,9 @@ def test_a_partition_is_aligned_wherever_it_arrives(offset, rng):
         moved.append(room[start : start + buffer.raw().nbytes])
         moved[-1][:] = buffer.raw()
     there = pickle.loads(message, buffers=moved)
-    assert all(array.flags.aligned and array.flags.c_contiguous for array in (there.X, there.y, there.weight))
-    np.testing.assert_array_equal(there.X, X)
+    arrays = [there.X] if form is np.asarray else [there.X.data, there.X.indices, there.X.indptr]
+    assert all(array.flags.aligned and array.flags.c_contiguous for array in (*arrays, there.y, there.weight))
+    np.testing.assert_array_equal(there.X if form is np.asarray else there.X.toarray(), X)
 
 
 @pytest.mark.parametrize(
@@ -343,8 +350,6 @@ def test_a_checkpoint_is_not_lost_and_not_taken_for_another_problem(tmp_path, rn
     content = path.read_bytes()
     with pytest.raises(FileExistsError, match="warm_start=True"):
         SoftmaxClassifier(checkpoint=path).fit(partitioned(X), partitioned(y))
-    with pytest.raises(FileNotFoundError, match="there is no directory"):
-        SoftmaxClassifier(checkpoint=tmp_path / "no" / "fit").fit(partitioned(X), partitioned(y))
     other = SoftmaxClassifier(warm_start=True).fit(partitioned(X[:3000]), partitioned(y[:3000]))
     with pytest.raises(ValueError, match="of another problem"):
         other.set_params(checkpoint=path).fit(partitioned(X[:3000]), partitioned(y[:3000]))
@@ -371,3 +376,105 @@ def test_a_mapped_file_stays_one(tmp_path, rng):
     assert np.shares_memory(partition.X, mapped)
     assert partition.__sizeof__() == partition.y.nbytes
     assert examine(X[1000:2000], y[1000:2000], None, None).__sizeof__() == X[:1000].nbytes + y[:1000].nbytes
+
+
+def test_a_checkpoint_that_cannot_be_written_is_an_error_before_anything_is_read(tmp_path):
+    def never(block):
+        raise AssertionError("a block was loaded")
+
+    X, y = (da.ones(shape, chunks=10).map_blocks(never, dtype=float) for shape in ((30, 2), 30))
+    with pytest.raises(FileNotFoundError, match=r"checkpoint .*absent/fit cannot be written: No such file"):
+        SoftmaxClassifier(checkpoint=tmp_path / "absent" / "fit").fit(X, y)
+    (tmp_path / "fit").touch()
+    with pytest.raises(FileExistsError, match="warm_start=True"):
+        SoftmaxClassifier(checkpoint=tmp_path / "fit").fit(X, y)
+    assert [found.name for found in tmp_path.iterdir()] == ["fit"]
+
+
+def test_two_fits_may_save_the_same_checkpoint_at_once(tmp_path):
+    one, other = (Checkpoint(tmp_path / "fit", {}) for _ in range(2))
+    replace = os.replace
+
+    def between(source, target):
+        """The other one saves while this one does."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "replace", replace)
+            other.save(np.ones((2, 3)), np.ones(2), [1.0])
+        replace(source, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", between)
+        one.save(np.zeros((2, 3)), np.zeros(2), [2.0])
+    assert one.load()[2] == [2.0]
+    assert [found.name for found in tmp_path.iterdir()] == ["fit"]
+
+
+@pytest.mark.parametrize("columns", [["a"], list("abcdef")])
+def test_columns_of_many_small_files_keep_their_partitions(columns, tmp_path, rng):
+    """dask joins such files as it reads them, more of them for fewer columns."""
+    X, y = samples(rng, n=300)
+    frame = pd.DataFrame(X, columns=list("abcdef")).assign(y=y)
+    for i in range(0, 300, 15):
+        frame[i : i + 15].to_parquet(tmp_path / f"{i:03}.parquet")
+    parts = dd.read_parquet(tmp_path)
+    some = parts[parts.a > -1.0]
+    model = SoftmaxClassifier().fit(some[columns], some.y)
+    kept = frame[frame.a > -1.0]
+    probs = model.predict_proba(some[columns])
+    assert log_loss(some.y, probs) == pytest.approx(
+        in_memory_log_loss(kept.y, model.predict_proba(kept[columns])), rel=1e-13
+    )
+    np.testing.assert_array_equal(model.predict(some[columns]), model.predict(kept[columns]))
+    assert model.score(some[columns], some.y) == model.score(kept[columns], kept.y)
+
+
+@pytest.mark.parametrize("rows", [4, 1000])
+def test_many_classes_are_no_reason_to_warn(rows, rng):
+    """Of a partition with few samples of each, or of the classes alone, scikit-learn warns of a regression."""
+    X, y = rng.standard_normal((1000, 2)), np.arange(1000) % 25
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = SoftmaxClassifier(max_iter=1, tol=1.0).fit(partitioned(X, 10 * rows), partitioned(y, 10 * rows))
+    assert len(model.classes_) == 25
+    few = slice(0, 30)
+    with pytest.warns(UserWarning, match="number of unique classes is greater than 50%"):
+        SoftmaxClassifier(max_iter=1, tol=1.0).fit(partitioned(X[few], 10), partitioned(y[few], 10))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_score_has_the_same_bits_for_every_partitioning(weighted, rng):
+    X, y = samples(rng, n=999)
+    model, weight = SoftmaxClassifier(max_iter=3, tol=1.0).fit(partitioned(X), partitioned(y)), rng.random(999)
+    right = model.predict(X) == y
+    v = weight if weighted else np.ones(999)
+    exact = float(sum(map(Fraction, v[right])) / sum(map(Fraction, v)))
+    for rows in (1, 7, 49, 999):
+        weights = partitioned(weight, rows) if weighted else None
+        assert model.score(partitioned(X, rows), partitioned(y, rows), weights) == exact
+
+
+def test_what_is_wrong_with_features_or_labels_is_said_of_their_partition(rng):
+    X, y = samples(rng, n=3000)
+    model = SoftmaxClassifier(max_iter=3, tol=1.0).fit(partitioned(X), partitioned(y))
+    wrong = X.copy()
+    wrong[1234, 2] = np.nan
+    with pytest.raises(ValueError, match=r"^partition 1, .*Input X contains NaN"):
+        model.predict_proba(partitioned(wrong)).compute()
+    with pytest.raises(ValueError, match=r"^partition 1, .*Input X contains NaN"):
+        model.score(partitioned(wrong), partitioned(y))
+    with pytest.raises(ValueError, match=r"^partition 1, .*Input y contains NaN"):
+        model.score(partitioned(X), partitioned(np.where(np.arange(3000) == 1234, np.nan, y)))
+    with pytest.raises(ValueError, match=r"^partition [012], .*y has strings, but the classes are numbers"):
+        model.score(partitioned(X), partitioned(y.astype(str)))
+    with pytest.raises(ValueError, match="the weight of every sample is zero"):
+        model.score(partitioned(X), partitioned(y), 0.0)
+
+
+def test_other_columns_are_refused_before_anything_is_computed(rng):
+    X, y = samples(rng, n=100)
+    frame = dd.from_pandas(pd.DataFrame(X, columns=list("abcdef")), npartitions=2)
+    model = SoftmaxClassifier(max_iter=3, tol=1.0).fit(frame, dd.from_pandas(pd.Series(y), npartitions=2))
+    with pytest.raises(ValueError, match="must be in the same order"):
+        model.predict(frame[list("fedcba")])
+    with pytest.raises(ValueError, match="X has 5 features, but SoftmaxClassifier is expecting 6"):
+        SoftmaxClassifier(max_iter=3, tol=1.0).fit(partitioned(X), partitioned(y)).predict(partitioned(X[:, 1:]))

@@ -115,11 +115,14 @@ def test_files_that_are_no_parts_of_one_array_are_named(folder, name, array, sai
 def test_what_is_no_file_of_one_array_is_named(folder):
     np.savez(folder / "all.npz", a=LOGITS)
     (folder / "text.npy").write_text("1 2 3")
+    (folder / "empty.npy").touch()
     (folder / "none").mkdir()
     with pytest.raises(ValueError, match=r"all.npz is an archive of arrays"):
         fastxent.dask.from_npy(folder / "all.npz")
     with pytest.raises(ValueError, match=r"text.npy is no .npy file that can be mapped"):
         fastxent.dask.from_npy(folder / "text.npy")
+    with pytest.raises(ValueError, match=r"empty.npy is no .npy file that can be mapped"):
+        fastxent.dask.from_npy(folder / "empty.npy")
     with pytest.raises(FileNotFoundError, match=r"no file .*absent-\*.npy"):
         fastxent.dask.from_npy(folder / "absent-*.npy")
     with pytest.raises(FileNotFoundError, match=r"no .npy file in .*none"):

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from scipy import sparse
@@ -17,22 +18,27 @@ from fastxent._types import Array
 EVERY = 5  # iterations
 
 
-def check_place(path: str | os.PathLike[str], warm_start: bool) -> None:
-    """Raise before anything is computed if a file there would be lost, or none can be written."""
-    if not warm_start and Path(path).exists():
-        raise FileExistsError(
-            f"checkpoint {path} exists: warm_start=True goes on from there; delete it to begin anew"
-        )  # fmt: skip
-    if not Path(path).absolute().parent.is_dir():
-        raise FileNotFoundError(f"checkpoint {path}: there is no directory {Path(path).absolute().parent}")
-
-
 class Checkpoint:
     """The coefficients, the intercepts and the objective after each iteration, of one problem."""
 
     def __init__(self, path: str | os.PathLike[str], problem: dict[str, str]) -> None:
         self.path = Path(path)
         self.problem = problem
+
+    @staticmethod
+    def check_place(path: str | os.PathLike[str], may_be_there: bool) -> None:
+        """Raise before a fit, and not after its first iterations, if nothing may or can be written there."""
+        path = Path(path)
+        if path.exists() and not may_be_there:
+            raise FileExistsError(
+                f"checkpoint {path} exists: warm_start=True goes on from there; delete it to begin anew"
+            )
+        try:
+            beside = name_beside(path)
+            beside.touch(exist_ok=False)
+            beside.unlink()
+        except OSError as error:
+            raise OSError(error.errno, f"checkpoint {path} cannot be written: {error.strerror}") from error
 
     def load(self) -> tuple[Array, Array, list[float]] | None:
         """What was saved, None if nothing was; an error if it is of another problem."""
@@ -42,7 +48,7 @@ class Checkpoint:
                 coef, intercept, curve = saved["coef"], saved["intercept"], saved["curve"].tolist()
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, TypeError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"checkpoint {self.path} is no checkpoint of a fit: {error}") from error
         for name, value in self.problem.items():
             if there[name] != value:
@@ -53,7 +59,7 @@ class Checkpoint:
 
     def save(self, coef: Array, intercept: Array, curve: Sequence[float]) -> None:
         """Replace what is there."""
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        beside = name_beside(self.path)
         try:
             with beside.open("wb") as file:
                 arrays = {"coef": coef, "intercept": intercept, "curve": np.array(curve)}
@@ -69,6 +75,11 @@ class Checkpoint:
         """After an iteration."""
         if len(curve) % EVERY == 0:
             self.save(coef, intercept, curve)
+
+
+def name_beside(path: Path) -> Path:
+    """Of a file of its own, since other fits may write the same checkpoint."""
+    return path.with_name(f".{path.name}.{uuid4().hex}")
 
 
 def digest(*values: Any) -> str:

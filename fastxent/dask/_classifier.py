@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Self
 
-import dask.array as da
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastxent import _blas, _check, sklearn
 from fastxent._types import Array
-from fastxent.dask._checkpoint import Checkpoint, check_place, digest
-from fastxent.dask._collections import is_collection, pieces_of
+from fastxent.dask._checkpoint import Checkpoint, digest
+from fastxent.dask._collections import example, is_collection, pieces_of
 from fastxent.dask._objective import PartitionedObjective
 from fastxent.dask._predictions import accuracy, lazily
 from fastxent.dask._samples import read
@@ -27,9 +26,9 @@ from fastxent.sklearn._minimize import minimize
 class SoftmaxClassifier(sklearn.SoftmaxClassifier):
     r"""`fastxent.sklearn.SoftmaxClassifier` of dask arrays and data frames, whose partitions stay where they are.
 
-    It minimises the same objective by the same L-BFGS [1]_, which runs where `fit` is called. Each evaluation is a task for
-    each partition and a tree of tasks that add gradients; what goes through the client is a model, its gradient, and
-    once the ten or twenty thousand samples (20 or 40 for each feature, if that is more) that tell the curvature.
+    It minimises the same objective by the same L-BFGS [1]_, which runs where `fit` is called. Each evaluation is a task
+    for each partition and a tree of tasks that add gradients; what goes through the client is a model, its gradient,
+    and once the ten or twenty thousand samples (20 or 40 for each feature, if that is more) that tell the curvature.
 
     .. math:: C \sum_i v_i\, l(x_i W^T + b,\, t_i) + \frac{1}{2} \|W\|^2
 
@@ -162,13 +161,15 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
         TypeError, ValueError
             If a parameter, X, y or a weight is not as described, named with its value and partition; if there is only
             one class; if nothing has weight; if `checkpoint` is of another problem.
-        FileExistsError, FileNotFoundError
-            If there is a file at `checkpoint`, but no `warm_start`: it would be lost; or no directory for it.
+        FileExistsError
+            If there is a file at `checkpoint`, but no `warm_start`: it would be lost.
+        OSError
+            If `checkpoint` cannot be written, before anything is read.
         """
         strength, smoothing, _, batch_rows = self._checked()
         block_rows = _check.whole_number(self.block_rows, "block_rows", 1)
         if self.checkpoint is not None:
-            check_place(self.checkpoint, self.warm_start)
+            Checkpoint.check_place(self.checkpoint, bool(self.warm_start))
         pieces = pieces_of(X, y, sample_weight)
         samples = read(pieces, classes_of(self.classes), block_rows)
         validate_data(self, example(X, samples.n_features), reset=True, skip_check_array=True)
@@ -184,12 +185,12 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
                 model=partial(fitted, classes, target.binary, samples.dtype),
                 curve=before, save=None if checkpoint is None else checkpoint.save_now_and_then,
             )  # fmt: skip
-        if checkpoint is not None:
-            checkpoint.save(coef, intercept, curve)
         attributes = fitted(classes, target.binary, samples.dtype, coef, intercept)
         self.classes_, self.coef_, self.intercept_ = attributes.values()
         self.n_iter_ = np.array([len(curve)], np.int32)
         self.loss_curve_ = np.array(curve)
+        if checkpoint is not None:
+            checkpoint.save(coef, intercept, curve)
         if iterations is not None:
             iterations.end()
         return self
@@ -284,8 +285,3 @@ def classes_of(classes: Any) -> Array | None:
     if given.ndim != 1 or len(np.unique(given)) != len(given):
         raise ValueError(f"classes = {classes!r}, but it must be labels along one axis, each of them once")
     return np.sort(given)
-
-
-def example(X: Any, n_features: int) -> Any:
-    """What has the shape and the names of X."""
-    return np.broadcast_to(np.float32(0.0), (1, n_features)) if isinstance(X, da.Array) else X._meta

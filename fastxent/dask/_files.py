@@ -7,6 +7,7 @@ import math
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import dask.array as da
 import numpy as np
@@ -110,7 +111,7 @@ def opened(name: str) -> Array:
     """The array in a file, of which nothing is read yet but what it is."""
     try:
         array: Array = np.load(name, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
+    except (ValueError, EOFError, BadZipFile) as error:
         raise ValueError(f"{name} is no .npy file that can be mapped: {error}") from error
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{name} is an archive of arrays; expected .npy files, of one array each")

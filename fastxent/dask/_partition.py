@@ -5,6 +5,7 @@ What is wrong with samples is returned, and not raised: the client says of the f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -66,7 +67,10 @@ class Partition:
 
 def received(X: Any, y: Array, weight: Array | None, summary: Summary) -> Partition:
     """A partition from another process."""
-    X = X if sparse.issparse(X) else aligned(X)
+    if sparse.issparse(X):
+        X.data, X.indices, X.indptr = aligned(X.data), aligned(X.indices), aligned(X.indptr)
+    else:
+        X = aligned(X)
     return Partition(X, aligned(y), None if weight is None else aligned(weight), summary)
 
 
@@ -105,16 +109,14 @@ def examined(X: Any, y: Any, weight: Any, classes: Array | None) -> Partition:
         y = check_array(y, dtype=None, ensure_all_finite=False, ensure_min_samples=0, input_name="y")
         encode(y)
     else:
-        y = column_or_1d(y)
+        y = labels_of(y)
     if len(y) != X.shape[0]:
         raise ValueError(f"X has {X.shape[0]} rows, but y {len(y)}")
     check_features(X)
-    if y.dtype.kind in "fcO" and not distributions:
-        check_finite(y, "y", None)
     weight = one_for_each(weight, len(y), 1)
     if weight is not None:
         weight = np.ascontiguousarray(weight, np.float64)
-    found = np.arange(y.shape[1]) if distributions else classes_of(y) if len(y) else y
+    found = np.arange(y.shape[1]) if distributions else classes_of(y, math.inf) if len(y) else y
     if classes is not None and not np.isin(found, classes).all():
         other = found[~np.isin(found, classes)][0]
         row = int((y == other).argmax())
@@ -122,6 +124,21 @@ def examined(X: Any, y: Any, weight: Any, classes: Array | None) -> Partition:
     n_numbers = X.nnz if sparse.issparse(X) else X.size
     summary = Summary(len(y), X.shape[1], X.dtype, bool(sparse.issparse(X)), int(n_numbers), found, distributions)
     return Partition(X, y, weight, summary)
+
+
+def labels_of(y: Any) -> Array:
+    """Along one axis, none of them missing."""
+    y = column_or_1d(y)
+    if y.dtype.kind in "fcO":
+        check_finite(y, "y", None)
+    return y
+
+
+def kind_of(labels: Array) -> str:
+    """What can be sorted together."""
+    if labels.dtype.kind in "biuf" or (labels.dtype.kind == "O" and not isinstance(labels[0], str)):
+        return "numbers" if labels.dtype.kind != "O" else type(labels[0]).__name__
+    return "strings"
 
 
 def check_features(X: Any) -> None:

@@ -17,9 +17,9 @@ from scipy import sparse
 from fastxent._types import Array
 from fastxent.dask import _partition
 from fastxent.dask._collections import Pieces, constant, task
-from fastxent.dask._partition import Summary
+from fastxent.dask._partition import Summary, kind_of
 from fastxent.sklearn._curvature import step_of
-from fastxent.sklearn._labels import raise_one_class
+from fastxent.sklearn._labels import check_classes, raise_one_class
 
 SPLIT = 8  # sums that a task adds
 WORTH_A_TASK = 500_000_000  # multiplications for the logits, in a tenth of a second
@@ -146,13 +146,8 @@ def check(summaries: list[Summary]) -> None:
                 )
 
 
-def kind_of(labels: Array) -> str:
-    """What can be sorted together."""
-    if labels.dtype.kind in "biuf" or (labels.dtype.kind == "O" and not isinstance(labels[0], str)):
-        return "numbers" if labels.dtype.kind != "O" else type(labels[0]).__name__
-    return "strings"
-
-
 def merged(summaries: Sequence[Summary]) -> Array:
     """The classes of all partitions, sorted."""
-    return np.unique(np.concatenate([summary.classes for summary in summaries]))
+    classes = np.unique(np.concatenate([summary.classes for summary in summaries]))
+    check_classes(classes, sum(summary.n_samples for summary in summaries))
+    return classes

@@ -27,17 +27,22 @@ def encode_labels(y: Array) -> tuple[Array, Array]:
     return classes, numbers_of(y, classes)
 
 
-def classes_of(y: Array) -> Array:
-    """The classes, sorted."""
+def classes_of(y: Array, n_samples: float | None = None) -> Array:
+    """The classes, sorted; of a part of the samples, say how many there are of all."""
     low, span = span_of(y)
     try:
         classes = classes_of_span(y, low, span) if span <= SPAN else classes_of_any(y)
     except TypeError:  # labels that cannot be sorted
         check_classification_targets(y)
         raise
-    # a sample of them stands for y: what it is a target of does not depend on how often each is there
-    check_classification_targets(np.resize(classes, min(len(y), 3 * len(classes))))
+    check_classes(classes, len(y) if n_samples is None else n_samples)
     return classes
+
+
+def check_classes(classes: Array, n_samples: float) -> None:
+    """Raise what scikit-learn does of such labels, and warn as it does of few samples for so many classes."""
+    # some of them stand for y: what it is a target of does not depend on how often each is there
+    check_classification_targets(np.resize(classes, int(min(n_samples, 3 * len(classes)))))
 
 
 def raise_one_class(classes: Array) -> None:
