@@ -119,6 +119,30 @@ def test_nothing_is_computed_before_it_is_asked_for():
         lazy[0].compute()
 
 
+@each_case
+def test_what_is_computed_later_is_what_is_computed_now(title, ours, whole, scores, target, options):
+    x = cut(scores, (25, 2))
+    later = ours(x, target, **options, compute=False)
+    assert (later.shape, later.dtype) == ((), np.float64)
+    assert float(later.compute()) == ours(x, target, **options)
+
+
+def test_an_evaluation_of_later_can_be_merged():
+    x = cut(LOGITS, (25, 2))
+    parts = dask.compute(*(fastxent.dask.evaluate(x[i : i + 30], TARGET[i : i + 30], compute=False) for i in (0, 30)))
+    assert parts[0].merge(parts[1]).state() == evaluated(LOGITS, TARGET, {}).state()
+
+
+def test_no_rows_are_what_they_are_in_memory():
+    x, y = cut(LOGITS, (25, C))[:0], TARGET[:0]
+    assert math.isnan(fastxent.dask.softmax_cross_entropy(x, y))
+    assert fastxent.dask.softmax_cross_entropy(x, y, reduction="sum") == 0.0
+    assert fastxent.dask.softmax_cross_entropy(x, y, reduction="none").shape == (0,)
+    assert fastxent.dask.evaluate(x, y).compute().n == 0
+    with pytest.raises(ValueError, match="y_proba has no rows"):
+        fastxent.dask.log_loss(y, x)
+
+
 def test_a_lazy_loss_is_a_number_to_dask():
     x = cut(LOGITS, (25, C))
     loss = fastxent.dask.softmax_cross_entropy(x, TARGET, compute=False)
