@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo examples test test-oldest torch-test sanitize fuzz accuracy lint docs bench bench-compare peers peers-sklearn peers-torch
-.PHONY: migration busy dashboard dashboard-html dashboard-test wheel clean
+.PHONY: soak migration busy dashboard dashboard-html dashboard-test wheel clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -58,6 +58,9 @@ torch-test: .venv/built .venv-peers/installed  ## test fastxent.torch, also with
 
 sanitize: .venv/test-group  ## test the kernels under AddressSanitizer and UBSan, and with random calls for MINUTES=2
 	tools/sanitize $(PY) $(MINUTES)
+
+soak: .venv/test-group  ## calls from many threads for MINUTES=2, compared to the bit, amid Ctrl-C, forks, stops and moves
+	$(PY) -W error -m tests.soak --minutes $(MINUTES) $(ARGS)
 
 fuzz: .venv/test-group  ## random calls with hostile arrays for MINUTES=2; ARGS="--seed 7 --calls 1" for one of them
 	$(PY) -m tests.fuzz --minutes $(MINUTES) $(ARGS)
