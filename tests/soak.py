@@ -162,7 +162,8 @@ class Soak:
     def stop(self, _):
         """The whole process stands still, and goes on."""
         own, pause = os.getpid(), self.rng.uniform(0.01, 0.3)
-        subprocess.run(["sh", "-c", f"kill -STOP {own}; sleep {pause:.3f}; kill -CONT {own}"], check=True)
+        script = f"kill -STOP {own}; sleep {pause:.3f}; kill -CONT {own}"
+        subprocess.run(["sh", "-c", script], env={"PATH": os.defpath}, check=True)  # nothing of LD_PRELOAD
         self.done["stop"] += 1
 
     def move(self, until):
