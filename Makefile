@@ -6,8 +6,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test test-rest test-all mutants test-oldest torch-test sanitize fuzz accuracy lint docs bench bench-compare peers
-.PHONY: peers-sklearn peers-torch migration busy cluster dashboard dashboard-html dashboard-test wheel sdist lock clean
+.PHONY: help demo examples test test-rest test-all mutants test-oldest torch-test sanitize tsan fuzz soak accuracy lint docs bench
+.PHONY: bench-compare peers peers-sklearn peers-torch migration busy cluster pythons dashboard dashboard-html dashboard-test wheel sdist
+.PHONY: lock clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -26,7 +27,10 @@ SHORT := --attribute rounds=1 --attribute repeat=2,5,1.0
 # examples that need torch
 WITH_TORCH := examples/language_model.py
 COMMITS ?= 5
-MINUTES ?= 2
+MINUTES ?= $(if $(BRIEF),0.3,2)
+# anything: sanitize, tsan and pythons make the best build alone and test the most of it, as .ci/run does
+export BRIEF ?=
+PYTHONS ?= 3.13
 BASE ?= main
 HEAD ?= HEAD
 FACTOR ?= 1.2
@@ -73,7 +77,16 @@ torch-test: .venv/built .venv-peers/installed  ## test fastxent.torch, also with
 	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python examples/score_language_model.py --tokens 128 --block 64
 
 sanitize: .venv/test-group  ## test the kernels under AddressSanitizer and UBSan, and with random calls for MINUTES=2
-	tools/sanitize $(PY) $(MINUTES)
+	tools/sanitize address $(PY) $(MINUTES)
+
+soak: .venv/test-group  ## calls from many threads for MINUTES=2, compared to the bit, amid Ctrl-C, forks, stops and moves
+	$(PY) -W error -m tests.soak --minutes $(MINUTES) $(ARGS)
+
+tsan: .venv/test-group  ## test the pool of threads under ThreadSanitizer, and with calls from many threads for MINUTES=2
+	tools/sanitize thread $(PY) $(MINUTES)
+
+pythons: .venv/test-group  ## test the kernels with other Pythons and C compilers, PYTHONS="3.13"; see tools/check-python
+	for python in $(PYTHONS); do tools/check-python $$python $(PY) $(ARGS); done
 
 fuzz: .venv/test-group  ## random calls with hostile arrays for MINUTES=2; ARGS="--seed 7 --calls 1" for one of them
 	$(PY) -m tests.fuzz --minutes $(MINUTES) $(ARGS)

@@ -38,15 +38,16 @@ COMMON = [
 # Threads may have a stack of 64 KiB, of which the largest frame takes half: see frames.pxd. A build of the working tree
 # fails where one is larger.
 FRAME = "frame-larger-than=32768"
-# What a build has in place of COMMON for `make sanitize`: it ends the process at the first error that it finds.
+# What a build has in place of COMMON for tools/sanitize, beside the sanitizers that FASTXENT_SANITIZE names.
+SANITIZE = os.environ.get("FASTXENT_SANITIZE", "")
 SANITIZED = [
     "-O1",
     "-g",
     "-fno-omit-frame-pointer",
     "-ffp-contract=fast",
     "-fno-wrapv",
-    "-fsanitize=address,undefined",
-    "-fno-sanitize-recover=undefined",
+    f"-fsanitize={SANITIZE}",
+    "-fno-sanitize-recover=undefined",  # which would go on otherwise
     "-Wno-maybe-uninitialized",
     "-Wno-sign-compare",
 ]
@@ -83,12 +84,11 @@ class BuildKernels(build_ext):
             if missing := self.missing():
                 what, packages = missing
                 sys.exit(f"fastxent is compiled with {what}; on Debian or Ubuntu, run: sudo apt-get install {packages}")
-            sanitized = "FASTXENT_SANITIZE" in os.environ
             frame = "-Werror=" if self.inplace else "-W"
-            wanted = SANITIZED if sanitized else [*COMMON, frame + FRAME]
+            wanted = SANITIZED if SANITIZE else [*COMMON, frame + FRAME]
             common = [flag for flag in wanted if self.knows(flag)]
-            for ext in self.extensions if sanitized else []:
-                ext.extra_link_args = ["-fsanitize=address,undefined"]
+            for ext in self.extensions if SANITIZE else []:
+                ext.extra_link_args = [f"-fsanitize={SANITIZE}"]
             builds = {name: flags for name, flags in BUILDS.items() if all(map(self.knows, flags))}
             builds.setdefault("base", [])
         for ext in list(self.extensions):
@@ -165,12 +165,15 @@ def modified(path: Path) -> int | None:
 
 
 def extensions() -> list[Extension]:
-    """The helpers at the compiler's baseline; the kernels once, and on x86-64 once more for each further level."""
-    names = ["cpu", "job", "ways", "door", "groups", "base"]
-    if X86_64 and not PLATFORM.startswith("win"):
-        names += ["v3", "v4"]
-    if wanted := os.environ.get("FASTXENT_BUILDS"):  # for `make mutants`, which needs one
-        names = [name for name in names if name not in BUILDS or name in wanted.split(",")]
+    """The helpers at the compiler's baseline; the kernels once, and on x86-64 once more for each further level.
+
+    FASTXENT_BUILDS names those of them that are wanted, where not all are.
+    """
+    builds = list(BUILDS) if X86_64 and not PLATFORM.startswith("win") else ["base"]
+    chosen = os.environ.get("FASTXENT_BUILDS", " ".join(builds)).split()
+    if not chosen or set(chosen) - set(builds):
+        sys.exit(f"FASTXENT_BUILDS = {' '.join(chosen)!r}, but the builds that can be made here are {' '.join(builds)}")
+    names = ["cpu", "job", "ways", "door", "groups", *chosen]
     return [
         Extension(
             f"fastxent._kernels.{name}",

@@ -22,7 +22,7 @@ START = [
 
 
 PRELUDE = """
-import atexit, os, signal, threading, time
+import atexit, os, signal, threading, time, warnings
 import numpy as np
 import fastxent as fx
 
@@ -96,6 +96,8 @@ def test_a_fork_while_other_threads_are_inside_a_call_leaves_both_sides_whole():
 @pytest.mark.parametrize(("n_threads", "ended"), [(1, "loss"), (3, "forked inside a call of several threads")])
 def test_a_fork_in_a_signal_handler_ends_the_call_in_the_child_where_its_helpers_are_not(n_threads, ended):
     script = f"""
+        # Python 3.12 and later warn of any fork in a process with threads, and tell the main program
+        warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
         children = []
         def handler(*_):
             children.append(os.fork())
