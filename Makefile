@@ -1,13 +1,13 @@
 # Everything is installed into .venv; files there (.venv/built, .venv/test-group, ...) record what is done already, and
 # tools/once keeps two makes from doing it at the same time.
 #   PYTHON=python3.12   the Python to create .venv with
-#   ARGS="-k smoothing" more arguments for pytest, tests.accuracy, peers.py, busy.py or asv
+#   ARGS="-k smoothing" more arguments for pytest, tests.accuracy, peers.py, busy.py, cluster.py or asv
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test test-oldest torch-test sanitize fuzz accuracy lint docs bench bench-compare peers peers-sklearn peers-torch
-.PHONY: migration busy dashboard dashboard-html dashboard-test wheel sdist lock clean
+.PHONY: help demo examples test test-rest test-all mutants test-oldest torch-test sanitize fuzz accuracy lint docs bench bench-compare peers
+.PHONY: peers-sklearn peers-torch migration busy cluster dashboard dashboard-html dashboard-test wheel sdist lock clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -16,8 +16,11 @@ ASV := ../.venv/bin/asv
 KERNELS := $(wildcard fastxent/_kernels/*.pyx fastxent/_kernels/*.pxd fastxent/_kernels/*.pxi)
 PEERS := torch==2.13.0 jax optax scikit-learn scipy tensorflow-cpu
 WEB := asv_benchmarks/web/node_modules/.package-lock.json
-# tests of what is made of the public functions, in Python: once is enough
-ADAPTERS := benchmarks* boosting* classifier* completeness* continuous* docs* metrics* migration* reliability* temperature* types* hints* modules*
+# What of the tests runs with every build in `make test`: the kernels over every way, layout, option and dtype once.
+EVERY_BUILD := $(addprefix tests/test_,$(addsuffix .py,same_bits against_reference half infinities))
+# tests of what is made of the public functions, in Python, and of what no kernel has a part in: once is enough
+ADAPTERS := benchmarks* boosting* build* classifier* completeness* continuous* dask* docs* hints* metrics* migration* modules* mutants*
+ADAPTERS += recipes* reference* reliability* temperature* types*
 # a time in up to five repeats and a second, where asv would take up to twenty
 SHORT := --attribute rounds=1 --attribute repeat=2,5,1.0
 # examples that need torch
@@ -41,11 +44,24 @@ demo: .venv/demo-group  ## train a classifier of handwritten digits with the com
 examples: .venv/examples-group  ## run every example, one after the other; those that need torch are a part of torch-test
 	@for example in $(filter-out $(WITH_TORCH),$(wildcard examples/*.py)); do echo "== $$example"; $(PY) $$example; done
 
-test: .venv/test-group  ## run all tests with the best build of the kernels, and those of the kernels with every build
-	@builds=$$($(PY) -c "from fastxent import _isa; print(*_isa.available)"); \
-	for build in $$builds; do echo "FASTXENT_ISA=$$build"; \
-	[ "$$build" = "$${builds##* }" ] && once= || once="$(ADAPTERS:%=--ignore-glob=*/test_%)"; \
-	FASTXENT_ISA=$$build $(PY) -m pytest -n auto $$once $(ARGS); done
+# Tests with each build but the best; pytest returns 5 where ARGS leaves none.
+define with-other-builds
+@builds=$$($(PY) -c "from fastxent import _isa; print(*_isa.available[:-1])"); \
+for build in $$builds; do echo "FASTXENT_ISA=$$build"; \
+FASTXENT_ISA=$$build $(PY) -m pytest -n auto $(1) $(ARGS) || [ $$? -eq 5 ]; done
+endef
+
+test: .venv/test-group  ## run all tests with the best build of the kernels, and the most telling ones with the others
+	$(PY) -m pytest -n auto $(ARGS)
+	$(call with-other-builds,$(EVERY_BUILD))
+
+test-rest: .venv/test-group  ## run what test leaves out: the rest of the kernels' tests, with the builds that are not the best
+	$(call with-other-builds,$(EVERY_BUILD:%=--ignore=%) $(ADAPTERS:%=--ignore-glob=*/test_%))
+
+test-all: test test-rest  ## run all tests, those of the kernels with every build
+
+mutants: .venv/test-group  ## does a test notice each of some faults of one line? ARGS="--first rank" for one of them
+	$(PY) -m tests.mutants $(ARGS)
 
 test-oldest: .venv/built .venv-oldest/installed  ## test what stands on scikit-learn with the oldest version that pyproject.toml allows
 	@.venv-oldest/bin/python -c "import sklearn; print('scikit-learn', sklearn.__version__)"
@@ -101,6 +117,9 @@ peers-torch: .venv/built .venv-peers/installed  ## time fastxent.torch beside to
 
 busy: .venv/built  ## time one thread beside several, alone and with another core or the GIL taken
 	$(PY) asv_benchmarks/busy.py $(ARGS)
+
+cluster: .venv/test-group  ## time fastxent.dask.SoftmaxClassifier beside one machine: ARGS="--workers 2 --latency"
+	$(PY) asv_benchmarks/cluster.py $(ARGS)
 
 # asv returns 2 when a benchmark failed on some commit: an old commit may lack a function, and the others still make a page.
 # It shows the commits along the first parents only.

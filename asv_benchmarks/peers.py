@@ -13,7 +13,7 @@ from multiprocessing import get_context
 
 from side_by_side import libraries, report
 from side_by_side.measure import Effort, Row, measure, thread_limits
-from side_by_side.problems import SHAPES, Shape
+from side_by_side.problems import HALF, SHAPES, WIDE, Shape
 
 FULL = Effort(least_rounds=7, most_rounds=50, seconds=3)
 QUICK = Effort(least_rounds=3, most_rounds=3, seconds=0)
@@ -29,7 +29,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--only", nargs="+", choices=libraries.LIBRARIES, help="these libraries only")
     parser.add_argument("--shapes", nargs="+", metavar="SHAPE", choices=names, help="these lines of the table only")
-    parser.add_argument("--dtype", nargs="+", choices=["float32", "float64"], default=["float32", "float64"])
+    parser.add_argument("--dtype", nargs="+", choices=WIDE + HALF, default=WIDE + HALF)
     parser.add_argument("--threads", nargs="+", type=int, default=sorted({1, cores}), help="one run for each number")
     parser.add_argument("--quick", action="store_true", help="three rounds only: does it run, and about how fast")
     parser.add_argument("--markdown", metavar="FILE", help="write the table here")

@@ -89,5 +89,5 @@ nitpick_ignore_regex = [
     ("py:obj", r"[a-z]\w*_"),
     ("py:obj", r".*[^\w.].*"),  # an expression, not a name
     ("py:obj", r"(cross_val_score|Half\w+|LGBMClassifier|XGBClassifier)(\.\w+)?"),
-    ("py:.*", r"(catboost|lightgbm|matplotlib|numpy|pandas|scipy|sklearn|torch|xgboost)\b.*"),
+    ("py:.*", r"(catboost|dask|distributed|lightgbm|matplotlib|numpy|pandas|scipy|sklearn|torch|xgboost)\b.*"),
 ]

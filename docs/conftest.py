@@ -5,6 +5,7 @@ import importlib.util
 EXTRAS = {
     "guides/boosting.md": ("catboost", "lightgbm", "sklearn", "xgboost"),
     "guides/language_models.md": ("ml_dtypes",),
+    "guides/larger_than_memory.md": ("dask", "distributed", "pyarrow"),
     "guides/sklearn.md": ("matplotlib", "scipy", "sklearn"),
     "guides/torch.md": ("torch",),
     "maths.md": ("scipy",),

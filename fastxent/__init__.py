@@ -52,14 +52,15 @@ __all__ = [
 
 # Imported when they are first asked for: what they stand on is large, or an extra; `dir` lists what is installed.
 _STANDS_ON = {
-    "boosting": "numpy", "caffe": "numpy", "continuous": "scipy", "evaluation": "numpy", "metrics": "sklearn",
-    "reference": "numpy", "sklearn": "sklearn", "torch": "torch",
+    "boosting": "numpy", "caffe": "numpy", "continuous": "scipy", "dask": "dask", "evaluation": "numpy",
+    "metrics": "sklearn", "reference": "numpy", "sklearn": "sklearn", "torch": "torch",
 }  # fmt: skip
 
 if _TYPE_CHECKING:  # so that a name that is none is a type error
     from fastxent import boosting as boosting
     from fastxent import caffe as caffe
     from fastxent import continuous as continuous
+    from fastxent import dask as dask
     from fastxent import evaluation as evaluation
     from fastxent import metrics as metrics
     from fastxent import reference as reference

@@ -40,11 +40,7 @@ def array_of(value: ArrayLike, name: str) -> Array:
         library = type(value).__module__.partition(".")[0]
         if type(value).__module__.startswith("scipy.sparse"):
             raise TypeError(f"{name} is a sparse {type(value).__name__}; make it dense first: {name}.toarray()")
-        if library == "dask":
-            raise TypeError(
-                f"{name} is a dask {type(value).__name__}, which would be loaded as a whole; "
-                f"call {name}.compute() first, or this function in map_blocks"
-            )
+        refuse_dask(value, name)
         if library == "pandas":
             value = without_missing(value, name)
         elif _bfloat16.is_tensor(value):
@@ -57,6 +53,20 @@ def array_of(value: ArrayLike, name: str) -> Array:
         hint = _hints.not_numbers(value, name)
         raise TypeError(f"{name} has dtype {value.dtype}; expected real numbers{hint}")
     return value
+
+
+def refuse_dask(value: Any, name: str) -> None:
+    """Raise for a dask collection, or what holds one, of which NumPy would load all."""
+    graph = getattr(value, "__dask_graph__", None)
+    if graph is None:
+        return
+    library, kind = type(value).__module__.partition(".")[0], type(value).__name__
+    if library == "dask" or graph() is not None:  # xarray's objects have the method also if their arrays are in memory
+        what = f"dask {kind}" if library == "dask" else f"{library} {kind} of dask"
+        raise TypeError(
+            f"{name} is a {what}, which would be loaded as a whole; fastxent.dask has what works on its blocks, else "
+            f"call {name}.compute() first, or this function in map_blocks"
+        )
 
 
 def as_array(value: Any, name: str) -> Array:

@@ -1,11 +1,12 @@
 """Shapes that reach each way through the kernels, and how to address one row in them."""
 
 import numpy as np
-import pytest
+
+from tests.turns import in_turn
 
 # (shape, class axis): small C contiguous; a long contiguous row; classes before at least 16 others; before fewer.
 KERNELS = {"panel": ((37, 5), -1), "row": ((9, 130), -1), "inner 20": ((2, 5, 4, 5), 1), "inner 3": ((4, 5, 3), 1)}
-each_kernel = pytest.mark.parametrize("kernel", KERNELS)
+each_kernel = in_turn("kernel", KERNELS)
 
 # The same with several blocks of rows each, so that a late error meets a call that would have written early ones.
 LARGE = {
@@ -14,7 +15,7 @@ LARGE = {
     "inner 2000": ((2, 5, 2000), 1),
     "inner 3": ((900, 5, 3), 1),
 }
-each_large_kernel = pytest.mark.parametrize("kernel", LARGE)
+each_large_kernel = in_turn("kernel", LARGE)
 
 
 def rows_of(p, array, result="grad"):

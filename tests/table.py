@@ -11,6 +11,7 @@ import pytest
 
 import fastxent
 import fastxent.reference
+from tests.turns import in_turn
 
 DTYPES = (np.float32, np.float64)  # in which results are computed
 REDUCTIONS = ("none", "sum", "mean")
@@ -178,4 +179,5 @@ def each_of(functions):
     return pytest.mark.parametrize("f", functions, ids=str)
 
 
-each_reduction = pytest.mark.parametrize("reduction", REDUCTIONS)
+each_dtype = in_turn("dtype", DTYPES)
+each_reduction = in_turn("reduction", REDUCTIONS)

@@ -13,9 +13,11 @@ from tests.table import (
     NAMED,
     SIGMOID_LOSSES,
     WITH_GRAD_OUTPUT,
+    each_dtype,
     each_of,
     each_reduction,
 )
+from tests.turns import in_turn
 
 # (shape, class axis). Small C and a class axis before others go to the panel kernel, long contiguous rows to the row
 # kernel; N around the 32 lanes of a panel and the 128 of four, C around a panel's groups of columns, around the most
@@ -37,10 +39,7 @@ OTHER_RANKS = [((1,), 0), ((2,), -1), ((33,), 0), ((1000,), -1),
                ((2, 3, 2, 2, 3, 2, 6), -1), ((2, 3, 2, 4, 3, 2, 2), 3), ((3, 0, 5), 2)]
 # fmt: on
 GEOMETRIES = BATCHES + CLASSES_FIRST + OTHER_RANKS
-
-
-def geometry_id(geometry):
-    return "x".join(map(str, geometry[0])) + f" axis {geometry[1]}"
+LARGEST_MATRIX = 2000
 
 
 # Without any option, and with all that go together.
@@ -52,9 +51,12 @@ EXTREMES = [
 ]
 
 
-@pytest.mark.parametrize("shape, axis", GEOMETRIES, ids=map(geometry_id, GEOMETRIES))
+@in_turn("shape, axis", GEOMETRIES)
 @pytest.mark.parametrize("f, options", EXTREMES, ids=str)
+@each_dtype
 def test_every_shape(f, options, shape, axis, dtype, rng):
+    if options.startswith("infogain") and shape[axis] > LARGEST_MATRIX:
+        return  # its rows are read as a distribution is, and 17 million entries take seconds to draw
     problem(f, rng, shape, axis, dtype, options).assert_right()
 
 
@@ -62,8 +64,9 @@ def test_every_shape(f, options, shape, axis, dtype, rng):
 MANY = [((100_003, 3), -1), ((20_011, 10), 1), ((3, 50_021), 0), ((2, 7, 10_007), 1), ((1_009, 257), -1)]
 
 
-@pytest.mark.parametrize("shape, axis", MANY, ids=map(geometry_id, MANY))
+@in_turn("shape, axis", MANY)
 @pytest.mark.parametrize("f, options", EXTREMES, ids=str)
+@each_dtype
 def test_many_blocks(f, options, shape, axis, dtype, rng):
     problem(f, rng, shape, axis, dtype, options).assert_right()
 
@@ -74,19 +77,22 @@ OPTIONS = [(f, options) for f in LOSSES for options in f.option_sets]
 @pytest.mark.parametrize("f, options", OPTIONS, ids=str)
 @each_reduction
 @each_kernel
+@each_dtype
 def test_every_option(f, options, reduction, kernel, dtype, rng):
     problem(f, rng, *KERNELS[kernel], dtype, options, reduction).assert_right()
 
 
-@pytest.mark.parametrize("spread", [0.01, 30.0, 1000.0])
+@in_turn("spread", [0.01, 30.0, 1000.0])
 @each_kernel
 @each_of(FUNCTIONS)
+@each_dtype
 def test_flat_and_confident_logits(f, kernel, spread, dtype, rng):
     problem(f, rng, *KERNELS[kernel], dtype, reduction="none", spread=spread).assert_right()
 
 
 @each_kernel
 @each_of(FUNCTIONS)
+@each_dtype
 def test_equal_and_nearly_equal_logits(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, reduction="none")
     x = np.ceil(abs(p.x) / 2)
@@ -95,24 +101,27 @@ def test_equal_and_nearly_equal_logits(f, kernel, dtype, rng):
     p.change(x=(x - steps * np.spacing(x)).astype(dtype)).assert_right()
 
 
-@pytest.mark.parametrize("z_loss", [1.0, 1e6, 1e30])
-@pytest.mark.parametrize("kernel", KERNELS)
+@in_turn("z_loss", [1.0, 1e6, 1e30])
+@in_turn("kernel", KERNELS)
 @pytest.mark.parametrize("f", [f for f in LOSSES if f.takes("z_loss")], ids=str)
+@each_dtype
 def test_large_z_loss_where_lse_is_near_0(f, kernel, z_loss, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, "distribution").change(z_loss=z_loss)
     p.change(x=log_softmax(p.x.astype(np.float64), axis=p.axis).astype(dtype)).assert_right()
 
 
-@pytest.mark.parametrize("keepdims", [False, True])
-@pytest.mark.parametrize("axis", [0, 1, -1])
+@in_turn("keepdims", [False, True])
+@in_turn("axis", [0, 1, -1])
+@each_dtype
 def test_logsumexp_keepdims(keepdims, axis, dtype, rng):
     problem(NAMED["logsumexp"], rng, (3, 4, 70), axis, dtype).change(keepdims=keepdims).assert_right()
 
 
-@pytest.mark.parametrize("order", ["C", "F", "reversed"])
-@pytest.mark.parametrize("options", ["class_weight", "distribution with all options"])
+@in_turn("order", ["C", "F", "reversed"])
+@in_turn("options", ["class_weight", "distribution with all options"])
 @each_kernel
 @each_of(CLASS_LOSSES)
+@each_dtype
 def test_memory_order(f, kernel, options, order, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, options)
     x = p.x[::-1].copy()[::-1] if order == "reversed" else np.array(p.x, order=order)
@@ -121,12 +130,14 @@ def test_memory_order(f, kernel, options, order, dtype, rng):
 
 @each_kernel
 @each_of(WITH_GRAD_OUTPUT)
+@each_dtype
 def test_grad_output_of_one_value_per_row(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, f.option_sets[-1], reduction="none")
     p.change(grad_output=rng.normal(0, 1, np.shape(p.run()["loss"])).astype(dtype)).assert_right()
 
 
 @each_of(LOSSES)
+@each_dtype
 def test_sample_weight_of_size_1_counts_for_every_row(f, dtype, rng):
     p = problem(f, rng, (3, 4, 5, 6), 1, dtype)
     sizes = (3, 1, 5, 1) if f.kind == "sigmoid" else (3, 1, 6)
@@ -137,7 +148,8 @@ def test_sample_weight_of_size_1_counts_for_every_row(f, dtype, rng):
 
 
 @each_of(SIGMOID_LOSSES)
-@pytest.mark.parametrize("sizes", [(), (6,), (4, 5, 6), (4, 1, 1), (1, 5, 6)])
+@in_turn("sizes", [(), (6,), (4, 5, 6), (4, 1, 1), (1, 5, 6)])
+@each_dtype
 def test_pos_weight_shapes(f, sizes, dtype, rng):
     p = problem(f, rng, (4, 5, 6), -1, dtype, "distribution")
     p.change(pos_weight=rng.uniform(0, 3, sizes).astype(dtype)).assert_right()

@@ -4,15 +4,15 @@ import re
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from tests.layouts import LAYOUTS, SAME_KERNEL
 from tests.problem import problem, unmodified
 from tests.rows import KERNELS, each_kernel
-from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES, each_of
+from tests.table import CLASS_LOSSES, FUNCTIONS, LOSSES, each_dtype, each_of
+from tests.turns import in_turn
 from tests.ulp import BOTH
 
-each_layout = pytest.mark.parametrize("layout", LAYOUTS)
+each_layout = in_turn("layout", LAYOUTS)
 PER_ROW = {f.kind: {"reduction": "none"} if f.takes("reduction") else {} for f in FUNCTIONS}
 # Where the classes lie next to each other, an unusual layout of another argument does not change the kernel.
 CLASSES_LAST = ("panel", "row")
@@ -41,6 +41,7 @@ def assert_same(p, changed, exactly=False):
 @each_of(FUNCTIONS)
 @each_kernel
 @each_layout
+@each_dtype
 def test_layout_of_the_logits(f, kernel, layout, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, f.option_sets[-1])
     assert_same(p, p.change(x=LAYOUTS[layout](p.x)), layout in SAME_KERNEL and kernel in CLASSES_LAST)
@@ -49,6 +50,7 @@ def test_layout_of_the_logits(f, kernel, layout, dtype, rng):
 @each_of(LOSSES)
 @each_kernel
 @each_layout
+@each_dtype
 def test_layout_of_the_target(f, kernel, layout, dtype, rng):
     for options in ("index", "targets 0 and 1", "distribution"):
         if options in f.option_sets:
@@ -59,6 +61,7 @@ def test_layout_of_the_target(f, kernel, layout, dtype, rng):
 @each_of(LOSSES)
 @each_kernel
 @each_layout
+@each_dtype
 def test_layout_of_the_weights(f, kernel, layout, dtype, rng):
     for options in f.option_sets:
         p = problem(f, rng, *KERNELS[kernel], dtype, options)
@@ -68,8 +71,9 @@ def test_layout_of_the_weights(f, kernel, layout, dtype, rng):
 
 
 @each_of(FUNCTIONS)
-@pytest.mark.parametrize("axis", [0, 1, -1])
-@pytest.mark.parametrize("fixed", [0, 1, 2])
+@in_turn("axis", [0, 1, -1])
+@in_turn("fixed", [0, 1, 2])
+@each_dtype
 def test_broadcast_logits(f, axis, fixed, dtype, rng):
     p = problem(f, rng, (6, 7, 40), axis, dtype)
     broadcast = np.broadcast_to(np.take(p.x, [1], fixed), p.x.shape)
@@ -78,6 +82,7 @@ def test_broadcast_logits(f, axis, fixed, dtype, rng):
 
 @each_of(LOSSES)
 @each_kernel
+@each_dtype
 def test_broadcast_target_and_weights(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, f.option_sets[-1])
     one = p.target.ravel()[1]
@@ -94,7 +99,8 @@ def test_broadcast_target_and_weights(f, kernel, dtype, rng):
 
 @each_of(CLASS_LOSSES)
 @each_kernel
-@pytest.mark.parametrize("label_dtype", [*INTEGERS, ">i2", ">u4", ">i8", ">u8"])
+@in_turn("label_dtype", [*INTEGERS, ">i2", ">u4", ">i8", ">u8"])
+@each_dtype
 def test_class_indices_of_every_width(f, kernel, label_dtype, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype)
     p = p.change(target=p.target % 100)  # so that every label fits into 8 bits
@@ -107,7 +113,8 @@ def test_class_indices_of_every_width(f, kernel, label_dtype, dtype, rng):
 
 @each_of(LOSSES)
 @each_kernel
-@pytest.mark.parametrize("label_dtype, ignored", [("int8", -100), ("uint8", 255), ("uint64", 2**64 - 1), (">i2", -7)])
+@in_turn("label_dtype, ignored", [("int8", -100), ("uint8", 255), ("uint64", 2**64 - 1), (">i2", -7)])
+@each_dtype
 def test_ignored_labels_of_every_width(f, kernel, label_dtype, ignored, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype)
     p = p.change(target=p.target % 100)
@@ -120,6 +127,7 @@ def test_ignored_labels_of_every_width(f, kernel, label_dtype, ignored, dtype, r
 
 @each_of(LOSSES)
 @each_kernel
+@each_dtype
 def test_bool_targets(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype)
     truth = rng.random(p.target.shape) < 0.5
@@ -151,7 +159,7 @@ def unaligned(array):
 
 @each_of(FUNCTIONS)
 @each_kernel
-@pytest.mark.parametrize("change", [unaligned, lambda array: array.astype(array.dtype.newbyteorder())])
+@in_turn("change", [unaligned, lambda array: array.astype(array.dtype.newbyteorder())])
 def test_every_array_may_be_unaligned_or_of_swapped_bytes(f, kernel, change, rng):
     for options in {f.option_sets[0], f.option_sets[-1]} | {"infogain", "class_weight"} & set(f.option_sets):
         p = problem(f, rng, *KERNELS[kernel], np.float64, options)
@@ -165,8 +173,8 @@ def test_every_array_may_be_unaligned_or_of_swapped_bytes(f, kernel, change, rng
 
 
 @each_of(CLASS_LOSSES)
-@pytest.mark.parametrize("ignore_index", [2**63, -(2**63), 2**64, -(10**30)])
-@pytest.mark.parametrize("given", [bool, np.int8, np.uint64])
+@in_turn("ignore_index", [2**63, -(2**63), 2**64, -(10**30)])
+@in_turn("given", [bool, np.int8, np.uint64])
 def test_an_ignore_index_that_no_label_can_be_changes_nothing(f, given, ignore_index, rng):
     p = problem(f, rng, (6, 5))
     p = p.change(target=(p.target % 2).astype(given))
@@ -197,7 +205,8 @@ def test_every_argument_is_converted_once(f, rng):
 
 @each_of(LOSSES)
 @each_kernel
-@pytest.mark.parametrize("given", REALS)
+@in_turn("given", REALS)
+@each_dtype
 def test_distributions_and_weights_of_every_real_dtype(f, kernel, given, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, f.option_sets[-1])
     # small whole numbers: exact in every dtype; integers in the shape of the logits are one-hot
@@ -230,7 +239,7 @@ def test_lists_frames_and_whatever_has_an_array(f, rng):
 
 
 @each_of(FUNCTIONS)
-@pytest.mark.parametrize("prefix", ["", "U"])
+@in_turn("prefix", ["", "U"])
 def test_nullable_dtypes_of_pandas(f, prefix, rng):
     def nullable(array):
         name = "boolean" if array.dtype == bool else f"{array.dtype}".replace("f", "F").replace("int", f"{prefix}Int")
@@ -250,7 +259,7 @@ def test_nullable_dtypes_of_pandas(f, prefix, rng):
 
 
 @each_of(LOSSES)
-@pytest.mark.parametrize("argument", ["x", "target", "sample_weight"])
+@in_turn("argument", ["x", "target", "sample_weight"])
 def test_missing_value_of_a_nullable_dtype(f, argument, rng):
     p = problem(f, rng, (6, 5), -1, np.float64, "sample_weight")
     array = p.options[argument] if argument in p.options else getattr(p, argument)
@@ -300,10 +309,9 @@ def test_lists_of_weights(f, rng):
 
 
 @each_of(FUNCTIONS)
-@pytest.mark.parametrize(
-    "shape, axis", [((0, 5), 1), ((5, 0), 0), ((0, 100), -1), ((3, 5, 0), 1), ((0, 5, 20), 1)], ids=str
-)
+@in_turn("shape, axis", [((0, 5), 1), ((5, 0), 0), ((0, 100), -1), ((3, 5, 0), 1), ((0, 5, 20), 1)])
 @each_layout
+@each_dtype
 def test_empty(f, shape, axis, layout, dtype, rng):
     p = problem(f, rng, shape, axis, dtype)
     assert_same(p, p.change(x=LAYOUTS[layout](p.x)), exactly=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import fastxent
+import fastxent.dask
 import fastxent.sklearn
 from fastxent import boosting, caffe, continuous, evaluation, metrics
 from tests.docstrings import (
@@ -18,7 +19,7 @@ from tests.docstrings import (
 )
 from tests.pages import API, ROOT, lists
 
-MODULES = (boosting, caffe, continuous, evaluation, metrics, fastxent.sklearn)
+MODULES = (boosting, caffe, continuous, fastxent.dask, evaluation, metrics, fastxent.sklearn)
 NAMES = [(module, name) for module in MODULES for name in module.__all__]
 each_name = pytest.mark.parametrize(
     ("module", "name"), NAMES, ids=[f"{module.__name__[len('fastxent.') :]}-{name}" for module, name in NAMES]

@@ -12,7 +12,8 @@ import pytest
 import fastxent as fx
 from tests.problem import problem
 from tests.rows import KERNELS, assert_other_rows_equal, assert_row, each_kernel, middle_row, rows_of, with_row
-from tests.table import CLAMPED_LOSSES, CLASS_LOSSES, LOSSES, NAMED, OPTION_SETS, SOFTMAX_LOSSES, each_of
+from tests.table import CLAMPED_LOSSES, CLASS_LOSSES, LOSSES, NAMED, OPTION_SETS, SOFTMAX_LOSSES, each_dtype, each_of
+from tests.turns import in_turn
 from tests.ulp import BOUND, assert_ulp
 
 WITHOUT_INFLUENCE = [
@@ -26,7 +27,8 @@ WITHOUT_INFLUENCE = [
 
 @pytest.mark.parametrize("f, why, options", WITHOUT_INFLUENCE, ids=str)
 @each_kernel
-@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+@in_turn("poison", [np.nan, np.inf, -np.inf])
+@each_dtype
 def test_ignored_row_or_sample_weight_0_has_no_influence(f, kernel, poison, why, options, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, options, reduction="none")
     row = middle_row(p)
@@ -48,6 +50,7 @@ def test_ignored_row_or_sample_weight_0_has_no_influence(f, kernel, poison, why,
 
 @each_of(LOSSES)
 @each_kernel
+@each_dtype
 def test_ignore_index_inside_the_classes_ignores_that_class(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype)
     p.target[middle_row(p)] = 1
@@ -59,7 +62,8 @@ def test_ignore_index_inside_the_classes_ignores_that_class(f, kernel, dtype, rn
 
 @each_of(LOSSES)
 @each_kernel
-@pytest.mark.parametrize("weight", [5e-324, 1e-310, 1.7e308])
+@in_turn("weight", [5e-324, 1e-310, 1.7e308])
+@each_dtype
 def test_one_weight_for_all_samples_is_none_however_small_or_large(f, kernel, weight, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, reduction="mean")
     p.assert_close(p.change(sample_weight=weight).run(), p.expected(), 2)
@@ -77,7 +81,8 @@ def test_a_factor_of_the_gradient_may_be_as_large_as_the_weights_are_small(rng):
 
 @each_of(LOSSES)
 @each_kernel
-@pytest.mark.parametrize("why", ["all ignored", "no rows", "sample weights 0", "class weights 0"])
+@in_turn("why", ["all ignored", "no rows", "sample weights 0", "class weights 0"])
+@each_dtype
 def test_denominator_0(f, kernel, why, dtype, rng):
     shape, axis = KERNELS[kernel]
     p = problem(f, rng, shape if why != "no rows" else (0, *shape[1:]), axis, dtype)
@@ -93,6 +98,7 @@ def test_denominator_0(f, kernel, why, dtype, rng):
         assert all(got[name].shape == p.x.shape and not got[name].any() for name in f.gives[1:])
 
 
+@each_dtype
 def test_denominator_0_without_rows_and_without_classes(dtype):
     loss, grad = NAMED["softmax_cross_entropy_grad"].call(np.empty((0, 0), dtype), np.empty(0, int))
     assert np.isnan(loss)
@@ -100,8 +106,9 @@ def test_denominator_0_without_rows_and_without_classes(dtype):
 
 
 @each_of(SOFTMAX_LOSSES)
-@pytest.mark.parametrize("shape, axis", [((1, 1), -1), ((40, 1), -1), ((1000, 1), 1), ((3, 1, 20), 1)], ids=str)
-@pytest.mark.parametrize("options", [o for o, names in OPTION_SETS["softmax"].items() if "z_loss" not in names])
+@in_turn("shape, axis", [((1, 1), -1), ((40, 1), -1), ((1000, 1), 1), ((3, 1, 20), 1)])
+@in_turn("options", [o for o, names in OPTION_SETS["softmax"].items() if "z_loss" not in names])
+@each_dtype
 def test_one_class_has_loss_0_and_gradient_0(f, shape, axis, options, dtype, rng):
     got = problem(f, rng, shape, axis, dtype, options, reduction="none", spread=100.0).run()
     assert not any(value.any() for value in got.values())
@@ -109,6 +116,7 @@ def test_one_class_has_loss_0_and_gradient_0(f, shape, axis, options, dtype, rng
 
 @each_of(CLASS_LOSSES)
 @each_kernel
+@each_dtype
 def test_distribution_that_does_not_sum_to_1_is_used_as_it_is(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, "distribution")
     once = p.run()
@@ -117,7 +125,8 @@ def test_distribution_that_does_not_sum_to_1_is_used_as_it_is(f, kernel, dtype, 
 
 
 @each_kernel
-@pytest.mark.parametrize("other", [np.nan, -1.0, np.inf])
+@in_turn("other", [np.nan, -1.0, np.inf])
+@each_dtype
 def test_class_index_reads_its_own_probability_only(kernel, other, dtype, rng):
     p = problem(NAMED["clamped_cross_entropy"], rng, *KERNELS[kernel], dtype)
     x = np.full_like(p.x, other)
@@ -128,6 +137,7 @@ def test_class_index_reads_its_own_probability_only(kernel, other, dtype, rng):
 
 @each_of([f for f in LOSSES if f.kind == "sigmoid"])
 @each_kernel
+@each_dtype
 def test_ignore_index_nan_ignores_missing_targets(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, "distribution")
     missing = rng.random(p.target.shape) < 0.3
@@ -140,8 +150,9 @@ def test_ignore_index_nan_ignores_missing_targets(f, kernel, dtype, rng):
 
 @each_of([f for f in LOSSES if f.kind == "sigmoid"])
 @each_kernel
-@pytest.mark.parametrize("target", [np.nan, -3.0, 1.5, np.inf, -np.inf])
-@pytest.mark.parametrize("ignore_index", [None, np.nan, 255])
+@in_turn("target", [np.nan, -3.0, 1.5, np.inf, -np.inf])
+@in_turn("ignore_index", [None, np.nan, 255])
+@each_dtype
 def test_element_of_weight_0_may_have_any_target(f, kernel, target, ignore_index, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, "distribution").change(ignore_index=ignore_index)
     dead = rng.random(p.target.shape) < 0.3
@@ -153,7 +164,8 @@ def test_element_of_weight_0_may_have_any_target(f, kernel, target, ignore_index
 
 @each_of([f for f in LOSSES if f.kind != "sigmoid"])
 @each_kernel
-@pytest.mark.parametrize("given", [bool, np.int8, np.uint64])
+@in_turn("given", [bool, np.int8, np.uint64])
+@each_dtype
 def test_integers_in_the_logits_shape_are_a_distribution_of_zeros_and_ones(f, kernel, given, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, "distribution")
     target = rng.integers(0, 2, p.x.shape)
@@ -164,6 +176,7 @@ def test_integers_in_the_logits_shape_are_a_distribution_of_zeros_and_ones(f, ke
 
 @each_of(CLASS_LOSSES)
 @each_kernel
+@each_dtype
 def test_class_weights_by_dict(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, "class_weight")
     by_class = dict(enumerate(p.options["class_weight"].tolist()))
@@ -174,7 +187,8 @@ def test_class_weights_by_dict(f, kernel, dtype, rng):
 
 @each_of(CLAMPED_LOSSES)
 @each_kernel
-@pytest.mark.parametrize("options", ["index", "distribution", "infogain", "class_weight", "label_smoothing"])
+@in_turn("options", ["index", "distribution", "infogain", "class_weight", "label_smoothing"])
+@each_dtype
 def test_loss_of_probability_1_has_no_sign(f, kernel, options, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, options)
     for reduction in ("none", "sum", "mean"):
@@ -185,6 +199,7 @@ def test_loss_of_probability_1_has_no_sign(f, kernel, options, dtype, rng):
 
 @each_of(CLAMPED_LOSSES)
 @each_kernel
+@each_dtype
 def test_probability_above_1_is_accepted(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype)
     got = p.change(x=np.full_like(p.x, 4)).run()
@@ -193,6 +208,7 @@ def test_probability_above_1_is_accepted(f, kernel, dtype, rng):
 
 @each_of(CLAMPED_LOSSES)
 @each_kernel
+@each_dtype
 def test_subnormal_probability_has_its_logarithm(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype).change(eps=0.0)
     smallest = np.finfo(dtype).smallest_subnormal
@@ -202,7 +218,8 @@ def test_subnormal_probability_has_its_logarithm(f, kernel, dtype, rng):
 
 @each_of(CLAMPED_LOSSES)
 @each_kernel
-@pytest.mark.parametrize("options", ["index", "distribution", "infogain"])
+@in_turn("options", ["index", "distribution", "infogain"])
+@each_dtype
 def test_eps_0_gives_infinite_loss_where_the_target_is_impossible(f, kernel, options, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, options, reduction="none").change(eps=0)
     row = middle_row(p)
@@ -221,6 +238,7 @@ def test_eps_0_gives_infinite_loss_where_the_target_is_impossible(f, kernel, opt
 
 
 @each_of(CLAMPED_LOSSES)
+@each_dtype
 def test_eps_may_be_the_reciprocal_of_the_largest_number(f, dtype, rng):
     eps = float(np.nextafter(dtype(1) / np.finfo(dtype).max, dtype(1)))
     p = problem(f, rng, (40, 3), -1, dtype, reduction="sum").change(eps=eps)
@@ -230,8 +248,8 @@ def test_eps_may_be_the_reciprocal_of_the_largest_number(f, dtype, rng):
         assert np.isfinite(got["grad"]).all()
 
 
-@pytest.mark.parametrize("C", [3, 40, 1000])
-@pytest.mark.parametrize(
+@in_turn("C", [3, 40, 1000])
+@in_turn(
     "kind, size",
     [
         *itertools.product(("distribution", "infogain"), (1e17, 3e38, 1e39, 1e300)),
@@ -265,8 +283,8 @@ LARGE_FACTORS = {
 }
 
 
-@pytest.mark.parametrize("factor", LARGE_FACTORS)
-@pytest.mark.parametrize("C", [1, 2, 3, 40, 1000])
+@in_turn("factor", LARGE_FACTORS)
+@in_turn("C", [1, 2, 3, 40, 1000])
 @each_of([f for f in LOSSES if f.kind != "clamped" and "grad" in f.gives])
 def test_derivatives_with_a_factor_beyond_float32_are_those_of_double(f, C, factor, rng):
     options = {name: value for name, value in LARGE_FACTORS[factor].items() if f.takes(name)}

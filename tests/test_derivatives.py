@@ -6,6 +6,7 @@ import pytest
 from tests.problem import problem
 from tests.rows import KERNELS, each_kernel
 from tests.table import LOSSES, WITH_GRAD, each_of, each_reduction
+from tests.turns import in_turn
 
 # A difference of step h is wrong by about h^2 |f'''| / 6 + eps |f| / h; the fourth-order formula at h = 1e-3 has
 # h^4 |f^(5)| / 30 and 2 eps |f| / h instead, both near 1e-12 for derivatives of size 1.
@@ -59,7 +60,7 @@ def row_scale(p, rows):
 
 
 @each_of(WITH_GRAD)
-@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@in_turn("reduction", ["sum", "mean"])
 def test_the_gradient_is_that_of_the_reduced_loss(f, reduction, rng):
     """The same along one random direction through all entries, with nothing but the reduced loss."""
     p = problem(f, rng, (6, 5), -1, np.float64, f.option_sets[-1], reduction).without("grad_output", "eps")

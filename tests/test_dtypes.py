@@ -9,6 +9,7 @@ import scipy.sparse
 
 from tests.problem import problem
 from tests.table import FUNCTIONS, LOSSES, each_of
+from tests.turns import in_turn
 
 # what: (a refused array made of a plain one, what the message says of it)
 REFUSED = {
@@ -31,7 +32,7 @@ REFUSED = {
 REFUSED_TARGETS = [what for what in REFUSED if what != "longdouble"]
 
 
-@pytest.mark.parametrize("what", REFUSED)
+@in_turn("what", REFUSED)
 @each_of(FUNCTIONS)
 def test_logits_of_a_refused_dtype(f, what, rng):
     p = problem(f, rng, (6, 5))
@@ -40,7 +41,7 @@ def test_logits_of_a_refused_dtype(f, what, rng):
     p.change(x=refused(p.x)).assert_rejected(TypeError, f"^{first} {pattern}")
 
 
-@pytest.mark.parametrize("what", REFUSED_TARGETS)
+@in_turn("what", REFUSED_TARGETS)
 @each_of(LOSSES)
 def test_targets_and_weights_of_a_refused_dtype(f, what, rng):
     refused, pattern = REFUSED[what]

@@ -6,11 +6,11 @@ test_option_errors.py has options and shapes.
 import re
 
 import numpy as np
-import pytest
 
 from tests.problem import problem
 from tests.rows import LARGE, each_large_kernel
-from tests.table import CLAMPED_LOSSES, CLASS_LOSSES, LOSSES, SIGMOID_LOSSES, each_of, each_reduction
+from tests.table import CLAMPED_LOSSES, CLASS_LOSSES, LOSSES, SIGMOID_LOSSES, each_dtype, each_of, each_reduction
+from tests.turns import in_turn
 
 
 def names(argument, at, value):
@@ -30,7 +30,7 @@ def spoiled(array, value, dtype=None):
 
 @each_of(CLASS_LOSSES)
 @each_large_kernel
-@pytest.mark.parametrize(
+@in_turn(
     "label, label_dtype, ignore_index",
     [
         (1003, "int64", None),
@@ -38,6 +38,7 @@ def spoiled(array, value, dtype=None):
         (-100, "int32", -99),
         (200, "uint8", None),
         (-1, "int8", 255),
+        (-1, "int64", 2**64 - 1),
         (2**64 - 1, "uint64", -1),
         (2**63, "uint64", -(2**63)),
         (2**40, "int64", 0),
@@ -45,6 +46,7 @@ def spoiled(array, value, dtype=None):
     ],
 )
 @each_reduction
+@each_dtype
 def test_label_outside(f, reduction, kernel, label, label_dtype, ignore_index, dtype, rng):
     shape, axis = LARGE[kernel]
     p = problem(f, rng, shape, axis, dtype, reduction=reduction)
@@ -56,12 +58,14 @@ def test_label_outside(f, reduction, kernel, label, label_dtype, ignore_index, d
 @each_of([f for f in CLASS_LOSSES if f.takes("out")])
 @each_large_kernel
 @each_reduction
+@each_dtype
 def test_logits_survive_an_error_in_place(f, reduction, kernel, dtype, rng):
     p = problem(f, rng, *LARGE[kernel], dtype, reduction=reduction)
     p.change(target=spoiled(p.target, 1003), out=p.x).assert_rejected(ValueError, "1003")
 
 
 @each_of(CLASS_LOSSES)
+@each_dtype
 def test_label_equal_to_the_number_of_classes(f, dtype, rng):
     p = problem(f, rng, (1000, 4), -1, dtype)
     p.target[17] = 4
@@ -76,8 +80,9 @@ def test_true_is_class_1_and_there_is_only_class_0(f, rng):
 
 @each_of(CLASS_LOSSES)
 @each_large_kernel
-@pytest.mark.parametrize("value", [-0.5, np.nan, np.inf, -np.inf])
+@in_turn("value", [-0.5, np.nan, np.inf, -np.inf])
 @each_reduction
+@each_dtype
 def test_distribution_with_a_negative_nan_or_inf_entry(f, reduction, kernel, value, dtype, rng):
     p = problem(f, rng, *LARGE[kernel], dtype, "distribution", reduction)
     p.change(target=spoiled(p.target, value)).assert_rejected(ValueError, names("target", last(p.target), value))
@@ -85,10 +90,9 @@ def test_distribution_with_a_negative_nan_or_inf_entry(f, reduction, kernel, val
 
 @each_of(CLASS_LOSSES)
 @each_large_kernel
-@pytest.mark.parametrize(
-    "value, target_dtype", [(2, "int64"), (-1, "int8"), (255, "uint8"), (2**63, "uint64"), (3, ">i4")]
-)
+@in_turn("value, target_dtype", [(2, "int64"), (-1, "int8"), (255, "uint8"), (2**63, "uint64"), (3, ">i4")])
 @each_reduction
+@each_dtype
 def test_integers_in_the_logits_shape_that_are_not_zeros_and_ones(
     f, reduction, kernel, value, target_dtype, dtype, rng
 ):
@@ -100,9 +104,10 @@ def test_integers_in_the_logits_shape_that_are_not_zeros_and_ones(
 
 @each_of(SIGMOID_LOSSES)
 @each_large_kernel
-@pytest.mark.parametrize("value", [-0.5, 1.5, np.nan, np.inf])
-@pytest.mark.parametrize("ignore_index", [None, 255])
+@in_turn("value", [-0.5, 1.5, np.nan, np.inf])
+@in_turn("ignore_index", [None, 255])
 @each_reduction
+@each_dtype
 def test_sigmoid_target_outside_0_to_1(f, reduction, kernel, value, ignore_index, dtype, rng):
     p = problem(f, rng, *LARGE[kernel], dtype, "distribution", reduction).change(ignore_index=ignore_index)
     p.change(target=spoiled(p.target, value)).assert_rejected(ValueError, names("target", last(p.target), value))
@@ -110,7 +115,8 @@ def test_sigmoid_target_outside_0_to_1(f, reduction, kernel, value, ignore_index
 
 @each_of(SIGMOID_LOSSES)
 @each_large_kernel
-@pytest.mark.parametrize("value", [-0.5, 1.5, np.inf])
+@in_turn("value", [-0.5, 1.5, np.inf])
+@each_dtype
 def test_sigmoid_target_outside_0_to_1_beside_missing_ones(f, kernel, value, dtype, rng):
     p = problem(f, rng, *LARGE[kernel], dtype, "distribution").change(ignore_index=np.nan)
     target = spoiled(p.target, value)
@@ -119,6 +125,7 @@ def test_sigmoid_target_outside_0_to_1_beside_missing_ones(f, kernel, value, dty
 
 
 @each_of(SIGMOID_LOSSES)
+@each_dtype
 def test_sigmoid_integer_target_outside_0_to_1(f, dtype, rng):
     p = problem(f, rng, (30, 40), dtype=dtype)
     p.change(target=spoiled(p.target, 2)).assert_rejected(ValueError, names("target", (29, 39), 2))
@@ -126,9 +133,10 @@ def test_sigmoid_integer_target_outside_0_to_1(f, dtype, rng):
 
 @each_of(CLAMPED_LOSSES)
 @each_large_kernel
-@pytest.mark.parametrize("value", [-0.5, np.nan, -np.inf])
-@pytest.mark.parametrize("options", ["index", "distribution", "label_smoothing", "infogain"])
+@in_turn("value", [-0.5, np.nan, -np.inf])
+@in_turn("options", ["index", "distribution", "label_smoothing", "infogain"])
 @each_reduction
+@each_dtype
 def test_probability_negative_or_nan_among_those_read(f, reduction, kernel, value, options, dtype, rng):
     p = problem(f, rng, *LARGE[kernel], dtype, options, reduction)
     p.target[last(p.target)] = p.x.shape[p.axis] - 1 if p.target.ndim < p.x.ndim else 0.5
@@ -136,26 +144,28 @@ def test_probability_negative_or_nan_among_those_read(f, reduction, kernel, valu
 
 
 @each_of(CLAMPED_LOSSES)
-@pytest.mark.parametrize("eps", [-1e-20, -np.inf, np.nan, 1e-310, 5e-324])
+@in_turn("eps", [-1e-20, -np.inf, np.nan, 1e-310, 5e-324])
+@each_dtype
 def test_eps_negative_nan_or_without_finite_reciprocal(f, eps, dtype, rng):
     problem(f, rng, (50, 4), -1, dtype).change(eps=eps).assert_rejected(ValueError, rf"eps.*{re.escape(str(eps))}")
 
 
 @each_of(CLAMPED_LOSSES)
-@pytest.mark.parametrize("eps", [1e-39, 1e-60])
+@in_turn("eps", [1e-39, 1e-60])
 def test_eps_without_finite_reciprocal_in_float32(f, eps, rng):
     p = problem(f, rng, (50, 4), -1, np.float32).change(eps=eps)
     p.assert_rejected(ValueError, rf"eps.*{eps}")
     p.change(x=p.x.astype(np.float64)).run()
 
 
-BAD_WEIGHTS = pytest.mark.parametrize("value", [-1.0, np.nan, np.inf, -np.inf])
+BAD_WEIGHTS = in_turn("value", [-1.0, np.nan, np.inf, -np.inf])
 
 
 @each_of(LOSSES)
 @each_large_kernel
 @BAD_WEIGHTS
 @each_reduction
+@each_dtype
 def test_sample_weight_negative_or_not_finite(f, reduction, kernel, value, dtype, rng):
     p = problem(f, rng, *LARGE[kernel], dtype, "sample_weight", reduction)
     weight = spoiled(p.options["sample_weight"], value)
@@ -164,6 +174,7 @@ def test_sample_weight_negative_or_not_finite(f, reduction, kernel, value, dtype
 
 @each_of(LOSSES)
 @BAD_WEIGHTS
+@each_dtype
 def test_scalar_weight_negative_or_not_finite(f, value, dtype, rng):
     for option in {"sample_weight", "pos_weight"} & set(f.options):
         p = problem(f, rng, (50, 4), -1, dtype).change(**{option: value})
@@ -172,7 +183,8 @@ def test_scalar_weight_negative_or_not_finite(f, value, dtype, rng):
 
 @each_of(CLASS_LOSSES)
 @BAD_WEIGHTS
-@pytest.mark.parametrize("option, at", [("class_weight", (4,)), ("infogain", (3, 4))])
+@in_turn("option, at", [("class_weight", (4,)), ("infogain", (3, 4))])
+@each_dtype
 def test_class_weight_or_infogain_negative_or_not_finite(f, value, option, at, dtype, rng):
     p = problem(f, rng, (50, 5), -1, dtype, option)
     p.options[option][at] = value
@@ -181,7 +193,8 @@ def test_class_weight_or_infogain_negative_or_not_finite(f, value, option, at, d
 
 @each_of(SIGMOID_LOSSES)
 @BAD_WEIGHTS
-@pytest.mark.parametrize("sizes", [(5,), (50, 5)])
+@in_turn("sizes", [(5,), (50, 5)])
+@each_dtype
 def test_pos_weight_negative_or_not_finite(f, value, sizes, dtype, rng):
     weight = spoiled(np.ones(sizes), value, dtype)
     p = problem(f, rng, (50, 5), -1, dtype).change(pos_weight=weight)

@@ -4,28 +4,37 @@ import numpy as np
 import pytest
 
 from tests import elementwise, oracle
-from tests.accuracy import functions, layouts, measure
+from tests.accuracy import LAYOUTS, functions, layouts, measure
 from tests.exact_cases import CASES
-from tests.table import DTYPES
+from tests.table import each_dtype
+from tests.turns import in_turn
 from tests.ulp import bounds
 
-# Case by case, so that a case's real results are computed once.
-MEASURED = [
-    pytest.param(f, case, dtype, layout, id=f"{f}-{case}-{dtype.__name__}-{layout}")
-    for dtype in DTYPES
-    for case in CASES
-    for f in functions(case)
-    for layout in layouts(case)
-]
 each_name = pytest.mark.parametrize("name", elementwise.NAMES)
 
 
-@pytest.mark.parametrize("f, case, dtype, layout", MEASURED)
-def test_every_result_is_within_its_bound(f, case, dtype, layout):
+# Of the reference: more classes would say more about NumPy's pairwise sum than about the formulas.
+MOST = 1000
+
+
+def assert_bounds(case, dtype, f, call, layout=LAYOUTS[0], factor=1):
     bound = bounds(case.gamma)
     bound |= {"sum": bound["loss"], f.name: bound["value"]}
-    errors = measure(f, f.call, case, dtype, layout)
-    assert {name: error for name, error in errors.items() if not error <= bound[name]} == {}
+    errors = measure(f, call, case, dtype, layout)
+    assert {name: error for name, error in errors.items() if not error <= factor * bound[name]} == {}, (f, call, layout)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+@each_dtype
+def test_every_result_and_the_references_is_within_its_bound(case, dtype):
+    """In one test, since the real results of a case take longer than all that is compared with them."""
+    for f in functions(case):
+        for layout in layouts(case):
+            assert_bounds(case, dtype, f, f.call, layout)
+        if dtype == np.float64 and case.inputs(dtype)[0].shape[-1] <= MOST:
+            # T - t_k of unequal weights is a rounded difference
+            factor = 2 if str(case) == "C = 1000, class_weight, label_smoothing" else 1
+            assert_bounds(case, dtype, f, f.reference, factor=factor)
 
 
 def assert_within(name, x, want, dtype):
@@ -50,18 +59,20 @@ def test_float64_elementwise_against_long_double(name):
 
 
 @each_name
+@each_dtype
 def test_elementwise_against_mpmath(name, dtype):
     x = elementwise.arguments(name, dtype, 3000)
     assert_within(name, x, oracle.elementwise(name, x), dtype)
 
 
+@each_dtype
 def test_exp_on_both_sides_of_the_smallest_normal_result(dtype):
     start = -np.log(np.float64(np.finfo(dtype).smallest_normal))
     x = -elementwise.binades(start * (1 - 1e-5), start * (1 + 1e-5), 3000, dtype)
     assert_within("exp", x, oracle.elementwise("exp", x), dtype)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "name, x, want",
     [
         ("exp", [0.0, -0.0, -np.inf, np.nan], [1, 1, 0, np.nan]),
@@ -69,5 +80,6 @@ def test_exp_on_both_sides_of_the_smallest_normal_result(dtype):
         ("log1p", [0.0, np.nan], [0, np.nan]),
     ],
 )
+@each_dtype
 def test_elementwise_special_values(name, x, want, dtype):
     np.testing.assert_array_equal(elementwise.compiled(name, np.array(x, dtype)), want)

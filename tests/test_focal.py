@@ -1,7 +1,6 @@
 """Focal loss: what it shares with the cross entropy and with other libraries, and its extremes."""
 
 import numpy as np
-import pytest
 import scipy.special
 from mpmath import mp, mpf
 
@@ -10,18 +9,20 @@ from fastxent import _isa
 from tests import oracle
 from tests.problem import Problem, named, problem
 from tests.rows import KERNELS, each_kernel, one_hot
-from tests.table import FOCAL_LOSSES, NAMED, each_of
+from tests.table import FOCAL_LOSSES, NAMED, each_dtype, each_of
 from tests.terms import terms
+from tests.turns import in_turn
 from tests.ulp import BOTH, BOUND, assert_ulp, bounds
 
 GAMMAS = [0.0, 1e-300, 0.5, 1.0, 2.0, 3.7, 100.0, 1e20, 1e300, np.finfo(float).max]
 LOGITS = [0.0, 1e-30, 1.0, 16.0, 40.0, 80.0, 87.5, 103.0, 700.0, 708.5, 745.0, 1e5, 1e30, np.inf]
 
 
-@pytest.mark.parametrize("options", ["all options", "index with all options", "distribution with all options", "index"])
-@pytest.mark.parametrize("spread", [0.1, 10.0])
+@in_turn("options", ["all options", "index with all options", "distribution with all options", "index"])
+@in_turn("spread", [0.1, 10.0])
 @each_of(FOCAL_LOSSES)
 @each_kernel
+@each_dtype
 def test_gamma_0_is_the_cross_entropy(f, kernel, spread, options, dtype, rng):
     options = options if options in f.option_sets else f.option_sets[0]
     p = problem(f, rng, *KERNELS[kernel], dtype, options, "none", spread).without("alpha").change(gamma=0.0)
@@ -29,9 +30,10 @@ def test_gamma_0_is_the_cross_entropy(f, kernel, spread, options, dtype, rng):
     plain.assert_close(p.run(), plain.run())
 
 
-@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0, 5.0])
+@in_turn("gamma", [0.0, 0.5, 1.0, 2.0, 5.0])
 @each_of([f for f in FOCAL_LOSSES if f.kind == "softmax"])
 @each_kernel
+@each_dtype
 def test_a_one_hot_distribution_is_the_class_index_however_confident(f, kernel, gamma, dtype, rng):
     """Class indices and distributions go through different kernels."""
     p = problem(f, rng, *KERNELS[kernel], dtype, reduction="none", spread=10.0).change(gamma=gamma)
@@ -39,8 +41,9 @@ def test_a_one_hot_distribution_is_the_class_index_however_confident(f, kernel, 
     q.assert_close(q.run(), p.run(), BOTH)
 
 
-@pytest.mark.parametrize("alpha", [None, 0.25])
-@pytest.mark.parametrize("gamma", [0.0, 1.0, 2.0, 2.5])
+@in_turn("alpha", [None, 0.25])
+@in_turn("gamma", [0.0, 1.0, 2.0, 2.5])
+@each_dtype
 def test_torchvisions_formula(alpha, gamma, dtype, rng):
     """torchvision.ops.sigmoid_focal_loss, in double; optax and Keras compute the same for targets 0 and 1."""
     x, t = rng.normal(0, 3, (50, 7)).astype(dtype), rng.integers(0, 2, (50, 7))
@@ -56,7 +59,8 @@ def test_torchvisions_formula(alpha, gamma, dtype, rng):
     assert_ulp(got, want, bounds(gamma)["loss"], dtype, want + rounding * (2.0**-29 if dtype == np.float32 else 1))
 
 
-@pytest.mark.parametrize("gamma", [0.0, 1.0, 2.0, 2.5])
+@in_turn("gamma", [0.0, 1.0, 2.0, 2.5])
+@each_dtype
 def test_the_categorical_formula(gamma, dtype, rng):
     """sum_k t_k alpha_k (1 - p_k)^gamma (-log p_k), as keras.losses.CategoricalFocalCrossentropy, in double."""
     x, alpha = rng.normal(0, 2, (50, 7)).astype(dtype), rng.uniform(0.1, 1, 7)
@@ -67,6 +71,7 @@ def test_the_categorical_formula(gamma, dtype, rng):
     assert_ulp(got, want, bounds(gamma)["loss"], dtype)
 
 
+@each_dtype
 def test_between_0_and_1_the_loss_is_linear_in_the_target(dtype, rng):
     x, t = rng.normal(0, 3, 100).astype(dtype), rng.random(100)
     ones, zeros = (fx.sigmoid_focal_loss(x.astype(float), np.full(100, y), reduction="none") for y in (1, 0))
@@ -74,7 +79,7 @@ def test_between_0_and_1_the_loss_is_linear_in_the_target(dtype, rng):
     assert_ulp(got, t * ones + (1 - t) * zeros, bounds(2.0)["loss"], dtype)
 
 
-@pytest.mark.parametrize("weights", ["class_weight", "alpha"])
+@in_turn("weights", ["class_weight", "alpha"])
 def test_alpha_does_not_count_in_the_mean_and_class_weights_do(weights, rng):
     x, y, w = rng.normal(0, 1, (9, 3)), rng.integers(0, 3, 9), np.array([0.5, 1.0, 3.0])
     losses = fx.softmax_focal_loss(x, y, reduction="none")
@@ -83,6 +88,7 @@ def test_alpha_does_not_count_in_the_mean_and_class_weights_do(weights, rng):
     assert_ulp(got, (w[y] * losses).sum() / D, BOTH * bounds(2.0)["loss"], np.float64)
 
 
+@each_dtype
 def test_one_alpha_for_all_classes_is_a_factor(dtype, rng):
     x, y = rng.normal(0, 1, (9, 3)).astype(dtype), rng.integers(0, 3, 9)
     options = {"z_loss": 0.0, "label_smoothing": 0.25}
@@ -94,8 +100,9 @@ def test_one_alpha_for_all_classes_is_a_factor(dtype, rng):
         np.testing.assert_array_equal(scaled, 0.25 * np.asarray(plain))
 
 
-@pytest.mark.parametrize("gamma", GAMMAS)
+@in_turn("gamma", GAMMAS)
 @each_of(FOCAL_LOSSES)
+@each_dtype
 def test_finite_for_every_gamma_and_every_logit(f, gamma, dtype):
     """But for the loss where the target's logit is infinitely wrong, which is +inf."""
     for x, target in extremes(f.kind, dtype):
@@ -119,7 +126,8 @@ def extremes(kind, dtype):
         yield x.T.copy().T, np.full(len(x), 1)
 
 
-@pytest.mark.parametrize("gamma", [0.0, 0.1, 1.0, 2.0, 2.7, 10.0, 1e3, 1e9])
+@in_turn("gamma", [0.0, 0.1, 1.0, 2.0, 2.7, 10.0, 1e3, 1e9])
+@each_dtype
 def test_the_modulating_factor_against_mpmath(gamma, dtype, rng):
     top = 126 if dtype == np.float32 else 1022
     x = np.concatenate([2.0 ** rng.uniform(-60, top, 500), 2.0 ** rng.uniform(-9, 9, 500), [0.0, 2.0**top]])
@@ -136,6 +144,7 @@ def test_the_modulating_factor_against_mpmath(gamma, dtype, rng):
     assert off.max() <= 2 + gamma
 
 
+@each_dtype
 def test_the_hessian_is_negative_where_an_element_is_very_wrong(dtype):
     x = np.array([-6.0, -1.0, 2.0], dtype)
     hess = fx.sigmoid_focal_loss_grad_hess(x, [1, 1, 1], reduction="none")[2]
@@ -147,6 +156,7 @@ def test_the_hessian_is_negative_where_an_element_is_very_wrong(dtype):
     assert_ulp(two.run()["hess"][:, 0], hess, BOTH * bounds(2.0)["hess"], dtype, size)
 
 
+@each_dtype
 def test_a_very_wrong_class_has_the_gradient_of_the_cross_entropy(dtype):
     x = np.array([[-np.inf, 0.0, 1.0], [-1e4, 0.0, 1.0]], dtype)
     loss, grad = fx.softmax_focal_loss_grad(x, [0, 0], gamma=1.5, reduction="none")

@@ -9,11 +9,12 @@ from fastxent import caffe
 from fastxent.sklearn import BinomialLoss, MultinomialLoss, ReliabilityDisplay
 from tests.problem import problem
 from tests.rows import KERNELS
-from tests.table import FUNCTIONS, WITH_OUT, each_of
+from tests.table import FUNCTIONS, WITH_OUT, each_dtype, each_of
+from tests.turns import in_turn
 
 HALVES = {"float16": np.dtype(np.float16), "bfloat16": np.dtype(ml_dtypes.bfloat16)}
 FLOATS = HALVES | {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
-half = pytest.mark.parametrize("half", HALVES.values(), ids=HALVES)
+half = in_turn("half", HALVES.values())
 
 
 def widened(values, dtype=np.float32):
@@ -44,7 +45,7 @@ def same(got, want):
 
 
 @half
-@pytest.mark.parametrize("step", [1, 3, -1])
+@in_turn("step", [1, 3, -1])
 def test_all_values_are_widened_exactly(half, step):
     """logsumexp of one class is that class."""
     every = np.arange(2**16, dtype=np.uint16).view(half)
@@ -57,7 +58,7 @@ def test_all_values_are_widened_exactly(half, step):
 
 
 @half
-@pytest.mark.parametrize("computed", [np.float32, np.float64])
+@in_turn("computed", [np.float32, np.float64])
 def test_results_are_rounded_once(half, computed, rng):
     """Over all sizes, from below the smallest subnormal number to beyond the largest, and at ties."""
     every = widened(np.arange(2**15, dtype=np.uint16).view(half), computed)
@@ -78,7 +79,7 @@ def test_results_are_rounded_once(half, computed, rng):
 
 
 @half
-@pytest.mark.parametrize("geometry", KERNELS)
+@in_turn("geometry", KERNELS)
 @each_of(FUNCTIONS)
 def test_every_function_computes_as_in_float32(f, geometry, half, rng):
     for option_set in (f.option_sets[0], f.option_sets[-1]):
@@ -101,8 +102,9 @@ def test_every_function_computes_as_in_float32(f, geometry, half, rng):
 
 
 @half
-@pytest.mark.parametrize("out", FLOATS.values(), ids=FLOATS)
+@in_turn("out", FLOATS.values())
 @each_of(WITH_OUT)
+@each_dtype
 def test_out_has_any_float_dtype(f, out, half, dtype, rng):
     p = problem(f, rng, (40, 12), -1, dtype, f.option_sets[-1])
     for x in (p.x, p.x.astype(half)):
@@ -116,7 +118,7 @@ def test_out_has_any_float_dtype(f, out, half, dtype, rng):
 
 
 @half
-@pytest.mark.parametrize("given", ["target", "sample_weight", "class_weight"])
+@in_turn("given", ["target", "sample_weight", "class_weight"])
 def test_weights_and_distributions(given, half, rng):
     values = {"target": (30, 9), "sample_weight": 30, "class_weight": 9}
     options = {name: rng.random(shape) for name, shape in values.items()}
@@ -239,7 +241,7 @@ def test_one_column_is_as_one_score(half):
 
 
 @half
-@pytest.mark.parametrize("n", [129, 2448, 40_000])
+@in_turn("n", [129, 2448, 40_000])
 def test_sums_have_the_bits_of_float32(half, n, rng):
     """Tiles end where strips end, so that all is added in one order."""
     for _ in range(40):
@@ -265,7 +267,7 @@ def test_other_short_floats_are_refused():
         fx.softmax(np.zeros((2, 3), ml_dtypes.float8_e5m2))
 
 
-@pytest.mark.parametrize("missing", [ml_dtypes.bfloat16("nan"), np.float16("nan"), np.array(np.nan), float("nan")])
+@in_turn("missing", [ml_dtypes.bfloat16("nan"), np.float16("nan"), np.array(np.nan), float("nan")])
 def test_a_missing_target_is_nan_of_any_type(missing):
     got = fx.sigmoid_cross_entropy([1.0, 2.0], [1.0, np.nan], ignore_index=missing)
     assert got == fx.sigmoid_cross_entropy([1.0], [1.0])

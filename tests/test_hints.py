@@ -36,6 +36,7 @@ OF_CLASSES = [
     ("digits", PROBS, ["0", "1", "10", "2"], {}, TypeError, "; cast them: np.asarray(target).astype(np.int64)"),
     ("another is ignored", PROBS, [0, 1, -100, -1], {"ignore_index": -1}, ValueError, "3 classes"),
     ("counted from 1", PROBS, [1, 2, 3, 1], {}, ValueError, "; classes are counted from 0: did you mean target - 1?"),
+    ("counted from 0, and one more", PROBS, [0, 1, 3, 2], {}, ValueError, "3 classes"),
     ("names", PROBS, list("abca"), {}, TypeError, UNIQUE),
     ("names of pandas", PROBS, pd.Series(list("abca")), {}, TypeError, UNIQUE),
     ("categories", PROBS, pd.Categorical(list("abca")), {}, TypeError, UNIQUE),

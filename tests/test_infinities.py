@@ -1,7 +1,6 @@
 """The corner-case table of docs/design.md: the rows on infinite and NaN input, and on overflow."""
 
 import numpy as np
-import pytest
 
 from tests.problem import named, problem
 from tests.rows import (
@@ -14,13 +13,15 @@ from tests.rows import (
     rows_of,
     with_row,
 )
-from tests.table import NAMED, SIGMOID_LOSSES, SOFTMAX_LOSSES, each_of
+from tests.table import NAMED, SIGMOID_LOSSES, SOFTMAX_LOSSES, each_dtype, each_of
+from tests.turns import in_turn
 from tests.ulp import BOTH
 
 
 @each_of(SOFTMAX_LOSSES)
 @each_kernel
-@pytest.mark.parametrize("options", ["index", "distribution", "z_loss"])
+@in_turn("options", ["index", "distribution", "z_loss"])
+@each_dtype
 def test_minus_inf_logit_without_target_contributes_0(f, kernel, options, dtype, rng):
     """The result is that of the problem without the class, with derivatives of exactly 0 in its place."""
     p = problem(f, rng, *KERNELS[kernel], dtype, options)
@@ -42,8 +43,9 @@ def test_minus_inf_logit_without_target_contributes_0(f, kernel, options, dtype,
 
 @each_of(SOFTMAX_LOSSES)
 @each_kernel
-@pytest.mark.parametrize("options", ["index", "distribution", "label_smoothing", "class_weight", "infogain"])
-@pytest.mark.parametrize("reduction", ["none", "mean"])
+@in_turn("options", ["index", "distribution", "label_smoothing", "class_weight", "infogain"])
+@in_turn("reduction", ["none", "mean"])
+@each_dtype
 def test_minus_inf_logit_with_target_has_infinite_loss(f, kernel, options, reduction, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, options, reduction)
     row = middle_row(p)
@@ -64,6 +66,7 @@ def test_minus_inf_logit_with_target_has_infinite_loss(f, kernel, options, reduc
 
 @each_of([f for f in SOFTMAX_LOSSES if "grad" in f.gives])
 @each_kernel
+@each_dtype
 def test_minus_inf_logit_with_target_has_gradient_minus_t(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, "distribution", "sum")
     row = middle_row(p)
@@ -86,8 +89,9 @@ BROKEN = {
 
 @each_of(SOFTMAX_LOSSES)
 @each_kernel
-@pytest.mark.parametrize("broken", BROKEN)
-@pytest.mark.parametrize("options", ["index", "distribution", "label_smoothing"])
+@in_turn("broken", BROKEN)
+@in_turn("options", ["index", "distribution", "label_smoothing"])
+@each_dtype
 def test_nan_or_inf_logit_makes_its_row_nan_and_only_that(f, kernel, broken, options, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, options, reduction="none")
     row = middle_row(p)
@@ -104,8 +108,9 @@ def test_nan_or_inf_logit_makes_its_row_nan_and_only_that(f, kernel, broken, opt
 
 @each_of(SOFTMAX_LOSSES)
 @each_kernel
-@pytest.mark.parametrize("broken", BROKEN)
-@pytest.mark.parametrize("weight", ["class_weight", "alpha", "infogain", "distribution"])
+@in_turn("broken", BROKEN)
+@in_turn("weight", ["class_weight", "alpha", "infogain", "distribution"])
+@each_dtype
 def test_a_row_that_is_nan_is_so_without_weight_of_its_class(f, kernel, weight, broken, dtype, rng):
     if weight == "alpha" and not f.focal:
         weight = "class_weight"
@@ -125,6 +130,7 @@ def test_a_row_that_is_nan_is_so_without_weight_of_its_class(f, kernel, weight, 
 
 @each_of(SIGMOID_LOSSES)
 @each_kernel
+@each_dtype
 def test_nan_logit_makes_its_element_nan_and_only_that(f, kernel, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, "distribution", reduction="none")
     row = middle_row(p)
@@ -135,7 +141,8 @@ def test_nan_logit_makes_its_element_nan_and_only_that(f, kernel, dtype, rng):
 
 @each_of(SOFTMAX_LOSSES)
 @each_kernel
-@pytest.mark.parametrize("options", ["index", "distribution"])
+@in_turn("options", ["index", "distribution"])
+@each_dtype
 def test_logits_whose_difference_overflows_have_the_derivatives_of_minus_inf(f, kernel, options, dtype, rng):
     """And their own losses, as far as double has a number for them."""
     p = problem(f, rng, *KERNELS[kernel], dtype, options, reduction="none")
@@ -154,7 +161,7 @@ def test_logits_whose_difference_overflows_have_the_derivatives_of_minus_inf(f, 
 
 @each_of(SOFTMAX_LOSSES)
 @each_kernel
-@pytest.mark.parametrize("options", ["index", "distribution"])
+@in_turn("options", ["index", "distribution"])
 def test_float32_logits_far_apart_have_their_real_loss_in_double(f, kernel, options, rng):
     p = problem(f, rng, *KERNELS[kernel], np.float32, options, reduction="none")
     row = middle_row(p)
@@ -169,8 +176,9 @@ def test_float32_logits_far_apart_have_their_real_loss_in_double(f, kernel, opti
     assert p.change(reduction="mean").run()["loss"] == want / p.run()["loss"].size
 
 
-@pytest.mark.parametrize("shape, axis", [((3, 4), -1), ((3, 200), -1), ((4, 40), 0)], ids=str)
-@pytest.mark.parametrize("x, want", [(-np.inf, -np.inf), (np.inf, np.inf), (np.nan, np.nan)])
+@in_turn("shape, axis", [((3, 4), -1), ((3, 200), -1), ((4, 40), 0)])
+@in_turn("x, want", [(-np.inf, -np.inf), (np.inf, np.inf), (np.nan, np.nan)])
+@each_dtype
 def test_logsumexp_of_infinities_is_as_scipy(x, want, shape, axis, dtype):
     one, several = np.zeros(shape, dtype), np.full(shape, x, dtype)
     np.moveaxis(one, axis, -1)[1] = [x, *[-np.inf] * (shape[axis] - 1)]
@@ -181,6 +189,7 @@ def test_logsumexp_of_infinities_is_as_scipy(x, want, shape, axis, dtype):
     np.testing.assert_array_equal(NAMED["logsumexp"].call(several, axis=axis), np.full(got.shape, want, dtype))
 
 
+@each_dtype
 def test_logsumexp_of_no_classes_is_minus_inf(dtype):
     np.testing.assert_array_equal(NAMED["logsumexp"].call(np.empty((3, 0), dtype)), np.full(3, -np.inf, dtype))
     np.testing.assert_array_equal(NAMED["logsumexp"].call(np.empty((0, 2), dtype), axis=0), [-np.inf] * 2)
@@ -198,9 +207,10 @@ INFINITE_SIGMOIDS = [
 ]
 
 
-@pytest.mark.parametrize("x, t, v, loss, grad, hess", INFINITE_SIGMOIDS)
-@pytest.mark.parametrize("n", [1, 40, 1000])
+@in_turn("x, t, v, loss, grad, hess", INFINITE_SIGMOIDS)
+@in_turn("n", [1, 40, 1000])
 @each_of(SIGMOID_LOSSES)
+@each_dtype
 def test_sigmoid_of_infinity(f, x, t, v, loss, grad, hess, n, dtype):
     logits, target = np.zeros(n, dtype), np.full(n, 0.25)
     logits[n // 2], target[n // 2] = x, t

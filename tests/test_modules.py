@@ -30,13 +30,17 @@ def test_a_module_is_there_without_an_import_of_its_own():
 
 
 def test_nothing_large_is_imported_with_the_package():
-    program = "import sys, fastxent; print({n.partition('.')[0] for n in sys.modules} & {'scipy', 'sklearn', 'pandas'})"
+    large = {"dask", "pandas", "scipy", "sklearn"}
+    program = f"import sys, fastxent; print({{name.partition('.')[0] for name in sys.modules}} & {large})"
     assert interpreted(program).stdout == "set()\n"
 
 
-def test_a_module_whose_library_is_missing_names_the_extra():
-    done = interpreted("import sys; sys.modules['sklearn'] = None\nimport fastxent as fx; fx.sklearn")
-    assert done.stderr.endswith("ImportError: fastxent.sklearn needs scikit-learn: pip install fastxent[sklearn]\n")
+@pytest.mark.parametrize(
+    ("module", "library", "named"), [("sklearn", "sklearn", "scikit-learn"), ("dask", "dask.array", "dask")]
+)
+def test_a_module_whose_library_is_missing_names_the_extra(module, library, named):
+    done = interpreted(f"import sys; sys.modules[{library!r}] = None\nimport fastxent as fx; fx.{module}")
+    assert done.stderr.endswith(f"ImportError: fastxent.{module} needs {named}: pip install fastxent[{module}]\n")
 
 
 def test_other_names_are_attribute_errors():

@@ -16,8 +16,10 @@ from tests.table import (
     SOFTMAX_LOSSES,
     WITH_GRAD_OUTPUT,
     WITH_OUT,
+    each_dtype,
     each_of,
 )
+from tests.turns import in_turn
 
 SOFTMAX_FOCAL = [f for f in SOFTMAX_LOSSES if f.focal]
 SIGMOID_FOCAL = [f for f in SIGMOID_LOSSES if f.focal]
@@ -88,7 +90,7 @@ def test_option_out_of_range(f, what, _, changes, exception, pattern, rng):
 
 
 @each_of(LOSSES)
-@pytest.mark.parametrize("sizes", [(7,), (6, 1), (5, 6), (6, 5, 1), ()])
+@in_turn("sizes", [(7,), (6, 1), (5, 6), (6, 5, 1), ()])
 def test_target_of_another_shape_is_named_with_both_shapes(f, sizes, rng):
     if f.kind == "sigmoid" and sizes == ():
         sizes = (6,)
@@ -110,7 +112,7 @@ def test_logits_without_dimension(f):
 
 
 @each_of(LOSSES)
-@pytest.mark.parametrize("sizes", [(2,), (5,), (2, 5), (1, 2, 4, 5)])
+@in_turn("sizes", [(2,), (5,), (2, 5), (1, 2, 4, 5)])
 def test_sample_weight_is_not_padded_to_the_rank_of_the_rows(f, sizes, rng):
     if f.kind == "sigmoid" and len(sizes) == 4:
         sizes = (1, 2, 3, 4, 5)
@@ -142,7 +144,8 @@ UNFIT = {
 
 
 @each_of(WITH_OUT)
-@pytest.mark.parametrize("what", UNFIT)
+@in_turn("what", UNFIT)
+@each_dtype
 def test_out_that_cannot_hold_the_result(f, what, dtype, rng):
     p = problem(f, rng, (6, 5), -1, dtype)
     out, exception, pattern = UNFIT[what]

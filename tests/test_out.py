@@ -9,7 +9,8 @@ from fastxent._kernels import ways
 from tests.layouts import LAYOUTS
 from tests.problem import problem, unmodified
 from tests.rows import KERNELS, each_kernel
-from tests.table import LOSSES, WITH_GRAD, WITH_OUT, each_of
+from tests.table import LOSSES, WITH_GRAD, WITH_OUT, each_dtype, each_of
+from tests.turns import in_turn
 
 each_function = each_of(WITH_OUT)
 EMPTY = {
@@ -31,8 +32,9 @@ def whole(view):
 
 @each_function
 @each_kernel
-@pytest.mark.parametrize("layout", EMPTY)
-@pytest.mark.parametrize("out_dtype", [np.float32, np.float64])
+@in_turn("layout", EMPTY)
+@in_turn("out_dtype", [np.float32, np.float64])
+@each_dtype
 def test_out_of_any_strides_and_either_dtype(f, kernel, layout, out_dtype, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype, f.option_sets[-1])
     fresh = p.run()
@@ -58,8 +60,9 @@ OTHER = {np.dtype(np.float32): np.float64, np.dtype(np.float64): np.float32}
 
 
 @pytest.mark.parametrize("f", [f for f in WITH_GRAD if f.kind != "clamped"], ids=str)
-@pytest.mark.parametrize("which", [0, -1], ids=["plain", "all options"])
-@pytest.mark.parametrize("layout", FEW_CLASSES)
+@in_turn("which", [0, -1])
+@in_turn("layout", FEW_CLASSES)
+@each_dtype
 def test_derivatives_in_the_other_dtype_are_rounded_once(f, which, layout, dtype, rng):
     shape, axis = FEW_CLASSES[layout]
     p = problem(f, rng, shape, axis, dtype, f.option_sets[which])
@@ -75,7 +78,8 @@ def test_derivatives_in_the_other_dtype_are_rounded_once(f, which, layout, dtype
 
 @each_function
 @each_kernel
-@pytest.mark.parametrize("layout", ["asfortranarray", "strided", "column_slice", "negative_rows", "negative_classes"])
+@in_turn("layout", ["asfortranarray", "strided", "column_slice", "negative_rows", "negative_classes"])
+@each_dtype
 def test_out_that_is_a_view_of_exactly_the_logits(f, kernel, layout, dtype, rng):
     p = problem(f, rng, *KERNELS[kernel], dtype)
     x = LAYOUTS[layout](p.x)
@@ -86,6 +90,7 @@ def test_out_that_is_a_view_of_exactly_the_logits(f, kernel, layout, dtype, rng)
 
 
 @each_function
+@each_dtype
 def test_out_between_the_columns_of_the_logits_is_no_overlap(f, dtype, rng):
     p = problem(f, rng, (30, 12), -1, dtype)
     table = np.zeros((30, 24), dtype)
@@ -98,7 +103,8 @@ def test_out_between_the_columns_of_the_logits_is_no_overlap(f, dtype, rng):
 
 @each_function
 @each_kernel
-@pytest.mark.parametrize("overlap", ["one row on", "one column on", "reversed", "transposed", "the other float dtype"])
+@in_turn("overlap", ["one row on", "one column on", "reversed", "transposed", "the other float dtype"])
+@each_dtype
 def test_out_that_overlaps_the_logits(f, kernel, overlap, dtype, rng):
     shape, axis = KERNELS[kernel] if overlap != "transposed" else ((8, 8), -1)
     p = problem(f, rng, shape, axis, dtype)
@@ -132,6 +138,7 @@ SHARING = [
 
 
 @pytest.mark.parametrize("f, argument", SHARING, ids=str)
+@each_dtype
 def test_out_that_overlaps_the_target_or_the_weights(f, argument, dtype, rng):
     p = problem(f, rng, (20, 12), -1, dtype)
     memory = np.ones((20, 12), dtype)
@@ -141,6 +148,7 @@ def test_out_that_overlaps_the_target_or_the_weights(f, argument, dtype, rng):
 
 
 @pytest.mark.parametrize("f", [f for f in WITH_OUT if "hess_out" in f.options], ids=str)
+@each_dtype
 def test_out_and_hess_out_overlap(f, dtype, rng):
     p = problem(f, rng, (20, 12), -1, dtype)
     memory = np.zeros((21, 12), dtype)
@@ -149,6 +157,7 @@ def test_out_and_hess_out_overlap(f, dtype, rng):
 
 
 @each_function
+@each_dtype
 def test_out_that_overlaps_itself(f, dtype, rng):
     p = problem(f, rng, (6, 5), -1, dtype)
     out = as_strided(np.zeros(5, dtype), (6, 5), (0, np.dtype(dtype).itemsize))
@@ -156,8 +165,9 @@ def test_out_that_overlaps_itself(f, dtype, rng):
         p.change(**{argument: out}).assert_rejected(ValueError, "overlap|share memory")
 
 
-@pytest.mark.parametrize("inner, width", [(130, 136), (129, 132), (128, 136), (257, 264)])
-@pytest.mark.parametrize("C", [2, 4, 19])
+@in_turn("inner, width", [(130, 136), (129, 132), (128, 136), (257, 264)])
+@in_turn("C", [2, 4, 19])
+@each_dtype
 def test_out_of_padded_images_written_past_the_caches(inner, width, C, dtype, rng):
     x, labels = rng.standard_normal((9, C, inner)).astype(dtype), rng.integers(C, size=(9, inner))
     want = fx.softmax_cross_entropy_grad(x, labels, axis=1)[1]

@@ -1,18 +1,19 @@
 """What comes back: types, dtypes, shapes, memory order; and that `out` is filled and returned."""
 
 import numpy as np
-import pytest
 
 from tests.problem import named, problem
 from tests.rows import KERNELS
-from tests.table import CLASS_LOSSES, DTYPES, FUNCTIONS, LOSSES, WITH_OUT, each_of
+from tests.table import CLASS_LOSSES, DTYPES, FUNCTIONS, LOSSES, WITH_OUT, each_dtype, each_of
+from tests.turns import in_turn
 from tests.ulp import BOTH
 
 GEOMETRIES = KERNELS | {"empty": ((0, 4), -1)}
 
 
-@pytest.mark.parametrize("geometry", GEOMETRIES)
+@in_turn("geometry", GEOMETRIES)
 @each_of(FUNCTIONS)
+@each_dtype
 def test_arrays_have_the_dtype_of_the_input_and_their_shape(f, geometry, dtype, rng):
     shape, axis = GEOMETRIES[geometry]
     got = problem(f, rng, shape, axis, dtype, reduction="none").run()
@@ -24,13 +25,15 @@ def test_arrays_have_the_dtype_of_the_input_and_their_shape(f, geometry, dtype, 
         assert value.flags.writeable
 
 
-@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@in_turn("reduction", ["sum", "mean"])
 @each_of(LOSSES)
+@each_dtype
 def test_a_reduced_loss_is_a_python_float(f, reduction, dtype, rng):
     assert type(problem(f, rng, (4, 3), -1, dtype, reduction=reduction).run()["loss"]) is float
 
 
 @each_of(CLASS_LOSSES)
+@each_dtype
 def test_one_unbatched_row_gives_a_numpy_scalar(f, dtype, rng):
     p = problem(f, rng, (5,), 0, dtype, reduction="none")
     row = p.change(target=int(p.target)).run()
@@ -39,7 +42,7 @@ def test_one_unbatched_row_gives_a_numpy_scalar(f, dtype, rng):
     p.assert_close(row, {name: value[0] for name, value in batch.items()})
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "given, computed",
     [("int8", "float64"), ("int64", "float64"), ("uint64", "float64"), ("bool", "float64")],
 )
@@ -57,7 +60,8 @@ def test_other_dtypes_are_computed_in_a_float_dtype(f, given, computed, rng):
 
 
 @each_of(WITH_OUT)
-@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (2, 0, 1)], ids=str)
+@in_turn("axes", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (2, 0, 1)])
+@each_dtype
 def test_results_have_the_memory_order_of_the_input(f, axes, dtype, rng):
     p = problem(f, rng, (4, 5, 6), 1, dtype)
     x = np.ascontiguousarray(p.x.transpose(axes)).transpose(np.argsort(axes))
@@ -66,9 +70,10 @@ def test_results_have_the_memory_order_of_the_input(f, axes, dtype, rng):
         assert got[result].strides == x.strides
 
 
-@pytest.mark.parametrize("out_dtype", DTYPES)
-@pytest.mark.parametrize("geometry", GEOMETRIES)
+@in_turn("out_dtype", DTYPES)
+@in_turn("geometry", GEOMETRIES)
 @each_of(WITH_OUT)
+@each_dtype
 def test_out_of_either_float_dtype_is_filled_and_returned(f, geometry, out_dtype, dtype, rng):
     shape, axis = GEOMETRIES[geometry]
     p = problem(f, rng, shape, axis, dtype, f.option_sets[-1])

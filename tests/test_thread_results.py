@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+import fastxent as fx
 from fastxent import _threads
 from fastxent._kernels import ways
 from tests.layouts import byte_swapped
@@ -65,6 +66,18 @@ def test_large_calls_do_touch_it(f, rng, monkeypatch):
     monkeypatch.setattr(_threads, "pool", _threads.Pool())
     problem(f, rng, (MANY * BLOCK // 1000, 1000), dtype=np.float32).run(n_threads=3)
     assert _threads.pool.size == 2
+
+
+@pytest.mark.parametrize("blocks, helpers", [(11, 0), (12, 1), (17, 1), (18, 2), (47, 6)])
+def test_a_helper_has_as_many_blocks_as_are_worth_a_thread(blocks, helpers, monkeypatch):
+    assert ways.numbers()["thread_blocks"] == 6
+    pool, asked = _threads.Pool(), []
+    run = _threads.run
+    monkeypatch.setattr(_threads, "pool", pool)
+    monkeypatch.setattr(_threads, "run", lambda *args: asked.append(args) or run(*args))
+    fx.logsumexp(np.zeros((blocks * (BLOCK // 1000), 1000), np.float32), n_threads=32)
+    assert pool.size == helpers
+    assert bool(asked) == (helpers > 0)  # a smaller call stays where it is
 
 
 def test_results_are_right_beside_a_busy_python_thread_and_many_callers(rng):

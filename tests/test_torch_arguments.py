@@ -2,6 +2,7 @@
 
 import doctest
 from functools import partial
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -102,6 +103,20 @@ def test_other_devices_are_refused_by_name():
         with pytest.raises(NotImplementedError, match="on the CPU, but a tensor is on cuda:0"):
             function(logits, target)
     assert ft.cross_entropy(X.to("meta"), Y.to("meta")).device.type == "meta"
+
+
+@pytest.mark.parametrize("name, args", [
+    ("cross_entropy", (X, Y)), ("binary_cross_entropy_with_logits", (X, X)), ("linear_cross_entropy", (X, X, Y)),
+])  # fmt: skip
+def test_collections_of_dask_are_referred_to_its_module(name, args):
+    class Collection:
+        def __dask_graph__(self):
+            return {}
+
+    parameters = list(signature(getattr(ft, name)).parameters)
+    for i in range(len(args)):
+        with pytest.raises(TypeError, match=rf"^{parameters[i]} is a .*fastxent\.dask"):
+            getattr(ft, name)(*args[:i], Collection(), *args[i + 1 :])
 
 
 @pytest.mark.parametrize("name", ft.__all__)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import fastxent
+from fastxent import _isa
 from fastxent._kernels import ways
 from tests.bits import assert_same_bits
 from tests.fences import Fenced, needs_fences
@@ -16,7 +17,8 @@ from tests.layouts import byte_swapped
 from tests.peak import peak
 from tests.pool import has_exact_total
 from tests.problem import problem
-from tests.table import DTYPES, FUNCTIONS, each_of
+from tests.table import DTYPES, FUNCTIONS, WITH_GRAD, each_dtype, each_of
+from tests.thresholds import most_side_by_side
 from tests.ulp import BOTH
 
 NUMBERS = ways.numbers()
@@ -102,6 +104,33 @@ def test_a_limit_cannot_be_set_nor_what_is_unknown(name):
         ways.tune(thread_blocks=1, **{name: 64})
     assert ways.numbers() == NUMBERS
     assert limits == ways.LIMITS
+
+
+# The most classes of samples side by side, as docs/design.md says: float32, float64; then the same with a Hessian.
+DOCUMENTED = {"v4": (256, 192, 128, 64)}
+
+
+def test_as_many_classes_go_side_by_side_as_the_design_page_says():
+    most = [most_side_by_side(dtype, with_hess) for with_hess in (False, True) for dtype in DTYPES]
+    assert tuple(most) == DOCUMENTED.get(_isa.build, (224, 160, 112, 56))
+
+
+@each_of([f for f in WITH_GRAD if f.kind == "softmax" and not f.focal])
+@each_dtype
+def test_one_class_more_than_go_side_by_side_is_computed_by_rows(f, dtype, rng):
+    """And no other number of classes begins there: the bits are those of one way before it, of the other behind."""
+    most = most_side_by_side(dtype, "hess" in f.gives)
+    for C, panel_bytes in ((most, ways.RANGES["panel_bytes"][1]), (most + 1, 0)):
+        p = problem(f, rng, (500, C), -1, dtype, reduction="none")
+        found = p.run()
+        by = {}
+        for number in ways.RANGES["panel_bytes"]:
+            ways.tune(panel_bytes=number, double_panel_bytes=number)
+            by[number] = p.run()
+        ways.tune(**NUMBERS)
+        for name, value in by[panel_bytes].items():
+            assert_same_bits(found[name], value, f"{C} classes: {name}")
+        assert any((by[0][name] != by[ways.RANGES["panel_bytes"][1]][name]).any() for name in f.gives)
 
 
 # All at once: the least, the largest, and some mixtures of both and of the others between.

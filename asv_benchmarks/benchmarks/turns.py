@@ -9,7 +9,7 @@ from side_by_side.rounds import seconds_per_call
 import fastxent as fx
 
 UNIT = "times"
-LEAST_ROUNDS, MOST_ROUNDS = 9, 100
+LEAST_ROUNDS, MOST_ROUNDS = 7, 100
 SECONDS = float(os.environ.get("RATIO_SECONDS", 0.4))  # of one comparison, when its rounds are short enough
 
 

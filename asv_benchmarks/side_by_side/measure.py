@@ -3,9 +3,11 @@
 import os
 from dataclasses import dataclass
 
+import numpy as np
+
 from side_by_side import libraries
 from side_by_side.agreement import check, expected
-from side_by_side.problems import Shape, make
+from side_by_side.problems import HALF, Shape, make
 from side_by_side.rounds import peak_extra_bytes, seconds_per_call
 
 # memory is measured from this many elements on: below, it drowns in what an allocator keeps
@@ -60,12 +62,13 @@ def measure(shape: Shape, dtype: str, n_threads: int, names: list[str], effort: 
     calls, extra = {}, {}
     for name in names:
         library = libraries.load(name)
-        if not hasattr(library, shape.operation):
+        if not hasattr(library, shape.operation) or (dtype in HALF and not getattr(library, "KNOWS_HALF", False)):
             continue
         for title, call in getattr(library, shape.operation)(problem, n_threads).items():
             kind, _, variant = title.partition(", ")
             result = call()
-            check(f"{name} on {shape.name} {dtype}, {title}", result, right[kind], dtype)
+            numpy_of = getattr(library, "numpy_of", np.asarray)
+            check(f"{name} on {shape.name} {dtype}, {title}", result, right[kind], dtype, numpy_of)
             key = kind, f"{name}, {variant}" if variant else name
             calls[key] = call
             result = None

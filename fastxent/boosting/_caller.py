@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, NoReturn, Protocol
 
 import numpy as np
 
+from fastxent import _check
 from fastxent._types import Array
 from fastxent.boosting._loss import Loss
 
@@ -108,6 +109,8 @@ def arguments(made: Made, first: Any, second: Any, weights: Any) -> tuple[Array,
     """
     check_caller(made, sys._getframe(2))
     if not hasattr(second, "get_label"):
+        for value, name in ((first, "labels"), (second, "scores"), (weights, "weights")):
+            _check.refuse_dask(value, name)
         return np.asarray(second), first, weights
     caller = type(second).__module__.partition(".")[0]
     library, role = made_as(made)

@@ -93,15 +93,19 @@ def part_of(whole: Block, cut: tuple[slice, ...], multilabel: bool) -> Block:
 
 
 def losses_of(options: dict[str, Any], block: Block, plain: bool = False) -> Array:
-    """The samples' losses in double, in C order; plain: without the options that change them."""
+    """The samples' losses in double, in C order; plain: without the options that change them.
+
+    `fastxent.dask` has options beside those of an evaluation: z_loss, infogain and pos_weight.
+    """
     scores, target, weight, axis, n_threads = block
     class_weight, ignored, smoothing = (
         (None, None, 0.0) if plain else (options[name] for name in ("class_weight", "ignore_index", "label_smoothing"))
     )
     if options["of"] == "logits":
         result = door.softmax_cross_entropy(
-            0, scores, target, axis, class_weight, weight, ignored, smoothing, 0.0, None, "sum", n_threads, rules=RULES
-        )
+            0, scores, target, axis, class_weight, weight, ignored, smoothing, options.get("z_loss", 0.0),
+            options.get("infogain"), "sum", n_threads, rules=RULES,
+        )  # fmt: skip
     elif options["of"] == "probabilities":
         result = door.clamped_cross_entropy(
             0, scores, target, options["eps"], axis, class_weight, weight, ignored, smoothing, None, "sum", n_threads,
@@ -109,7 +113,7 @@ def losses_of(options: dict[str, Any], block: Block, plain: bool = False) -> Arr
         )  # fmt: skip
     else:
         result = door.sigmoid_cross_entropy(
-            0, scores, target, weight, None, ignored, smoothing, "sum", n_threads, rules=RULES
+            0, scores, target, weight, options.get("pos_weight"), ignored, smoothing, "sum", n_threads, rules=RULES
         )
     losses: Array = result[2]
     return losses.reshape(-1)

@@ -79,6 +79,8 @@ def log_loss(
     TypeError, ValueError
         As scikit-learn does, in the installed version's words: among others if a probability is outside [0, 1] or nan,
         if labels are not among `labels`, if there is one class only, if lengths or numbers of classes differ.
+    TypeError
+        If an argument is a dask collection, for which there is `fastxent.dask.log_loss`.
     ValueError
         If `eps` is out of its range; if a row of fractions in `y_true` is no distribution; with `multilabel`, also if
         `y_true` has other numbers than 0 and 1, or `labels` is given.

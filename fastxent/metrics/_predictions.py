@@ -50,10 +50,10 @@ class Prediction:
 
 def bind(y_true: Any, y_proba: Any, sample_weight: Any, labels: Any, n_threads: int | None) -> Prediction | None:
     """The arguments as arrays, without a copy where they are such; None where scikit-learn has something to say."""
-    probs = plain_array(y_proba, "biuf")
-    y = plain_array(y_true, "biufUO")
-    weight = None if sample_weight is None else plain_array(sample_weight, "biuf")
-    names = None if labels is None else plain_array(labels, "biufUO")
+    probs = plain_array(y_proba, "biuf", "y_proba")
+    y = plain_array(y_true, "biufUO", "y_true")
+    weight = None if sample_weight is None else plain_array(sample_weight, "biuf", "sample_weight")
+    names = None if labels is None else plain_array(labels, "biufUO", "labels")
     if probs is None or y is None or not 1 <= probs.ndim <= 2 or not 1 <= y.ndim <= 2 or probs.size == 0:
         return None
     if (sample_weight is not None and weight is None) or (labels is not None and names is None):
@@ -86,12 +86,13 @@ def bind(y_true: Any, y_proba: Any, sample_weight: Any, labels: Any, n_threads: 
     return Prediction(probs, target, weight, total_weight(len(probs), weight), first, classes, in_order)
 
 
-def plain_array(value: Any, kinds: str) -> Array | None:
+def plain_array(value: Any, kinds: str, name: str) -> Array | None:
     """``value`` as an array of one of these kinds; None if it is not one, or one with a meaning of its own."""
     array = value
     if type(value) is not np.ndarray:
         if isinstance(value, np.ma.MaskedArray | np.matrix):
             return None
+        _check.refuse_dask(value, name)
         try:
             array = np.asarray(value)
         except (TypeError, ValueError):  # ragged lists, sparse containers, tensors elsewhere than in memory

@@ -312,15 +312,21 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         float
             From 0 to 1.
         """
+        _check.refuse_dask(sample_weight, "sample_weight")
         if not is_distribution(y):
             return float(super().score(X, y, sample_weight))
+        predicted, whole = self._shares(X, y)
+        weight = one_for_each(sample_weight, len(whole), self.n_threads)
+        weight = np.ones(len(whole)) if weight is None else weight
+        return float(weight @ predicted / (weight @ whole))
+
+    def _shares(self, X: Any, y: Any) -> tuple[Array, Array]:
+        """What the distribution of each sample gives to the predicted class, and what it sums to."""
         check_is_fitted(self)
         shares, (n_classes, best) = check_array(y, input_name="y"), (len(self.classes_), self._best(X))
         if shares.shape != (len(best), n_classes):
             raise ValueError(f"y has shape {shares.shape}, but there are {len(best)} samples and {n_classes} classes")
-        weight = one_for_each(sample_weight, len(best), self.n_threads)
-        weight = np.ones(len(best)) if weight is None else weight
-        return float(weight @ shares[np.arange(len(best)), best] / (weight @ shares.sum(axis=1, dtype=np.float64)))
+        return shares[np.arange(len(best)), best], shares.sum(axis=1, dtype=np.float64)
 
     def _each_class(self, X: Any, activation: Any) -> Array:
         """The activation of the logits, written over them block by block."""

@@ -30,7 +30,7 @@ import fastxent as fx
 from fastxent import _blas
 from fastxent._types import Array
 from fastxent.sklearn._labels import blocks
-from fastxent.sklearn._objective import Objective, linear
+from fastxent.sklearn._objective import LinearObjective, Objective, linear
 
 LEAST_RATIO = 1e-7  # of eigenvalues, the smallest to the largest: below that, what is seen is rounding
 ROUNDING = 8  # epsilons of a second moment: a variance below that is none
@@ -54,12 +54,13 @@ class Curvature:
     unit: Array | None = None  # (F,) the diagonal of D, with Q
 
 
-def curvature(objective: Objective, coef: Array, intercept: Array, centre: bool) -> Curvature:
+def curvature(whole: LinearObjective, coef: Array, intercept: Array, centre: bool) -> Curvature:
     """The curvature at a model, from at most some thousand rows."""
+    objective = whole.sample
     X, dtype = objective.X, objective.dtype
     n_samples, n_features = X.shape
-    step = max(1, n_samples // max(SAMPLED, 20 * n_features))
-    full = worth_eigenvectors(objective, -(-n_samples // step))
+    step = step_of(n_samples, n_features)
+    full = worth_eigenvectors(whole, -(-n_samples // step))
     shift = first_mean(objective, step) if centre and not sparse.issparse(X) else np.zeros(n_features, dtype)
     share, count, total = np.zeros(objective.n_outputs), 0.0, 0.0
     first, second = np.zeros(n_features), np.zeros((n_features, n_features) if full else n_features)
@@ -96,10 +97,15 @@ def curvature(objective: Objective, coef: Array, intercept: Array, centre: bool)
     return Curvature(share, mean, variance, lengths, size, vectors, unit)
 
 
-def worth_eigenvectors(objective: Objective, n_sampled: int) -> bool:
+def step_of(n_samples: int, n_features: int) -> int:
+    """From one row that is looked at to the next."""
+    return max(1, n_samples // max(SAMPLED, 20 * n_features))
+
+
+def worth_eigenvectors(objective: LinearObjective, n_sampled: int) -> bool:
     """Whether the covariance and its eigenvectors cost less than some evaluations of the objective."""
-    n_samples, n_features = objective.X.shape
-    if sparse.issparse(objective.X):
+    n_samples, n_features = objective.n_samples, objective.sample.X.shape[1]
+    if sparse.issparse(objective.sample.X):
         return False
     # In multiplications; an evaluation with one output costs about as much as 20 would, since it waits for memory.
     evaluation = 4 * n_samples * n_features * (objective.n_outputs + 20) + CALLS

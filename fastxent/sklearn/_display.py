@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastxent import _check
 from fastxent._types import Array
 from fastxent.sklearn._reliability import bins_of, check_options, prediction_of, weight_of
 
@@ -289,6 +290,7 @@ class ReliabilityDisplay:
             If a probability is outside [0, 1]; if shapes, classes, weights or options do not fit.
         """
         n_bins = check_options(n_bins, strategy)
+        _check.refuse_dask(y_true, "y_true")
         happened, prob, pos_label = prediction_of(y_true, y_prob, pos_label, classes)
         bins = bins_of(happened, prob, weight_of(sample_weight, len(prob)), n_bins, strategy)
         display = cls(

@@ -21,16 +21,38 @@ def blocks(n_samples: int, rows: int = ROWS, first: int = 0) -> Iterator[slice]:
 
 def encode_labels(y: Array) -> tuple[Array, Array]:
     """The classes, sorted, and each sample's index among them, in the smallest unsigned integers that hold it."""
+    classes = classes_of(y)
+    if len(classes) < 2:
+        raise_one_class(classes)
+    return classes, numbers_of(y, classes)
+
+
+def classes_of(y: Array, n_samples: float | None = None) -> Array:
+    """The classes, sorted; of a part of the samples, say how many there are of all."""
     low, span = span_of(y)
     try:
         classes = classes_of_span(y, low, span) if span <= SPAN else classes_of_any(y)
     except TypeError:  # labels that cannot be sorted
         check_classification_targets(y)
         raise
-    # a sample of them stands for y: what it is a target of does not depend on how often each is there
-    check_classification_targets(np.resize(classes, min(len(y), 3 * len(classes))))
-    if len(classes) < 2:
-        raise ValueError(f"y holds one class, {classes[0]!r}: a classifier needs samples of at least two classes")
+    check_classes(classes, len(y) if n_samples is None else n_samples)
+    return classes
+
+
+def check_classes(classes: Array, n_samples: float) -> None:
+    """Raise what scikit-learn does of such labels, and warn as it does of few samples for so many classes."""
+    # some of them stand for y: what it is a target of does not depend on how often each is there
+    check_classification_targets(np.resize(classes, int(min(n_samples, 3 * len(classes)))))
+
+
+def raise_one_class(classes: Array) -> None:
+    """Say that one is too few."""
+    raise ValueError(f"y holds one class, {classes[0]!r}: a classifier needs samples of at least two classes")
+
+
+def numbers_of(y: Array, classes: Array) -> Array:
+    """The index of each label among the classes, of which it is one."""
+    low, span = span_of(classes)
     numbers = np.arange(len(classes), dtype=np.min_scalar_type(len(classes) - 1))
     labels = np.empty(len(y), numbers.dtype)
     if span <= SPAN:
@@ -38,7 +60,7 @@ def encode_labels(y: Array) -> tuple[Array, Array]:
         table[offsets(classes, low)] = numbers
     for rows in blocks(len(y)):
         labels[rows] = table[offsets(y[rows], low)] if span <= SPAN else np.searchsorted(classes, y[rows])
-    return classes, labels
+    return labels
 
 
 def span_of(y: Array) -> tuple[Array, float]:

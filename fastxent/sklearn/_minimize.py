@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fastxent._types import Array
 from fastxent.sklearn._callbacks import FRAMES, Iterations
 from fastxent.sklearn._curvature import curvature
-from fastxent.sklearn._objective import Objective
+from fastxent.sklearn._objective import LinearObjective
 from fastxent.sklearn._report import Report
 from fastxent.sklearn._scaling import Scaling
 
@@ -44,14 +44,18 @@ STALE = 0.5
 LINE_SEARCH = 50  # steps; this and the next as in LogisticRegression
 FTOL = 64 * np.finfo(np.float64).eps
 
+Save = Callable[[Array, Array, Sequence[float]], None]  # what is told of the model and the curve after each iteration
+
 
 @dataclass
 class Progress:
     """What the last evaluation found, the objective after each iteration so far, and whether to go on."""
 
-    objective: Objective
+    objective: LinearObjective
     tol: float
     report: Report
+    model: Callable[[Array, Array], dict[str, Any]]  # the attributes of a model, as callbacks see it
+    unpack: Callable[[Array], tuple[Array, Array]] = field(init=False)  # the model at a point in scaled variables
     largest: float = np.inf  # the largest absolute entry of the gradient, in units of features that are above 1
     value: float = np.inf
     gap: float = np.inf  # about how much the objective is above its least
@@ -59,14 +63,14 @@ class Progress:
     scaled_at: float = np.inf  # the objective, and the number of iterations, when the variables were scaled
     scaled_after: int = 0
     renew: bool = False  # whether to go on from here in variables scaled anew
-    iterations: Iterations | None = None  # what callbacks are told of, and
-    model: Callable[[Array], dict[str, Any]] = dict  # the attributes of the model at a point in scaled variables
+    iterations: Iterations | None = None  # what callbacks are told of
     stopped: bool = False  # by a callback
+    save: Save | None = None
 
     @property
     def coarse(self) -> bool:
         """Whether the multiplications are in less than the dtype of X."""
-        return bool(self.objective.dtype != self.objective.X.dtype)
+        return bool(self.objective.dtype != self.objective.given_dtype)
 
     @property
     def flat(self) -> bool:
@@ -75,7 +79,7 @@ class Progress:
 
     def converged(self, value: float, gain: float = np.inf) -> bool:
         """Whether the optimum is reached, or all of it that the dtype can tell."""
-        least_gain = 0.1 * float(np.finfo(self.objective.X.dtype).eps) * value
+        least_gain = 0.1 * float(np.finfo(self.objective.given_dtype).eps) * value
         return self.flat and (self.gap <= GAP * value or value <= NEGLIGIBLE * self.tol or gain <= least_gain)
 
     @property
@@ -91,7 +95,10 @@ class Progress:
         gain = (self.curve[-1] if self.curve else np.inf) - value
         self.curve.append(value)
         self.report(len(self.curve), value, self.largest)
-        if self.iterations is not None and self.iterations(partial(self.model, intermediate_result.x)):
+        coef, intercept = self.unpack(intermediate_result.x)
+        if self.save is not None:
+            self.save(coef, intercept, self.curve)
+        if self.iterations is not None and self.iterations(partial(self.model, coef, intercept)):
             self.stopped = True
             raise StopIteration
         done = self.converged(value, gain)
@@ -103,14 +110,16 @@ class Progress:
 
 
 def minimize(
-    objective: Objective, coef: Array, intercept: Array, fit_intercept: bool, *, tol: float, max_iter: int,
+    objective: LinearObjective, coef: Array, intercept: Array, fit_intercept: bool, *, tol: float, max_iter: int,
     verbose: int, iterations: Iterations | None = None, model: Callable[[Array, Array], dict[str, Any]],
+    curve: Sequence[float] = (), save: Save | None = None,
 ) -> tuple[Array, Array, list[float]]:  # fmt: skip
     """The coefficients and intercepts of the optimum, and the objective after each iteration.
 
-    Callbacks see ``model`` of them.
+    Callbacks see ``model`` of them. A fit that goes on where another ended has that one's ``curve``.
     """
-    progress = Progress(objective, tol, Report(verbose, max_iter), iterations=iterations)
+    report = Report(verbose, max_iter)
+    progress = Progress(objective, tol, report, model, curve=list(curve), iterations=iterations, save=save)
     if iterations is not None:
         iterations.begin(partial(model, coef, intercept))
     if objective.size > LARGE:
@@ -122,9 +131,9 @@ def minimize(
             with np.errstate(
                 over="ignore", invalid="ignore"
             ):  # a step, or float32, may be too wide: that is seen below
-                coef, intercept, message = one_round(objective, coef, intercept, fit_intercept, progress, n_iter, model)
+                coef, intercept, message = one_round(objective, coef, intercept, fit_intercept, progress, n_iter)
             going = not progress.stopped and (progress.coarse or (progress.renew and len(progress.curve) < max_iter))
-            objective.compute_in(objective.X.dtype)
+            objective.compute_in(objective.given_dtype)
     finally:
         progress.report.close()
     rounded = len(progress.curve) < max_iter and progress.gap <= GAP * progress.value  # nothing is left to be gained
@@ -134,13 +143,12 @@ def minimize(
 
 
 def one_round(
-    objective: Objective, coef: Array, intercept: Array, fit_intercept: bool, progress: Progress, n_iter: int,
-    model: Callable[[Array, Array], dict[str, Any]],
+    objective: LinearObjective, coef: Array, intercept: Array, fit_intercept: bool, progress: Progress, n_iter: int
 ) -> tuple[Array, Array, str | None]:  # fmt: skip
     """The model after at most so many iterations in variables scaled for the model given; and why it is not optimal."""
     curve = curvature(objective, coef, intercept, fit_intercept)
     scaling, unit = Scaling(curve, objective.l2, fit_intercept), np.maximum(curve.size, 1.0)
-    progress.model = lambda flat: model(*scaling.unpack(flat))
+    progress.unpack = scaling.unpack
 
     known: list[tuple[float, Array]] = []  # at the start
 
@@ -160,7 +168,7 @@ def one_round(
     length = float(np.linalg.norm(grad))
     if not np.isfinite(value + length):
         return coef, intercept, "the objective is not finite"
-    if n_iter == 0 or progress.converged(value) or (progress.coarse and progress.largest <= progress.tol):
+    if n_iter <= 0 or progress.converged(value) or (progress.coarse and progress.largest <= progress.tol):
         return coef, intercept, "no iteration is left"
     # L-BFGS-B begins with a step of length 1, which becomes Newton's for the Hessian that the scaling assumes.
     scaling.stretch(length)

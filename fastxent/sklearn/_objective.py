@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
@@ -90,6 +90,38 @@ def in_blocks(
         _threads.run(kernel, (), -(-n_samples // rows), n_threads, blocks_each=1)
 
 
+class LinearObjective(Protocol):
+    """What L-BFGS is run on: the value and the gradients of a model, wherever its samples are."""
+
+    target: Target  # of all samples, or of those that tell the curvature with the masses of all
+    l2: float
+    n_samples: int
+    n_outputs: int
+    size: int  # the number of multiplications that all logits take
+    given_dtype: np.dtype[Any]  # of X, and that computed in
+    dtype: np.dtype[Any]
+
+    @property
+    def sample(self) -> Objective:
+        """Of the samples that tell the curvature, or more."""
+
+    def compute_in(self, dtype: Any) -> None:
+        """Multiply in this dtype from now on."""
+
+    def __call__(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
+        """The value and the gradients with respect to coef (C, F) and intercept (C,)."""
+
+
+def penalised(total: Array, coef: Array, objective: LinearObjective) -> tuple[float, Array, Array]:
+    """The value and the gradients, of the sums over all samples."""
+    sums, l2, target = total / objective.target.denominator, objective.l2, objective.target
+    deviation = coef if target.binary else coef - coef.mean(axis=0)
+    value = float(sums[-1]) + 0.5 * l2 * float(np.vdot(deviation, deviation))
+    coef_grad = sums[: coef.size].reshape(coef.shape)
+    coef_grad += l2 * deviation
+    return value, coef_grad, sums[coef.size : -1]
+
+
 class Objective:
     r"""The mean cross entropy of a linear model's logits and an L2 penalty of its coefficients, with the gradient.
 
@@ -100,8 +132,12 @@ class Objective:
     would take L-BFGS hundreds of iterations to remove what drifts in that direction.
     """
 
-    def __init__(self, X: Any, target: Target, l2: float, batch_rows: int | None, n_threads: int | None) -> None:
+    def __init__(
+        self, X: Any, target: Target, l2: float, batch_rows: int | None, n_threads: int | None,
+        n_groups: int | None = None,
+    ) -> None:  # fmt: skip
         self.X = X
+        self.given_dtype = X.dtype
         self.target = target
         self.pins = [pin for array in (X, target.values, target.sample_weight) for pin in pinned(array)]
         self.l2 = l2
@@ -109,10 +145,11 @@ class Objective:
         self.size = size_of(X, self.n_outputs)
         self.n_threads = n_threads if self.size >= WORTH_THREADS else 1
         self.rows = rows_of_block(X, self.n_outputs, batch_rows)
-        n_samples, n_features = X.shape
-        self.n_blocks = -(-n_samples // self.rows)
+        self.n_samples, n_features = X.shape
+        self.n_blocks = -(-self.n_samples // self.rows)
         n_coefs = self.n_outputs * n_features
-        self.sums = np.empty((groups_of(self.n_blocks, n_coefs), n_coefs + self.n_outputs + 1))  # the loss at the end
+        n_groups = groups_of(self.n_blocks, n_coefs) if n_groups is None else n_groups
+        self.sums = np.empty((n_groups, n_coefs + self.n_outputs + 1))  # the loss at the end
         self.compute_in(X.dtype)
 
     def compute_in(self, dtype: Any) -> None:
@@ -136,6 +173,10 @@ class Objective:
 
     def __call__(self, coef: Array, intercept: Array) -> tuple[float, Array, Array]:
         """The value and the gradients with respect to coef (C, F) and intercept (C,), summed in float64."""
+        return penalised(self.total(coef, intercept), coef, self)
+
+    def total(self, coef: Array, intercept: Array) -> Array:
+        """The sums over all samples: of the gradients, C F and C numbers, and of the losses."""
         kernel: Callable[..., None]
         args: tuple[Any, ...]
         if self.compiled is None:
@@ -144,12 +185,13 @@ class Objective:
             kernel, args = self.run_compiled, (self.compiled, *self.cast(coef, intercept, self.compiled.width))
         with _blas.one_thread:
             _threads.run(kernel, args, len(self.sums), self.n_threads, blocks_each=1)
-        sums = self.sums.sum(axis=0) / self.target.denominator
-        penalised = coef if self.target.binary else coef - coef.mean(axis=0)
-        value = float(sums[-1]) + 0.5 * self.l2 * float(np.vdot(penalised, penalised))
-        coef_grad = sums[: coef.size].reshape(coef.shape)
-        coef_grad += self.l2 * penalised
-        return value, coef_grad, sums[coef.size : -1]
+        total: Array = self.sums.sum(axis=0)
+        return total
+
+    @property
+    def sample(self) -> Objective:
+        """The one whose rows tell the curvature."""
+        return self
 
     def cast(self, coef: Array, intercept: Array, width: int | None = None) -> tuple[Array, Array]:
         """The model as `linear` takes it: (F, C) and (C,), in the dtype computed in; zeros up to a width."""

@@ -47,6 +47,7 @@ class Scores:
 
 def scores_and_labels_of(calibration: Any, X: Any, y: Any) -> tuple[Scores, Any]:
     """Checked scores to fit, and y as it is."""
+    _check.refuse_dask(y, "y")
     if calibration.estimator is None:
         vars(calibration).pop("n_features_in_", None)  # of a former fit; scores of one class have no features
         X = of_numpy(X)
@@ -73,6 +74,7 @@ def scores_of(calibration: Any, X: Any) -> Scores:
 
 def of_numpy(X: Any) -> Any:
     """The scores in a dtype of NumPy's: scikit-learn does not know bfloat16. Frames keep their names."""
+    _check.refuse_dask(X, "X")
     is_half = isinstance(X, np.ndarray) and _bfloat16.is_bfloat16(X.dtype)
     return _check.real_array(X, "X") if is_half or _bfloat16.is_tensor(X) else X
 

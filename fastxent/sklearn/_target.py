@@ -74,6 +74,7 @@ def is_distribution(y: Any) -> bool:
     ValueError
         For other numbers of that shape: one-hot integers, objects, bfloat16; if one is missing in a data frame.
     """
+    _check.refuse_dask(y, "y")
     dtype = getattr(y, "dtype", None)
     if dtype is None and not hasattr(y, "__array__") and not isinstance(y, list | tuple):
         return False
@@ -107,14 +108,18 @@ def target_of(
     weight = one_for_each(sample_weight, n_samples, n_threads)
     if weight is not None:
         weight = np.ascontiguousarray(weight, np.float64)
-    mass = masses(values, weight, n_classes)
+    per_class, mass = weighed(masses(values, weight, n_classes), class_weight, classes)
+    return Target(values, weight, per_class, label_smoothing, mass, float(mass.sum()))
+
+
+def weighed(mass: Array, class_weight: Any, classes: Array) -> tuple[Array | None, Array]:
+    """The weights of the classes, and with them what each has of the denominator, of what its samples weigh."""
     per_class = class_weights(class_weight, classes, mass)
     if per_class is not None:
         mass = mass * per_class
-    denominator = float(mass.sum())
-    if not denominator > 0.0:
+    if not float(mass.sum()) > 0.0:
         raise ValueError("the weight of every sample is zero: sample_weight times class_weight")
-    return Target(values, weight, per_class, label_smoothing, mass, denominator)
+    return per_class, mass
 
 
 def one_for_each(sample_weight: Any, n_samples: int, n_threads: int | None) -> Array | None:

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
-from fastxent import _threads
+from fastxent import _check, _threads
 from fastxent._kernels.job import Job
 from fastxent._types import Array
 from fastxent.sklearn._labels import blocks
@@ -36,6 +36,7 @@ def features_and_target(estimator: Any, X: Any, y: Any) -> tuple[Any, Array]:
 
 def features(estimator: Any, X: Any, *, reset: bool = False) -> Any:
     """X, of as many features as in the fit unless this is the fit."""
+    _check.refuse_dask(X, "X")
     X = validate_data(estimator, X, accept_sparse="csr", dtype=FLOATS, ensure_all_finite=False, reset=reset)
     check_finite(X.data if sparse.issparse(X) else X, "X", type(estimator).__name__)
     return X

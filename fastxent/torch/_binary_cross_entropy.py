@@ -12,7 +12,7 @@ from torch import Tensor
 import fastxent as fx
 from fastxent._types import Array
 from fastxent.torch._operations import operation_of
-from fastxent.torch._tensors import evaluate, is_constant, is_ours, is_traceable, refuse_devices, widened
+from fastxent.torch._tensors import evaluate, is_constant, is_ours, is_traceable, refuse_elsewhere, widened
 
 
 @dataclass(slots=True)
@@ -141,7 +141,7 @@ def binary_cross_entropy_with_logits(
     constants = is_constant(target) and is_constant(weight) and is_constant(pos_weight)
     if is_ours(input) and constants and fits(input, target, weight, pos_weight):
         return evaluate(loss, inplace_backward, input, target, weight, pos_weight)
-    refuse_devices(input, target, weight, pos_weight)
+    refuse_elsewhere(input=input, target=target, weight=weight, pos_weight=pos_weight)
     return loss.by_torch(input, target, weight, pos_weight)
 
 

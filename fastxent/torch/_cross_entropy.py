@@ -12,7 +12,7 @@ from torch import Tensor
 import fastxent as fx
 from fastxent._types import Array
 from fastxent.torch._operations import operation_of
-from fastxent.torch._tensors import evaluate, is_constant, is_ours, is_traceable, refuse_devices, widened
+from fastxent.torch._tensors import evaluate, is_constant, is_ours, is_traceable, refuse_elsewhere, widened
 
 
 @dataclass(slots=True)
@@ -145,7 +145,7 @@ def cross_entropy(
         return loss.by_torch(input, target, weight)
     if is_ours(input) and is_constant(target) and is_constant(weight) and fits(input, target, weight, ignore_index):
         return evaluate(loss, inplace_backward, input, target, weight)
-    refuse_devices(input, target, weight)
+    refuse_elsewhere(input=input, target=target, weight=weight)
     return loss.by_torch(input, target, weight)
 
 

@@ -17,7 +17,7 @@ from fastxent.torch._tensors import (
     is_constant,
     is_ours,
     is_traceable,
-    refuse_devices,
+    refuse_elsewhere,
     tensor_of,
     widened,
 )
@@ -206,7 +206,7 @@ def linear_cross_entropy(
     ours = all(is_ours(each) for each in tensors[:3] if each is not None)
     if ours and is_constant(target) and is_constant(weight) and fits(loss, *tensors):
         return evaluate(loss, *tensors)
-    refuse_devices(*tensors)
+    refuse_elsewhere(input=input, linear_weight=linear_weight, linear_bias=linear_bias, target=target, weight=weight)
     return loss.by_torch(*tensors)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from fastxent import _check
 from fastxent._bfloat16 import of_tensor
 from fastxent._types import Array
 
@@ -33,10 +34,12 @@ class Loss(Protocol):
         """That of the result."""
 
 
-def refuse_devices(*tensors: Any) -> None:
-    """Raise for tensors that are not in the processor's memory; what has no memory is torch's matter."""
-    for tensor in tensors:
-        if isinstance(tensor, Tensor) and tensor.device.type not in ("cpu", "meta"):
+def refuse_elsewhere(**tensors: Any) -> None:
+    """Raise for what is not in the processor's memory; what has no memory is torch's matter."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, Tensor):
+            _check.refuse_dask(tensor, name)
+        elif tensor.device.type not in ("cpu", "meta"):
             raise NotImplementedError(
                 f"fastxent.torch computes on the CPU, but a tensor is on {tensor.device}: use torch.nn.functional there"
             )

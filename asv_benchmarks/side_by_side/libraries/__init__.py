@@ -4,6 +4,7 @@ Each file has a function per operation it knows (softmax, sigmoid, clamped, log_
 problem and the number of threads, prepares the inputs in the library's own types, and returns calls without arguments
 by kind of work: "loss" returns (loss, None), "loss + gradient" returns (loss, gradient), and "log_softmax", "entropy",
 "cross entropy" and "divergence" return (None, values).
+Half precision is for those that say KNOWS_HALF.
 Text after a comma names a variant of the same work, such as "loss + gradient, in place". Losses are means, with their
 gradients; a library that returns one loss per row, with the gradient of the sum, is taken as it is.
 """

@@ -4,6 +4,7 @@ import numpy as np
 
 import fastxent as fx
 
+KNOWS_HALF = True
 # in place, each call works on the result of the one before: only worth a line where memory is the limit
 IN_PLACE_FROM = 4_000_000
 

@@ -3,6 +3,20 @@
 import torch
 from torch.nn import functional as F
 
+KNOWS_HALF = True
+
+
+def _tensor(array):
+    """Of any float dtype; bfloat16 by its bits."""
+    if array.dtype.name == "bfloat16":
+        return torch.from_numpy(array.view("int16")).view(torch.bfloat16)
+    return torch.from_numpy(array)
+
+
+def numpy_of(result):
+    """NumPy has no bfloat16."""
+    return result.numpy() if result.dtype != torch.bfloat16 else result.float().numpy()
+
 
 def _calls(mean, x):
     """The loss without and with autograd's graph."""
@@ -23,7 +37,7 @@ def _calls(mean, x):
 def softmax(problem, n_threads):
     torch.set_num_threads(n_threads)
     target = torch.from_numpy(problem.target)
-    return _calls(lambda x: F.cross_entropy(x, target), torch.from_numpy(problem.rows))
+    return _calls(lambda x: F.cross_entropy(x, target), _tensor(problem.rows))
 
 
 def sigmoid(problem, n_threads):

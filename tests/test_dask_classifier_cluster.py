@@ -1,0 +1,129 @@
+"""fastxent.dask.SoftmaxClassifier on clusters of threads, of processes that are killed, and of separate commands."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import dask
+import dask.array as da
+import distributed
+import numpy as np
+import pytest
+
+from fastxent.dask import SoftmaxClassifier
+from fastxent.dask._objective import PartitionedObjective
+from tests.samples import drawn
+
+OPTIONS = {"block_rows": 500, "tol": 1e-5}
+
+
+def parts(rows=1500, n=6000):
+    """Features and labels, the same at each call."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, 6)).astype(np.float32)
+    y = drawn(X @ rng.standard_normal((6, 4)), rng)
+    return da.from_array(X, chunks=(rows, -1)), da.from_array(y, chunks=rows)
+
+
+@pytest.fixture(scope="module")
+def one_machine():
+    with dask.config.set(scheduler="threads"):
+        return SoftmaxClassifier(**OPTIONS).fit(*parts())
+
+
+def same_bits(model, other):
+    names = ("coef_", "intercept_", "loss_curve_")
+    return all(np.array_equal(getattr(model, name), getattr(other, name)) for name in names)
+
+
+@contextlib.contextmanager
+def local(**options):
+    """A cluster of this machine, and its client."""
+    with (
+        distributed.LocalCluster(dashboard_address=":0", **options) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize("options", [{"processes": False}, {"threads_per_worker": 1}], ids=["threads", "processes"])
+def test_workers_leave_the_same_bits_as_threads(options, one_machine):
+    with local(n_workers=2, **options):
+        assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts()), one_machine)
+        assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts(rows=500)), one_machine)
+
+
+def test_a_worker_that_is_killed_in_the_middle_changes_no_bit(one_machine, monkeypatch):
+    count, evaluate, killed = 0, PartitionedObjective.__call__, []
+
+    def watched(self, *args):
+        nonlocal count
+        count += 1
+        if count == 4:
+            killed.extend(client.run(os.getpid).items())
+            threading.Timer(0.01, os.kill, (killed[0][1], signal.SIGKILL)).start()
+        return evaluate(self, *args)
+
+    monkeypatch.setattr(PartitionedObjective, "__call__", watched)
+    with local(n_workers=2, threads_per_worker=1) as client:
+        model = SoftmaxClassifier(**OPTIONS).fit(*parts())
+        client.wait_for_workers(2)
+        assert killed[0] not in client.run(os.getpid).items()
+    assert same_bits(model, one_machine)
+
+
+def test_work_that_is_stolen_and_moved_changes_no_bit(one_machine, monkeypatch):
+    evaluate = PartitionedObjective.__call__
+
+    def shuffled(self, *args):
+        client.replicate(distributed.futures_of(self.samples.partitions), 2)
+        return evaluate(self, *args)
+
+    monkeypatch.setattr(PartitionedObjective, "__call__", shuffled)
+    with local(n_workers=2, threads_per_worker=1) as client:
+        assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts()), one_machine)
+
+
+def test_no_partition_goes_through_the_client(monkeypatch):
+    largest, gather = [], distributed.Client.gather
+
+    def watched(self, *args, **kwargs):
+        result = gather(self, *args, **kwargs)
+        largest.append(dask.sizeof.sizeof(result))
+        return result
+
+    monkeypatch.setattr(distributed.Client, "gather", watched)
+    monkeypatch.setattr("fastxent.sklearn._curvature.SAMPLED", 200)
+    with local(n_workers=2, threads_per_worker=1) as client:
+        X, y = client.persist(parts(rows=1000))
+        SoftmaxClassifier(**OPTIONS).fit(X, y)
+    assert 0 < max(largest) < 200 * 2 * 6 * 4 * 2  # the sampled rows
+
+
+def test_tasks_have_names_for_the_tools_of_distributed():
+    with local(n_workers=1, processes=False) as client, distributed.get_task_stream(client) as stream:
+        SoftmaxClassifier(**OPTIONS).fit(*parts())
+    names = {dask.utils.key_split(task["key"]) for task in stream.data}
+    assert {f"fastxent-{name}" for name in ("examine", "encode", "masses", "sample", "gradient", "sum")} <= names
+
+
+def test_workers_that_were_started_as_commands(tmp_path, one_machine):
+    file = tmp_path / "scheduler.json"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    common = ["--scheduler-file", str(file), "--dashboard-address", ":0"]
+    commands = [["dask_scheduler", "--port", "0", *common]]
+    commands += [["dask_worker", "--nthreads", "1", "--name", str(i), *common] for i in range(2)]
+    with contextlib.ExitStack() as stack:
+        for module, *arguments in commands:
+            process = subprocess.Popen(
+                [sys.executable, "-m", f"distributed.cli.{module}", *arguments],
+                env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            stack.callback(process.wait, 60)
+            stack.callback(process.terminate)
+        client = stack.enter_context(distributed.Client(scheduler_file=str(file)))
+        client.wait_for_workers(2, timeout=60)
+        assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts()), one_machine)
