@@ -9,6 +9,7 @@ from pathlib import Path
 from docutils import nodes
 
 ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "promises.md").read_text()
 LIST = re.compile(r"tests/test_{([\w,]+)}\.py")  # as the scripts in tools/ have it
 
 
@@ -20,18 +21,26 @@ def answer(*command):
     return done.stdout
 
 
+def names_of(text):
+    """The parts after test_ of files' names: as they are, or those of a script."""
+    script = ROOT / text
+    return ",".join(LIST.findall(script.read_text())).split(",") if script.is_file() else text.split()
+
+
 @cache
 def collected():
-    """How many tests pytest finds in each file of tests/, by the part of its name after test_."""
-    lines = answer("pytest", "--collect-only", "-qq", "-p", "no:cacheprovider", "tests")
+    """How many tests pytest finds in each file that the page names."""
+    named = [text for text in re.findall(r"{counted}`([^`]+)`", PAGE) if not (ROOT / text).is_dir()]
+    files = sorted({f"tests/test_{name}.py" for text in named for name in names_of(text)})
+    lines = answer("pytest", "--collect-only", "-qq", "-p", "no:cacheprovider", *files)
     return {name: int(n) for name, n in re.findall(r"^tests/test_(\w+)\.py: (\d+)$", lines, re.MULTILINE)}
 
 
 def counted(role, rawtext, text, lineno, inliner, options=None, content=None):
-    """Tests in the files test_NAME.py of the names given, or in those that a script names."""
-    script = ROOT / text
-    names = ",".join(LIST.findall(script.read_text())).split(",") if script.is_file() else text.split()
-    return [nodes.Text(f"{sum(collected()[name] for name in names):,}")], []
+    """Tests in the files test_NAME.py of the names given, or in those that a script names; patches in a folder."""
+    folder = ROOT / text
+    found = len(list(folder.glob("*.patch"))) if folder.is_dir() else sum(collected()[name] for name in names_of(text))
+    return [nodes.Text(f"{found:,}")], []
 
 
 @cache

@@ -2,7 +2,7 @@
 
 cdef extern from *:
     """
-    #if defined(_MSC_VER)
+    #if defined(_WIN32)
     #include <windows.h>
     #if defined(_WIN64)
     #define fastxent_add(counter, n) InterlockedExchangeAdd64((LONG64 volatile *)(counter), n)
