@@ -82,7 +82,7 @@ class BuildKernels(build_ext):
             sanitized = "FASTXENT_SANITIZE" in os.environ
             frame = "-Werror=" if self.inplace else "-W"
             wanted = SANITIZED if sanitized else [*COMMON, frame + FRAME]
-            common = [flag for flag in wanted if self.knows(flag)]
+            common = [flag for flag in wanted if self.knows(flag)] + os.environ.get("FASTXENT_CFLAGS", "").split()
             for ext in self.extensions if sanitized else []:
                 ext.extra_link_args = ["-fsanitize=address,undefined"]
             builds = {name: flags for name, flags in BUILDS.items() if all(map(self.knows, flags))}
