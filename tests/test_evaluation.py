@@ -99,6 +99,13 @@ def test_sums_of_many_numbers_are_exact_however_far_apart_they_are(spread, scale
     assert [unit * UNIT for unit in sums.units] == [sum(map(Fraction, values[groups == k].tolist())) for k in range(3)]
 
 
+def test_sums_of_many_numbers_of_one_sign_and_size_are_exact(rng):
+    values = 2.0 - rng.random(200_000) * 2.0**-20
+    sums = ExactSums(1)
+    sums.add(values)
+    assert sums.units[0] * UNIT == Fraction(sum((values * 2.0**52).astype(np.int64).tolist()), 2**52)
+
+
 @pytest.mark.parametrize("kinds", [[np.nan], [np.inf], [-np.inf], [np.inf, -np.inf], [np.inf, np.inf]])
 @pytest.mark.parametrize("n", [3, 500])
 def test_sums_with_what_is_not_finite_are_those_of_plain_additions(kinds, n):
