@@ -18,7 +18,7 @@ KERNELS := $(wildcard fastxent/_kernels/*.pyx fastxent/_kernels/*.pxd fastxent/_
 PEERS := torch==2.13.0 jax optax scikit-learn scipy tensorflow-cpu
 WEB := asv_benchmarks/web/node_modules/.package-lock.json
 # What of the tests runs with every build in `make test`: the kernels over every way, layout, option and dtype once.
-EVERY_BUILD := $(addprefix tests/test_,$(addsuffix .py,same_bits against_reference half infinities))
+EVERY_BUILD := $(addprefix tests/test_,$(addsuffix .py,same_bits values out half focal infinities corner_cases))
 # tests of what is made of the public functions, in Python, and of what no kernel has a part in: once is enough
 ADAPTERS := benchmarks* boosting* build* classifier* completeness* continuous* dask* docs* hints* metrics* migration* modules* mutants*
 ADAPTERS += recipes* reference* reliability* temperature* types*

@@ -86,7 +86,7 @@ class BuildKernels(build_ext):
                 sys.exit(f"fastxent is compiled with {what}; on Debian or Ubuntu, run: sudo apt-get install {packages}")
             frame = "-Werror=" if self.inplace else "-W"
             wanted = SANITIZED if SANITIZE else [*COMMON, frame + FRAME]
-            common = [flag for flag in wanted if self.knows(flag)]
+            common = [flag for flag in wanted if self.knows(flag)] + os.environ.get("FASTXENT_CFLAGS", "").split()
             for ext in self.extensions if SANITIZE else []:
                 ext.extra_link_args = [f"-fsanitize={SANITIZE}"]
             builds = {name: flags for name, flags in BUILDS.items() if all(map(self.knows, flags))}

@@ -16,6 +16,7 @@ from tests.layouts import LAYOUTS
 from tests.problem import Problem, unmodified
 from tests.table import NAMED
 from tests.terms import terms
+from tests.turns import in_turn
 from tests.ulp import BOTH, BOUND, assert_ulp, bounds
 
 APIS = [("xgboost", "native"), ("xgboost", "sklearn"), ("lightgbm", "native"), ("lightgbm", "sklearn")]
@@ -91,8 +92,8 @@ def test_the_rules_of_the_softmax_second_derivative(library, api):
         assert_derivatives((grad, hess), ((p - np.eye(5)[labels.astype(int)]) * v, want))
 
 
-@pytest.mark.parametrize("rule", ["exact", "lightgbm", "xgboost"])
-@pytest.mark.parametrize("classes", [1, 2, 3, 40, 100, 300])
+@in_turn("rule", ["exact", "lightgbm", "xgboost"])
+@in_turn("classes", [1, 2, 3, 40, 100, 300])
 @each_library_of_two
 def test_the_derivatives_are_those_of_the_function_rounded_once(library, classes, rule):
     scores, labels = softmax_problem(library, classes, 70)
@@ -108,9 +109,9 @@ def test_the_derivatives_are_those_of_the_function_rounded_once(library, classes
     np.testing.assert_array_max_ulp(got[1], hess, 1)
 
 
-@pytest.mark.parametrize("rule", ["gauss_newton", "lightgbm", "xgboost"])
-@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 5.0])
-@pytest.mark.parametrize("classes", [None, 2, 3, 40, 100, 300])
+@in_turn("rule", ["gauss_newton", "lightgbm", "xgboost"])
+@in_turn("gamma", [0.0, 0.5, 2.0, 5.0])
+@in_turn("classes", [None, 2, 3, 40, 100, 300])
 @each_library_of_two
 def test_the_gauss_newton_rule_is_the_cross_entropy_of_the_row_times_its_slope(library, classes, gamma, rule):
     scores, labels = sigmoid_problem(library, 70) if classes is None else softmax_problem(library, classes, 70)
@@ -156,7 +157,7 @@ def test_float32_in_the_scores_memory_order(library, api, objective):
 
 
 @each_api
-@pytest.mark.parametrize("layout", LAYOUTS)
+@in_turn("layout", LAYOUTS)
 def test_any_layout_gives_the_same_and_is_left_as_it_was(library, api, layout):
     for objective, (scores, labels) in (
         (boosting.softmax_objective, softmax_problem(library)),

@@ -7,6 +7,7 @@ import pytest
 
 import fastxent as fx
 from fastxent import caffe
+from tests.turns import in_turn
 from tests.ulp import BOTH, BOUND, assert_ulp
 
 FLT_MIN = 1.1754943508222875e-38
@@ -16,9 +17,9 @@ SHAPES = {
     "inner axis": ((4, 2, 5, 2), 2),
     "last axis": ((3, 4, 5), -1),
 }
-shapes = pytest.mark.parametrize("shape, axis", SHAPES.values(), ids=SHAPES)
-modes = pytest.mark.parametrize("mode", ["FULL", "VALID", "BATCH_SIZE", "NONE"])
-ignored = pytest.mark.parametrize("ignore", [None, 0, 255, -1])
+shapes = in_turn("shape, axis", SHAPES.values())
+modes = in_turn("mode", ["FULL", "VALID", "BATCH_SIZE", "NONE"])
+ignored = in_turn("ignore", [None, 0, 255, -1])
 
 
 def bottoms(rng, shape, axis, ignore):

@@ -14,6 +14,7 @@ from fastxent.sklearn import _objective as objectives
 from fastxent.sklearn._objective import Objective
 from fastxent.sklearn._target import Target, encode, target_of
 from tests.layouts import strided
+from tests.turns import in_turn
 
 FORMS = {
     "C order": np.ascontiguousarray,
@@ -62,9 +63,9 @@ def evaluated(*args, compute_in=None, compiled=True):
     return np.concatenate([[value], coef_grad.ravel(), intercept_grad])
 
 
-@pytest.mark.parametrize("compute_in", [np.float32, np.float64])
-@pytest.mark.parametrize("n_classes", [2, 3, 8, 300])
-@pytest.mark.parametrize("options", OPTIONS)
+@in_turn("compute_in", [np.float32, np.float64])
+@in_turn("n_classes", [2, 3, 8, 300])
+@in_turn("options", OPTIONS)
 @pytest.mark.parametrize("form", FORMS)
 def test_neither_threads_nor_blas_change_a_bit(form, options, n_classes, compute_in):
     args = form, OPTIONS[options], n_classes, np.float64
@@ -75,10 +76,10 @@ def test_neither_threads_nor_blas_change_a_bit(form, options, n_classes, compute
             assert np.array_equal(evaluated(*args, n_threads, compute_in=compute_in), one)
 
 
-@pytest.mark.parametrize("compute_in", [np.float32, np.float64])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n_classes", [2, 3, 8, 300])
-@pytest.mark.parametrize("options", OPTIONS)
+@in_turn("compute_in", [np.float32, np.float64])
+@in_turn("dtype", [np.float32, np.float64])
+@in_turn("n_classes", [2, 3, 8, 300])
+@in_turn("options", OPTIONS)
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_compiled_computes_the_same(form, options, n_classes, dtype, compute_in):
     args = form, OPTIONS[options], n_classes, dtype, 2
@@ -87,7 +88,7 @@ def test_what_is_compiled_computes_the_same(form, options, n_classes, dtype, com
     np.testing.assert_allclose(got, want, rtol=0, atol=20 * np.finfo(compute_in).eps)
 
 
-@pytest.mark.parametrize("options", ["labels", "weights", "class weights", "both weights", "smoothing"])
+@in_turn("options", ["labels", "weights", "class weights", "both weights", "smoothing"])
 @pytest.mark.parametrize("form", [form for form in FORMS if form != "sparse"])
 def test_dense_labels_are_compiled(form, options, rng):
     made, _, _ = objective(rng, form, OPTIONS[options], 5, np.float32, 2)

@@ -20,6 +20,7 @@ from fastxent.evaluation._reading import Block, losses_of
 from fastxent.evaluation._sums import ExactSums, text_of, units_of
 from fastxent.sklearn import ReliabilityDisplay
 from tests.peak import peak
+from tests.turns import in_turn
 
 OF = {
     "logits": fx.softmax_cross_entropy,
@@ -84,8 +85,8 @@ def test_sums_are_exact(values, repeats):
     assert sums.number(0) == total
 
 
-@pytest.mark.parametrize("spread", [0, 20, 35, 90, 2000])
-@pytest.mark.parametrize("scale", [-1000, -30, 0, 900])
+@in_turn("spread", [0, 20, 35, 90, 2000])
+@in_turn("scale", [-1000, -30, 0, 900])
 def test_sums_of_many_numbers_are_exact_however_far_apart_they_are(spread, scale, rng):
     exponents = np.clip(scale - rng.integers(0, spread + 1, 5003), -1074, 1000)
     values = np.ldexp(rng.normal(size=5003), exponents)
@@ -96,6 +97,13 @@ def test_sums_of_many_numbers_are_exact_however_far_apart_they_are(spread, scale
     sums = ExactSums(3)
     sums.add(values, groups)
     assert [unit * UNIT for unit in sums.units] == [sum(map(Fraction, values[groups == k].tolist())) for k in range(3)]
+
+
+def test_sums_of_many_numbers_of_one_sign_and_size_are_exact(rng):
+    values = 2.0 - rng.random(200_000) * 2.0**-20
+    sums = ExactSums(1)
+    sums.add(values)
+    assert sums.units[0] * UNIT == Fraction(sum((values * 2.0**52).astype(np.int64).tolist()), 2**52)
 
 
 @pytest.mark.parametrize("kinds", [[np.nan], [np.inf], [-np.inf], [np.inf, -np.inf], [np.inf, np.inf]])
@@ -174,9 +182,9 @@ def test_the_losses_that_are_added_are_those_of_the_function_before_they_are_rou
 
 
 @each_of
-@pytest.mark.parametrize("n_classes", [1, 2, 3, 31, 32, 100, 225, 300])
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("soft", [False, True])
+@in_turn("n_classes", [1, 2, 3, 31, 32, 100, 225, 300])
+@in_turn("order", ["C", "F"])
+@in_turn("soft", [False, True])
 def test_one_sample_at_a_time_gives_the_state_of_all(of, n_classes, order, soft, rng):
     scores, target, _ = data(rng, of, (70, n_classes), soft=soft)
     scores = np.asarray(scores, order=order)

@@ -15,7 +15,8 @@ from fastxent.metrics import _predictions, d2_log_loss_score, log_loss
 from tests.interpreter import interpreted
 from tests.pages import ROOT
 from tests.peak import peak
-from tests.table import DTYPES
+from tests.table import DTYPES, each_dtype
+from tests.turns import in_turn
 from tests.ulp import BOTH, BOUND, assert_ulp
 
 NAN = float("nan")
@@ -176,9 +177,10 @@ def test_any_number_of_threads_gives_the_same_bits(shape, order, dtype, rng):
     assert len({log_loss(y, probs, labels=labels, n_threads=n) for n in (None, 1, 2, 5)}) == 1
 
 
-@pytest.mark.parametrize("position", [(0, 0), (17, 39), (17, 40), (63, 6), (99, 99), (99, 69)], ids=str)
-@pytest.mark.parametrize("classes", [2, 7, 33, 100, 300])
-@pytest.mark.parametrize("value", [NAN, -1e-9, 1.0000002, float("inf"), -float("inf")], ids=str)
+@in_turn("position", [(0, 0), (17, 39), (17, 40), (63, 6), (99, 99), (99, 69)])
+@in_turn("classes", [2, 7, 33, 100, 300])
+@in_turn("value", [NAN, -1e-9, 1.0000002, float("inf"), -float("inf")])
+@each_dtype
 def test_a_bad_probability_is_found_wherever_it_stands(value, classes, position, dtype, rng):
     probs, y = draw(rng, 100, classes, dtype)
     probs[position[0], position[1] % classes] = value
@@ -187,8 +189,9 @@ def test_a_bad_probability_is_found_wherever_it_stands(value, classes, position,
             log_loss(y, array, labels=range(classes))
 
 
-@pytest.mark.parametrize("row", [0, 41, 99])
-@pytest.mark.parametrize("classes", [2, 7, 33, 100, 300])
+@in_turn("row", [0, 41, 99])
+@in_turn("classes", [2, 7, 33, 100, 300])
+@each_dtype
 def test_a_row_off_1_is_found_wherever_it_stands(row, classes, dtype, rng):
     probs, y = draw(rng, 100, classes, dtype)
     probs[row] *= dtype(0.99)
@@ -197,8 +200,8 @@ def test_a_row_off_1_is_found_wherever_it_stands(row, classes, dtype, rng):
             log_loss(y, array, labels=range(classes))
 
 
-@pytest.mark.parametrize("row", [0, 127, 128, 199])
-@pytest.mark.parametrize("label, label_dtype", [(-1, np.int8), (7, np.uint8), (2**31, np.int64), (2**63, np.uint64)])
+@in_turn("row", [0, 127, 128, 199])
+@in_turn("label, label_dtype", [(-1, np.int8), (7, np.uint8), (2**31, np.int64), (2**63, np.uint64)])
 def test_a_label_that_is_no_class_is_found_wherever_it_stands(label, label_dtype, row, rng):
     probs, _ = draw(rng, 200, 7)
     y = (np.arange(200) % 7).astype(label_dtype)
@@ -208,8 +211,8 @@ def test_a_label_that_is_no_class_is_found_wherever_it_stands(label, label_dtype
             log_loss(y, probs, labels=labels)
 
 
-@pytest.mark.parametrize("label_dtype", [np.int8, np.uint16, np.int32, np.uint64, float])
-@pytest.mark.parametrize("missing", [0, 3, 6])
+@in_turn("label_dtype", [np.int8, np.uint16, np.int32, np.uint64, float])
+@in_turn("missing", [0, 3, 6])
 def test_a_class_that_does_not_occur_is_missed_unless_labels_have_it(missing, label_dtype, rng):
     probs, y = draw(rng, 200, 7)
     y[y == missing] = (missing + 1) % 7

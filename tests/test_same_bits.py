@@ -12,8 +12,9 @@ from fastxent._kernels import ways
 from tests.bits import assert_same_bits
 from tests.layouts import LAYOUTS
 from tests.pool import has_exact_total, pool
-from tests.table import FUNCTIONS, LOSSES, NAMED, WITH_GRAD, each_of, each_reduction
+from tests.table import FUNCTIONS, LOSSES, NAMED, WITH_GRAD, each_dtype, each_of, each_reduction
 from tests.thresholds import LANES, WIDTH, classes, most_side_by_side, samples, several_blocks
+from tests.turns import in_turn
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of rows that NumPy casts to inf or 0
 
@@ -37,6 +38,7 @@ def taken(results, which):
 
 
 @each_case
+@each_dtype
 def test_a_row_has_the_results_that_it_has_alone(f, options, dtype, rng):
     for C in classes(dtype):
         rows = pool(f, rng, C, dtype, options)
@@ -47,6 +49,7 @@ def test_a_row_has_the_results_that_it_has_alone(f, options, dtype, rng):
 
 
 @each_function
+@each_dtype
 def test_rows_of_several_blocks_too(f, dtype, rng):
     for C in (10, 200, 300):
         rows = pool(f, rng, C, dtype)
@@ -55,6 +58,7 @@ def test_rows_of_several_blocks_too(f, dtype, rng):
 
 
 @each_of(WITH_GRAD)
+@each_dtype
 def test_the_derivatives_of_a_sum_are_those_of_its_rows(f, dtype, rng):
     for C in classes(dtype):
         rows = pool(f, rng, C, dtype, f.option_sets[-1])
@@ -69,6 +73,7 @@ ARRANGE = {name: arrange for name, arrange in LAYOUTS.items() if not name.starts
 
 
 @each_case
+@each_dtype
 def test_a_layout_changes_no_bit(f, options, dtype, rng):
     for C in classes(dtype):
         rows = pool(f, rng, C, dtype, options)
@@ -83,7 +88,8 @@ def test_a_layout_changes_no_bit(f, options, dtype, rng):
 
 
 @pytest.mark.parametrize("f, options", [case for case in CASES if "axis" in case[0].options], ids=str)
-@pytest.mark.parametrize("sizes, axis", [((66,), 0), ((2, 33), 1), ((22, 3), 1), ((3, 22), 0)], ids=str)
+@in_turn("sizes, axis", [((66,), 0), ((2, 33), 1), ((22, 3), 1), ((3, 22), 0)])
+@each_dtype
 def test_a_class_axis_anywhere_changes_no_bit(f, options, sizes, axis, dtype, rng):
     for C in classes(dtype):
         rows = pool(f, rng, C, dtype, options)
@@ -105,6 +111,7 @@ def moved(rows, sizes, axis):
 
 
 @each_case
+@each_dtype
 def test_the_dtype_that_the_input_comes_in_changes_no_bit(f, options, dtype, rng):
     narrow = np.float16 if dtype == np.float32 else np.int8
     for C in FEW_CLASSES:
@@ -118,6 +125,7 @@ def test_the_dtype_that_the_input_comes_in_changes_no_bit(f, options, dtype, rng
 
 
 @pytest.mark.parametrize("f, options", [case for case in CASES if case[1].startswith("distribution")], ids=str)
+@each_dtype
 def test_the_dtype_that_a_distribution_comes_in_changes_no_bit(f, options, dtype, rng):
     for C in classes(dtype):
         rows = pool(f, rng, C, dtype, options)
@@ -153,7 +161,8 @@ def without_effect(p):
 
 
 @each_function
-@pytest.mark.parametrize("C", FEW_CLASSES)
+@in_turn("C", FEW_CLASSES)
+@each_dtype
 def test_an_option_that_changes_nothing_changes_no_bit(f, C, dtype, rng):
     for options in ("", *(name for name in ("label_smoothing", "distribution") if name in f.option_sets)):
         rows = pool(f, rng, C, dtype, options)
@@ -169,6 +178,7 @@ def test_an_option_that_changes_nothing_changes_no_bit(f, C, dtype, rng):
 
 @each_of(WITH_GRAD)
 @each_reduction
+@each_dtype
 def test_a_derivative_more_changes_no_bit_of_what_else_is_wanted(f, reduction, dtype, rng):
     lower = NAMED[f.name.removesuffix("_hess") if "hess" in f.gives else f.loss_only.name]
     for options in f.option_sets:
@@ -187,7 +197,8 @@ def takes_another_way_with_a_hessian(f, C, dtype):
 
 
 @each_of(LOSSES)
-@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@in_turn("reduction", ["sum", "mean"])
+@each_dtype
 def test_a_total_depends_on_neither_order_nor_threads(f, reduction, dtype, rng, few_to_a_block):
     for options in (f.option_sets[0], f.option_sets[-1]):
         for C in FEW_CLASSES:

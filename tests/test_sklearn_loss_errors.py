@@ -24,11 +24,12 @@ from tests.test_sklearn_losses import (
     outputs,
     with_methods,
 )
+from tests.turns import in_turn
 
 SCRATCH = (
     5 * ways.numbers()["block_elements"] * 8
 )  # a block of each of raw predictions, targets and two outputs, and a quarter more
-each_n = pytest.mark.parametrize("n", [50, 400_000], ids=["small", "large"])
+each_n = in_turn("n", [50, 400_000])
 
 
 def assert_rejected(loss, method, arguments, exception, match):
@@ -53,9 +54,9 @@ BAD_LABELS += [
 BAD_LABELS += [(np.float32, 2.5), (np.float32, np.nan), (np.float16, 0.5), (">f8", 7.0)]
 
 
-@pytest.mark.parametrize("dtype, value", BAD_LABELS, ids=lambda v: str(np.dtype(v).str if isinstance(v, type) else v))
-@pytest.mark.parametrize("method", METHODS)
-@each_n
+@in_turn("dtype, value", BAD_LABELS)
+@in_turn("method", METHODS)
+@in_turn("n", [50, 100_000])  # as many blocks as two threads are worth
 def test_a_label_that_is_no_class(dtype, value, method, n, rng):
     loss = MultinomialLoss(C)
     y, raw, weight = data(loss, rng, n, labels=dtype)
@@ -65,8 +66,8 @@ def test_a_label_that_is_no_class(dtype, value, method, n, rng):
     assert not loss.in_y_true_range(y)
 
 
-@pytest.mark.parametrize("ignore", [-(2**63), 2**63, -1, 2**64 - 1, 10**400])
-@pytest.mark.parametrize("value", [np.nan, 0.5, np.inf])
+@in_turn("ignore", [-(2**63), 2**63, -1, 2**64 - 1, 10**400])
+@in_turn("value", [np.nan, 0.5, np.inf])
 @each_n
 def test_what_is_no_integer_is_never_ignored(ignore, value, n, rng):
     loss = MultinomialLoss(C, ignore_index=ignore)
@@ -76,7 +77,7 @@ def test_what_is_no_integer_is_never_ignored(ignore, value, n, rng):
         loss.gradient(y, raw)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "ignore, dtype",
     [(2**64 - 1, np.uint64), (2**63, np.uint64), (-1, np.float32), (2.0**40, np.float64), (-1, np.int8)],
 )
@@ -92,7 +93,7 @@ def test_ignored_labels_of_every_dtype(ignore, dtype, n, rng):
     assert not MultinomialLoss(C).in_y_true_range(y)
 
 
-@pytest.mark.parametrize("ignore", [-1, -(2**63)])
+@in_turn("ignore", [-1, -(2**63)])
 def test_a_label_beyond_int64_is_not_a_negative_one(ignore, rng):
     loss = MultinomialLoss(C, ignore_index=ignore)
     y, raw, _ = data(loss, rng, 50, labels=np.uint64)
@@ -101,8 +102,8 @@ def test_a_label_beyond_int64_is_not_a_negative_one(ignore, rng):
         loss.loss(y, raw)
 
 
-@pytest.mark.parametrize("value", [-0.5, 1.0 + 1e-15, np.nan, np.inf])
-@pytest.mark.parametrize("method", methods_of(BinomialLoss()))
+@in_turn("value", [-0.5, 1.0 + 1e-15, np.nan, np.inf])
+@in_turn("method", methods_of(BinomialLoss()))
 @each_n
 def test_a_target_outside_0_to_1(value, method, n, rng):
     loss = BinomialLoss()
@@ -117,7 +118,7 @@ def test_a_target_outside_0_to_1(value, method, n, rng):
 
 @each_plain_method
 @each_n
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@in_turn("value", [np.nan, np.inf, -np.inf])
 def test_a_weight_that_is_not_finite(loss, method, n, value, rng):
     y, raw, weight = data(loss, rng, n)
     weight[4] = value
@@ -150,7 +151,7 @@ MISFITS = {
 
 
 @each_plain_method
-@pytest.mark.parametrize("what", MISFITS)
+@in_turn("what", MISFITS)
 def test_arguments_that_do_not_fit(loss, method, what, rng):
     change, exception, match = MISFITS[what]
     y, raw, weight = data(loss, rng, 50)
@@ -179,7 +180,7 @@ UNFIT_OUTPUTS = {
 
 
 @each_plain_method
-@pytest.mark.parametrize("what", UNFIT_OUTPUTS)
+@in_turn("what", UNFIT_OUTPUTS)
 def test_outputs_that_cannot_be_written_to(loss, method, what, rng):
     change, exception, match = UNFIT_OUTPUTS[what]
     y, raw, weight = data(loss, rng, 50)
@@ -256,7 +257,7 @@ def test_no_weight(loss, rng):
         loss.fit_intercept_only(y, 0 * weight)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+@in_turn("dtype", [np.float32, np.float64, np.int64])
 def test_labels_of_one_class(dtype):
     for loss in (MultinomialLoss(3), BinomialLoss()):
         for label in (0, 1):
@@ -287,7 +288,7 @@ def test_the_intercept_counts_classes_alone():
             loss.fit_intercept_only(np.r_[np.zeros(10_000), value])
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "make, exception, match",
     [
         (lambda: MultinomialLoss(0), ValueError, "n_classes = 0"),
@@ -304,7 +305,6 @@ def test_the_intercept_counts_classes_alone():
         (lambda: BinomialLoss(ignore_index=np.inf), ValueError, "ignore_index = inf"),
         (lambda: BinomialLoss(label_smoothing="a"), TypeError, "label_smoothing = 'a'"),
     ],
-    ids=range(13),
 )
 def test_options_out_of_their_range(make, exception, match):
     with pytest.raises(exception, match=match):
@@ -312,8 +312,8 @@ def test_options_out_of_their_range(make, exception, match):
 
 
 @with_methods(PLAIN + OPTIONS[6:7] + OPTIONS[-1:])
-@pytest.mark.parametrize("layout", ["plain", "weights", "Fortran order", "float32 outputs"])
-@pytest.mark.parametrize("labels", [np.int64, np.float64])
+@in_turn("layout", ["plain", "weights", "Fortran order", "float32 outputs"])
+@in_turn("labels", [np.int64, np.float64])
 def test_many_samples_need_blocks_of_scratch_besides_their_outputs(loss, labels, layout, method, rng):
     y, raw, weight = data(loss, rng, 400_000, labels=labels)
     raw = np.asfortranarray(raw) if layout == "Fortran order" else raw

@@ -15,7 +15,8 @@ from tests import oracle
 from tests.exact_cases import CASES, truth
 from tests.layouts import LAYOUTS
 from tests.problem import SENTINEL, unmodified
-from tests.table import DTYPES
+from tests.table import DTYPES, each_dtype
+from tests.turns import in_turn
 from tests.ulp import BOUND
 
 C = 4
@@ -65,7 +66,7 @@ def with_methods(params):
 each_plain_method = with_methods(PLAIN)
 each_method = with_methods(OPTIONS)
 # Both ways through the code: a small call of plain arrays, and one too large for the quick way.
-each_size = pytest.mark.parametrize("n", [50, 400_000], ids=["small", "large"])
+each_size = in_turn("n", [50, 400_000])
 
 
 def data(loss, rng, n, dtype=np.float64, labels=np.float64):
@@ -109,6 +110,7 @@ def public(loss, method, y, raw, weight):
 
 @each_method
 @each_size
+@each_dtype
 def test_results_are_those_of_the_public_function_to_the_bit(loss, n, method, rng, dtype):
     args = data(loss, rng, n, dtype)
     for name, got in call(loss, method, *args).items():
@@ -117,11 +119,10 @@ def test_results_are_those_of_the_public_function_to_the_bit(loss, n, method, rn
 
 
 @each_size
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
-@pytest.mark.parametrize(
+@in_turn("weighted", [False, True])
+@in_turn(
     "loss, theirs",
     [(MultinomialLoss(C), HalfMultinomialLoss(n_classes=C)), (BinomialLoss(), HalfBinomialLoss())],
-    ids=["multinomial", "binomial"],
 )
 def test_agreement_with_scikit_learn(loss, theirs, n, weighted, rng):
     y, raw, weight = data(loss, rng, n)
@@ -202,7 +203,7 @@ LABELS = [np.bool_, np.int8, np.uint8, np.int32, np.int64, np.uint64, np.float16
 
 
 @each_method
-@pytest.mark.parametrize("labels", LABELS, ids=lambda dtype: np.dtype(dtype).str[1:])
+@in_turn("labels", LABELS)
 def test_labels_of_every_dtype(loss, labels, method, rng):
     y, raw, weight = data(loss, rng, 70, labels=np.int64)
     y %= 2
@@ -213,8 +214,8 @@ def test_labels_of_every_dtype(loss, labels, method, rng):
 
 
 @each_method
-@pytest.mark.parametrize("n", [70, 10_000])
-@pytest.mark.parametrize("layout", LAYOUTS)
+@in_turn("n", [70, 10_000])
+@in_turn("layout", LAYOUTS)
 def test_every_memory_layout(loss, layout, method, n, rng):
     """Outputs too have that layout, where it can be written to."""
     arrange = LAYOUTS[layout]
@@ -231,7 +232,8 @@ def test_every_memory_layout(loss, layout, method, n, rng):
 
 
 @each_method
-@pytest.mark.parametrize("out_dtype", DTYPES)
+@in_turn("out_dtype", DTYPES)
+@each_dtype
 def test_outputs_of_either_dtype_are_filled_and_returned(loss, method, out_dtype, dtype, rng):
     args = data(loss, rng, 70, dtype)
     want = call(loss, method, *args)
@@ -325,7 +327,7 @@ def test_options_are_bound_when_the_loss_is_made(rng):
 
 
 @each_option
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@in_turn("weighted", [False, True])
 def test_the_intercept_minimises_the_mean(loss, weighted, rng):
     y, _, weight = data(loss, rng, 60)
     weight = weight if weighted else None

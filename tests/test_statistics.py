@@ -9,11 +9,13 @@ import fastxent as fx
 from fastxent import reference
 from tests.bits import assert_same_bits
 from tests.layouts import LAYOUTS
+from tests.table import each_dtype
+from tests.turns import in_turn
 from tests.ulp import assert_ulp
 
 # on both sides of lanes, groups of them, panels and rows
 CLASSES = [1, 2, 3, 5, 8, 9, 31, 32, 33, 100, 160, 161, 224, 225, 255, 256, 257, 300, 511, 513, 1000]
-each_size = pytest.mark.parametrize("classes", CLASSES)
+each_size = in_turn("classes", CLASSES)
 REAL = ("log_prob", "lse", "entropy")
 
 
@@ -30,6 +32,7 @@ def same(got, want):
 
 
 @each_size
+@each_dtype
 def test_it_agrees_with_the_reference(classes, dtype, rng):
     x, y = rows(rng, classes, dtype)
     got, want = fx.target_statistics(x, y), fx.TargetStatistics(*reference.target_statistics(x, y))
@@ -43,6 +46,7 @@ def test_it_agrees_with_the_reference(classes, dtype, rng):
 
 
 @each_size
+@each_dtype
 def test_log_prob_is_the_loss_with_the_other_sign_and_lse_is_logsumexp(classes, dtype, rng):
     x, y = rows(rng, classes, dtype)
     got = fx.target_statistics(x, y)
@@ -51,6 +55,7 @@ def test_log_prob_is_the_loss_with_the_other_sign_and_lse_is_logsumexp(classes, 
 
 
 @each_size
+@each_dtype
 def test_the_rank_counts_logits_and_predicted_is_the_first_largest_one(classes, dtype, rng):
     x, y = rows(rng, classes, dtype)
     got = fx.target_statistics(x, y)
@@ -62,8 +67,9 @@ def test_the_rank_counts_logits_and_predicted_is_the_first_largest_one(classes, 
     assert ((got.rank == 0) == (own == x.max(axis=1))).all()
 
 
-@pytest.mark.parametrize("gap", [0, 1, 5, 15, 17, 20, 40, 80])
-@pytest.mark.parametrize("classes", [2, 20, 300])
+@in_turn("gap", [0, 1, 5, 15, 17, 20, 40, 80])
+@in_turn("classes", [2, 20, 300])
+@each_dtype
 def test_entropy_and_log_prob_of_confident_rows_are_exact(classes, gap, dtype):
     x = np.linspace(-1, 1, classes).astype(dtype)
     x[1] += dtype(gap)
@@ -77,7 +83,8 @@ def test_entropy_and_log_prob_of_confident_rows_are_exact(classes, gap, dtype):
     assert_ulp(got.log_prob[0], log_prob, 4, dtype)
 
 
-@pytest.mark.parametrize("classes", [7, 300])
+@in_turn("classes", [7, 300])
+@each_dtype
 def test_the_entropy_is_that_of_the_softmax(classes, dtype, rng):
     x, y = rows(rng, classes, dtype)
     want = fx.entropy(fx.softmax(x.astype(np.float64)))
@@ -85,16 +92,18 @@ def test_the_entropy_is_that_of_the_softmax(classes, dtype, rng):
     assert_ulp(fx.target_statistics(x, y).entropy, want, 8, dtype, want + 1)
 
 
-@pytest.mark.parametrize("arrange", LAYOUTS.values(), ids=LAYOUTS)
-@pytest.mark.parametrize("classes", [6, 300])
+@in_turn("arrange", LAYOUTS.values())
+@in_turn("classes", [6, 300])
+@each_dtype
 def test_any_layout_gives_the_same(arrange, classes, dtype, rng):
     x, y = rows(rng, classes, dtype)
     want = fx.target_statistics(x, y)
     same(fx.target_statistics(arrange(x), y), want)
 
 
-@pytest.mark.parametrize("axis", [0, 1, 2])
-@pytest.mark.parametrize("arrange", [np.asarray, np.asfortranarray, lambda x: x[::-1, ::2]], ids=["C", "F", "steps"])
+@in_turn("axis", [0, 1, 2])
+@in_turn("arrange", [np.asarray, np.asfortranarray, lambda x: x[::-1, ::2]])
+@each_dtype
 def test_any_axis_gives_the_same(axis, arrange, dtype, rng):
     x = arrange(rng.standard_normal((9, 40, 36)).astype(dtype))
     last = np.moveaxis(x, axis, -1)
@@ -104,8 +113,8 @@ def test_any_axis_gives_the_same(axis, arrange, dtype, rng):
     assert got.rank.shape == y.shape
 
 
-@pytest.mark.parametrize("half", [np.float16, ml_dtypes.bfloat16])
-@pytest.mark.parametrize("classes", [6, 300])
+@in_turn("half", [np.float16, ml_dtypes.bfloat16])
+@in_turn("classes", [6, 300])
 def test_half_precision_has_the_bits_of_float32(half, classes, rng):
     x, y = rows(rng, classes, np.float32)
     x = x.astype(half)
@@ -113,7 +122,8 @@ def test_half_precision_has_the_bits_of_float32(half, classes, rng):
     same(fx.target_statistics(x.T, y, axis=0), fx.target_statistics(x.astype(np.float32), y))
 
 
-@pytest.mark.parametrize("classes", [6, 200, 300])
+@in_turn("classes", [6, 200, 300])
+@each_dtype
 def test_a_row_is_the_same_alone_and_with_any_threads(classes, dtype, rng):
     x, y = rows(rng, classes, dtype, 3000)
     want = fx.target_statistics(x, y, n_threads=1)
@@ -124,8 +134,9 @@ def test_a_row_is_the_same_alone_and_with_any_threads(classes, dtype, rng):
         same(one, fx.TargetStatistics(*(value[i] for value in want)))
 
 
-@pytest.mark.parametrize("classes", [6, 300])
-@pytest.mark.parametrize("ignored", [-100, 2])
+@in_turn("classes", [6, 300])
+@in_turn("ignored", [-100, 2])
+@each_dtype
 def test_ignored_rows_are_nan_and_minus_one(classes, ignored, dtype, rng):
     x, y = rows(rng, classes, dtype)
     y[::4] = ignored
@@ -138,7 +149,8 @@ def test_ignored_rows_are_nan_and_minus_one(classes, ignored, dtype, rng):
         assert_same_bits(value[~out], getattr(want, name)[~out])
 
 
-@pytest.mark.parametrize("classes", [6, 300])
+@in_turn("classes", [6, 300])
+@each_dtype
 def test_rows_that_are_not_finite(classes, dtype):
     x = np.zeros((6, classes), dtype)
     x[0, 3] = np.nan

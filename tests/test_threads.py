@@ -180,6 +180,20 @@ def test_an_exception_reaches_the_caller_when_no_thread_computes_any_more(where)
     assert 0 < kernel.counts.sum() < 1000
 
 
+@pytest.mark.parametrize("left", [0, 1, 2, 7])
+def test_a_stopped_call_waits_for_no_block_that_nobody_drew(left):
+    def kernel(job):
+        for _ in range(3):
+            job.draw()
+            job.finish()
+        job.stop()
+
+    caller = threading.Thread(target=Job(3 + left, 1).run, args=(kernel, (), lambda job: None), daemon=True)
+    caller.start()
+    caller.join(PATIENCE)
+    assert not caller.is_alive()
+
+
 def test_nothing_is_kept_alive_by_threads_that_wait():
     class Thing:
         pass
