@@ -27,8 +27,9 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
     r"""`fastxent.sklearn.SoftmaxClassifier` of dask arrays and data frames, whose partitions stay where they are.
 
     It minimises the same objective by the same L-BFGS [1]_, which runs where `fit` is called. Each evaluation is a task
-    for each partition and a tree of tasks that add gradients; what goes through the client is a model, its gradient,
-    and once the ten or twenty thousand samples (20 or 40 for each feature, if that is more) that tell the curvature.
+    for each partition, or for some small ones, and a tree of tasks that add gradients; what goes through the client is
+    a model, its gradient, and once the ten or twenty thousand samples (20 or 40 for each feature, if that is more) that
+    tell the curvature.
 
     .. math:: C \sum_i v_i\, l(x_i W^T + b,\, t_i) + \frac{1}{2} \|W\|^2
 
