@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from itertools import accumulate, product
 from typing import Any, NamedTuple
 
-import dask
 import dask.array as da
 import numpy as np
+from dask.base import tokenize
+from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
 from dask.layers import ArrayValuesDep
 
 from fastxent import _explain
@@ -90,8 +92,17 @@ def words_for(place: Place, shape: tuple[int, ...]) -> str:
 
 
 def brought_together(parts: Any, plus: Callable[[list[Any]], Any]) -> Any:
-    """What the blocks add up to, delayed: a few at a time in a tree, wherever they are."""
-    add, results = dask.delayed(plus, pure=True), list(parts.to_delayed().ravel())
-    while len(results) > 1:
-        results = [add(results[k : k + FAN_IN]) for k in range(0, len(results), FAN_IN)]
-    return results[0]
+    """What the blocks add up to, delayed: a few at a time in a tree, wherever they are.
+
+    The tree is one layer of the graph: a call of something delayed for each node would look at all of the graph anew.
+    """
+    blocks = parts.to_delayed().ravel()
+    keys, name = [block.key for block in blocks], f"{plus.__name__}-{tokenize(parts.name)}"
+    layer: dict[Any, Any] = {}
+    while len(keys) > 1:
+        groups = [keys[k : k + FAN_IN] for k in range(0, len(keys), FAN_IN)]
+        nodes = {(name, number): (plus, group) for number, group in enumerate(groups, len(layer))}
+        keys, layer = list(nodes), layer | nodes
+    if not layer:
+        return blocks[0]
+    return Delayed(keys[0], HighLevelGraph.from_collections(name, layer, [blocks[0]]), layer=name)
