@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 
 import dask
 import dask.array as da
@@ -127,3 +128,14 @@ def test_workers_that_were_started_as_commands(tmp_path, one_machine):
         client = stack.enter_context(distributed.Client(scheduler_file=str(file)))
         client.wait_for_workers(2, timeout=60)
         assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts()), one_machine)
+
+
+def test_a_large_model_is_sent_without_the_warning_of_data_in_a_graph():
+    rng, threshold = np.random.default_rng(0), {"distributed.admin.large-graph-warning-threshold": "100 kB"}
+    X, y = rng.standard_normal((400, 500)), np.arange(400) % 50  # a model of 200 kB
+    with local(n_workers=1, processes=False) as client, dask.config.set(threshold), warnings.catch_warnings():
+        X, y = (client.scatter(array, hash=False) for array in (X, y))
+        X, y = da.from_delayed(X, (400, 500), float), da.from_delayed(y, (400,), int)
+        warnings.simplefilter("error", UserWarning)
+        model = SoftmaxClassifier(max_iter=1, tol=1e9).fit(X, y)
+    assert model.coef_.nbytes == 200_000

@@ -155,3 +155,19 @@ def test_labels_of_different_kinds_do_not_become_strings():
 def test_a_single_class_is_refused_as_in_memory():
     with pytest.raises(ValueError, match=r"^partition [01], .*: The labels array needs to contain at least two labels"):
         fastxent.dask.log_loss(np.zeros(N, int), cut(PROBS, (30, C)))
+
+
+def test_classes_that_no_partition_has_are_to_be_passed_as_labels():
+    few, probs = np.minimum(TARGET, C - 2), cut(PROBS, (20, C))
+    with pytest.raises(ValueError, match=r"number of classes: 4 vs 5; pass all of them as labels.*: \[0 1 2 3\]"):
+        fastxent.dask.log_loss(few, probs)
+    expected = metrics.log_loss(few, PROBS, labels=range(C))
+    assert fastxent.dask.log_loss(few, probs, labels=range(C)) == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize("weight", [2.0, np.ones(1)])
+def test_one_weight_for_all_rows_is_refused_by_log_loss_as_in_memory(weight):
+    with pytest.raises(ValueError):  # noqa: PT011 - in scikit-learn's words, which differ from version to version
+        metrics.log_loss(TARGET, PROBS, sample_weight=weight)
+    with pytest.raises(ValueError, match=r"sample_weight is one number, but rows have one each: shape \(60,\)"):
+        fastxent.dask.log_loss(TARGET, unread(PROBS, (20, C)), sample_weight=weight)

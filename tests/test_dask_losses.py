@@ -26,6 +26,7 @@ from tests.partitions import (
     N,
     cut,
     evaluated,
+    in_order,
     rows_of,
     unread,
 )
@@ -195,3 +196,10 @@ def test_log_loss_warns_as_it_does_in_memory(change, options, said):
 def test_soft_targets_are_not_labels():
     with pytest.raises(ValueError, match="ignore_index = 1, but the target is a distribution"):
         fastxent.dask.softmax_cross_entropy(unread(LOGITS, (25, C)), unread(SOFT, (25, C)), ignore_index=1)
+
+
+def test_more_partitions_are_no_more_layers_of_the_graph():
+    """Each call of something delayed looks at all layers before it: minutes, if each sum were one."""
+    for lazy in (fastxent.dask.evaluate, fastxent.dask.softmax_cross_entropy, in_order(fastxent.dask.log_loss)):
+        few, many = (lazy(cut(PROBS, (n, C)), cut(TARGET, (n,)), compute=False) for n in (20, 1))
+        assert len(many.__dask_graph__().layers) == len(few.__dask_graph__().layers)

@@ -9,7 +9,7 @@ import dask.array as da
 import numpy as np
 
 from fastxent import _check
-from fastxent.dask._operands import Operands, as_dask, is_collection, operands_of, scores_of
+from fastxent.dask._operands import Operands, as_dask, is_collection, operands_of, scores_of, shape_of
 from fastxent.dask._partitions import as_it_is, brought_together, mapped
 
 
@@ -96,6 +96,8 @@ def log_loss(
     probs, y = scores_of(y_proba, "y_proba"), as_dask(y_true, "y_true")
     elementwise = probs.ndim == 1
     operands = operands_of(probs, y, sample_weight, None if elementwise else 1, "y_proba", "y_true")
+    if operands.broadcast == (True,) and operands.scores.shape[0] != 1:
+        raise ValueError(f"sample_weight is one number, but rows have one each: shape {shape_of(probs.chunks[:1])}")
     labels = None if labels is None else np.asarray(labels)
     classes = labels
     if labels is None and not multilabel and operands.target.ndim == 1:
@@ -103,8 +105,8 @@ def log_loss(
         found = mapped(_probabilities.classes_of_partition, alone)
         classes = brought_together(found, _probabilities.together, as_it_is).to_delayed().item()
     parts = mapped(
-        _probabilities.sums_of_partition, operands, labels=classes, eps=threshold, multilabel=multilabel,
-        n_threads=n_threads,
+        _probabilities.sums_of_partition, operands, labels=classes, given=labels is not None, eps=threshold,
+        multilabel=multilabel, n_threads=n_threads,
     )  # fmt: skip
     finish = functools.partial(_probabilities.finished, normalize=normalize)
     if compute:  # here, where warnings are seen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask
 import numpy as np
 
 from fastxent._types import Array
@@ -47,5 +48,6 @@ class PartitionedObjective:
             coef.astype(self.dtype), intercept.astype(self.dtype), self.target.class_weight,
             self.target.label_smoothing, len(self.target.mass), self.samples.block_rows, self.batch_rows,
         )  # fmt: skip
-        total = self.samples.added("gradient", _partition.gradient, constant("model", query))
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):  # a model is no data
+            total = self.samples.added("gradient", _partition.gradient, constant("model", query))
         return penalised(total, coef, self)

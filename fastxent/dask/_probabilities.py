@@ -60,8 +60,8 @@ def together(parts: list[Array]) -> Array:
 
 
 def sums_of_partition(
-    number: Any, y_proba: Any, y_true: Any, weight: Any, *, labels: Array | None, eps: float | None, multilabel: bool,
-    n_threads: int | None,
+    number: Any, y_proba: Any, y_true: Any, weight: Any, *, labels: Array | None, given: bool, eps: float | None,
+    multilabel: bool, n_threads: int | None,
 ) -> Sums:  # fmt: skip
     """What metrics.log_loss adds up, and what it raises."""
     probs, y = _check.array_of(y_proba, "y_proba"), np.asarray(y_true)
@@ -69,6 +69,11 @@ def sums_of_partition(
     v = None if weight is None else np.broadcast_to(np.asarray(weight), len(probs))
     if len(probs) == 0:
         return sums
+    if labels is not None and not given and probs.ndim == 2 and 1 < len(labels) != probs.shape[1]:
+        raise ValueError(
+            f"y_true and y_proba contain different number of classes: {len(labels)} vs {probs.shape[1]}; pass all of "
+            f"them as labels. Classes found in all partitions of y_true: {labels}"
+        )
     off, prediction = None, None
     if v is None or (v.dtype.kind in "biuf" and _predictions.is_finite(v, n_threads)):
         if multilabel:
