@@ -478,3 +478,12 @@ def test_other_columns_are_refused_before_anything_is_computed(rng):
         model.predict(frame[list("fedcba")])
     with pytest.raises(ValueError, match="X has 5 features, but SoftmaxClassifier is expecting 6"):
         SoftmaxClassifier(max_iter=3, tol=1.0).fit(partitioned(X), partitioned(y)).predict(partitioned(X[:, 1:]))
+
+
+def test_integers_that_only_floats_hold_together_are_no_labels():
+    """As float64, neighbours beyond 2^53 would be one class."""
+    X, y = da.ones((40, 2), chunks=20), np.arange(40) % 2 + 2**62
+    halves = y[:20], y[20:].astype(np.uint64)
+    labels = da.concatenate([da.from_delayed(dask.delayed(half), (20,), y.dtype) for half in halves])
+    with pytest.raises(ValueError, match="labels are int64 and uint64 in different partitions; cast them"):
+        SoftmaxClassifier().fit(X, labels)

@@ -100,8 +100,11 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
     workers or threads there are, on which of them computes what, or on whether some were lost and replaced, as long as
     their processors are of one kind. `rechunk` and `repartition` change where partitions begin.
 
+    Data frames are read as they are, X and y of one frame together: name to `read_parquet` the columns that are needed.
+
     What `predict` and the others are given decides what they return: of dask collections a dask array, of which nothing
-    is computed yet; of anything else an array. `score` computes.
+    is computed yet, in the same partitions; of anything else an array. `score` computes, and has the same bits for
+    every partitioning.
 
     dask's dashboard shows the tasks by name: ``fastxent-gradient``, ``fastxent-add``, ``fastxent-sum``.
 
@@ -272,6 +275,11 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
         -------
         float
             From 0 to 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X, y or a weight is not as described, named with its partition; if nothing has weight.
         """
         if not is_collection(X):
             return super().score(X, y, sample_weight)

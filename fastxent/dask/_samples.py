@@ -148,6 +148,10 @@ def check(summaries: list[Summary]) -> None:
 
 def merged(summaries: Sequence[Summary]) -> Array:
     """The classes of all partitions, sorted."""
-    classes = np.unique(np.concatenate([summary.classes for summary in summaries]))
+    found = np.concatenate([summary.classes for summary in summaries])
+    dtypes = {str(summary.classes.dtype): summary.classes.dtype.kind for summary in summaries}
+    if found.dtype.kind == "f" and not set(dtypes.values()) - set("biu"):
+        raise ValueError(f"labels are {' and '.join(dtypes)} in different partitions; cast them: y.astype(np.int64)")
+    classes = np.unique(found)
     check_classes(classes, sum(summary.n_samples for summary in summaries))
     return classes
