@@ -199,7 +199,7 @@ def test_soft_targets_are_not_labels():
 
 
 def test_more_partitions_are_few_more_layers_of_the_graph():
-    """Each call of something delayed looks at all layers before it: minutes, if each sum were one and not each level."""
+    """Each call of something delayed looks at all layers before it: minutes, if each sum were one, not each level."""
     for lazy in (fastxent.dask.evaluate, fastxent.dask.softmax_cross_entropy, in_order(fastxent.dask.log_loss)):
         few, many = (lazy(cut(PROBS, (n, C)), cut(TARGET, (n,)), compute=False) for n in (20, 1))
         assert len(many.__dask_graph__().layers) <= len(few.__dask_graph__().layers) + 2
