@@ -5,6 +5,9 @@ import numpy as np
 # Loss and gradient 4 ulp, Hessian 8 ulp; the activations have no further cancellation than the loss.
 BOUND = {"loss": 4, "grad": 4, "hess": 8, "value": 4}
 
+# What a factor of a derivative adds: one rounding. Of softmax losses it goes into what is rounded anyway.
+FACTOR = 0.5
+
 # Two results, each within its bound of the real value, differ by twice the bound at most.
 BOTH = 2
 
