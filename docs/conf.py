@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import logging
 import os
 import pkgutil
 import sys
@@ -49,6 +50,8 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
 }
+if " " in str(Path(__file__).parent):  # a space above the pages breaks no link, whatever the gallery says
+    logging.getLogger("sphinx.sphinx-gallery").addFilter(lambda record: "with spaces found" not in str(record.msg))
 copybutton_prompt_text = r">>> |\.\.\. "  # which a copy leaves out, and what is printed with it
 copybutton_prompt_is_regexp = True
 

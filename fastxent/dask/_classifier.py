@@ -98,9 +98,10 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
     Blocks are counted from the start of each partition. Where every partition but the last is a multiple of
     `block_rows` long, the bits of the result do not depend on where partitions begin. They never depend on how many
     workers or threads there are, on which of them computes what, or on whether some were lost and replaced, as long as
-    their processors are of one kind. `rechunk` and `repartition` change where partitions begin.
+    their processors are of one kind. ``rechunk`` and ``repartition`` change where partitions begin.
 
-    Data frames are read as they are, X and y of one frame together: name to `read_parquet` the columns that are needed.
+    Data frames are read as they are, X and y of one frame together: name the columns that are needed to
+    ``read_parquet``.
 
     What `predict` and the others are given decides what they return: of dask collections a dask array, of which nothing
     is computed yet, in the same partitions; of anything else an array. `score` computes, and has the same bits for
