@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import logging
 import os
 import pkgutil
 import sys
@@ -50,8 +49,9 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
 }
-if " " in str(Path(__file__).parent):  # a space above the pages breaks no link, whatever the gallery says
-    logging.getLogger("sphinx.sphinx-gallery").addFilter(lambda record: "with spaces found" not in str(record.msg))
+suppress_warnings = [
+    "sphinx_gallery.space_in_filename"
+]  # of the directories above the pages, too, where it breaks no link
 copybutton_prompt_text = r">>> |\.\.\. "  # which a copy leaves out, and what is printed with it
 copybutton_prompt_is_regexp = True
 
@@ -94,3 +94,12 @@ nitpick_ignore_regex = [
     ("py:obj", r"(cross_val_score|Half\w+|LGBMClassifier|XGBClassifier)(\.\w+)?"),
     ("py:.*", r"(catboost|dask|distributed|lightgbm|matplotlib|numpy|pandas|scipy|sklearn|torch|xgboost)\b.*"),
 ]
+
+
+def module_of(_app, module, name):
+    """Where a class is, for what it inherits as well: its page is not that of the other class's source."""
+    return getattr(getattr(sys.modules[module], name.partition(".")[0], None), "__module__", None)
+
+
+def setup(app):
+    app.connect("viewcode-follow-imported", module_of)
