@@ -49,9 +49,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
 }
-suppress_warnings = [
-    "sphinx_gallery.space_in_filename"
-]  # of the directories above the pages, too, where it breaks no link
+suppress_warnings = ["sphinx_gallery.space_in_filename"]  # of directories above the pages, which are in no link
 copybutton_prompt_text = r">>> |\.\.\. "  # which a copy leaves out, and what is printed with it
 copybutton_prompt_is_regexp = True
 
