@@ -282,6 +282,15 @@ def test_a_row_that_is_nan_is_no_hit_and_makes_the_loss_nan(value):
     assert got.top_k[2] == (0.5 if math.isnan(value) else 1.0)
 
 
+def test_a_probability_on_an_edge_is_in_the_bin_below_as_scikit_learn_has_it():
+    probs = np.array([[0.5, 0.5], [0.25, 0.75], [0.0, 1.0]])
+    target = np.array([0, 1, 1])
+    got = Evaluation(2, of="probabilities", calibration_bins=4).update(probs, target).compute().calibration
+    np.testing.assert_array_equal(got.weight, [0, 1, 1, 1])
+    _, predicted = calibration_curve(np.ones(3), probs.max(axis=1), n_bins=4)
+    np.testing.assert_array_equal(predicted, [0.5, 0.75, 1.0])
+
+
 def test_calibration_has_scikit_learns_bins_and_confidence_1_is_in_the_last(rng):
     logits, target, _ = data(rng, "multilabel_logits", (500, 1), "float64")
     logits[:4] = [[800.0], [-800.0], [0.0], [0.0]]
