@@ -137,7 +137,7 @@ cluster: .venv/test-group  ## time fastxent.dask.SoftmaxClassifier beside one ma
 # asv returns 2 when a benchmark failed on some commit: an old commit may lack a function, and the others still make a page.
 # It shows the commits along the first parents only.
 dashboard-html: $(WEB) .asv-machine  ## benchmark the last COMMITS=5 commits and make a page of graphs, in asv_benchmarks/html
-	@echo "Benchmarking $(COMMITS) commits, an estimated 13 minutes each on two idle cores; ARGS='--bench ratios' is a part of it"
+	@echo "Benchmarking $(COMMITS) commits, about 14 minutes each on two idle cores; ARGS='--bench ratios' is a part of it"
 	cd asv_benchmarks && { git rev-list --first-parent --max-count=$(COMMITS) HEAD | $(ASV) run --skip-existing $(SHORT) $(ARGS) HASHFILE:- || [ $$? -eq 2 ]; }
 	cd asv_benchmarks && $(ASV) publish
 	$(PY) asv_benchmarks/offline.py
