@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
 
 import dask
@@ -14,8 +15,10 @@ import distributed
 import numpy as np
 import pytest
 
-from fastxent.dask import SoftmaxClassifier
+from fastxent.dask import SoftmaxClassifier, _partition
+from fastxent.dask._collections import pieces_of
 from fastxent.dask._objective import PartitionedObjective
+from fastxent.dask._samples import read
 from tests.samples import drawn
 
 OPTIONS = {"block_rows": 500, "tol": 1e-5}
@@ -50,45 +53,96 @@ def local(**options):
         yield client
 
 
-@pytest.mark.parametrize("options", [{"processes": False}, {"threads_per_worker": 1}], ids=["threads", "processes"])
-def test_workers_leave_the_same_bits_as_threads(options, one_machine):
-    with local(n_workers=2, **options):
+@pytest.fixture(scope="module")
+def processes():
+    """The client of two workers of one thread each."""
+    with local(n_workers=2, threads_per_worker=1) as client:
+        yield client
+
+
+def test_workers_leave_the_same_bits_as_threads(processes, one_machine):
+    with processes.as_current():
         assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts()), one_machine)
         assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts(rows=500)), one_machine)
 
 
-def test_a_worker_that_is_killed_in_the_middle_changes_no_bit(one_machine, monkeypatch):
+def test_threads_of_workers_leave_the_same_bits(one_machine):
+    with local(n_workers=2, processes=False):
+        assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts()), one_machine)
+
+
+@pytest.mark.parametrize("largest", [0, 2**15], ids=["tasks", "client"])
+def test_sums_have_the_same_bits_wherever_they_are_added(largest, one_machine, monkeypatch):
+    monkeypatch.setattr("fastxent.dask._samples.SMALL", largest)
+    for scheduler in ("threads", "synchronous"):
+        with dask.config.set(scheduler=scheduler):
+            assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts(rows=500)), one_machine)
+
+
+def test_a_worker_that_is_killed_in_the_middle_changes_no_bit(processes, one_machine, monkeypatch):
     count, evaluate, killed = 0, PartitionedObjective.__call__, []
 
     def watched(self, *args):
         nonlocal count
         count += 1
         if count == 4:
-            killed.extend(client.run(os.getpid).items())
+            killed.extend(processes.run(os.getpid).items())
             threading.Timer(0.01, os.kill, (killed[0][1], signal.SIGKILL)).start()
         return evaluate(self, *args)
 
     monkeypatch.setattr(PartitionedObjective, "__call__", watched)
-    with local(n_workers=2, threads_per_worker=1) as client:
+    with processes.as_current():
         model = SoftmaxClassifier(**OPTIONS).fit(*parts())
-        client.wait_for_workers(2)
-        assert killed[0] not in client.run(os.getpid).items()
+        processes.wait_for_workers(2)
+        assert killed[0] not in processes.run(os.getpid).items()
     assert same_bits(model, one_machine)
 
 
-def test_work_that_is_stolen_and_moved_changes_no_bit(one_machine, monkeypatch):
+def test_partitions_that_one_worker_has_are_balanced():
+    X, y = parts(rows=500)
+    with local(n_workers=2, processes=False) as client:
+        first, second = client.nthreads()
+        with dask.config.set({"distributed.scheduler.work-stealing": False}):
+            X, y = client.persist((X, y), workers=[first])
+            distributed.wait((X, y))
+            samples = read(pieces_of(X, y, None), None, 500)
+            distributed.wait(samples.partitions)
+        homes = [set(places) for places in client.who_has(distributed.futures_of(samples.partitions)).values()]
+        assert homes.count({second}) == 6
+        assert {home for home, _ in samples.groups} == {first, second}
+
+
+def test_work_that_is_stolen_changes_no_bit(one_machine, monkeypatch):
+    gradient = _partition.gradient
+
+    def slow(*args):
+        time.sleep(0.02)
+        return gradient(*args)
+
+    monkeypatch.setattr("fastxent.dask._workers.balance", lambda *args: None)
+    monkeypatch.setattr("fastxent.dask._samples.WORTH_A_TASK", 0)
+    monkeypatch.setattr(_partition, "gradient", slow)
+    often = dask.config.set({"distributed.scheduler.work-stealing-interval": "10ms"})
+    with often, local(n_workers=2, threads_per_worker=1, processes=False) as client:
+        X, y = client.persist(parts(rows=500), workers=[min(client.nthreads())])
+        assert same_bits(SoftmaxClassifier(**OPTIONS).fit(X, y), one_machine)
+        stealing = client.cluster.scheduler.extensions["stealing"]
+        assert sum(stealing.metrics["request_count_total"].values())
+
+
+def test_partitions_that_two_workers_have_change_no_bit(processes, one_machine, monkeypatch):
     evaluate = PartitionedObjective.__call__
 
     def shuffled(self, *args):
-        client.replicate(distributed.futures_of(self.samples.partitions), 2)
+        processes.replicate(distributed.futures_of(self.samples.partitions), 2)
         return evaluate(self, *args)
 
     monkeypatch.setattr(PartitionedObjective, "__call__", shuffled)
-    with local(n_workers=2, threads_per_worker=1) as client:
+    with processes.as_current():
         assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts()), one_machine)
 
 
-def test_no_partition_goes_through_the_client(monkeypatch):
+def test_no_partition_goes_through_the_client(processes, monkeypatch):
     largest, gather = [], distributed.Client.gather
 
     def watched(self, *args, **kwargs):
@@ -98,13 +152,14 @@ def test_no_partition_goes_through_the_client(monkeypatch):
 
     monkeypatch.setattr(distributed.Client, "gather", watched)
     monkeypatch.setattr("fastxent.sklearn._curvature.SAMPLED", 200)
-    with local(n_workers=2, threads_per_worker=1) as client:
-        X, y = client.persist(parts(rows=1000))
+    with processes.as_current():
+        X, y = processes.persist(parts(rows=1000))
         SoftmaxClassifier(**OPTIONS).fit(X, y)
     assert 0 < max(largest) < 200 * 2 * 6 * 4 * 2  # the sampled rows
 
 
-def test_tasks_have_names_for_the_tools_of_distributed():
+def test_tasks_have_names_for_the_tools_of_distributed(monkeypatch):
+    monkeypatch.setattr("fastxent.dask._samples.SMALL", 0)
     with local(n_workers=1, processes=False) as client, distributed.get_task_stream(client) as stream:
         SoftmaxClassifier(**OPTIONS).fit(*parts())
     names = {dask.utils.key_split(task["key"]) for task in stream.data}

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -93,6 +94,23 @@ def test_more_workers_and_other_partitions_change_no_bit(client, files, expected
     logits, target = samples(files)
     loss = fastxent.dask.softmax_cross_entropy(logits.rechunk((30_000, 7)), target)
     assert loss == expected[1]
+
+
+def test_work_that_is_stolen_changes_no_state(files, expected):
+    def slow(block):
+        time.sleep(0.02)
+        return block
+
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": ":0"}
+    with (
+        dask.config.set({"distributed.scheduler.work-stealing-interval": "10ms"}),
+        distributed.LocalCluster(**options) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        logits, target = client.persist(samples(files), workers=[min(client.nthreads())])
+        logits = logits.map_blocks(slow, dtype=logits.dtype, meta=np.empty((0, 0), logits.dtype))
+        assert fastxent.dask.evaluate(logits, target, **OPTIONS).state() == expected[0]
+        assert sum(cluster.scheduler.extensions["stealing"].metrics["request_count_total"].values())
 
 
 def test_an_error_of_a_worker_names_the_partition(client, files):

@@ -9,6 +9,7 @@ import pytest
 
 import fastxent as fx
 import fastxent.dask
+from fastxent.dask._partition import examine
 from tests.partitions import CUTS, LOGITS, TARGET, C, N, cut
 
 
@@ -138,3 +139,18 @@ def test_bfloat16_lies_in_files_as_it_lies_in_memory(tmp_path):
     losses = fastxent.dask.softmax_cross_entropy(x, TARGET, reduction="none", compute=False)
     assert losses.dtype == np.float32
     np.testing.assert_array_equal(losses, fx.softmax_cross_entropy(logits, TARGET, reduction="none"))
+
+
+def test_a_partition_of_a_file_goes_to_another_worker_by_name(tmp_path):
+    X = np.arange(40_000.0).reshape(10_000, 4)
+    np.save(tmp_path / "X.npy", X)
+    array = fastxent.dask.from_npy(tmp_path / "X.npy", chunk_rows=4000)
+    block = array.to_delayed()[1, 0].compute(scheduler="synchronous")
+    partition = examine(block, np.zeros(4000), None, None)
+    message = pickle.dumps(partition)
+    there = pickle.loads(message)
+    assert len(message) < 34_000  # of which 32,000 are labels
+    assert np.array_equal(there.X, X[4000:8000])
+    assert isinstance(there.X.base.base, np.memmap)
+    for other in (block[1:], block[:, ::2], block * 1.0):
+        assert np.array_equal(pickle.loads(pickle.dumps(examine(other, np.zeros(len(other)), None, None))).X, other)

@@ -126,7 +126,19 @@ def read(part: Rows) -> Array:
             f"{part.path} has an array of shape {array.shape} and dtype {array.dtype}, but had one of shape "
             f"{part.shape} and dtype {part.dtype} when from_npy looked"
         )
+    array.__dict__["part"] = part  # of the map, which is this task's own
     return np.asarray(array)[part.rows]
+
+
+def part_of(array: Array) -> Rows | None:
+    """What `read` was given, if this is what it returned."""
+    mapped: Any = array
+    while isinstance(mapped, np.ndarray) and not isinstance(mapped, np.memmap):
+        mapped = mapped.base
+    part: Rows | None = getattr(mapped, "part", None)
+    if part is None or np.asarray(mapped)[part.rows].__array_interface__ != array.__array_interface__:
+        return None
+    return part
 
 
 def names_of(path: str | os.PathLike[str]) -> list[str]:

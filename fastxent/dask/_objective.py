@@ -48,6 +48,7 @@ class PartitionedObjective:
             coef.astype(self.dtype), intercept.astype(self.dtype), self.target.class_weight,
             self.target.label_smoothing, len(self.target.mass), self.samples.block_rows, self.batch_rows,
         )  # fmt: skip
+        shared: Any = query if self.samples.small else constant("model", query)
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):  # a model is no data
-            total = self.samples.added("gradient", _partition.gradient, constant("model", query))
+            total = self.samples.added("gradient", _partition.gradient, shared)
         return penalised(total, coef, self)

@@ -15,7 +15,9 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, column_or_1d
 
+from fastxent import _blas
 from fastxent._types import Array
+from fastxent.dask._files import Rows, part_of, read
 from fastxent.dask._tree import Sums
 from fastxent.sklearn._labels import blocks, classes_of, numbers_of
 from fastxent.sklearn._objective import Objective
@@ -55,8 +57,12 @@ class Partition:
     summary: Summary
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Aligned where it arrives: what went to another worker, or to disk, may lie anywhere in a message."""
-        return received, (self.X, self.y, self.weight, self.summary)
+        """Aligned where it arrives: what went to another worker, or to disk, may lie anywhere in a message.
+
+        Of a mapped file there goes its name.
+        """
+        part = None if sparse.issparse(self.X) else part_of(self.X)
+        return received, (self.X if part is None else part, self.y, self.weight, self.summary)
 
     def __sizeof__(self) -> int:
         """The bytes that it holds in memory, which is what dask weighs; those of a mapped file are none."""
@@ -67,7 +73,9 @@ class Partition:
 
 def received(X: Any, y: Array, weight: Array | None, summary: Summary) -> Partition:
     """A partition from another process."""
-    if sparse.issparse(X):
+    if isinstance(X, Rows):
+        X = read(X)
+    elif sparse.issparse(X):
         X.data, X.indices, X.indptr = aligned(X.data), aligned(X.indices), aligned(X.indptr)
     else:
         X = aligned(X)
@@ -197,14 +205,15 @@ class Query:
 def gradient(partition: Partition, first_block: int, query: Query) -> Sums:
     """The sums of the gradients and of the losses."""
     sums, weight, ones = Sums(), partition.weight, np.ones(query.n_classes)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"), _blas.one_thread:
         for number, rows in enumerate(blocks(len(partition.y), query.block_rows), first_block):
             target = Target(
                 partition.y[rows], None if weight is None else weight[rows], query.class_weight,
                 query.label_smoothing, ones, 1.0,
             )  # fmt: skip
             objective = Objective(partition.X[rows], target, 0.0, query.batch_rows, 1, n_groups=1)
-            objective.compute_in(query.coef.dtype)
+            if objective.dtype != query.coef.dtype:
+                objective.compute_in(query.coef.dtype)
             sums.add_block(number, objective.total(query.coef, query.intercept))
     return sums
 

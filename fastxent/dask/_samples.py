@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +17,12 @@ from fastxent._types import Array
 from fastxent.dask import _partition
 from fastxent.dask._collections import Pieces, constant, task
 from fastxent.dask._partition import Summary, kind_of
+from fastxent.dask._workers import Group, Workers, at
 from fastxent.sklearn._curvature import step_of
 from fastxent.sklearn._labels import check_classes, raise_one_class
 
 SPLIT = 8  # sums that a task adds
+SMALL = 2**15  # bytes of a model
 WORTH_A_TASK = 500_000_000  # multiplications for the logits, in a tenth of a second
 
 
@@ -39,20 +40,26 @@ class Samples:
     dtype: np.dtype[Any]
     classes: Array
     block_rows: int
-    groups: list[list[int]]  # partitions that one task goes through
+    groups: list[Group]  # what one task goes through
 
     def added(self, name: str, function: Any, *args: Any) -> Array:
         """The sum over all blocks of what this function makes of a partition, in a tree of tasks."""
         make, merge = task(name, partial(_partition.each, function)), task("add", _partition.merge)
-        total = task("sum", _partition.total)
         sums = [
-            make([self.first_blocks[i] for i in group], args, *(self.partitions[i] for i in group))
-            for group in self.groups
+            at(home, make, [self.first_blocks[i] for i in group], args, *(self.partitions[i] for i in group))
+            for home, group in self.groups
         ]
         while len(sums) > SPLIT:
             sums = [merge(*sums[i : i + SPLIT]) for i in range(0, len(sums), SPLIT)]
-        result: Array = dask.compute(total(self.n_blocks, *sums))[0]
+        if self.small:
+            return _partition.total(self.n_blocks, *dask.compute(*sums))
+        result: Array = dask.compute(task("sum", _partition.total)(self.n_blocks, *sums))[0]
         return result
+
+    @property
+    def small(self) -> bool:
+        """Whether a model is: telling every task of it, and adding the last sums here, spares two messages in turn."""
+        return 8 * len(self.classes) * (self.n_features + 1) <= SMALL
 
     def masses(self) -> Array:
         """What the samples of each class weigh."""
@@ -84,42 +91,19 @@ def read(pieces: Pieces, classes: Array | None, block_rows: int) -> Samples:
         raise_one_class(classes)
     dtype = np.result_type(*(summary.dtype for summary in there))
     number, classes_there = task("encode", _partition.numbered), constant("classes", classes)
-    partitions = list(dask.persist(*[number(partition, classes_there, dtype) for partition in examined]))
+    workers = Workers.now()
+    homes = workers.balanced(examined, [summary.size for summary in there])
+    encoded = [at(home, number, part, classes_there, dtype) for home, part in zip(homes, examined, strict=True)]
+    partitions = list(dask.persist(*encoded))
     size = sum(summary.size for summary in there)
+    groups = workers.groups(homes, WORTH_A_TASK * len(homes) / max(size * len(classes), 1))
     n_blocks = [-(-summary.n_samples // block_rows) for summary in there]
     first_rows = [0, *accumulate(summary.n_samples for summary in there)]
     first_blocks = [0, *accumulate(n_blocks)]
     return Samples(
         partitions, first_rows[:-1], first_blocks[:-1], first_rows[-1], there[0].n_features, first_blocks[-1],
-        size, dtype, classes, block_rows, groups_of(partitions, size * len(classes)),
+        size, dtype, classes, block_rows, groups,
     )  # fmt: skip
-
-
-def groups_of(partitions: list[Delayed], size: int) -> list[list[int]]:
-    """Partitions that one task goes through: of a cluster some that one worker has, where each is soon done.
-
-    Sums do not depend on it, and each task costs a cluster some milliseconds.
-    """
-    each = int(WORTH_A_TASK * len(partitions) / max(size, 1))
-    futures = futures_of(partitions)
-    if each < 2 or len(futures) != len(partitions):
-        return [[i] for i in range(len(partitions))]
-    sys.modules["distributed"].wait(futures)
-    client, there = futures[0].client, dict[str, list[int]]()
-    places, threads = client.who_has(futures), client.nthreads()
-    for i, future in enumerate(futures):
-        there.setdefault(min(places.get(future.key) or [""]), []).append(i)
-    groups = []
-    for worker, own in there.items():
-        n = max(-(-len(own) // each), min(len(own), threads.get(worker, 1)))
-        groups += [own[k * len(own) // n : (k + 1) * len(own) // n] for k in range(n)]
-    return sorted(groups)
-
-
-def futures_of(partitions: list[Delayed]) -> list[Any]:
-    """Where a cluster has them; none without one, which is where nobody has imported distributed."""
-    distributed = sys.modules.get("distributed")
-    return [] if distributed is None else list(distributed.futures_of(partitions))
 
 
 def check(summaries: list[Summary]) -> None:

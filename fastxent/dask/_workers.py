@@ -1,0 +1,88 @@
+"""Where the partitions of a fit are: no worker of a cluster has more to do than another.
+
+dask gives what is to be read to whoever is first, and an evaluation takes as long as the worker with the most. All that
+is said here is a wish: what a worker that is lost or behind should do, others may.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dask
+from dask.base import get_scheduler
+from dask.delayed import Delayed
+
+Home = str | None  # a worker's address; or wherever dask will
+Group = tuple[Home, list[int]]  # partitions that one task goes through
+WORTH_A_MOVE = 1.1  # times as long as after it
+
+
+def at(home: Home, make: Callable[..., Delayed], *args: Any) -> Delayed:
+    """A task that is to run there."""
+    if home is None:
+        return make(*args)
+    with dask.annotate(workers=[home], allow_other_workers=True):
+        return make(*args)
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Those of the cluster that dask runs on, with their numbers of threads; none without a cluster."""
+
+    client: Any
+    n_threads: Mapping[str, int]
+
+    @classmethod
+    def now(cls) -> Workers:
+        """Those that there are."""
+        client: Any = getattr(get_scheduler(), "__self__", None)  # of a method of a client
+        return cls(client, client.nthreads() if hasattr(client, "nthreads") else {})
+
+    def balanced(self, partitions: Sequence[Delayed], sizes: Sequence[int]) -> list[Home]:
+        """Where they are, but for those that had better move."""
+        if not self.n_threads:
+            return [None] * len(partitions)
+        distributed = sys.modules["distributed"]
+        futures = distributed.futures_of(partitions)
+        distributed.wait(futures)
+        places = self.client.who_has(futures)
+        there: dict[str, list[int]] = {worker: [] for worker in self.n_threads}
+        for i, future in enumerate(futures):
+            has = [worker for worker in places.get(future.key, ()) if worker in there]
+            there[min(has or there)].append(i)
+        balance(there, sizes, self.n_threads)
+        home_of = {i: worker for worker, own in there.items() for i in own}
+        return [home_of[i] for i in range(len(partitions))]
+
+    def groups(self, homes: Sequence[Home], most: float) -> list[Group]:
+        """Partitions of one worker, at most so many, but for each of its threads some: each task costs milliseconds.
+
+        Without a cluster it costs little, and each has one.
+        """
+        there: dict[Home, list[int]] = {}
+        for i, home in enumerate(homes):
+            there.setdefault(home, []).append(i)
+        groups = []
+        for home, own in there.items():
+            n = len(own)
+            if home is not None:
+                n = min(n, max(-(-n // max(1, int(most))), self.n_threads[home]))
+            groups += [(home, own[k * len(own) // n : (k + 1) * len(own) // n]) for k in range(n)]
+        return sorted(groups, key=lambda group: group[1])
+
+
+def balance(there: dict[str, list[int]], sizes: Sequence[int], n_threads: Mapping[str, int]) -> None:
+    """Move partitions from the worker that takes longest to the one that is first, while that is worth it."""
+    loads = {worker: sum(sizes[i] for i in own) / n_threads[worker] for worker, own in there.items()}
+    while True:
+        last, first = max(loads, key=lambda worker: loads[worker]), min(loads, key=lambda worker: loads[worker])
+        smallest = min(there[last], key=lambda i: sizes[i], default=None)
+        if smallest is None or loads[first] + sizes[smallest] / n_threads[first] >= loads[last] / WORTH_A_MOVE:
+            return
+        there[last].remove(smallest)
+        there[first].append(smallest)
+        for worker, change in ((last, -sizes[smallest]), (first, sizes[smallest])):
+            loads[worker] += change / n_threads[worker]
