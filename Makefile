@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .PHONY: help demo examples test test-rest test-all mutants test-oldest torch-test sanitize tsan fuzz soak accuracy lint docs bench
 .PHONY: bench-compare peers peers-sklearn peers-torch migration busy cluster pythons dashboard dashboard-html dashboard-test wheel sdist
-.PHONY: lock clean
+.PHONY: recipes lock clean
 
 export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -122,6 +122,10 @@ migration: .venv/built .venv-peers/installed  ## run the tables "their call, our
 	@.venv-peers/bin/python -c "from tests.migration.libraries import *; print('Beside', *(one.title for one in LIBRARIES if installed(one)), sep='  ')"
 	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python -m pytest tests/test_migration.py $(ARGS)
 
+recipes: .venv/built .venv-recipes/installed  ## run the recipes of the guide "Larger than memory" with Ray, Spark and MPI
+	.venv-recipes/bin/python -c "import mpi4py, pyspark, ray" && command -v java
+	PYTHONPATH="$(CURDIR)" .venv-recipes/bin/python -m pytest tests/test_recipes.py $(ARGS)
+
 peers-sklearn: .venv/test-group  ## time SoftmaxClassifier beside LogisticRegression, to the same objective
 	$(PY) asv_benchmarks/estimators_peers.py $(ARGS)
 
@@ -162,7 +166,7 @@ lock: .venv/lock-group  ## choose anew, and with hashes, what releases are built
 	--custom-compile-command "make lock" --group $$group --output-file .github/locked/$$group.txt; done
 
 clean:  ## remove the environments and everything built
-	rm -rf .venv .venv-oldest .venv-peers build dist *.egg-info docs/_build docs/generated asv_benchmarks/env asv_benchmarks/html
+	rm -rf .venv .venv-oldest .venv-peers .venv-recipes build dist *.egg-info docs/_build docs/generated asv_benchmarks/env asv_benchmarks/html
 	rm -rf asv_benchmarks/web/node_modules
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis {,examples/}digits.png {,examples/}calibration.png
 	rm -f fastxent/_kernels/*.c fastxent/_kernels/*.so fastxent/_kernels/*.html
@@ -213,6 +217,13 @@ $(WEB): .venv/dashboard-group asv_benchmarks/web/package-lock.json
 	@echo "Installing the oldest scikit-learn allowed into .venv-oldest"
 	@oldest=$$(sed -n 's/^sklearn = \["scikit-learn>=\([0-9.]*\)".*/\1/p' pyproject.toml); \
 	tools/once $@ $^ -- .venv-oldest/bin/python -m pip install -qq "scikit-learn==$${oldest:?}" numpy scipy $(WITH_OLDEST)
+
+.venv-recipes/python:
+	@tools/once $@ -- tools/make-venv .venv-recipes
+
+.venv-recipes/installed: .venv-recipes/python
+	@echo "Installing Ray, Spark and MPI into .venv-recipes"
+	@tools/once $@ $^ -- .venv-recipes/bin/python -m pip install -qq numpy hypothesis "pytest>=9" mpi4py mpich pyspark ray
 
 .PHONY: .asv-machine
 .asv-machine: .venv/bench-group

@@ -56,7 +56,11 @@ def array_of(value: ArrayLike, name: str) -> Array:
 
 
 def refuse_dask(value: Any, name: str) -> None:
-    """Raise for a dask collection, or what holds one, of which NumPy would load all."""
+    """Raise for a dask collection, what holds one, or a list of some, of which NumPy would load all."""
+    for _ in range(64):  # the most axes of an array; a list may hold itself
+        if not isinstance(value, (list, tuple)) or not value:
+            break
+        value = value[0]
     graph = getattr(value, "__dask_graph__", None)
     if graph is None:
         return

@@ -67,6 +67,17 @@ def test_each_argument_that_is_a_dask_array_is_refused(title, number):
         call(*[lazy(one) if i == number else one for i, one in enumerate(args)])
 
 
+def test_lists_of_dask_arrays_are_refused_too():
+    rows = [lazy(row) for row in X]
+    for call in (fx.softmax_cross_entropy, metrics.log_loss, SoftmaxClassifier().fit):
+        with pytest.raises(TypeError, match=r"^\w+ is a dask Array, which .*; fastxent.dask has"):
+            call(rows, Y)
+    itself = []
+    itself.append(itself)
+    with pytest.raises(ValueError, match="logits is no array"):
+        fx.softmax_cross_entropy(itself, Y)
+
+
 def test_other_collections_are_refused_by_name():
     with pytest.raises(TypeError, match="logits is a dask Delayed"):
         fx.softmax_cross_entropy(dask.delayed(never)(0), Y)

@@ -79,7 +79,7 @@ def along(value: Any, name: str, borders: tuple[float, ...]) -> Sequence[Delayed
     if len(rows_of(value)) != len(borders):
         raise ValueError(
             f"X has {len(borders)} partitions, but {name} {len(own)}, and how long they are is not known: "
-            "compute_chunk_sizes() of an array, or to_dask_array(lengths=True) of a data frame, finds out"
+            "compute_chunk_sizes() of an array, or to_dask_array().compute_chunk_sizes() of a data frame, finds out"
         )
     if isinstance(value, da.Array):
         if value.ndim == 2:

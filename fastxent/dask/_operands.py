@@ -134,7 +134,7 @@ def aligned(array: Any, name: str, chunks: Chunks, scores: str) -> Any:
             raise ValueError(
                 f"{name} has {len(theirs)} partitions along axis {i}, but {scores} {len(ours)}, and some of unknown "
                 "lengths, so that they cannot be brought together: compute_chunk_sizes() finds those of an array, "
-                "to_dask_array(lengths=True) those of a DataFrame"
+                "to_dask_array().compute_chunk_sizes() those of a DataFrame"
             )
     return array
 
