@@ -173,12 +173,12 @@ def extensions() -> list[Extension]:
     chosen = os.environ.get("FASTXENT_BUILDS", " ".join(builds)).split()
     if not chosen or set(chosen) - set(builds):
         sys.exit(f"FASTXENT_BUILDS = {' '.join(chosen)!r}, but the builds that can be made here are {' '.join(builds)}")
-    names = ["cpu", "job", "ways", "door", "groups", *chosen]
+    names = ["cpu", "job", "ways", "door", "linear", *chosen]
     return [
         Extension(
             f"fastxent._kernels.{name}",
             [f"fastxent/_kernels/{name}.pyx"],
-            include_dirs=[numpy.get_include()] if name in ("door", "groups") else [],
+            include_dirs=[numpy.get_include()] if name in ("door", "linear") else [],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
             depends=["setup.py"],  # which has the flags
         )

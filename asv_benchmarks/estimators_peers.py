@@ -5,7 +5,7 @@ Then both fit again, in turns, until they have reached it; a ratio is that of th
 each with what it does by default, threads included, on the wall's clock; then SoftmaxClassifier beside a
 LogisticRegression with one BLAS thread. LogisticRegression is timed without its checks of the data, by the objective
 and solver that it calls with its options; SoftmaxClassifier with all of them. Memory is what a fit allocates at most,
-beside its data.
+beside its data. Predictions are timed likewise, checks of the data included on both sides.
 """
 
 import argparse
@@ -108,11 +108,15 @@ def compare(X, y, tol, max_iter, **options):
     fits = [partial(fit, X, y, tol, max_iter) for fit in (our_fit, their_fit)]
     curves = [fit() for fit in fits]
     goal = max(curve[-1] for curve in curves)
-    ours, theirs = (partial(fit, goal) for fit in fits)
+    return *curves, in_turns(*(partial(fit, goal) for fit in fits), **options)
+
+
+def in_turns(ours, theirs, **options):
+    """Our time over theirs: by default, and with one BLAS thread."""
     rest = partial(time.sleep, SPIN)
     calls = {"a": rest, "ours": ours, "b": rest, "theirs": theirs, "c": rest, "one": partial(with_one_thread, theirs)}
     times = turns.seconds(calls, **options)
-    return *curves, [times["ours"] / times[other] for other in ("theirs", "one")]
+    return [times["ours"] / times[other] for other in ("theirs", "one")]
 
 
 def peak(model, X, y):
@@ -128,15 +132,18 @@ def peak(model, X, y):
 def line(name, kind, dtype, options):
     """Measure one problem and print it."""
     X, y = problem(name, kind, dtype)
-    ours, theirs, ratios = compare(
-        X, y, options.tol, options.max_iter, clock=CLOCKS[options.clock], rounds=options.rounds
-    )
+    timing = {"clock": CLOCKS[options.clock], "rounds": options.rounds}
+    ours, theirs, ratios = compare(X, y, options.tol, options.max_iter, **timing)
     few = {"max_iter": 3, "tol": options.tol}
-    memory = peak(SoftmaxClassifier(**few), X, y) / peak(LogisticRegression(**few), X, y)
+    models = SoftmaxClassifier(**few), LogisticRegression(**few)
+    memory, of_theirs = (peak(model, X, y) for model in models)
+    methods = "predict", "predict_proba"
+    predicted = [in_turns(*(partial(getattr(model, one), X) for model in models), **timing) for one in methods]
     print(
         f"{name:12} {kind:11} {dtype:8} iterations {len(ours):4} and {len(theirs):4}, objective {ours[-1]:.7f} and "
         f"{theirs[-1]:.7f}: {ratios[0]:.2g} of LogisticRegression's time, {ratios[1]:.2g} of that with one BLAS "
-        f"thread, {memory:.2g} of its memory",
+        f"thread, {memory / of_theirs:.2g} of its memory; predict {predicted[0][0]:.2g} and {predicted[0][1]:.2g}, "
+        f"predict_proba {predicted[1][0]:.2g} and {predicted[1][1]:.2g}",
         flush=True,
     )
 

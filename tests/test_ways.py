@@ -186,7 +186,7 @@ OTHERS = {
     ("exact_sums.pxi", 32): "bits of a part of a long integer",
     ("simplex.pxi", 32): "numbers that are added up plainly",
     ("gather.pxd", 32): "bits of half a double",
-    ("groups.pyx", 32): "bytes of a vector",
+    ("linear_rows.pxi", 32): "bytes of a vector",
     ("information_sums.pxd", 4096): "bytes that are asked for ahead",
 }
 

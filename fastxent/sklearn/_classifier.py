@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from functools import partial
 from typing import Any, Self
@@ -14,12 +14,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_array, check_is_fitted
 
-import fastxent as fx
 from fastxent import _blas, _check
 from fastxent._types import Array
 from fastxent.sklearn._callbacks import CallbackSupportMixin, Iterations, calling_back
 from fastxent.sklearn._minimize import minimize
-from fastxent.sklearn._objective import Objective, in_blocks, linear
+from fastxent.sklearn._objective import Objective
+from fastxent.sklearn._predictions import Wanted, predictions
 from fastxent.sklearn._target import Target, encode, is_distribution, one_for_each, target_of
 from fastxent.sklearn._validation import features, features_and_target
 
@@ -269,31 +269,22 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
 
     def decision_function(self, X: Any) -> Array:
         """Logits, (n_samples, C); of two classes the log-odds of the second, (n_samples,)."""
-        X = self._to_predict(X)
-        logits = np.empty((X.shape[0], len(self.intercept_)), np.result_type(X.dtype, self.coef_.dtype))
-        self._by_blocks(X, lambda rows: self._logits(X[rows], logits[rows]))
+        logits = self._computed(X, "logits")
         return logits[:, 0] if len(self.intercept_) == 1 else logits
 
     def predict(self, X: Any) -> Array:
         """The most probable class of each sample."""
-        best = self._best(X)
+        best = self._computed(X, "best")
         classes: Array = self.classes_[best]
         return classes
 
-    def _best(self, X: Any) -> Array:
-        """The number of the most probable class of each sample."""
-        X = self._to_predict(X)
-        best = np.empty(X.shape[0], np.intp)
-        self._by_blocks(X, lambda rows: self._two_sided(X[rows]).argmax(axis=1, out=best[rows]))
-        return best
-
     def predict_proba(self, X: Any) -> Array:
         """Probabilities, (n_samples, C)."""
-        return self._each_class(X, fx.softmax)
+        return self._computed(X, "probabilities")
 
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithms of the probabilities, (n_samples, C), exact where these are near 0 or 1."""
-        return self._each_class(X, fx.log_softmax)
+        return self._computed(X, "log_probabilities")
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """The accuracy; of distributions what they give to the predicted classes, of all that they sum to.
@@ -323,46 +314,16 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
     def _shares(self, X: Any, y: Any) -> tuple[Array, Array]:
         """What the distribution of each sample gives to the predicted class, and what it sums to."""
         check_is_fitted(self)
-        shares, (n_classes, best) = check_array(y, input_name="y"), (len(self.classes_), self._best(X))
+        shares, (n_classes, best) = check_array(y, input_name="y"), (len(self.classes_), self._computed(X, "best"))
         if shares.shape != (len(best), n_classes):
             raise ValueError(f"y has shape {shares.shape}, but there are {len(best)} samples and {n_classes} classes")
         return shares[np.arange(len(best)), best], shares.sum(axis=1, dtype=np.float64)
 
-    def _each_class(self, X: Any, activation: Any) -> Array:
-        """The activation of the logits, written over them block by block."""
-        X = self._to_predict(X)
-        out = np.empty((X.shape[0], len(self.classes_)), np.result_type(X.dtype, self.coef_.dtype))
-
-        def compute(rows: slice) -> None:
-            self._two_sided(X[rows], out[rows])
-            activation(out[rows], out=out[rows], n_threads=1)
-
-        self._by_blocks(X, compute)
-        return out
-
-    def _to_predict(self, X: Any) -> Any:
+    def _computed(self, X: Any, wanted: Wanted) -> Array:
+        """What is wanted of each sample, in threads if there is enough to do."""
         check_is_fitted(self)
-        return features(self, X)
-
-    def _by_blocks(self, X: Any, compute: Callable[[slice], Any]) -> None:
-        """Call this for every block of rows, in threads if there is enough to do."""
-        in_blocks(X, len(self.classes_), self.batch_rows, _check.n_threads_of(self.n_threads), compute)
-
-    def _two_sided(self, X: Any, out: Array | None = None) -> Array:
-        """A block's logits of every class; of two classes 0 and x, whose softmax is the sigmoid of x."""
-        if out is None:
-            out = np.empty((X.shape[0], len(self.classes_)), np.result_type(X.dtype, self.coef_.dtype))
-        if len(self.intercept_) == 1:
-            out[:, 0] = 0.0
-            self._logits(X, out[:, 1:])
-        else:
-            self._logits(X, out)
-        return out
-
-    def _logits(self, X: Any, out: Array) -> None:
-        logits = linear(X, self.coef_.T, self.intercept_, out)
-        if logits is not out:
-            out[...] = logits
+        n_threads = _check.n_threads_of(self.n_threads)
+        return predictions(features(self, X), self.coef_, self.intercept_, wanted, self.batch_rows, n_threads)
 
 
 def fitted(classes: Array, binary: bool, dtype: Any, coef: Array, intercept: Array) -> dict[str, Array]:

@@ -30,7 +30,7 @@ import fastxent as fx
 from fastxent import _blas
 from fastxent._types import Array
 from fastxent.sklearn._labels import blocks
-from fastxent.sklearn._objective import LinearObjective, Objective, linear
+from fastxent.sklearn._objective import LinearObjective, Objective, linear, padded
 
 LEAST_RATIO = 1e-7  # of eigenvalues, the smallest to the largest: below that, what is seen is rounding
 ROUNDING = 8  # epsilons of a second moment: a variance below that is none
@@ -64,7 +64,7 @@ def curvature(whole: LinearObjective, coef: Array, intercept: Array, centre: boo
     shift = first_mean(objective, step) if centre and not sparse.issparse(X) else np.zeros(n_features, dtype)
     share, count, total = np.zeros(objective.n_outputs), 0.0, 0.0
     first, second = np.zeros(n_features), np.zeros((n_features, n_features) if full else n_features)
-    model, room = objective.cast(coef, intercept), objective.room()
+    model, room = padded(coef, intercept, objective.n_outputs, dtype), objective.room()
     with np.errstate(over="ignore", invalid="ignore"):
         for rows in blocks(n_samples, objective.rows * step):
             rows = slice(rows.start, rows.stop, step)

@@ -17,8 +17,8 @@ from sklearn.utils.extmath import safe_sparse_dot
 
 import fastxent as fx
 from fastxent import _blas, _threads
-from fastxent._kernels.groups import Groups
 from fastxent._kernels.job import Job
+from fastxent._kernels.linear import Groups
 from fastxent._types import Array
 from fastxent.sklearn._labels import blocks
 from fastxent.sklearn._target import Target
@@ -75,19 +75,17 @@ def pinned(array: Any) -> Iterator[weakref.ref[Any]]:
         array = array.base
 
 
-def in_blocks(
-    X: Any, n_classes: int, batch_rows: int | None, n_threads: int | None, compute: Callable[[slice], Any]
-) -> None:
-    """Call ``compute`` for every block of rows, with one BLAS thread, in our threads if there is enough to do."""
-    n_samples, rows = X.shape[0], rows_of_block(X, n_classes, batch_rows)
+def is_native(X: Array) -> bool:
+    """Whether the processor reads it as it is."""
+    return bool(X.flags.aligned and X.dtype.isnative)
 
-    def kernel(job: Job) -> None:
-        _blas.one_thread.help()
-        job.each(lambda number: compute(slice(number * rows, min((number + 1) * rows, n_samples))))
 
-    n_threads = n_threads if size_of(X, n_classes) >= WORTH_THREADS else 1
-    with _blas.one_thread:
-        _threads.run(kernel, (), -(-n_samples // rows), n_threads, blocks_each=1)
+def padded(coef: Array, intercept: Array, width: int, dtype: Any) -> tuple[Array, Array]:
+    """The model (C, F) and (C,) as products take it: (F, width) and (width,), zeros beyond the outputs."""
+    n_outputs, n_features = coef.shape
+    weights, bias = np.zeros((n_features, width), dtype), np.zeros(width, dtype)
+    weights[:, :n_outputs], bias[:n_outputs] = coef.T, intercept
+    return weights, bias
 
 
 class LinearObjective(Protocol):
@@ -161,7 +159,7 @@ class Objective:
     def compiled_groups(self) -> Groups | None:
         """What computes groups without the GIL; of dense X and labels."""
         X, target = self.X, self.target
-        dense = isinstance(X, np.ndarray) and X.flags.aligned and X.dtype.isnative
+        dense = isinstance(X, np.ndarray) and is_native(X)
         products = _blas.products("s" if self.dtype == np.float32 else "d")
         weighted = target.class_weight is not None
         if products is None or not dense or target.values.ndim == 2 or (weighted and target.label_smoothing):
@@ -180,9 +178,10 @@ class Objective:
         kernel: Callable[..., None]
         args: tuple[Any, ...]
         if self.compiled is None:
-            kernel, args = self.add_groups, self.cast(coef, intercept)
+            kernel, args = self.add_groups, padded(coef, intercept, self.n_outputs, self.dtype)
         else:
-            kernel, args = self.run_compiled, (self.compiled, *self.cast(coef, intercept, self.compiled.width))
+            weights, bias = padded(coef, intercept, self.compiled.width, self.dtype)
+            kernel, args = self.run_compiled, (self.compiled, weights, bias)
         with _blas.one_thread:
             _threads.run(kernel, args, len(self.sums), self.n_threads, blocks_each=1)
         total: Array = self.sums.sum(axis=0)
@@ -192,13 +191,6 @@ class Objective:
     def sample(self) -> Objective:
         """The one whose rows tell the curvature."""
         return self
-
-    def cast(self, coef: Array, intercept: Array, width: int | None = None) -> tuple[Array, Array]:
-        """The model as `linear` takes it: (F, C) and (C,), in the dtype computed in; zeros up to a width."""
-        width = self.n_outputs if width is None else width
-        weights, bias = np.zeros((coef.shape[1], width), self.dtype), np.zeros(width, self.dtype)
-        weights[:, : self.n_outputs], bias[: self.n_outputs] = coef.T, intercept
-        return weights, bias
 
     def run_compiled(self, groups: Groups, weights: Array, intercept: Array, job: Job) -> None:
         """What each thread does."""
