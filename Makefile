@@ -28,7 +28,8 @@ SHORT := --attribute rounds=1 --attribute repeat=2,5,1.0
 WITH_TORCH := examples/language_model.py
 COMMITS ?= 5
 MINUTES ?= $(if $(BRIEF),0.3,2)
-# anything: sanitize, tsan and pythons make the best build alone and test the most of it, as .ci/run does
+# anything: sanitize, tsan and pythons make the best build alone and test the most of it, and bench takes each value of a
+# parameter once, as .ci/run does
 export BRIEF ?=
 PYTHONS ?= 3.13
 BASE ?= main
@@ -110,7 +111,8 @@ docs: .venv/docs-group  ## build the documentation into docs/_build/html
 	@echo "The documentation is in $(CURDIR)/docs/_build/html/index.html"
 
 bench: .venv/bench-group .asv-machine  ## run every benchmark once, on the working tree: does it run at all?
-	cd asv_benchmarks && RATIO_SECONDS=0 $(ASV) run --python=same --quick --show-stderr $(ARGS)
+	cd asv_benchmarks && RATIO_SECONDS=0 $(ASV) run --python=same --quick --show-stderr \
+	$(if $(BRIEF),--bench "$$(../$(PY) covering.py)") $(ARGS)
 
 bench-compare: .venv/bench-group .asv-machine  ## compare the ratios of HEAD=HEAD with BASE=main; slower by FACTOR=1.2 fails
 	$(PY) asv_benchmarks/compare.py $(BASE) $(HEAD) --factor $(FACTOR) $(ARGS)
