@@ -12,9 +12,15 @@ FOLDER = Path(__file__).with_name("benchmarks")
 
 
 def covering(params):
-    """As many combinations as the longest list has values, or one of nothing."""
+    """As many combinations as the longest list has values, or one of nothing.
+
+    Each list that starts again does so later than the one before it: two of one length do not always go together.
+    """
     longest = max(map(len, params), default=1)
-    return [tuple(values[i % len(values)] for values in params) for i in range(longest)]
+    return [
+        tuple(values[(i + i // len(values) * position) % len(values)] for position, values in enumerate(params))
+        for i in range(longest)
+    ]
 
 
 def names():

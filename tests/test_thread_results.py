@@ -14,6 +14,7 @@ from tests.problem import problem
 from tests.table import FUNCTIONS, WITH_GRAD
 
 BLOCK = ways.numbers()["block_elements"]
+LANES = ways.LIMITS["lanes"]
 MANY = 8 * ways.numbers()["thread_blocks"]  # blocks, enough for eight threads
 
 LAYOUTS = {
@@ -78,6 +79,18 @@ def test_a_helper_has_as_many_blocks_as_are_worth_a_thread(blocks, helpers, monk
     fx.logsumexp(np.zeros((blocks * (BLOCK // 1000), 1000), np.float32), n_threads=32)
     assert pool.size == helpers
     assert bool(asked) == (helpers > 0)  # a smaller call stays where it is
+
+
+def test_threads_that_draw_tiny_blocks_at_once_lose_none_and_compute_none_twice():
+    x = np.zeros((50_000, LANES), np.float32)
+    want, found = fx.logsumexp(x[0]), []
+    before = ways.tune(block_elements=LANES, thread_blocks=1)
+    thread = threading.Thread(target=lambda: found.extend(fx.logsumexp(x, n_threads=8) for _ in range(10)), daemon=True)
+    thread.start()
+    thread.join(60)  # a call that has counted wrong waits for ever
+    ways.tune(**before)
+    assert len(found) == 10
+    assert all((values == want).all() for values in found)
 
 
 def test_results_are_right_beside_a_busy_python_thread_and_many_callers(rng):
