@@ -16,19 +16,29 @@ from tests.table import FUNCTIONS, WITH_GRAD
 BLOCK = ways.numbers()["block_elements"]
 LANES = ways.LIMITS["lanes"]
 MANY = 8 * ways.numbers()["thread_blocks"]  # blocks, enough for eight threads
+SMALL = MANY * BLOCK // 8  # elements in as many small blocks
 
 LAYOUTS = {
-    "rows": ((MANY * BLOCK // 1000, 1000), -1, np.asarray),
-    "transposed panels": ((MANY * BLOCK // 8, 7), -1, np.asarray),
-    "panels": ((8, 5, MANY * BLOCK // 40), 1, np.asarray),
-    "Fortran order": ((MANY * BLOCK // 10, 10), -1, np.asfortranarray),
-    "swapped bytes": ((MANY * BLOCK // 1000, 1000), -1, byte_swapped),
+    "rows": ((SMALL // 500, 500), -1, np.asarray),
+    "transposed panels": ((SMALL // 7, 7), -1, np.asarray),
+    "panels": ((8, 5, SMALL // 40), 1, np.asarray),
+    "Fortran order": ((SMALL // 9, 9), -1, np.asfortranarray),
+    "swapped bytes": ((SMALL // 500, 500), -1, byte_swapped),
 }
+
+
+@pytest.fixture
+def eight_threads(small_blocks, monkeypatch):
+    """Several threads help a call, small as it is."""
+    monkeypatch.setattr(_threads, "pool", _threads.Pool())
+    yield
+    assert _threads.pool.size == 7
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("which", [0, -1], ids=["plain", "all options"])
 @pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+@pytest.mark.usefixtures("eight_threads")
 def test_the_result_has_the_same_bits_for_any_number_of_threads(f, which, layout, rng):
     shape, axis, arrange = LAYOUTS[layout]
     p = problem(f, rng, shape, axis, np.float32, f.option_sets[which])
@@ -39,6 +49,7 @@ def test_the_result_has_the_same_bits_for_any_number_of_threads(f, which, layout
 
 
 @pytest.mark.parametrize("f", WITH_GRAD, ids=str)
+@pytest.mark.usefixtures("eight_threads")
 def test_derivatives_in_another_dtype_have_the_same_bits_for_any_number_of_threads(f, rng):
     shape, axis, arrange = LAYOUTS["Fortran order"]
     p = problem(f, rng, shape, axis, np.float64)
