@@ -39,6 +39,8 @@ def small_blocks():
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "rest: left to `make test-rest`: more of what other cases show already")
+    config.addinivalue_line("markers", "xdist_group: known where pytest-xdist is not installed")
     config.addinivalue_line("markers", "thread_unsafe: of scikit-learn's tests, which test_metrics_suite.py runs")
 
 

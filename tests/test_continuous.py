@@ -34,7 +34,7 @@ def test_cross_entropy_has_its_closed_form_and_is_entropy_plus_divergence(p, q, 
         assert close(cross_entropy, continuous.entropy(p) + divergence)
 
 
-@pytest.mark.parametrize("p", [case[1] for case in CROSS_ENTROPIES if not isinf(case[3])])
+@pytest.mark.parametrize("p", [case[1] for case in CROSS_ENTROPIES if not isinf(case[3])][::4])
 def test_the_divergence_of_a_density_from_itself_is_0(p):
     assert continuous.kl_divergence(p, p) == 0.0
 

@@ -18,6 +18,7 @@ from fastxent.dask import SoftmaxClassifier
 from fastxent.dask._objective import PartitionedObjective
 from tests.samples import drawn
 
+pytestmark = pytest.mark.xdist_group("clusters of fits")  # one process starts them, and not each of pytest's
 OPTIONS = {"block_rows": 500, "tol": 1e-5}
 
 
@@ -50,14 +51,25 @@ def local(**options):
         yield client
 
 
-@pytest.mark.parametrize("options", [{"processes": False}, {"threads_per_worker": 1}], ids=["threads", "processes"])
-def test_workers_leave_the_same_bits_as_threads(options, one_machine):
-    with local(n_workers=2, **options):
+@pytest.fixture(scope="module")
+def client():
+    """Of two processes."""
+    with local(n_workers=2, threads_per_worker=1) as client:
+        yield client
+
+
+def test_workers_that_are_threads_leave_the_same_bits(one_machine):
+    with local(n_workers=2, processes=False):
         assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts()), one_machine)
         assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts(rows=500)), one_machine)
 
 
-def test_a_worker_that_is_killed_in_the_middle_changes_no_bit(one_machine, monkeypatch):
+def test_workers_that_are_processes_leave_the_same_bits(client, one_machine):
+    assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts()), one_machine)
+    assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts(rows=500)), one_machine)
+
+
+def test_a_worker_that_is_killed_in_the_middle_changes_no_bit(client, one_machine, monkeypatch):
     count, evaluate, killed = 0, PartitionedObjective.__call__, []
 
     def watched(self, *args):
@@ -69,14 +81,13 @@ def test_a_worker_that_is_killed_in_the_middle_changes_no_bit(one_machine, monke
         return evaluate(self, *args)
 
     monkeypatch.setattr(PartitionedObjective, "__call__", watched)
-    with local(n_workers=2, threads_per_worker=1) as client:
-        model = SoftmaxClassifier(**OPTIONS).fit(*parts())
-        client.wait_for_workers(2)
-        assert killed[0] not in client.run(os.getpid).items()
+    model = SoftmaxClassifier(**OPTIONS).fit(*parts())
+    client.wait_for_workers(2)
+    assert killed[0] not in client.run(os.getpid).items()
     assert same_bits(model, one_machine)
 
 
-def test_work_that_is_stolen_and_moved_changes_no_bit(one_machine, monkeypatch):
+def test_work_that_is_stolen_and_moved_changes_no_bit(client, one_machine, monkeypatch):
     evaluate = PartitionedObjective.__call__
 
     def shuffled(self, *args):
@@ -84,11 +95,10 @@ def test_work_that_is_stolen_and_moved_changes_no_bit(one_machine, monkeypatch):
         return evaluate(self, *args)
 
     monkeypatch.setattr(PartitionedObjective, "__call__", shuffled)
-    with local(n_workers=2, threads_per_worker=1) as client:
-        assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts()), one_machine)
+    assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts()), one_machine)
 
 
-def test_no_partition_goes_through_the_client(monkeypatch):
+def test_no_partition_goes_through_the_client(client, monkeypatch):
     largest, gather = [], distributed.Client.gather
 
     def watched(self, *args, **kwargs):
@@ -98,9 +108,8 @@ def test_no_partition_goes_through_the_client(monkeypatch):
 
     monkeypatch.setattr(distributed.Client, "gather", watched)
     monkeypatch.setattr("fastxent.sklearn._curvature.SAMPLED", 200)
-    with local(n_workers=2, threads_per_worker=1) as client:
-        X, y = client.persist(parts(rows=1000))
-        SoftmaxClassifier(**OPTIONS).fit(X, y)
+    X, y = client.persist(parts(rows=1000))
+    SoftmaxClassifier(**OPTIONS).fit(X, y)
     assert 0 < max(largest) < 200 * 2 * 6 * 4 * 2  # the sampled rows
 
 
