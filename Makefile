@@ -17,7 +17,10 @@ ASV := ../.venv/bin/asv
 KERNELS := $(wildcard fastxent/_kernels/*.pyx fastxent/_kernels/*.pxd fastxent/_kernels/*.pxi)
 PEERS := torch==2.13.0 jax optax scikit-learn scipy tensorflow-cpu
 WEB := asv_benchmarks/web/node_modules/.package-lock.json
-# What of the tests runs with every build in `make test`: the kernels over every way, layout, option and dtype once.
+# tests that share a cluster go to one process
+PARALLEL := -n auto --dist loadgroup
+# What of the tests runs with every build in `make test`: the kernels over every way, layout, option and dtype once. Nothing
+# there is marked as the rest.
 EVERY_BUILD := $(addprefix tests/test_,$(addsuffix .py,same_bits values out half focal infinities corner_cases))
 # tests of what is made of the public functions, in Python, and of what no kernel has a part in: once is enough
 ADAPTERS := benchmarks* boosting* build* classifier* completeness* continuous* dask* docs* hints* metrics* migration* modules* mutants*
@@ -28,7 +31,8 @@ SHORT := --attribute rounds=1 --attribute repeat=2,5,1.0
 WITH_TORCH := examples/language_model.py
 COMMITS ?= 5
 MINUTES ?= $(if $(BRIEF),0.3,2)
-# anything: sanitize, tsan and pythons make the best build alone and test the most of it, as .ci/run does
+# anything: sanitize, tsan and pythons make the best build alone and test the most of it, and bench takes each value of a
+# parameter once, as .ci/run does
 export BRIEF ?=
 PYTHONS ?= 3.13
 BASE ?= main
@@ -52,14 +56,15 @@ examples: .venv/examples-group  ## run every example, one after the other; those
 define with-other-builds
 @builds=$$($(PY) -c "from fastxent import _isa; print(*_isa.available[:-1])"); \
 for build in $$builds; do echo "FASTXENT_ISA=$$build"; \
-FASTXENT_ISA=$$build $(PY) -m pytest -n auto $(1) $(ARGS) || [ $$? -eq 5 ]; done
+FASTXENT_ISA=$$build $(PY) -m pytest $(PARALLEL) $(1) $(ARGS) || [ $$? -eq 5 ]; done
 endef
 
 test: .venv/test-group  ## run all tests with the best build of the kernels, and the most telling ones with the others
-	$(PY) -m pytest -n auto $(ARGS)
+	$(PY) -m pytest $(PARALLEL) -m "not rest" $(ARGS)
 	$(call with-other-builds,$(EVERY_BUILD))
 
-test-rest: .venv/test-group  ## run what test leaves out: the rest of the kernels' tests, with the builds that are not the best
+test-rest: .venv/test-group  ## run what test leaves out: tests marked so, and the rest of the kernels' with the builds that are not the best
+	$(PY) -m pytest $(PARALLEL) -m rest $(ARGS) || [ $$? -eq 5 ]
 	$(call with-other-builds,$(EVERY_BUILD:%=--ignore=%) $(ADAPTERS:%=--ignore-glob=*/test_%))
 
 test-all: test test-rest  ## run all tests, those of the kernels with every build
@@ -110,7 +115,8 @@ docs: .venv/docs-group  ## build the documentation into docs/_build/html
 	@echo "The documentation is in $(CURDIR)/docs/_build/html/index.html"
 
 bench: .venv/bench-group .asv-machine  ## run every benchmark once, on the working tree: does it run at all?
-	cd asv_benchmarks && RATIO_SECONDS=0 $(ASV) run --python=same --quick --show-stderr $(ARGS)
+	cd asv_benchmarks && RATIO_SECONDS=0 $(ASV) run --python=same --quick --show-stderr \
+	$(if $(BRIEF),--bench "$$(../$(PY) covering.py)") $(ARGS)
 
 bench-compare: .venv/bench-group .asv-machine  ## compare the ratios of HEAD=HEAD with BASE=main; slower by FACTOR=1.2 fails
 	$(PY) asv_benchmarks/compare.py $(BASE) $(HEAD) --factor $(FACTOR) $(ARGS)

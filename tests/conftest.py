@@ -7,6 +7,7 @@ import hypothesis
 import numpy as np
 import pytest
 
+from fastxent._kernels import ways
 from tests.table import DTYPES
 
 # SciPy reads it at its import; without it one of scikit-learn's checks of estimators would skip itself.
@@ -28,7 +29,18 @@ def dtype(request):
     return request.param
 
 
+@pytest.fixture
+def small_blocks():
+    """Blocks and tiles of an eighth of what they have otherwise: less data are many of them."""
+    numbers = ways.numbers()
+    before = ways.tune(**{name: numbers[name] // 8 for name in ("block_elements", "stage_bytes")})
+    yield
+    ways.tune(**before)
+
+
 def pytest_configure(config):
+    config.addinivalue_line("markers", "rest: left to `make test-rest`: more of what other cases show already")
+    config.addinivalue_line("markers", "xdist_group: known where pytest-xdist is not installed")
     config.addinivalue_line("markers", "thread_unsafe: of scikit-learn's tests, which test_metrics_suite.py runs")
 
 

@@ -60,12 +60,13 @@ def test_every_shape(f, options, shape, axis, dtype, rng):
     problem(f, rng, shape, axis, dtype, options).assert_right()
 
 
-# Enough rows for many blocks, and none of the sizes a multiple of anything.
-MANY = [((100_003, 3), -1), ((20_011, 10), 1), ((3, 50_021), 0), ((2, 7, 10_007), 1), ((1_009, 257), -1)]
+# Enough rows for many small blocks, and none of the sizes a multiple of anything.
+MANY = [((12_503, 3), -1), ((2_503, 10), 1), ((3, 6_271), 0), ((2, 7, 1_259), 1), ((127, 257), -1)]
 
 
 @in_turn("shape, axis", MANY)
 @pytest.mark.parametrize("f, options", EXTREMES, ids=str)
+@pytest.mark.usefixtures("small_blocks")
 @each_dtype
 def test_many_blocks(f, options, shape, axis, dtype, rng):
     problem(f, rng, shape, axis, dtype, options).assert_right()

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
@@ -77,6 +77,25 @@ def test_many_threads_leak_nothing():
         thread.start()
     for thread in threads:
         thread.join()
+    assert numbers() == THREE
+
+
+def test_who_comes_while_the_last_one_leaves_is_limited(monkeypatch):
+    set_num_threads = _blas.set_num_threads
+    comes = []
+
+    def slow(library, n):
+        if not comes:
+            comes.append(other.submit(one_thread.__enter__))
+            wait(comes, 0.2)  # it waits for the lock all the while
+        set_num_threads(library, n)
+
+    with ThreadPoolExecutor(1) as other:
+        with one_thread:
+            monkeypatch.setattr(_blas, "set_num_threads", slow)
+        comes[0].result()
+        assert numbers() == ONE
+        other.submit(one_thread.__exit__, None, None, None).result()
     assert numbers() == THREE
 
 

@@ -21,6 +21,7 @@ from fastxent.dask._objective import PartitionedObjective
 from fastxent.dask._samples import read
 from tests.samples import drawn
 
+pytestmark = pytest.mark.xdist_group("clusters of fits")  # one process starts them, and not each of pytest's
 OPTIONS = {"block_rows": 500, "tol": 1e-5}
 
 

@@ -20,6 +20,7 @@ from fastxent.evaluation import Evaluation
 from tests.pages import ROOT
 from tests.partitions import C
 
+pytestmark = pytest.mark.xdist_group("clusters of losses")  # one process starts them, and not each of pytest's
 ROWS, ROWS_OF_BLOCK = 200_000, 10_000
 OPTIONS = {"top_k": (1, 3), "calibration_bins": 10, "per_class": True}
 MEBIBYTE = 2**20

@@ -24,7 +24,13 @@ def assert_bounds(case, dtype, f, call, layout=LAYOUTS[0], factor=1):
     assert {name: error for name, error in errors.items() if not error <= factor * bound[name]} == {}, (f, call, layout)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+# gammas whose formulas are no others than those of 0, 2 and 3.7
+each_case = pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=pytest.mark.rest) if c.gamma in (0.5, 1.0, 10.0) else c for c in CASES], ids=str
+)
+
+
+@each_case
 @each_dtype
 def test_every_result_and_the_references_is_within_its_bound(case, dtype):
     """In one test, since the real results of a case take longer than all that is compared with them."""

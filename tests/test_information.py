@@ -87,6 +87,15 @@ def test_divergence_of_neighbouring_floats_is_right_relative_to_itself(octaves, 
         assert_exact(p[:, order], q[:, order], dtype, real=real)
 
 
+@in_turn("classes", [10, 128, 256, 600])
+@each_dtype
+def test_one_share_for_all_classes_may_be_stored_once(classes, dtype, rng):
+    p = rng.dirichlet(np.ones(classes), 5).astype(dtype)
+    q = np.broadcast_to(dtype(1 / classes), p.shape)
+    for function in (fx.cross_entropy, fx.kl_divergence):
+        np.testing.assert_array_equal(function(p, q), function(p, q.copy()))
+
+
 @in_turn("delta", [0.3, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-12, 1e-15])
 @in_turn("classes", [3, 10, 200])
 @each_dtype

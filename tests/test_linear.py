@@ -101,8 +101,7 @@ def test_chunks_change_nothing_but_the_products_rounding(shape, chunk_rows, opti
 
 
 @in_turn("classes", [1, 2, 31, 33, 300, 2100])  # the last three tiles
-@in_turn("smoothing", [0.0, 0.1])
-@in_turn("weighted", [False, True])
+@in_turn("smoothing, weighted", [(0.0, False), (0.1, True)])
 @each_dtype
 def test_products_that_round_nothing_leave_the_loss_of_the_logits(classes, smoothing, weighted, dtype, rng):
     """The rows of the unit matrix: the logits are the hidden states, to the bit."""

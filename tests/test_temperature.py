@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 import fastxent as fx
 from fastxent.sklearn import TemperatureScaling
+from fastxent.sklearn._optimum import newton
 from tests.calibration import ERROR, GRADIENT, bisected, draw
 from tests.peak import peak
 
@@ -46,6 +47,21 @@ def test_a_constant_added_to_a_row_changes_no_more_than_it_rounds(rng):
     scores, labels = draw(rng, (500, 4))
     moved = scores + 1000 * rng.integers(-1, 2, (500, 1))
     np.testing.assert_allclose(fitted(moved, labels).temperature_, bisected(moved, labels), rtol=ERROR[moved.dtype])
+
+
+@pytest.mark.parametrize("zero", [3.0, 20.0])
+@pytest.mark.parametrize("start", [1.0, 550.0, 1e9])
+def test_no_step_leaves_the_points_between_which_the_zero_is_known_to_lie(start, zero):
+    below, above = [-math.inf], [math.inf]
+
+    def derivatives(at):  # of which Newton's method alone runs away to either side
+        assert max(below) < at < min(above)
+        (below if at < zero else above).append(at)
+        return math.atan(at - zero), 1 / (1 + (at - zero) ** 2)
+
+    found, _, converged = newton(derivatives, start, 1e-12, 100)
+    assert converged
+    assert found == pytest.approx(zero, rel=1e-12)
 
 
 def test_few_steps_are_needed(rng):

@@ -14,20 +14,31 @@ from tests.problem import problem
 from tests.table import FUNCTIONS, WITH_GRAD
 
 BLOCK = ways.numbers()["block_elements"]
+LANES = ways.LIMITS["lanes"]
 MANY = 8 * ways.numbers()["thread_blocks"]  # blocks, enough for eight threads
+SMALL = MANY * BLOCK // 8  # elements in as many small blocks
 
 LAYOUTS = {
-    "rows": ((MANY * BLOCK // 1000, 1000), -1, np.asarray),
-    "transposed panels": ((MANY * BLOCK // 8, 7), -1, np.asarray),
-    "panels": ((8, 5, MANY * BLOCK // 40), 1, np.asarray),
-    "Fortran order": ((MANY * BLOCK // 10, 10), -1, np.asfortranarray),
-    "swapped bytes": ((MANY * BLOCK // 1000, 1000), -1, byte_swapped),
+    "rows": ((SMALL // 500, 500), -1, np.asarray),
+    "transposed panels": ((SMALL // 7, 7), -1, np.asarray),
+    "panels": ((8, 5, SMALL // 40), 1, np.asarray),
+    "Fortran order": ((SMALL // 9, 9), -1, np.asfortranarray),
+    "swapped bytes": ((SMALL // 500, 500), -1, byte_swapped),
 }
+
+
+@pytest.fixture
+def eight_threads(small_blocks, monkeypatch):
+    """Several threads help a call, small as it is."""
+    monkeypatch.setattr(_threads, "pool", _threads.Pool())
+    yield
+    assert _threads.pool.size == 7
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("which", [0, -1], ids=["plain", "all options"])
 @pytest.mark.parametrize("f", FUNCTIONS, ids=str)
+@pytest.mark.usefixtures("eight_threads")
 def test_the_result_has_the_same_bits_for_any_number_of_threads(f, which, layout, rng):
     shape, axis, arrange = LAYOUTS[layout]
     p = problem(f, rng, shape, axis, np.float32, f.option_sets[which])
@@ -38,6 +49,7 @@ def test_the_result_has_the_same_bits_for_any_number_of_threads(f, which, layout
 
 
 @pytest.mark.parametrize("f", WITH_GRAD, ids=str)
+@pytest.mark.usefixtures("eight_threads")
 def test_derivatives_in_another_dtype_have_the_same_bits_for_any_number_of_threads(f, rng):
     shape, axis, arrange = LAYOUTS["Fortran order"]
     p = problem(f, rng, shape, axis, np.float64)
@@ -78,6 +90,18 @@ def test_a_helper_has_as_many_blocks_as_are_worth_a_thread(blocks, helpers, monk
     fx.logsumexp(np.zeros((blocks * (BLOCK // 1000), 1000), np.float32), n_threads=32)
     assert pool.size == helpers
     assert bool(asked) == (helpers > 0)  # a smaller call stays where it is
+
+
+def test_threads_that_draw_tiny_blocks_at_once_lose_none_and_compute_none_twice():
+    x = np.zeros((50_000, LANES), np.float32)
+    want, found = fx.logsumexp(x[0]), []
+    before = ways.tune(block_elements=LANES, thread_blocks=1)
+    thread = threading.Thread(target=lambda: found.extend(fx.logsumexp(x, n_threads=8) for _ in range(10)), daemon=True)
+    thread.start()
+    thread.join(60)  # a call that has counted wrong waits for ever
+    ways.tune(**before)
+    assert len(found) == 10
+    assert all((values == want).all() for values in found)
 
 
 def test_results_are_right_beside_a_busy_python_thread_and_many_callers(rng):

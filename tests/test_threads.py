@@ -296,3 +296,22 @@ def test_an_error_of_such_a_function_ends_the_call(n_threads):
 
     with pytest.raises(KeyError):
         run(lambda job: job.each(fail), (), MANY, n_threads)
+
+
+def test_of_two_errors_the_first_is_raised():
+    both = threading.Barrier(2, timeout=PATIENCE)
+    caller = threading.get_ident()
+
+    def kernel(job):
+        def fail(number):
+            both.wait()
+            if threading.get_ident() != caller:
+                raise KeyError("first")
+            while not job.is_stopped():
+                time.sleep(0.001)
+            raise OSError("last")
+
+        job.each(fail)
+
+    with pytest.raises(KeyError, match="first"):
+        run(kernel, (), MANY, 2)

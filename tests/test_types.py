@@ -18,29 +18,28 @@ USES = ROOT / "tests" / "uses.py"  # where an error that is ignored has to be on
 PAGES = [ROOT / "README.md", DOCS / "quickstart.md"]
 
 
-def mypy(path):
+def mypy(folder):
     options = ["--strict", "--config-file=", "--follow-imports=silent", "--disable-error-code=import-untyped"]
-    return [sys.executable, "-m", "mypy", *options, str(path)]
+    return [sys.executable, "-m", "mypy", *options, *map(str, folder.glob("*.py"))]
 
 
-def pyright(path):
+def pyright(folder):
     rules = {"typeCheckingMode": "standard", "reportUnnecessaryTypeIgnoreComment": "error"}
-    config = path.parent / "pyrightconfig.json"
-    config.write_text(json.dumps(rules | {"include": [path.name], "extraPaths": [str(ROOT)]}))
+    config = folder / "pyrightconfig.json"
+    config.write_text(json.dumps(rules | {"include": ["*.py"], "extraPaths": [str(ROOT)]}))
     return [sys.executable, "-m", "basedpyright", "--pythonpath", sys.executable, "--project", str(config)]
 
 
 @pytest.mark.parametrize("command, module", [(mypy, "mypy"), (pyright, "basedpyright")])
-@pytest.mark.parametrize("page", [USES, *PAGES], ids=lambda page: page.name)
-def test_the_types_are_right(page, command, module, tmp_path):
+def test_the_types_are_right(command, module, tmp_path):
     pytest.importorskip(module)
-    code = page.read_text()
-    if page in PAGES:
-        code = "".join(example.source for example in doctest.DocTestParser().get_examples(code))
-    path = tmp_path / "uses.py"
-    path.write_text(code)
+    for page in (USES, *PAGES):
+        code = page.read_text()
+        if page in PAGES:
+            code = "".join(example.source for example in doctest.DocTestParser().get_examples(code))
+        (tmp_path / page.with_suffix(".py").name).write_text(code)
     env = os.environ | {"MYPYPATH": str(ROOT)}
-    checked = subprocess.run(command(path), capture_output=True, text=True, env=env, check=False)
+    checked = subprocess.run(command(tmp_path), capture_output=True, text=True, env=env, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 

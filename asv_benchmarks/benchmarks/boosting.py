@@ -202,9 +202,7 @@ class CatBoost:
     def track_rounds(self, objective, theirs):
         turns.on_one_core()
         fits = [partial(self.fit, each, rounds) for each in self.objectives for rounds in (self.many, self.few)]
-        many, few, their_many, their_few = turns.seconds(
-            dict(enumerate(fits)), rounds=5 if turns.SECONDS else 1
-        ).values()
+        many, few, their_many, their_few = turns.seconds(dict(enumerate(fits)), rounds=5).values()
         return float(f"{(many - few) / (their_many - their_few):.4g}")
 
     track_rounds.unit = "rounds"

@@ -23,7 +23,7 @@ LIMIT = 1200  # seconds of a run of tests: who waits for ever is noticed as well
 APPLIES = "tests/test_mutants.py"  # which would notice any of them
 # Compiled in a third of the time; the tree that the mutants are compared with is so, too.
 FLAGS = "-O1 -Wno-error=frame-larger-than="
-OPTIONS = ("-p", "no:cacheprovider", "-q", "--tb=no", "-x")
+OPTIONS = ("-p", "no:cacheprovider", "-q", "--tb=no", "-x", "-m", "not rest")  # as make test runs them
 
 
 def copy_tree(folder):
