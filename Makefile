@@ -34,7 +34,9 @@ MINUTES ?= $(if $(BRIEF),0.3,2)
 # anything: sanitize, tsan and pythons make the best build alone and test the most of it, and bench takes each value of a
 # parameter once, as .ci/run does
 export BRIEF ?=
-PYTHONS ?= 3.13
+PYTHONS ?= 3.13 3.13t
+# yes: a Python that is not to be had here, as check-python says, is no error
+WITHOUT ?=
 BASE ?= main
 HEAD ?= HEAD
 FACTOR ?= 1.2
@@ -90,8 +92,11 @@ soak: .venv/test-group  ## calls from many threads for MINUTES=2, compared to th
 tsan: .venv/test-group  ## test the pool of threads under ThreadSanitizer, and with calls from many threads for MINUTES=2
 	tools/sanitize thread $(PY) $(MINUTES)
 
-pythons: .venv/test-group  ## test the kernels with other Pythons and C compilers, PYTHONS="3.13"; see tools/check-python
-	for python in $(PYTHONS); do tools/check-python $$python $(PY) $(ARGS); done
+pythons: .venv/test-group  ## test the kernels with other Pythons and C compilers, PYTHONS="3.13 3.13t"; see tools/check-python
+	@untested=; \
+	for python in $(PYTHONS); do \
+	tools/check-python $$python $(PY) $(ARGS) || { [ $$? -eq 77 ]; untested="$$untested $$python"; }; done; \
+	[ -z "$$untested" ] || { echo "not tested:$$untested"; [ "$(WITHOUT)" = yes ]; }
 
 fuzz: .venv/test-group  ## random calls with hostile arrays for MINUTES=2; ARGS="--seed 7 --calls 1" for one of them
 	$(PY) -m tests.fuzz --minutes $(MINUTES) $(ARGS)
