@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastxent import _bfloat16, _hints
-from fastxent._explain import place, raise_outside
+from fastxent._explain import element, place, raise_outside
 from fastxent._threads import thread_count
 from fastxent._types import Array
 
@@ -197,7 +197,7 @@ def reciprocal_of_log(base: float) -> tuple[float, float]:
 def broadcast(p: Array, q: Array) -> tuple[Array, Array]:
     """p and q in the shape that they have together by NumPy's rules."""
     try:
-        shape = np.broadcast_shapes(p.shape, q.shape)
+        shape = np.nditer((p, q), ["multi_index", "zerosize_ok"]).shape  # np.broadcast knows 32 axes
     except ValueError:
         raise ValueError(
             f"p has shape {p.shape} and q has shape {q.shape}, which do not broadcast against each other"
@@ -217,7 +217,7 @@ def integer_labels(array: Array, name: str, scores: str, classes: int, focal: bo
         odd = ~(np.isfinite(labels) & (labels == np.floor(labels)))
         if odd.any():
             position = int(odd.argmax())
-            value = labels.flat[position]
+            value = element(labels, position)
             missing = np.isnan(value)
             hint = "; give such rows an integer of their own, and that as ignore_index" if missing else ""
             raise TypeError(

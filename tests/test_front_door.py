@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import fastxent as fx
-from fastxent import _threads
+from fastxent import _threads, caffe
 from tests.problem import unmodified
 from tests.table import NAMED
 
@@ -61,6 +61,19 @@ def test_labels_infogain_and_weights_that_change_while_options_are_read():
         fx.sigmoid_cross_entropy(x, target, sample_weight=Later(np.ones((400, 6)), shrink(target, 3)))
     with pytest.raises(ValueError, match=CHANGED):
         fx.sigmoid_cross_entropy(x, x, sample_weight=weight, pos_weight=Later(np.ones(6), shrink(weight, 3)))
+
+
+@pytest.mark.parametrize("options", [{}, {"exact": True}])
+def test_logits_of_a_layer_that_change_while_labels_are_read(options):
+    x, y = np.zeros((25, 29)), np.zeros(25)
+    layer = caffe.SoftmaxWithLoss(**options)
+
+    def both_ways():
+        layer.forward(x, Later(y, shrink(x, 29, 25)))
+        layer.backward()
+
+    with pytest.raises(ValueError, match=r"logits have shape"):
+        both_ways()
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp", "entropy"])
