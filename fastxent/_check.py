@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Mapping
+import weakref
+from collections.abc import Iterator, Mapping
 from decimal import Context, Decimal
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastxent import _bfloat16, _hints
-from fastxent._explain import place, raise_outside
+from fastxent._explain import element, place, raise_outside
 from fastxent._threads import thread_count
 from fastxent._types import Array
 
@@ -53,6 +54,13 @@ def array_of(value: ArrayLike, name: str) -> Array:
         hint = _hints.not_numbers(value, name)
         raise TypeError(f"{name} has dtype {value.dtype}; expected real numbers{hint}")
     return value
+
+
+def pinned(array: Any) -> Iterator[weakref.ref[Any]]:
+    """Weak references to an array and what it is a view of: while there is one, NumPy resizes it for nobody."""
+    while isinstance(array, np.ndarray):
+        yield weakref.ref(array)
+        array = array.base
 
 
 def refuse_dask(value: Any, name: str) -> None:
@@ -201,7 +209,7 @@ def reciprocal_of_log(base: float) -> tuple[float, float]:
 def broadcast(p: Array, q: Array) -> tuple[Array, Array]:
     """p and q in the shape that they have together by NumPy's rules."""
     try:
-        shape = np.broadcast_shapes(p.shape, q.shape)
+        shape = np.nditer((p, q), ["multi_index", "zerosize_ok"]).shape  # np.broadcast knows 32 axes
     except ValueError:
         raise ValueError(
             f"p has shape {p.shape} and q has shape {q.shape}, which do not broadcast against each other"
@@ -221,7 +229,7 @@ def integer_labels(array: Array, name: str, scores: str, classes: int, focal: bo
         odd = ~(np.isfinite(labels) & (labels == np.floor(labels)))
         if odd.any():
             position = int(odd.argmax())
-            value = labels.flat[position]
+            value = element(labels, position)
             missing = np.isnan(value)
             hint = "; give such rows an integer of their own, and that as ignore_index" if missing else ""
             raise TypeError(

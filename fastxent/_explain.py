@@ -52,8 +52,8 @@ def raise_not_one_hot(target: Array, name: str, axis: int) -> NoReturn:
         raise ValueError(f"{name} changed while it was read")
     rows = target.shape[:axis] + target.shape[axis + 1 :]
     raise ValueError(
-        f"{place(name, target.shape, position)} = {target.flat[position]}, but a target of {target.dtype} with an axis "
-        f"of classes is zeros and ones: class indices have shape {rows}, and other distributions are floats"
+        f"{place(name, target.shape, position)} = {element(target, position)}, but a target of {target.dtype} with an "
+        f"axis of classes is zeros and ones: class indices have shape {rows}, and other distributions are floats"
     )
 
 
@@ -166,7 +166,7 @@ def raise_bad_label(
     position = first_bad_label(labels, classes, ignore_index)
     if position is None:
         return
-    where, label = place(target, labels.shape, position), labels.flat[position]
+    where, label = place(target, labels.shape, position), element(labels, position)
     if target == "y_true":
         raise ValueError(f"{where} = {label}, but a label is an integer from 0 to {classes - 1}")
     if labels.dtype.kind == "f":

@@ -131,7 +131,7 @@ def element(target: Array, x: Array, ignored: float | None) -> str:
 
 def left_out(values: Array) -> str:
     """Where all that is wrong is one number that stands for no target."""
-    first = values.flat[0]
+    first = values.ravel()[0]
     if np.isnan(values).all():
         return "; ignore_index=np.nan leaves out what has no target"
     if (values == first).all() and (first < 0 or first == VOID) and np.isfinite(first) and first == int(first):
@@ -142,17 +142,17 @@ def left_out(values: Array) -> str:
 def not_numbers(array: Array, name: str) -> str:
     """Of an array that is none of numbers: what it holds in place of them."""
     if array.dtype.kind == "O":
-        for position, value in enumerate(array.flat):
+        for position, value in enumerate(array.ravel()):
             if is_missing(value):
                 at = ", ".join(str(int(k)) for k in np.unravel_index(position, array.shape))
                 return f": {name}[{at}] is {value}" if array.ndim else f": {name} is {value}"
-        if all(isinstance(value, Real) for value in array.flat):
-            whole = all(isinstance(value, Integral) for value in array.flat)
+        if all(isinstance(value, Real) for value in array.ravel()):
+            whole = all(isinstance(value, Integral) for value in array.ravel())
             return f"; cast them: {name}.astype(np.{'int64' if whole else 'float64'})"
-    named = array.dtype.kind in "US" or any(isinstance(value, str | bytes) for value in array.flat)
+    named = array.dtype.kind in "US" or any(isinstance(value, str | bytes) for value in array.ravel())
     if not named or name != "target":
         return ""
-    digits = all(str(value).isdigit() for value in array.flat)
+    digits = all(str(value).isdigit() for value in array.ravel())
     return "; cast them: np.asarray(target).astype(np.int64)" if digits else f"; of names make class indices: {NAMES}"
 
 

@@ -26,6 +26,7 @@ class LinearCall:
     chunk_rows: int | None
     scale: Any  # what the rows' gradients are multiplied by: a number, or one for each row
     read: dict[str, Array]  # what was given, as arrays, by name
+    pins: list[Any]  # hold the memory of all of them where it is
 
     def per_row(self) -> Array | None:
         """Where each row's loss goes, if it is wanted."""
@@ -48,9 +49,12 @@ def linear_call(
     label_smoothing: Any, z_loss: Any, softcap: Any, reduction: Any, chunk_rows: Any, n_threads: Any,
     grad_output: Any = None, labels_only: bool = False,
 ) -> LinearCall:  # fmt: skip
-    layer = {"hidden": _check.array_of(hidden, "hidden"), "weight": _check.array_of(weight, "weight")}
-    if bias is not None:
-        layer["bias"] = _check.array_of(bias, "bias")
+    layer: dict[str, Array] = {}
+    pins: list[Any] = []
+    for name, value in (("hidden", hidden), ("weight", weight), ("bias", bias)):
+        if value is not None or name != "bias":
+            layer[name] = _check.array_of(value, name)[...]  # whose shape nobody else can change
+            pins += _check.pinned(layer[name])
     for name, array in layer.items():
         _check.check_logits(array, name)
     check_shapes(layer["hidden"], layer["weight"], layer.get("bias"))
@@ -68,6 +72,7 @@ def linear_call(
         raise ValueError(
             f"target has shape {distribution.shape}, but statistics are those of class indices: expected {rows}"
         )
+    pins += [pin for array in (labels, distribution, options[1], scale) for pin in _check.pinned(array)]
     class_weights, sample_weights = class_weight, sample_weight
     class_weight, sample_weight, ignored, smoothing, z_loss, denominator = options
     dtype = np.dtype(np.float64 if in_double else np.float32)
@@ -87,7 +92,7 @@ def linear_call(
     }  # fmt: skip
     size = None if chunk_rows is None else _check.whole_number(chunk_rows, "chunk_rows", 1)
     read = {name: array for name, array in given.items() if isinstance(array, np.ndarray)}
-    return LinearCall(product, targets, rows, reduction, size, scale, read)
+    return LinearCall(product, targets, rows, reduction, size, scale, read, pins)
 
 
 def check_shapes(hidden: Array, weight: Array, bias: Array | None) -> None:
@@ -124,6 +129,7 @@ class Results:
     given: tuple[Any, ...]
     whole: tuple[Array | None, ...]
     arrays: tuple[Array | None, Array | None, Array | None]
+    pins: list[Any]
 
     def returned(self) -> tuple[Any, Any, Any]:
         hidden, rows = self.whole[0], self.arrays[0]
@@ -160,7 +166,8 @@ def outputs(
         whole.append(out)
         others[name] = out
     rows = None if whole[0] is None else whole[0].reshape(product.hidden.shape)
-    return Results(tuple(given.values()), tuple(whole), (rows, whole[1], whole[2]))
+    pins = [pin for out in whole for pin in _check.pinned(out)]
+    return Results(tuple(given.values()), tuple(whole), (rows, whole[1], whole[2]), pins)
 
 
 def dtype_of_gradient(dtype: np.dtype[Any]) -> np.dtype[Any]:

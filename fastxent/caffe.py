@@ -113,10 +113,10 @@ class OfLogits:
     def _forward(self, logits: ArrayLike, label: ArrayLike, infogain: Array | None) -> tuple[float, Array]:
         array, dtype = _check.float_array(logits, "logits")
         axis = _check.axis_of(self._axis, array.ndim, "logits")
-        labels = labels_of(label, array.shape, axis, self._ignore_label)
-        valid: Array = labels != self._ignore_label  # everywhere, if that is None
-        normalizer = normalizer_of(self._normalization, math.prod(array.shape[:axis]), labels.size, int(valid.sum()))
         prob = fx.softmax(array, axis=axis, out=np.empty_like(array, dtype))  # not rounded before the loss
+        labels = labels_of(label, prob.shape, axis, self._ignore_label)
+        valid: Array = labels != self._ignore_label  # everywhere, if that is None
+        normalizer = normalizer_of(self._normalization, math.prod(prob.shape[:axis]), labels.size, int(valid.sum()))
         if self._exact:
             loss = fx.softmax_cross_entropy(array, labels, **self._options(infogain))
         elif np.isnan(prob.sum(axis=axis)[valid]).any():
@@ -437,7 +437,7 @@ def labels_of(label: ArrayLike, shape: tuple[int, ...], axis: int, ignore_label:
     if not known.all():
         first = int(np.argmin(known))
         where = _explain.place("label", array.shape, first)
-        raise ValueError(f"{where} = {array.flat[first]}, but there are {shape[axis]} classes")
+        raise ValueError(f"{where} = {_explain.element(array, first)}, but there are {shape[axis]} classes")
     return whole.astype(np.int64)
 
 

@@ -6,7 +6,9 @@ test_option_errors.py has options and shapes.
 import re
 
 import numpy as np
+import pytest
 
+import fastxent as fx
 from tests.problem import problem
 from tests.rows import LARGE, each_large_kernel
 from tests.table import CLAMPED_LOSSES, CLASS_LOSSES, LOSSES, SIGMOID_LOSSES, each_dtype, each_of, each_reduction
@@ -199,3 +201,26 @@ def test_pos_weight_negative_or_not_finite(f, value, sizes, dtype, rng):
     weight = spoiled(np.ones(sizes), value, dtype)
     p = problem(f, rng, (50, 5), -1, dtype).change(pos_weight=weight)
     p.assert_rejected(ValueError, names("pos_weight", last(weight), value))
+
+
+ONES = (1,) * 60  # NumPy's own arrays of more than 32 axes have no `flat`
+MANY = {
+    "a label that is no class": (fx.softmax_cross_entropy, (2, 3), np.array([0, 7]), "7, but logits"),
+    "a label with a fraction": (fx.softmax_cross_entropy, (2, 3), np.array([0, 0.5]), "0.5, but class labels"),
+    "None among labels": (fx.softmax_cross_entropy, (2, 3), np.array([0, None]), "None"),
+    "no labels": (fx.softmax_cross_entropy, (2, 3), np.array(["a", "b"]), "np.unique"),
+    "a sum of one-hot rows": (fx.softmax_cross_entropy, (2, 3), np.full((2, 3), 2), "2, but a target of int64"),
+    "labels -3 and 1": (fx.sigmoid_cross_entropy, (2,), np.array([1, -3]), "-3, but a target is in"),
+    "another shape": (fx.kl_divergence, (2, 3), np.ones((2, 4)), "broadcast"),
+}
+
+
+@pytest.mark.parametrize("call, shape, target, said", MANY.values(), ids=MANY)
+def test_errors_say_the_same_of_arrays_with_more_than_32_axes(call, shape, target, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        call(np.zeros(ONES + shape), target.reshape(ONES + target.shape))
+
+
+def test_probabilities_of_more_than_32_axes_broadcast():
+    p = np.full(3, 1 / 3)
+    assert fx.kl_divergence(p, np.broadcast_to(p, (*ONES, 2, 3))).shape == (*ONES, 2)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import fastxent as fx
-from fastxent import _threads
+from fastxent import _threads, caffe
 from tests.problem import unmodified
 from tests.table import NAMED
 
@@ -63,6 +63,19 @@ def test_labels_infogain_and_weights_that_change_while_options_are_read():
         fx.sigmoid_cross_entropy(x, x, sample_weight=weight, pos_weight=Later(np.ones(6), shrink(weight, 3)))
 
 
+@pytest.mark.parametrize("options", [{}, {"exact": True}])
+def test_logits_of_a_layer_that_change_while_labels_are_read(options):
+    x, y = np.zeros((25, 29)), np.zeros(25)
+    layer = caffe.SoftmaxWithLoss(**options)
+
+    def both_ways():
+        layer.forward(x, Later(y, shrink(x, 29, 25)))
+        layer.backward()
+
+    with pytest.raises(ValueError, match=r"logits have shape"):
+        both_ways()
+
+
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp", "entropy"])
 @every_dtype
 def test_an_array_that_loses_its_axis(name, dtype):
@@ -78,6 +91,36 @@ def test_probabilities_that_change_while_the_axis_or_the_base_is_read(name, rows
         p, q = np.full((50, 4), 0.25), np.full((rows, 4), 0.25)
         with pytest.raises(ValueError, match=r"broadcast|axis"):
             NAMED[name].call(p, q, **{option: Later(1 if option == "axis" else 2.0, shrink(p, 3))})
+
+
+@pytest.mark.parametrize("changed", ["hidden", "weight", "bias"])
+@pytest.mark.parametrize("name", ["linear_cross_entropy", "linear_cross_entropy_grad", "linear_target_statistics"])
+def test_a_layer_that_is_to_change_while_labels_are_read(name, changed):
+    layer = {"hidden": np.ones((40, 6)), "weight": np.ones((50, 6)), "bias": np.ones(50)}
+    call = getattr(fx, name)
+    with pytest.raises(ValueError, match="cannot resize"):
+        call(**layer, target=Later(np.zeros(40, int), shrink(layer[changed], 3)))
+    layer[changed].resize(3, refcheck=False)  # once the call is over
+
+
+@pytest.mark.parametrize("as_view", [False, True])
+def test_no_other_thread_resizes_a_layer_or_its_gradients(as_view, monkeypatch):
+    """Products are NumPy's, without the interpreter's lock."""
+    shapes = {"hidden": (40, 6), "weight": (50, 6), "bias": (50,)}
+    whole = {name: np.ones(shape) for name, shape in shapes.items()}
+    whole |= {"out_" + name: np.ones(shape) for name, shape in shapes.items()} | {"target": np.zeros(40, int)}
+    matmul, products = np.matmul, []
+
+    def tried(*args, **options):
+        for array in whole.values():
+            with pytest.raises(ValueError, match="cannot resize"):
+                array.resize(3, refcheck=False)
+        products.append(args)
+        return matmul(*args, **options)
+
+    monkeypatch.setattr(np, "matmul", tried)
+    fx.linear_cross_entropy_grad(**{name: array[:] if as_view else array for name, array in whole.items()})
+    assert products
 
 
 class Own(np.ndarray):

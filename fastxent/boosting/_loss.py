@@ -48,7 +48,8 @@ def raise_first(labels: Array, wrong: Array, rule: str, name: str = "target") ->
     """Name the first wrong label, if there is one."""
     if wrong.any():
         position = int(wrong.argmax())
-        raise ValueError(f"{_explain.place(name, labels.shape, position)} = {labels.flat[position]}, but {rule}")
+        where, value = _explain.place(name, labels.shape, position), _explain.element(labels, position)
+        raise ValueError(f"{where} = {value}, but {rule}")
 
 
 @contextmanager

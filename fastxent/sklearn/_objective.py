@@ -7,8 +7,7 @@ the same for any number of threads.
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +15,7 @@ from scipy import sparse
 from sklearn.utils.extmath import safe_sparse_dot
 
 import fastxent as fx
-from fastxent import _blas, _threads
+from fastxent import _blas, _check, _threads
 from fastxent._kernels.job import Job
 from fastxent._kernels.linear import Groups
 from fastxent._types import Array
@@ -66,13 +65,6 @@ def linear(X: Any, weights: Any, intercept: Array, out: Array | None) -> Array:
 def size_of(X: Any, n_outputs: int) -> int:
     """The number of multiplications that all logits take."""
     return int(X.nnz if sparse.issparse(X) else X.shape[0] * X.shape[1]) * n_outputs
-
-
-def pinned(array: Any) -> Iterator[weakref.ref[Any]]:
-    """Weak references to an array and what it is a view of: while there is one, NumPy resizes it for nobody."""
-    while isinstance(array, np.ndarray):
-        yield weakref.ref(array)
-        array = array.base
 
 
 def is_native(X: Array) -> bool:
@@ -137,7 +129,7 @@ class Objective:
         self.X = X
         self.given_dtype = X.dtype
         self.target = target
-        self.pins = [pin for array in (X, target.values, target.sample_weight) for pin in pinned(array)]
+        self.pins = [pin for array in (X, target.values, target.sample_weight) for pin in _check.pinned(array)]
         self.l2 = l2
         self.n_outputs = 1 if target.binary else len(target.mass)
         self.size = size_of(X, self.n_outputs)

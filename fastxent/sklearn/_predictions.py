@@ -7,11 +7,11 @@ from typing import Any, Literal
 import numpy as np
 
 import fastxent as fx
-from fastxent import _blas, _threads
+from fastxent import _blas, _check, _threads
 from fastxent._kernels.job import Job
 from fastxent._kernels.linear import Predictions
 from fastxent._types import Array
-from fastxent.sklearn._objective import WORTH_THREADS, is_native, linear, padded, pinned, rows_of_block, size_of
+from fastxent.sklearn._objective import WORTH_THREADS, is_native, linear, padded, rows_of_block, size_of
 
 Wanted = Literal["logits", "best", "probabilities", "log_probabilities"]
 ACTIVATIONS: dict[Wanted, Any] = {"probabilities": fx.softmax, "log_probabilities": fx.log_softmax}
@@ -40,7 +40,7 @@ def predictions(
         else:
             body(*model, out, job)
 
-    pins = [*pinned(X)]
+    pins = [*_check.pinned(X)]
     products = _blas.products("s" if dtype == np.float32 else "d")
     if products is None or not all(isinstance(one, np.ndarray) for one in (X, coef)) or not is_native(X):
         body = None
