@@ -74,7 +74,7 @@ def draw(rng, dtypes):
     options = f.option_sets[rng.integers(len(f.option_sets))]
     if f in ADAPTERS:
         flat = f.name in ("BinomialLoss", "sigmoid_objective", "focal_objective")
-        shape = (int(rng.integers(1, 3000)),) if flat else (int(rng.integers(1, 300)), int(rng.integers(3, 40)))
+        shape = (int(rng.integers(2, 3000)),) if flat else (int(rng.integers(2, 300)), int(rng.integers(3, 40)))
         options = "sample_weight" if f.takes("sample_weight") else ""
     elif f.kind == "information" and 0 in shape:  # probabilities of no class do not add up to 1
         shape = (0, 3)
