@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test test-rest test-all mutants test-oldest torch-test sanitize tsan fuzz soak accuracy lint docs bench
+.PHONY: help demo examples test test-rest test-all mutants test-oldest torch-test sanitize tsan memcheck fuzz soak accuracy lint docs bench
 .PHONY: bench-compare peers peers-sklearn peers-torch migration busy cluster pythons dashboard dashboard-html dashboard-test wheel sdist
 .PHONY: recipes lock clean
 
@@ -100,6 +100,9 @@ pythons: .venv/test-group  ## test the kernels with other Pythons and C compiler
 
 fuzz: .venv/test-group  ## random calls with hostile arrays for MINUTES=2; ARGS="--seed 7 --calls 1" for one of them
 	$(PY) -m tests.fuzz --minutes $(MINUTES) $(ARGS)
+
+memcheck: .venv/test-group  ## some of those calls under valgrind, for reads of what nobody has written: CALLS=60
+	tools/memcheck $(PY) $(CALLS)
 
 accuracy: .venv/test-group  ## print the largest error of every function, in ulp, against mpmath
 	$(PY) -m tests.accuracy $(ARGS)

@@ -24,7 +24,9 @@ def answer(*command):
 def names_of(text):
     """The parts after test_ of files' names: as they are, or those of a script."""
     script = ROOT / text
-    return ",".join(LIST.findall(script.read_text())).split(",") if script.is_file() else text.split()
+    if not script.is_file():
+        return text.split()
+    return [*dict.fromkeys(",".join(LIST.findall(script.read_text())).split(","))]
 
 
 @cache

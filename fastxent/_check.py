@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Context, Decimal
 from typing import Any
 
@@ -54,13 +53,6 @@ def array_of(value: ArrayLike, name: str) -> Array:
         hint = _hints.not_numbers(value, name)
         raise TypeError(f"{name} has dtype {value.dtype}; expected real numbers{hint}")
     return value
-
-
-def pinned(array: Any) -> Iterator[weakref.ref[Any]]:
-    """Weak references to an array and what it is a view of: while there is one, NumPy resizes it for nobody."""
-    while isinstance(array, np.ndarray):
-        yield weakref.ref(array)
-        array = array.base
 
 
 def refuse_dask(value: Any, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -120,13 +121,20 @@ def raise_not_a_probability(array: Array, name: str) -> None:
     raise_outside(array, name, 0.0, np.finfo(np.float64).max, f"a probability is finite and not negative{hint}")
 
 
+def pinned(array: Any) -> Iterator[weakref.ref[Any]]:
+    """Weak references to an array and what it is a view of: while there is one, NumPy resizes it for nobody."""
+    while isinstance(array, np.ndarray):
+        yield weakref.ref(array)
+        array = array.base
+
+
 def first_outside(
     array: Array, low: float, high: float, ignored: float | None = None, weight: Any = None
 ) -> int | None:
     """Position, in C order, of the first element outside [low, high]; block by block, for any dtype and layout."""
     if not array.size:
         return None
-    position = 0
+    position, _pins = 0, [*pinned(array), *pinned(weight)]
     weights = None if weight is None else in_blocks(np.broadcast_to(weight, array.shape), np.float64)
     for block in in_blocks(array, np.float64):
         outside = ~((block >= low) & (block <= high))
@@ -183,7 +191,7 @@ def first_bad_label(labels: Array, classes: int, ignore_index: int | None) -> in
         return None
     if ignore_index is not None and labels.dtype.kind == "f" and not -(2**63) < ignore_index < 2**63:
         ignore_index = None  # which no label can be, and not every float dtype can be compared with
-    position = 0
+    position, _pins = 0, [*pinned(labels)]
     for block in in_blocks(labels, labels.dtype):
         bad = ~((block >= 0) & (block < classes))
         if block.dtype.kind == "f":
@@ -200,7 +208,7 @@ def raise_bad_probability(
     probs: Array, axis: int, labels: Array | None, weight: Array | None, ignore_index: int | None, whole: bool
 ) -> None:
     """Name the first probability that is none among those that are read: all of a row, or that of its label."""
-    moved = np.moveaxis(probs, axis, -1)
+    moved, _pins = np.moveaxis(probs, axis, -1), [*pinned(probs), *pinned(labels), *pinned(weight)]
     classes = moved.shape[-1]
     weights = None if weight is None else np.broadcast_to(weight, moved.shape[:-1])
     for index in blocks(moved.shape[:-1], max(1, ELEMENTS // classes)):

@@ -141,18 +141,21 @@ def left_out(values: Array) -> str:
 
 def not_numbers(array: Array, name: str) -> str:
     """Of an array that is none of numbers: what it holds in place of them."""
+    if array.dtype.kind not in "OUS":
+        return ""
+    values = array.ravel().tolist()  # at once: another thread may change the array
     if array.dtype.kind == "O":
-        for position, value in enumerate(array.ravel()):
+        for position, value in enumerate(values):
             if is_missing(value):
                 at = ", ".join(str(int(k)) for k in np.unravel_index(position, array.shape))
                 return f": {name}[{at}] is {value}" if array.ndim else f": {name} is {value}"
-        if all(isinstance(value, Real) for value in array.ravel()):
-            whole = all(isinstance(value, Integral) for value in array.ravel())
+        if all(isinstance(value, Real) for value in values):
+            whole = all(isinstance(value, Integral) for value in values)
             return f"; cast them: {name}.astype(np.{'int64' if whole else 'float64'})"
-    named = array.dtype.kind in "US" or any(isinstance(value, str | bytes) for value in array.ravel())
+    named = array.dtype.kind in "US" or any(isinstance(value, str | bytes) for value in values)
     if not named or name != "target":
         return ""
-    digits = all(str(value).isdigit() for value in array.ravel())
+    digits = all(str(value).isdigit() for value in values)
     return "; cast them: np.asarray(target).astype(np.int64)" if digits else f"; of names make class indices: {NAMES}"
 
 

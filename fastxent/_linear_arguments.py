@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastxent import _bfloat16, _check, _sums
+from fastxent import _bfloat16, _check, _explain, _sums
 from fastxent._chunks import Product, Targets
 from fastxent._kernels import door
 from fastxent._types import Array
@@ -54,7 +54,7 @@ def linear_call(
     for name, value in (("hidden", hidden), ("weight", weight), ("bias", bias)):
         if value is not None or name != "bias":
             layer[name] = _check.array_of(value, name)[...]  # whose shape nobody else can change
-            pins += _check.pinned(layer[name])
+            pins += _explain.pinned(layer[name])
     for name, array in layer.items():
         _check.check_logits(array, name)
     check_shapes(layer["hidden"], layer["weight"], layer.get("bias"))
@@ -72,7 +72,7 @@ def linear_call(
         raise ValueError(
             f"target has shape {distribution.shape}, but statistics are those of class indices: expected {rows}"
         )
-    pins += [pin for array in (labels, distribution, options[1], scale) for pin in _check.pinned(array)]
+    pins += [pin for array in (labels, distribution, options[1], scale) for pin in _explain.pinned(array)]
     class_weights, sample_weights = class_weight, sample_weight
     class_weight, sample_weight, ignored, smoothing, z_loss, denominator = options
     dtype = np.dtype(np.float64 if in_double else np.float32)
@@ -166,7 +166,7 @@ def outputs(
         whole.append(out)
         others[name] = out
     rows = None if whole[0] is None else whole[0].reshape(product.hidden.shape)
-    pins = [pin for out in whole for pin in _check.pinned(out)]
+    pins = [pin for out in whole for pin in _explain.pinned(out)]
     return Results(tuple(given.values()), tuple(whole), (rows, whole[1], whole[2]), pins)
 
 

@@ -27,7 +27,7 @@ class Stop(Exception):
 def far(array):
     """The first axis of few entries with gigabytes between them, of memory that is not there until it is written."""
     axis = next((k for k, n in enumerate(array.shape) if 2 <= n <= 8), None)
-    if axis is None or not array.size:
+    if axis is None or not array.size or array.dtype.hasobject:
         return array
     rest = np.moveaxis(array, axis, 0)
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE

@@ -8,6 +8,8 @@ smoothing and z-loss, the clamped gradient) the scale is the result itself and n
 import numpy as np
 from scipy.special import expit, rel_entr, xlogy
 
+from fastxent import _check
+
 
 def terms(problem):
     """The size of the terms of loss, grad, hess or value, in their shapes, as far as it is not their own size."""
@@ -31,7 +33,7 @@ def lost_terms(problem):
 
 def information_terms(problem):
     """sum |p log q|; for the divergence sum (p log(p / q) - d) + |sum d|, d = p - q, where p is not 0."""
-    p, q = np.broadcast_arrays(*(np.asarray(array, np.float64) for array in (problem.x, problem.args[-1])))
+    p, q = _check.broadcast(*(np.asarray(array, np.float64) for array in (problem.x, problem.args[-1])))
     if problem.function.name == "kl_divergence":
         d = np.where(p > 0, p - q, 0)
         size = (rel_entr(p, q) - d).sum(axis=problem.axis) + abs(d.sum(axis=problem.axis))

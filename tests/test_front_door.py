@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import fastxent as fx
-from fastxent import _threads, caffe
+from fastxent import _explain, _threads, caffe
 from tests.problem import unmodified
 from tests.table import NAMED
 
@@ -218,3 +218,39 @@ def test_without_any_weight_an_output_of_a_subclass_is_cleared_whatever_it_says(
     assert np.isnan(loss)
     assert grad is out
     assert not np.asarray(out).any()
+
+
+def test_no_other_thread_resizes_what_an_error_is_explained_by(monkeypatch):
+    x, y, weight = np.full((40, 6), -1.0), np.full(40, 7), np.ones(40)
+    in_blocks, arrays = _explain.in_blocks, []
+
+    def tried(array, dtype):
+        for one in (x, y, weight):
+            if one is array or array.base is one:
+                arrays.append(one)
+                with pytest.raises(ValueError, match="cannot resize"):
+                    one.resize(3, refcheck=False)
+        return in_blocks(array, dtype)
+
+    monkeypatch.setattr(_explain, "in_blocks", tried)
+    with pytest.raises(ValueError, match="but logits have 6 classes"):
+        fx.softmax_cross_entropy(x, y, sample_weight=weight)
+    with pytest.raises(ValueError, match="a target is in"):
+        fx.sigmoid_cross_entropy(x, x)
+    assert len(arrays) == 2
+
+
+class Changing(str):
+    """A name that changes the array which it stands in, when it is looked at."""
+
+    def isdigit(self):
+        self.change()
+        return True
+
+
+def test_names_in_place_of_labels_that_change_their_array():
+    first = Changing("a")
+    y = np.array([first, *"bcdefgh"], object)
+    first.change = shrink(y, 1)
+    with pytest.raises(TypeError, match="dtype object"):
+        fx.softmax_cross_entropy(np.zeros((8, 3)), y)

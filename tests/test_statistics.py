@@ -8,6 +8,7 @@ import pytest
 import fastxent as fx
 from fastxent import reference
 from tests.bits import assert_same_bits
+from tests.fences import Fenced, needs_fences
 from tests.layouts import LAYOUTS
 from tests.table import each_dtype
 from tests.turns import in_turn
@@ -168,6 +169,18 @@ def test_rows_that_are_not_finite(classes, dtype):
     assert got.entropy[4] == pytest.approx(np.log(classes - 1))
     np.testing.assert_array_equal(got.predicted, x.argmax(axis=1))
     np.testing.assert_array_equal(got.rank[1:5], [1, 0, 0, classes - 1])
+
+
+@needs_fences
+@each_size
+@in_turn("first", [0, 1, 40])
+@each_dtype
+def test_rows_of_nan_are_read_to_their_end_and_no_further(classes, first, dtype):
+    x = np.full((3, classes), np.nan, dtype)
+    x[:, : min(first, classes - 1)] = 1
+    got = fx.target_statistics(Fenced(x).array, np.zeros(3, int))
+    np.testing.assert_array_equal(got.predicted, min(first, classes - 1))
+    assert np.isnan(got.lse).all()
 
 
 def test_no_rows_and_no_classes():

@@ -146,7 +146,7 @@ cdef inline void statistics_row(
         count_above(batch, x[y], above)
         if predicted < 0 and occurs(batch, shift[MAXIMUM]):
             predicted = block * BATCH
-            while x[predicted] != shift[MAXIMUM]:
+            while predicted < C and x[predicted] != shift[MAXIMUM]:  # a row of nan has -inf where it is filled up
                 predicted += 1
     top = shift[TOP]
     ties = count_lanes(sums + TIES)

@@ -15,7 +15,7 @@ from scipy import sparse
 from sklearn.utils.extmath import safe_sparse_dot
 
 import fastxent as fx
-from fastxent import _blas, _check, _threads
+from fastxent import _blas, _explain, _threads
 from fastxent._kernels.job import Job
 from fastxent._kernels.linear import Groups
 from fastxent._types import Array
@@ -129,7 +129,7 @@ class Objective:
         self.X = X
         self.given_dtype = X.dtype
         self.target = target
-        self.pins = [pin for array in (X, target.values, target.sample_weight) for pin in _check.pinned(array)]
+        self.pins = [pin for array in (X, target.values, target.sample_weight) for pin in _explain.pinned(array)]
         self.l2 = l2
         self.n_outputs = 1 if target.binary else len(target.mass)
         self.size = size_of(X, self.n_outputs)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 import fastxent as fx
-from fastxent import _blas, _check, _threads
+from fastxent import _blas, _explain, _threads
 from fastxent._kernels.job import Job
 from fastxent._kernels.linear import Predictions
 from fastxent._types import Array
@@ -40,7 +40,7 @@ def predictions(
         else:
             body(*model, out, job)
 
-    pins = [*_check.pinned(X)]
+    pins = [*_explain.pinned(X)]
     products = _blas.products("s" if dtype == np.float32 else "d")
     if products is None or not all(isinstance(one, np.ndarray) for one in (X, coef)) or not is_native(X):
         body = None
