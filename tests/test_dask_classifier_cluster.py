@@ -19,6 +19,7 @@ from fastxent.dask import SoftmaxClassifier, _partition
 from fastxent.dask._collections import pieces_of
 from fastxent.dask._objective import PartitionedObjective
 from fastxent.dask._samples import read
+from fastxent.dask._workers import WORTH_A_MOVE, balance
 from tests.samples import drawn
 
 pytestmark = pytest.mark.xdist_group("clusters of fits")  # one process starts them, and not each of pytest's
@@ -111,6 +112,16 @@ def test_partitions_that_one_worker_has_are_balanced():
         homes = [set(places) for places in client.who_has(distributed.futures_of(samples.partitions)).values()]
         assert homes.count({second}) == 6
         assert {home for home, _ in samples.groups} == {first, second}
+
+
+def test_thousands_of_partitions_are_balanced_by_threads_and_sizes():
+    threads = {"few": 1, "some": 2, "many": 4}
+    sizes = np.random.default_rng(0).integers(0, 1000, 20_000).tolist()
+    there = {"few": list(range(len(sizes))), "some": [], "many": []}
+    balance(there, sizes, threads)
+    assert sorted(i for own in there.values() for i in own) == list(range(len(sizes)))
+    loads = [sum(sizes[i] for i in own) / threads[worker] for worker, own in there.items()]
+    assert max(loads) <= WORTH_A_MOVE * (min(loads) + max(sizes))
 
 
 def test_work_that_is_stolen_changes_no_bit(one_machine, monkeypatch):

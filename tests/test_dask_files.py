@@ -1,6 +1,7 @@
 """fastxent.dask.from_npy: tasks read files, and the graph has none of their bytes."""
 
 import pickle
+import sys
 
 import dask
 import dask.array as da
@@ -9,8 +10,10 @@ import pytest
 
 import fastxent as fx
 import fastxent.dask
-from fastxent.dask._partition import examine
+from fastxent.dask._partition import examine, numbered
 from tests.partitions import CUTS, LOGITS, TARGET, C, N, cut
+
+unlinks = pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no file that is mapped")
 
 
 @pytest.fixture
@@ -154,3 +157,33 @@ def test_a_partition_of_a_file_goes_to_another_worker_by_name(tmp_path):
     assert isinstance(there.X.base.base, np.memmap)
     for other in (block[1:], block[:, ::2], block * 1.0):
         assert np.array_equal(pickle.loads(pickle.dumps(examine(other, np.zeros(len(other)), None, None))).X, other)
+
+
+@unlinks
+@pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
+def test_a_partition_of_a_file_that_is_there_no_more_goes_as_it_is(replaced, tmp_path):
+    X = np.arange(400.0).reshape(100, 4)
+    np.save(tmp_path / "X.npy", X)
+    block = fastxent.dask.from_npy(tmp_path / "X.npy").to_delayed()[0, 0].compute(scheduler="synchronous")
+    partition = examine(block, np.zeros(100), None, None)
+    (tmp_path / "X.npy").unlink()
+    if replaced:
+        np.save(tmp_path / "X.npy", -X)
+    assert np.array_equal(pickle.loads(pickle.dumps(partition)).X, X)
+
+
+@unlinks
+def test_a_worker_without_the_file_says_so_where_its_features_are_needed(tmp_path):
+    """And not where they arrive: dask sends what cannot be unpickled again and again."""
+    np.save(tmp_path / "X.npy", np.ones((100, 4)))
+    block = fastxent.dask.from_npy(tmp_path / "X.npy").to_delayed()[0, 0].compute(scheduler="synchronous")
+    message = pickle.dumps(examine(block, np.zeros(100), None, None))
+    there = {}
+    (tmp_path / "X.npy").unlink()
+    there[FileNotFoundError] = pickle.loads(message)
+    np.save(tmp_path / "X.npy", np.ones((50, 4)))
+    there[ValueError] = pickle.loads(message)
+    for error, partition in there.items():
+        assert pickle.loads(pickle.dumps(partition)).__sizeof__() == partition.y.nbytes
+        with pytest.raises(error, match=r"X\.npy.*; workers must find the files of from_npy under the same path"):
+            numbered(partition, np.array([0.0]), block.dtype)

@@ -193,22 +193,27 @@ cdef class Groups(Rows):
             for i in range(n):
                 scratch.weight[i] = own[i] if self.has_own else 1.0
             if self.has_classes:
-                weigh(labels, self.label_kind, n, <const double*>cnp.PyArray_BYTES(self.class_weight), scratch.weight)
+                weigh(
+                    labels, self.label_kind, n, <const double*>cnp.PyArray_BYTES(self.class_weight), max(2, self.C),
+                    scratch.weight
+                )
             problem.view[<int>SAMPLE_WEIGHT].data = <char*>scratch.weight
 
 
 cdef void weigh(
-    const char* labels, Kind kind, Py_ssize_t n, const double* class_weight, double* weight
+    const char* labels, Kind kind, Py_ssize_t n, const double* class_weight, Py_ssize_t n_classes, double* weight
 ) noexcept nogil:
-    """Times the weight of each row's class."""
+    """Times the weight of each row's class; 0 for no class, as the losses have it: labels may be written meanwhile."""
     cdef Py_ssize_t i
+    cdef uint32_t label
     for i in range(n):
         if kind == UINT8:
-            weight[i] *= class_weight[(<const uint8_t*>labels)[i]]
+            label = (<const uint8_t*>labels)[i]
         elif kind == UINT16:
-            weight[i] *= class_weight[(<const uint16_t*>labels)[i]]
+            label = (<const uint16_t*>labels)[i]
         else:
-            weight[i] *= class_weight[(<const uint32_t*>labels)[i]]
+            label = (<const uint32_t*>labels)[i]
+        weight[i] *= class_weight[label] if label < n_classes else 0.0
 
 
 cdef void add(const floating* x, Py_ssize_t n, double* sums) noexcept nogil:

@@ -30,6 +30,8 @@ cdef class Rows:
         self.kind = FLOAT64 if dtype == "float64" else FLOAT32
         self.blas.is_double = self.kind == FLOAT64
         self.blas.gemm, self.blas.gemv, self.blas.long_ints = products
+        if not self.blas.long_ints and max(rows, self.F, self.C) > MOST - VECTOR:
+            raise ValueError("the arrays of a model are too long for this BLAS, whose lengths are of 32 bits")
         size = size_of(self.kind)
         share = VECTOR // size
         self.width = (self.C + share - 1) // share * share if self.C > 1 else 1

@@ -41,7 +41,7 @@ def from_npy(path: str | os.PathLike[str], *, chunk_rows: int | None = None) -> 
     path : str or path-like
         A file; a pattern such as ``"logits/part-*.npy"``; or a directory, of which all .npy files are meant. Several
         are concatenated along the first axis, in natural order: 2 before 10. Workers must find them under the same
-        path.
+        path, and as they are now for as long as the array is used.
     chunk_rows : int, optional
         The rows of a partition; by default at most 250,000, and at most 128 MiB. Files are not joined in one partition.
 
@@ -120,25 +120,35 @@ def opened(name: str) -> Array:
 
 def read(part: Rows) -> Array:
     """In a task."""
+    file = file_at(part.path)
     array = opened(part.path)
     if array.shape != part.shape or array.dtype != part.dtype:
         raise ValueError(
             f"{part.path} has an array of shape {array.shape} and dtype {array.dtype}, but had one of shape "
             f"{part.shape} and dtype {part.dtype} when from_npy looked"
         )
-    array.__dict__["part"] = part  # of the map, which is this task's own
+    array.__dict__.update(part=part, file=file)  # of the map, which is this task's own
     return np.asarray(array)[part.rows]
 
 
 def part_of(array: Array) -> Rows | None:
-    """What `read` was given, if this is what it returned."""
+    """What `read` was given, if this is what it returned and would return again."""
     mapped: Any = array
     while isinstance(mapped, np.ndarray) and not isinstance(mapped, np.memmap):
         mapped = mapped.base
     part: Rows | None = getattr(mapped, "part", None)
     if part is None or np.asarray(mapped)[part.rows].__array_interface__ != array.__array_interface__:
         return None
-    return part
+    return part if mapped.file == file_at(part.path) else None
+
+
+def file_at(path: str) -> tuple[int, int] | None:
+    """Which file has this name now; a map stays that of the file that had it."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def names_of(path: str | os.PathLike[str]) -> list[str]:

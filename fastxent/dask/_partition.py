@@ -51,35 +51,53 @@ class Summary:
 class Partition:
     """Samples as the kernels take them: X in C order or CSR, labels as they are or as class indices."""
 
-    X: Any
+    features: Any  # X, or what is wrong with the file that had it
     y: Array
     weight: Array | None  # float64
     summary: Summary
+
+    @property
+    def X(self) -> Any:
+        if isinstance(self.features, Problem):
+            raise self.features.kind(self.features.text)
+        return self.features
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Aligned where it arrives: what went to another worker, or to disk, may lie anywhere in a message.
 
         Of a mapped file there goes its name.
         """
-        part = None if sparse.issparse(self.X) else part_of(self.X)
-        return received, (self.X if part is None else part, self.y, self.weight, self.summary)
+        part = part_of(self.features) if isinstance(self.features, np.ndarray) else None
+        return received, (self.features if part is None else part, self.y, self.weight, self.summary)
 
     def __sizeof__(self) -> int:
         """The bytes that it holds in memory, which is what dask weighs; those of a mapped file are none."""
-        arrays = [self.y, self.weight]
-        arrays += [self.X.data, self.X.indices, self.X.indptr] if sparse.issparse(self.X) else [self.X]
-        return sum(held(array) for array in arrays if array is not None)
+        X = self.features
+        arrays = [self.y, self.weight, *([X.data, X.indices, X.indptr] if sparse.issparse(X) else [X])]
+        return sum(held(array) for array in arrays if isinstance(array, np.ndarray))
 
 
 def received(X: Any, y: Array, weight: Array | None, summary: Summary) -> Partition:
-    """A partition from another process."""
+    """A partition from another process.
+
+    A file that cannot be read is an error of what needs X: dask would ask for ever for what cannot be unpickled.
+    """
     if isinstance(X, Rows):
-        X = read(X)
+        X = read_or_problem(X)
     elif sparse.issparse(X):
         X.data, X.indices, X.indptr = aligned(X.data), aligned(X.indices), aligned(X.indptr)
-    else:
+    elif isinstance(X, np.ndarray):
         X = aligned(X)
     return Partition(X, aligned(y), None if weight is None else aligned(weight), summary)
+
+
+def read_or_problem(part: Rows) -> Array | Problem:
+    """X, or what to raise."""
+    try:
+        return read(part)
+    except (OSError, ValueError) as error:
+        text = f"{error}; workers must find the files of from_npy under the same path, as they were, until the fit ends"
+        return Problem(type(error) if isinstance(error, OSError) else ValueError, text)
 
 
 def aligned(array: Array) -> Array:

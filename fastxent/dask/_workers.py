@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 import dask
@@ -77,12 +78,18 @@ class Workers:
 def balance(there: dict[str, list[int]], sizes: Sequence[int], n_threads: Mapping[str, int]) -> None:
     """Move partitions from the worker that takes longest to the one that is first, while that is worth it."""
     loads = {worker: sum(sizes[i] for i in own) / n_threads[worker] for worker, own in there.items()}
+    heaps = {worker: [(sizes[i], i) for i in own] for worker, own in there.items()}
+    for heap in heaps.values():
+        heapify(heap)
     while True:
-        last, first = max(loads, key=lambda worker: loads[worker]), min(loads, key=lambda worker: loads[worker])
-        smallest = min(there[last], key=lambda i: sizes[i], default=None)
-        if smallest is None or loads[first] + sizes[smallest] / n_threads[first] >= loads[last] / WORTH_A_MOVE:
-            return
-        there[last].remove(smallest)
-        there[first].append(smallest)
-        for worker, change in ((last, -sizes[smallest]), (first, sizes[smallest])):
+        last, first = max(loads, key=loads.__getitem__), min(loads, key=loads.__getitem__)
+        if not heaps[last]:
+            break
+        smallest, _ = heaps[last][0]
+        if loads[first] + smallest / n_threads[first] >= loads[last] / WORTH_A_MOVE:
+            break
+        heappush(heaps[first], heappop(heaps[last]))
+        for worker, change in ((last, -smallest), (first, smallest)):
             loads[worker] += change / n_threads[worker]
+    for worker, heap in heaps.items():
+        there[worker][:] = [i for _, i in heap]

@@ -19,7 +19,7 @@ from fastxent._types import Array
 from fastxent.sklearn._callbacks import CallbackSupportMixin, Iterations, calling_back
 from fastxent.sklearn._minimize import minimize
 from fastxent.sklearn._objective import Objective
-from fastxent.sklearn._predictions import Wanted, predictions
+from fastxent.sklearn._predictions import Wanted, check_model, predictions
 from fastxent.sklearn._target import Target, encode, is_distribution, one_for_each, target_of
 from fastxent.sklearn._validation import features, features_and_target
 
@@ -323,6 +323,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         """What is wanted of each sample, in threads if there is enough to do."""
         check_is_fitted(self)
         n_threads = _check.n_threads_of(self.n_threads)
+        check_model(self.coef_, self.intercept_, len(self.classes_), self.n_features_in_)
         return predictions(features(self, X), self.coef_, self.intercept_, wanted, self.batch_rows, n_threads)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+from scipy import sparse
 
 import fastxent as fx
 from fastxent import _blas, _explain, _threads
@@ -52,6 +53,21 @@ def predictions(
         _threads.run(kernel, (), -(-n_samples // rows), n_threads, blocks_each=1)
     del pins
     return out
+
+
+def check_model(coef: Any, intercept: Any, n_classes: int, n_features: int) -> None:
+    """Raise unless a model, whose attributes anybody may set, has the shapes and dtypes of one."""
+    n_outputs = 1 if n_classes == 2 and np.shape(intercept) == (1,) else n_classes
+    for name, value, shape in (("coef_", coef, (n_outputs, n_features)), ("intercept_", intercept, (n_outputs,))):
+        if not (isinstance(value, np.ndarray) or sparse.issparse(value)):
+            raise TypeError(f"{name} is a {type(value).__name__}, but it must be an array of shape {shape}")
+        if value.dtype.kind not in "fiub" or value.dtype.itemsize > 8:
+            raise TypeError(f"{name} has dtype {value.dtype}, but it must be of real numbers, float64 at most")
+        if value.shape != shape:
+            raise ValueError(
+                f"{name} has shape {value.shape}, but of {n_classes} classes and {n_features} features it must be "
+                f"{shape}"
+            )
 
 
 def predict_block(X: Any, coef: Any, intercept: Array, wanted: Wanted, out: Array) -> None:
