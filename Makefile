@@ -65,7 +65,7 @@ test: .venv/test-group  ## run all tests with the best build of the kernels, and
 	$(PY) -m pytest $(PARALLEL) -m "not rest" $(ARGS)
 	$(call with-other-builds,$(EVERY_BUILD))
 
-test-rest: .venv/test-group  ## run what test leaves out: tests marked so, and the rest of the kernels' with the builds that are not the best
+test-rest: .venv/test-group  ## run what test leaves out: cases marked rest, and the kernels' other tests with the other builds
 	$(PY) -m pytest $(PARALLEL) -m rest $(ARGS) || [ $$? -eq 5 ]
 	$(call with-other-builds,$(EVERY_BUILD:%=--ignore=%) $(ADAPTERS:%=--ignore-glob=*/test_%))
 

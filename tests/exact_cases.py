@@ -118,8 +118,9 @@ def pairs(rng, classes, change):
 
     Up to about 1 the sums agree but for rounding; `change` above 1 is the ratio of neighbours, as of 1 / change.
     """
-    values = rng.gamma(rng.choice([0.1, 1.0, 10.0], (6, 1)), size=(6, min(classes, 60))) + 1e-9
-    p = np.take_along_axis(values, rng.integers(values.shape[1], size=(6, classes)), 1)
+    rows = 6 if classes <= 1000 else 2
+    values = rng.gamma(rng.choice([0.1, 1.0, 10.0], (rows, 1)), size=(rows, min(classes, 60))) + 1e-9
+    p = np.take_along_axis(values, rng.integers(values.shape[1], size=(rows, classes)), 1)
     p /= p.sum(axis=1, keepdims=True)
     if change is None:
         return p, p[:, ::-1] * 0.5 + 0.5 / classes

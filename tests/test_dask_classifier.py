@@ -89,9 +89,10 @@ def test_large_data_are_multiplied_in_float32_first(rng, monkeypatch):
     assert objective(got) == pytest.approx(objective(InMemory(tol=1e-6).fit(X, y)), rel=1e-8)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", ["labels", "balanced", "distributions"])
+@pytest.mark.parametrize(
+    "name, dtype", [("labels", np.float32), ("balanced", np.float64), ("distributions", np.float32)]
+)
 def test_partitions_of_whole_blocks_leave_the_same_bits(name, form, dtype, rng):
     X, y = samples(rng, n=4300, dtype=dtype)
     options = dict(OPTIONS[name])

@@ -178,6 +178,7 @@ def test_tasks_have_names_for_the_tools_of_distributed(monkeypatch):
     assert {f"fastxent-{name}" for name in ("examine", "encode", "masses", "sample", "gradient", "sum")} <= names
 
 
+@pytest.mark.rest
 def test_workers_that_were_started_as_commands(tmp_path, one_machine):
     file = tmp_path / "scheduler.json"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

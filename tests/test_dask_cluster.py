@@ -149,6 +149,7 @@ def commands(folder):
         yield folder / "scheduler.json"
 
 
+@pytest.mark.rest
 def test_workers_that_were_started_as_commands_have_the_same_bits(files, expected, tmp_path):
     with commands(tmp_path) as place, distributed.Client(scheduler_file=str(place), timeout=60) as client:
         client.wait_for_workers(2, timeout=60)

@@ -56,6 +56,10 @@ def test_labels_infogain_and_weights_that_change_while_options_are_read():
     y = np.zeros(400, int)
     with pytest.raises(ValueError, match=CHANGED):
         fx.softmax_cross_entropy(x, y, infogain=matrix, sample_weight=Later(np.ones(400), shrink(matrix, 1)))
+    for shape in ((3,), (400, 5), (6, 400)):
+        target = np.zeros((400, 6))
+        with pytest.raises(ValueError, match=CHANGED):
+            fx.softmax_cross_entropy(x, target, sample_weight=Later(np.ones(400), shrink(target, *shape)))
     target = np.zeros((400, 6))
     with pytest.raises(ValueError, match=CHANGED):
         fx.sigmoid_cross_entropy(x, target, sample_weight=Later(np.ones((400, 6)), shrink(target, 3)))

@@ -9,13 +9,15 @@ from mpmath import mp, mpf
 
 from tests import oracle
 from tests.problem import problem
-from tests.table import LOSSES, each_reduction
+from tests.table import LOSSES
 from tests.terms import denominator
 from tests.turns import in_turn
 
 LOSS_OPTIONS = [(f, options) for f in LOSSES for options in f.option_sets]
 OPTIONS_OF_TARGET = ("class_weight", "label_smoothing", "infogain", "alpha")
-SHAPES = [((4, 3, 2), 1), ((7, 2), -1), ((2, 5), 0), ((3, 40), -1), ((6, 1), 1)]
+SHAPES = [
+    ((4, 3, 2), 1, "none"), ((7, 2), -1, "sum"), ((2, 5), 0, "mean"), ((3, 40), -1, "mean"), ((6, 1), 1, "sum"),
+]  # fmt: skip
 
 
 def truth(p):
@@ -84,8 +86,7 @@ def one_product(p):
     return has_labels(p) and not {"label_smoothing", "z_loss", "infogain"} & {*p.options}
 
 
-@in_turn("shape, axis", SHAPES)
-@each_reduction
+@in_turn("shape, axis, reduction", SHAPES)
 @pytest.mark.parametrize("f, options", LOSS_OPTIONS, ids=str)
 def test_losses_with_every_option(f, options, reduction, shape, axis, rng):
     p = problem(f, rng, shape, axis, np.float64, options, reduction)

@@ -7,12 +7,20 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, _logistic
 from sklearn.linear_model._linear_loss import LinearModelLoss
+from threadpoolctl import threadpool_limits
 
 from fastxent.sklearn import BinomialLoss, MultinomialLoss
 
 each_kind = pytest.mark.parametrize("classes", [2, 4])
 MEANS = {"rtol": 1e-13, "atol": 1e-15}  # over 400 samples of derivatives of both signs, rounded to 1e-16
 PAIRS = {2: (BinomialLoss(), HalfBinomialLoss()), 4: (MultinomialLoss(4), HalfMultinomialLoss(n_classes=4))}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """On busy processors threads of OpenMP wait for each other as those of BLAS do."""
+    with threadpool_limits(1):
+        yield
 
 
 def classification(classes):
