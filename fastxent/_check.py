@@ -200,13 +200,15 @@ def reciprocal_of_log(base: float) -> tuple[float, float]:
 
 def broadcast(p: Array, q: Array) -> tuple[Array, Array]:
     """p and q in the shape that they have together by NumPy's rules."""
+    ndim = max(p.ndim, q.ndim)
+    one, other = ((1,) * (ndim - array.ndim) + array.shape for array in (p, q))
+    shape = tuple(n if m == 1 else m for m, n in zip(one, other, strict=True))  # np.broadcast knows 32 axes
     try:
-        shape = np.nditer((p, q), ["multi_index", "zerosize_ok"]).shape  # np.broadcast knows 32 axes
+        return np.broadcast_to(p, shape), np.broadcast_to(q, shape)
     except ValueError:
         raise ValueError(
             f"p has shape {p.shape} and q has shape {q.shape}, which do not broadcast against each other"
         ) from None
-    return np.broadcast_to(p, shape), np.broadcast_to(q, shape)
 
 
 def n_threads_of(value: Any) -> int | None:

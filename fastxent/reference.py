@@ -509,8 +509,8 @@ def linear_target_statistics(
 
 
 def _both(p: ArrayLike, q: ArrayLike, axis: int) -> tuple[Array, Array]:
-    shape = np.nditer((p, q), ["multi_index", "zerosize_ok"]).shape  # np.broadcast knows 32 axes
-    p, q = np.broadcast_to(p, shape), np.broadcast_to(q, shape)
+    if np.shape(p) != np.shape(q):
+        p, q = np.broadcast_arrays(p, q)
     return _classes_last(p, axis), _classes_last(q, axis)
 
 

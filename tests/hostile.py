@@ -31,7 +31,7 @@ def far(array):
         return array
     rest = np.moveaxis(array, axis, 0)
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE
-    memory = mmap.mmap(-1, FAR * (len(rest) - 1) + max(rest[0].nbytes, 1), flags=flags)
+    memory = mmap.mmap(-1, FAR * (len(rest) - 1) + rest[:1].nbytes, flags=flags)
     inner = np.empty(rest.shape[1:], array.dtype).strides
     there = np.ndarray(rest.shape, array.dtype, memory, 0, (FAR, *inner))
     there[...] = rest

@@ -224,3 +224,9 @@ def test_errors_say_the_same_of_arrays_with_more_than_32_axes(call, shape, targe
 def test_probabilities_of_more_than_32_axes_broadcast():
     p = np.full(3, 1 / 3)
     assert fx.kl_divergence(p, np.broadcast_to(p, (*ONES, 2, 3))).shape == (*ONES, 2)
+
+
+@pytest.mark.parametrize("p, q", [((1, 0), (2, 0)), ((2, 0), (1, 0)), ((0, 3), (3,)), ((1, 3), (0, 3))])
+def test_empty_probabilities_broadcast(p, q):
+    p, q = np.full(p, 0.5), np.full(q, 0.5)
+    np.testing.assert_array_equal(fx.cross_entropy(p, q), fx.cross_entropy(*np.broadcast_arrays(p, q)))
