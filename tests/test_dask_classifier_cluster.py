@@ -100,6 +100,21 @@ def test_a_worker_that_is_killed_in_the_middle_changes_no_bit(processes, one_mac
     assert same_bits(model, one_machine)
 
 
+def test_the_only_worker_is_killed_and_another_comes(one_machine, monkeypatch):
+    evaluate, killed = PartitionedObjective.__call__, []
+
+    def watched(self, *args):
+        if not killed:
+            killed.extend(client.run(os.getpid).values())
+            os.kill(killed[0], signal.SIGKILL)
+        return evaluate(self, *args)
+
+    monkeypatch.setattr(PartitionedObjective, "__call__", watched)
+    with local(n_workers=1, threads_per_worker=1) as client:
+        assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts()), one_machine)
+    assert killed
+
+
 def test_partitions_that_one_worker_has_are_balanced():
     X, y = parts(rows=500)
     with local(n_workers=2, processes=False) as client:

@@ -93,7 +93,9 @@ def read(pieces: Pieces, classes: Array | None, block_rows: int) -> Samples:
     number, classes_there = task("encode", _partition.numbered), constant("classes", classes)
     workers = Workers.now()
     homes = workers.balanced(examined, [summary.size for summary in there])
-    encoded = [at(home, number, part, classes_there, dtype) for home, part in zip(homes, examined, strict=True)]
+    encoded = [
+        at(workers.wish(home), number, part, classes_there, dtype) for home, part in zip(homes, examined, strict=True)
+    ]
     partitions = list(dask.persist(*encoded))
     size = sum(summary.size for summary in there)
     groups = workers.groups(homes, WORTH_A_TASK * len(homes) / max(size * len(classes), 1))

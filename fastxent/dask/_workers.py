@@ -58,6 +58,10 @@ class Workers:
         home_of = {i: worker for worker, own in there.items() for i in own}
         return [home_of[i] for i in range(len(partitions))]
 
+    def wish(self, home: Home) -> Home:
+        """None of a single worker: tasks that wish for it wait for ever once it is lost, since dask has none then."""
+        return home if len(self.n_threads) > 1 else None
+
     def groups(self, homes: Sequence[Home], most: float) -> list[Group]:
         """Partitions of one worker, at most so many, but for each of its threads some: each task costs milliseconds.
 
@@ -71,7 +75,7 @@ class Workers:
             n = len(own)
             if home is not None:
                 n = min(n, max(-(-n // max(1, int(most))), self.n_threads[home]))
-            groups += [(home, own[k * len(own) // n : (k + 1) * len(own) // n]) for k in range(n)]
+            groups += [(self.wish(home), own[k * len(own) // n : (k + 1) * len(own) // n]) for k in range(n)]
         return sorted(groups, key=lambda group: group[1])
 
 
