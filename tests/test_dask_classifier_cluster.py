@@ -100,17 +100,19 @@ def test_a_worker_that_is_killed_in_the_middle_changes_no_bit(processes, one_mac
     assert same_bits(model, one_machine)
 
 
-def test_the_only_worker_is_killed_and_another_comes(one_machine, monkeypatch):
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_all_workers_are_killed_and_others_come(n_workers, one_machine, monkeypatch):
     evaluate, killed = PartitionedObjective.__call__, []
 
     def watched(self, *args):
         if not killed:
             killed.extend(client.run(os.getpid).values())
-            os.kill(killed[0], signal.SIGKILL)
+            for process in killed:
+                os.kill(process, signal.SIGKILL)
         return evaluate(self, *args)
 
     monkeypatch.setattr(PartitionedObjective, "__call__", watched)
-    with local(n_workers=1, threads_per_worker=1) as client:
+    with local(n_workers=n_workers, threads_per_worker=1) as client:
         assert same_bits(SoftmaxClassifier(**OPTIONS).fit(*parts()), one_machine)
     assert killed
 
@@ -124,9 +126,11 @@ def test_partitions_that_one_worker_has_are_balanced():
             distributed.wait((X, y))
             samples = read(pieces_of(X, y, None), None, 500)
             distributed.wait(samples.partitions)
-        homes = [set(places) for places in client.who_has(distributed.futures_of(samples.partitions)).values()]
-        assert homes.count({second}) == 6
-        assert {home for home, _ in samples.groups} == {first, second}
+        places = client.who_has(distributed.futures_of(samples.partitions))
+        homes = [set(places[partition.key]) for partition in samples.partitions]
+        assert sum(second in home for home in homes) == 6
+        assert [len(group) for group in samples.groups] == [6, 6]
+        assert all(set.intersection(*(homes[i] for i in group)) for group in samples.groups)
 
 
 def test_thousands_of_partitions_are_balanced_by_threads_and_sizes():

@@ -17,7 +17,7 @@ from fastxent._types import Array
 from fastxent.dask import _partition
 from fastxent.dask._collections import Pieces, constant, task
 from fastxent.dask._partition import Summary, kind_of
-from fastxent.dask._workers import Group, Workers, at
+from fastxent.dask._workers import Workers
 from fastxent.sklearn._curvature import step_of
 from fastxent.sklearn._labels import check_classes, raise_one_class
 
@@ -40,14 +40,14 @@ class Samples:
     dtype: np.dtype[Any]
     classes: Array
     block_rows: int
-    groups: list[Group]  # what one task goes through
+    groups: list[list[int]]  # partitions that one task goes through
 
     def added(self, name: str, function: Any, *args: Any) -> Array:
         """The sum over all blocks of what this function makes of a partition, in a tree of tasks."""
         make, merge = task(name, partial(_partition.each, function)), task("add", _partition.merge)
         sums = [
-            at(home, make, [self.first_blocks[i] for i in group], args, *(self.partitions[i] for i in group))
-            for home, group in self.groups
+            make([self.first_blocks[i] for i in group], args, *(self.partitions[i] for i in group))
+            for group in self.groups
         ]
         while len(sums) > SPLIT:
             sums = [merge(*sums[i : i + SPLIT]) for i in range(0, len(sums), SPLIT)]
@@ -91,12 +91,9 @@ def read(pieces: Pieces, classes: Array | None, block_rows: int) -> Samples:
         raise_one_class(classes)
     dtype = np.result_type(*(summary.dtype for summary in there))
     number, classes_there = task("encode", _partition.numbered), constant("classes", classes)
+    partitions = list(dask.persist(*[number(partition, classes_there, dtype) for partition in examined]))
     workers = Workers.now()
-    homes = workers.balanced(examined, [summary.size for summary in there])
-    encoded = [
-        at(workers.wish(home), number, part, classes_there, dtype) for home, part in zip(homes, examined, strict=True)
-    ]
-    partitions = list(dask.persist(*encoded))
+    homes = workers.balanced(partitions, [summary.size for summary in there])
     size = sum(summary.size for summary in there)
     groups = workers.groups(homes, WORTH_A_TASK * len(homes) / max(size * len(classes), 1))
     n_blocks = [-(-summary.n_samples // block_rows) for summary in there]

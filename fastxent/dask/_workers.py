@@ -1,32 +1,24 @@
 """Where the partitions of a fit are: no worker of a cluster has more to do than another.
 
-dask gives what is to be read to whoever is first, and an evaluation takes as long as the worker with the most. All that
-is said here is a wish: what a worker that is lost or behind should do, others may.
+dask gives what is to be read to whoever is first, and an evaluation takes as long as the worker with the most. Copies
+mend that: a task goes to a worker that has what it needs. None is told where to run, since dask lets tasks with such a
+wish wait for ever once all workers were lost.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Any
 
-import dask
 from dask.base import get_scheduler
 from dask.delayed import Delayed
 
-Home = str | None  # a worker's address; or wherever dask will
-Group = tuple[Home, list[int]]  # partitions that one task goes through
+Home = str | None  # a worker's address; without a cluster none
 WORTH_A_MOVE = 1.1  # times as long as after it
-
-
-def at(home: Home, make: Callable[..., Delayed], *args: Any) -> Delayed:
-    """A task that is to run there."""
-    if home is None:
-        return make(*args)
-    with dask.annotate(workers=[home], allow_other_workers=True):
-        return make(*args)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +35,7 @@ class Workers:
         return cls(client, client.nthreads() if hasattr(client, "nthreads") else {})
 
     def balanced(self, partitions: Sequence[Delayed], sizes: Sequence[int]) -> list[Home]:
-        """Where they are, but for those that had better move."""
+        """Where partitions are, once some are copied to where they had better be."""
         if not self.n_threads:
             return [None] * len(partitions)
         distributed = sys.modules["distributed"]
@@ -54,15 +46,16 @@ class Workers:
         for i, future in enumerate(futures):
             has = [worker for worker in places.get(future.key, ()) if worker in there]
             there[min(has or there)].append(i)
+        before = {worker: {*own} for worker, own in there.items()}
         balance(there, sizes, self.n_threads)
+        for worker, own in there.items():
+            if moved := [futures[i] for i in own if i not in before[worker]]:
+                with suppress(ValueError, KeyError):  # of a worker that is lost by now
+                    self.client.replicate(moved, n=1, workers=[worker])
         home_of = {i: worker for worker, own in there.items() for i in own}
         return [home_of[i] for i in range(len(partitions))]
 
-    def wish(self, home: Home) -> Home:
-        """None of a single worker: tasks that wish for it wait for ever once it is lost, since dask has none then."""
-        return home if len(self.n_threads) > 1 else None
-
-    def groups(self, homes: Sequence[Home], most: float) -> list[Group]:
+    def groups(self, homes: Sequence[Home], most: float) -> list[list[int]]:
         """Partitions of one worker, at most so many, but for each of its threads some: each task costs milliseconds.
 
         Without a cluster it costs little, and each has one.
@@ -75,8 +68,8 @@ class Workers:
             n = len(own)
             if home is not None:
                 n = min(n, max(-(-n // max(1, int(most))), self.n_threads[home]))
-            groups += [(self.wish(home), own[k * len(own) // n : (k + 1) * len(own) // n]) for k in range(n)]
-        return sorted(groups, key=lambda group: group[1])
+            groups += [own[k * len(own) // n : (k + 1) * len(own) // n] for k in range(n)]
+        return sorted(groups)
 
 
 def balance(there: dict[str, list[int]], sizes: Sequence[int], n_threads: Mapping[str, int]) -> None:
