@@ -263,6 +263,11 @@ def ignored_target(value: Any) -> float:
     return number_of(value, "ignore_index", -LARGEST, LARGEST, "a finite number, or nan")
 
 
+def aligned(array: Any, dtype: Any) -> Array:
+    """In C order at an address for its numbers: np.ascontiguousarray leaves an array at an odd one."""
+    return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
 def class_weight_of(value: Any, classes: int) -> Array:
     """(C,) float64; from a dict, if it names all classes."""
     if isinstance(value, Mapping):
@@ -276,7 +281,7 @@ def class_weight_of(value: Any, classes: int) -> Array:
     if array.shape != (classes,):
         raise ValueError(f"class_weight has shape {array.shape}, but there are {classes} classes")
     raise_outside(array, "class_weight", 0.0, LARGEST, WEIGHT_RULE)
-    return np.ascontiguousarray(array, dtype=np.float64)
+    return aligned(array, np.float64)
 
 
 def gamma_of(value: Any) -> float:

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from fastxent import _check
 from tests.layouts import LAYOUTS, SAME_KERNEL
 from tests.problem import problem, unmodified
 from tests.rows import KERNELS, each_kernel
@@ -315,3 +316,10 @@ def test_lists_of_weights(f, rng):
 def test_empty(f, shape, axis, layout, dtype, rng):
     p = problem(f, rng, shape, axis, dtype)
     assert_same(p, p.change(x=LAYOUTS[layout](p.x)), exactly=True)
+
+
+def test_class_weights_go_to_the_kernels_at_an_address_for_doubles(rng):
+    """On x86-64 no result shows it: `make sanitize` does."""
+    weights = unaligned(rng.random(3))
+    assert not weights.flags.aligned
+    assert _check.class_weight_of(weights, 3).flags.aligned

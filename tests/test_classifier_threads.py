@@ -181,3 +181,11 @@ def test_a_small_fit_wakes_no_thread(rng, monkeypatch):
     monkeypatch.setattr(_threads.pool, "offer", lambda job: 1 / 0)
     X, y = rng.standard_normal((500, 4)), rng.integers(0, 3, 500)
     SoftmaxClassifier(n_threads=2).fit(X, y).predict_proba(X)
+
+
+def test_weights_at_any_address_are_those_of_an_aligned_copy(rng):
+    X, y, weight = rng.normal(size=(90, 2)), np.arange(90) % 3, rng.random(90)
+    odd = np.empty(weight.nbytes + 1, np.uint8)[1:].view(weight.dtype)
+    odd[:] = weight
+    assert not odd.flags.aligned
+    assert np.array_equal(*(SoftmaxClassifier().fit(X, y, own).coef_ for own in (weight, odd)))

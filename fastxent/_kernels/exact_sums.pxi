@@ -151,7 +151,7 @@ def exact_sums(values, groups, Py_ssize_t n_groups):
     Returns (limbs, power, bad): the sum of group k is that of limbs[k, i] * 2^(power + 32 i).
     """
     cdef cnp.ndarray x = doubles_of(values)
-    cdef cnp.ndarray group = np.ascontiguousarray(groups, np.int64)
+    cdef cnp.ndarray group = _check.aligned(groups, np.int64)
     cdef cnp.ndarray limbs
     cdef Py_ssize_t n = cnp.PyArray_SIZE(x), width, bad
     cdef int least, most
@@ -199,4 +199,4 @@ cdef cnp.ndarray doubles_of(object values):
     """An array of doubles, one after the other, and no more than a limb holds the sums of."""
     if np.size(values) > MOST_AT_ONCE:
         raise ValueError(f"{np.size(values)} numbers, but at most {MOST_AT_ONCE} are added up at once")
-    return np.ascontiguousarray(values, np.float64)
+    return _check.aligned(values, np.float64)

@@ -101,8 +101,8 @@ cdef class Rows:
 
 
 cdef bint fits(cnp.ndarray array, tuple shape):
-    """Whether an array has this shape, and is in one piece."""
-    return cnp.PyArray_IS_C_CONTIGUOUS(array) and (<object>array).shape == shape
+    """Whether an array has this shape, and is in one piece at an address for its numbers."""
+    return cnp.PyArray_ISCARRAY_RO(array) and (<object>array).shape == shape
 
 
 cdef inline Py_ssize_t take(Py_ssize_t* used, Py_ssize_t n_bytes) noexcept nogil:

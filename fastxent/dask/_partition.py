@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, column_or_1d
 
-from fastxent import _blas
+from fastxent import _blas, _check
 from fastxent._types import Array
 from fastxent.dask._files import Rows, part_of, read
 from fastxent.dask._tree import Sums
@@ -102,7 +102,7 @@ def read_or_problem(part: Rows) -> Array | Problem:
 
 def aligned(array: Array) -> Array:
     """In C order and aligned, in the processor's byte order; a copy if it is not."""
-    return np.require(array, array.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
+    return _check.aligned(array, array.dtype.newbyteorder("="))
 
 
 def held(array: Array) -> int:
@@ -141,7 +141,7 @@ def examined(X: Any, y: Any, weight: Any, classes: Array | None) -> Partition:
     check_features(X)
     weight = one_for_each(weight, len(y), 1)
     if weight is not None:
-        weight = np.ascontiguousarray(weight, np.float64)
+        weight = _check.aligned(weight, np.float64)
     found = np.arange(y.shape[1]) if distributions else classes_of(y, math.inf) if len(y) else y
     if classes is not None and not np.isin(found, classes).all():
         other = found[~np.isin(found, classes)][0]

@@ -107,7 +107,7 @@ def target_of(
     n_classes, n_samples = len(classes), len(values)
     weight = one_for_each(sample_weight, n_samples, n_threads)
     if weight is not None:
-        weight = np.ascontiguousarray(weight, np.float64)
+        weight = _check.aligned(weight, np.float64)
     per_class, mass = weighed(masses(values, weight, n_classes), class_weight, classes)
     return Target(values, weight, per_class, label_smoothing, mass, float(mass.sum()))
 
