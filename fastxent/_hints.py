@@ -59,7 +59,7 @@ def one_each(name: str, focal: bool) -> str:
 
 def one_column(labels: Array, classes: int, name: str, focal: bool) -> str:
     """The same, in an axis of classes of which there is one."""
-    if classes != 1 or name != "logits" or not np.isin(labels, (0, 1)).all():
+    if classes != 1 or name != "logits" or not are_of(labels, 0, 1):
         return ""
     return f"; one logit for each label of 0 or 1, without an axis for classes, goes with {function('sigmoid', focal)}"
 
@@ -124,9 +124,14 @@ def element(target: Array, x: Array, ignored: float | None) -> str:
     if is_mask(target):
         return MASK
     outside = target[~((target >= 0) & (target <= 1))]
-    if np.isin(target, (-1, 1)).all():
+    if are_of(target, -1, 1):
         return "; of labels -1 and 1: (target + 1) / 2"
     return left_out(outside) if ignored is None else ""
+
+
+def are_of(array: Array, one: float, other: float) -> bool:
+    """Whether no number is another. np.isin has a table, and fails where another thread writes the array meanwhile."""
+    return bool(((array == one) | (array == other)).all())
 
 
 def left_out(values: Array) -> str:
@@ -169,12 +174,12 @@ def is_missing(value: Any) -> bool:
 def is_binary(x: Array) -> bool:
     """Zeros and ones, both of which occur: logits may well begin at 0."""
     values = _bfloat16.widened(x)
-    return bool(x.size) and bool(np.isin(values, (0, 1)).all()) and bool((values == 0).any() and (values == 1).any())
+    return bool(x.size) and are_of(values, 0, 1) and bool((values == 0).any() and (values == 1).any())
 
 
 def is_mask(labels: Array) -> bool:
     """Whether they are what images have for no and yes."""
-    return bool(np.isin(labels, (0, VOID)).all()) and bool((labels == 0).any())
+    return are_of(labels, 0, VOID) and bool((labels == 0).any())
 
 
 def are_classes(labels: Array, shape: tuple[int, ...], axis: int) -> bool:
