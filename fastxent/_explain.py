@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -12,8 +13,31 @@ from fastxent import _bfloat16, _hints
 from fastxent._kernels.ways import numbers
 from fastxent._types import Array
 
+P = ParamSpec("P")
+R = TypeVar("R")
 LEAST = -1e-3  # less is no probability that was rounded
 ELEMENTS = numbers()["block_elements"]  # that are looked at, at once
+
+
+def pinned(array: Any) -> Iterator[weakref.ref[Any]]:
+    """Weak references to an array and what it is a view of: while there is one, NumPy resizes it for nobody."""
+    while isinstance(array, np.ndarray):
+        yield weakref.ref(array)
+        array = array.base
+
+
+def held(explain: Callable[P, R]) -> Callable[P, R]:
+    """No other thread resizes the arrays that an explanation looks through."""
+
+    @wraps(explain)
+    def holding(*args: P.args, **options: P.kwargs) -> R:
+        pins = [pin for value in (*args, *options.values()) for pin in pinned(value)]
+        try:
+            return explain(*args, **options)
+        finally:
+            pins.clear()  # which the error's traceback would keep
+
+    return holding
 
 
 def raise_not_probabilities(q: Array) -> NoReturn:
@@ -47,6 +71,7 @@ def raise_not_like_target(given: tuple[int, ...], name: str, shape: tuple[int, .
     raise ValueError(f"{name} has shape {given}, but {target} has shape {shape}: expected the same")
 
 
+@held
 def raise_not_one_hot(target: Array, name: str, axis: int) -> NoReturn:
     position = first_outside(target, 0.0, 1.0)
     if position is None:
@@ -58,6 +83,7 @@ def raise_not_one_hot(target: Array, name: str, axis: int) -> NoReturn:
     )
 
 
+@held
 def raise_not_labels(target: Array, name: str, axis: int) -> NoReturn:
     raise ValueError(
         f"{name} has the logits' shape {target.shape}, but statistics are those of class indices: expected "
@@ -65,6 +91,7 @@ def raise_not_labels(target: Array, name: str, axis: int) -> NoReturn:
     )
 
 
+@held
 def raise_not_one_row(target: Array, name: str, scores: str, focal: bool) -> None:
     """Zeros and ones for one row, unless they are one-hot: as many logits or probabilities as labels of 0 and 1."""
     if np.count_nonzero(target) != 1:
@@ -88,6 +115,7 @@ def raise_wrong_grad_output(given: tuple[int, ...], per_row: bool, shape: tuple[
     raise ValueError(f"grad_output has shape {given}, but the losses have shape {shape}")
 
 
+@held
 def raise_outside(
     array: Array, name: str, low: float, high: float, rule: str, ignored: float | None = None, weight: Any = None
 ) -> None:
@@ -97,12 +125,14 @@ def raise_outside(
         raise ValueError(f"{place(name, array.shape, position)} = {element(array, position)}, but {rule}")
 
 
+@held
 def raise_bad_distribution(target: Array, name: str, x: Array, rule: str) -> None:
     """Name the first entry that is negative or not finite."""
     swapped = f"{rule}; did you swap the arguments? The logits come first"
     raise_outside(target, name, 0.0, np.finfo(np.float64).max, swapped if _hints.is_binary(x) else rule)
 
 
+@held
 def raise_bad_element_target(
     target: Array, name: str, x: Array, ignored: float | None, weight: Any, public: bool
 ) -> None:
@@ -114,18 +144,12 @@ def raise_bad_element_target(
         raise ValueError(f"{where} = {element(target, position)}, but a target is in [0, 1]{hint}")
 
 
+@held
 def raise_not_a_probability(array: Array, name: str) -> None:
     """Name the first number that is negative or not finite."""
     logits = bool((_bfloat16.widened(array) < LEAST).any())
     hint = f"; of logits take the softmax first: softmax({name})" if logits else ""
     raise_outside(array, name, 0.0, np.finfo(np.float64).max, f"a probability is finite and not negative{hint}")
-
-
-def pinned(array: Any) -> Iterator[weakref.ref[Any]]:
-    """Weak references to an array and what it is a view of: while there is one, NumPy resizes it for nobody."""
-    while isinstance(array, np.ndarray):
-        yield weakref.ref(array)
-        array = array.base
 
 
 def first_outside(
@@ -165,6 +189,7 @@ def element(array: Array, position: int) -> Any:
     return _bfloat16.widened(array[index][None])[0] if array.dtype is _bfloat16.OF_TENSORS else array[index]
 
 
+@held
 def raise_bad_label(
     labels: Array, classes: int, ignore_index: int | None, target: str, name: str, public: bool = False,
     focal: bool = False,
@@ -204,6 +229,7 @@ def first_bad_label(labels: Array, classes: int, ignore_index: int | None) -> in
     return None
 
 
+@held
 def raise_bad_probability(
     probs: Array, axis: int, labels: Array | None, weight: Array | None, ignore_index: int | None, whole: bool
 ) -> None:
