@@ -27,13 +27,14 @@ def pinned(array: Any) -> Iterator[weakref.ref[Any]]:
 
 
 def held(explain: Callable[P, R]) -> Callable[P, R]:
-    """No other thread resizes the arrays that an explanation looks through."""
+    """No other thread resizes the arrays that an explanation looks through, or gives what it sees another shape."""
 
     @wraps(explain)
     def holding(*args: P.args, **options: P.kwargs) -> R:
-        pins = [pin for value in (*args, *options.values()) for pin in pinned(value)]
+        seen: Any = [value[...] if isinstance(value, np.ndarray) else value for value in args]
+        pins = [pin for value in (*seen, *options.values()) for pin in pinned(value)]
         try:
-            return explain(*args, **options)
+            return explain(*seen, **options)
         finally:
             pins.clear()  # which the error's traceback would keep
 

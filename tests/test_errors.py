@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fastxent as fx
+from fastxent import _hints
 from tests.problem import problem
 from tests.rows import LARGE, each_large_kernel
 from tests.table import CLAMPED_LOSSES, CLASS_LOSSES, LOSSES, SIGMOID_LOSSES, each_dtype, each_of, each_reduction
@@ -230,3 +231,17 @@ def test_probabilities_of_more_than_32_axes_broadcast():
 def test_empty_probabilities_broadcast(p, q):
     p, q = np.full(p, 0.5), np.full(q, 0.5)
     np.testing.assert_array_equal(fx.cross_entropy(p, q), fx.cross_entropy(*np.broadcast_arrays(p, q)))
+
+
+def test_no_other_thread_resizes_what_an_error_is_explained_by(monkeypatch):
+    target = np.full((3, 4), 2.0)
+
+    def resizing(*_):
+        with pytest.raises(ValueError, match="cannot resize"):
+            target.resize((13,), refcheck=False)
+        target.resize((12,), refcheck=False)  # as many numbers: NumPy lets it pass
+        return ""
+
+    monkeypatch.setattr(_hints, "element", resizing)
+    with pytest.raises(ValueError, match=r"target\[0, 0\] = 2.0, but a target is in \[0, 1\]$"):
+        fx.sigmoid_cross_entropy(np.zeros((3, 4)), target)
