@@ -1,0 +1,40 @@
+"""What the softmax formulas share."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastxent.reference._types import Array
+
+
+class _Exponentials(NamedTuple):
+    m: Array  # (..., 1) the maximum
+    d: Array  # (..., C) x_k - m
+    e: Array  # (..., C)
+    o: Array  # (..., C) s - e_k, the others' share
+    s: Array  # (..., 1)
+    log_s: Array  # (..., 1)
+
+
+@np.errstate(all="ignore")
+def exponentials_of(x: Array) -> _Exponentials:
+    """What a row's formulas share, without a cancellation; nan if the row holds +inf or nan, or nothing but -inf."""
+    m = x.max(axis=-1, keepdims=True, initial=-np.inf)
+    x = np.where(np.isfinite(m), x, np.nan)
+    top = x == m
+    d = x - m
+    b = d - x
+    error = (x - (d - b)) - (m + b)  # of d, exactly (Knuth, TAOCP 2, 4.2.2, theorem B); it would cost |d| / 2 ulp of e
+    e = np.exp(d)
+    e = e + e * np.where(np.isfinite(error), error, 0)
+    rest = class_sum(np.where(top, 0, e))
+    ties = top.sum(axis=-1, keepdims=True)
+    s = ties + rest
+    o = np.where(top, ties - 1 + rest, s - e)
+    return _Exponentials(m, d, e, o, s, np.log1p(ties - 1 + rest))
+
+
+def class_sum(terms: Array) -> Array:
+    """The sum over the classes, in extended precision where there is one: equal terms are all rounded alike."""
+    total: Array = terms.sum(axis=-1, keepdims=True, dtype=np.longdouble)
+    return total.astype(np.float64)
