@@ -77,7 +77,7 @@ cdef inline Py_ssize_t clamped_plain(
     cdef double weight[WIDTH]
     cdef double term
     cdef floating eps = <floating>problem.option.eps
-    cdef Py_ssize_t j, bad = 0
+    cdef Py_ssize_t block, j, bad = 0
     cdef double one = problem.option.keep + problem.option.share
     for j in range(n):
         weight[j] = lanes.weight[j]
@@ -90,12 +90,13 @@ cdef inline Py_ssize_t clamped_plain(
         for j in range(n):
             t[j] = own_share(problem, lanes.y[j])
     clamp_above(own, n, problem)
-    for j in range(n, WIDTH):    # a loop of a known length vectorises best
+    for j in range(n, (n + LANES - 1) // LANES * LANES):
         own[j] = <floating>1.0
-        t[j] = weight[j] = 0.0
-    for j in range(WIDTH):
-        term = clamped_term(own[j], t[j], eps)
-        t[j] = term
+        t[j] = 0.0
+    for block in range((n + LANES - 1) // LANES):
+        for j in range(block * LANES, block * LANES + LANES):    # a loop of a known length vectorises best
+            term = clamped_term(own[j], t[j], eps)
+            t[j] = term
     for j in range(n):
         losses[j] = weight[j] * t[j] if weight[j] != 0 else 0.0
     if grad != NULL:

@@ -9,9 +9,10 @@ from libc.stdint cimport int64_t
 from fastxent._kernels.gather cimport apart, gather_run, read_labels, scatter_run
 from fastxent._kernels.memory cimport LINE
 from fastxent._kernels.problem cimport (
-    FLOAT32, FLOAT64, GRAD, HESS, INT64, LABELS, LOSSES, ROLES, TARGET, X, Kind, Problem, Role, View, has, is_half,
-    is_loss, size_of,
+    CLAMPED, FLOAT32, FLOAT64, GRAD, HESS, INT64, LABELS, LOSSES, ROLES, TARGET, X, Kind, Problem, Role, View, has,
+    is_half, is_loss, size_of,
 )
+from fastxent._kernels.target cimport is_plain
 from fastxent._kernels.ways cimport rows_of_block, whole_strips
 
 cdef enum:
@@ -80,7 +81,10 @@ cdef inline bint classes_apart(const Problem* problem) noexcept nogil:
 
 cdef inline Py_ssize_t samples_of_block(const Problem* problem) noexcept nogil:
     """How many samples a block has: by classes, dtype and layout, never by how many there are."""
-    cdef Py_ssize_t rows = rows_of_block(&problem.tuning, problem.C if has(problem, X) else 1)
+    cdef Py_ssize_t rows, C = problem.C if has(problem, X) else 1
+    if problem.family == CLAMPED and is_plain(problem):
+        C //= 8              # one of them is read, and of a gradient zeros are written
+    rows = rows_of_block(&problem.tuning, C)
     return max(rows, RUN_BYTES // size_of(problem.kind)) if classes_apart(problem) else rows
 
 
