@@ -33,7 +33,7 @@ def dtype(request):
 def small_blocks():
     """Blocks and tiles of an eighth of what they have otherwise: less data are many of them."""
     numbers = ways.numbers()
-    before = ways.tune(**{name: numbers[name] // 8 for name in ("block_elements", "stage_bytes")})
+    before = ways.tune(**{name: numbers[name] // 8 for name in ("block_elements", "gather_blocks", "stage_bytes")})
     yield
     ways.tune(**before)
 

@@ -83,7 +83,7 @@ cdef inline Py_ssize_t samples_of_block(const Problem* problem) noexcept nogil:
     """How many samples a block has: by classes, dtype and layout, never by how many there are."""
     cdef Py_ssize_t rows, C = problem.C if has(problem, X) else 1
     if problem.family == CLAMPED and is_plain(problem):
-        C //= 8              # one of them is read, and of a gradient zeros are written
+        C //= problem.tuning.gather_blocks
     rows = rows_of_block(&problem.tuning, C)
     return max(rows, RUN_BYTES // size_of(problem.kind)) if classes_apart(problem) else rows
 

@@ -20,6 +20,7 @@ cdef struct Tuning:
     Py_ssize_t solo_elements    # what a row that is computed alone costs beside its classes
     Py_ssize_t row_classes      # from so many classes on, entropy and its like take one sample at a time
     Py_ssize_t block_elements   # of a block: drawing it costs nothing, it fits into the level-2 cache, shares are even
+    Py_ssize_t gather_blocks    # so many are one where only the label's class of a sample is read
     Py_ssize_t stream_bytes     # outputs of so many bytes would not stay in the caches
     Py_ssize_t thread_blocks    # fewer blocks than this are not worth waking a thread
     Py_ssize_t stage_bytes      # of samples that are gathered before they are computed
