@@ -8,6 +8,7 @@ import sysconfig
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 
 import numpy
@@ -56,6 +57,7 @@ BUILDS = {
     "v3": ["-march=x86-64-v3"],
     "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
 }
+TRANSLATING = Lock()  # Cython is not made for threads; it would not gain by them either
 LAST_OF_C = b"#endif /* Py_PYTHON_H */"  # what Cython writes last: a file without it was broken off
 DIRECTIVES = {
     "language_level": 3,
@@ -97,14 +99,12 @@ class BuildKernels(build_ext):
             if name in BUILDS and name not in builds:
                 self.warn(f"the compiler does not know {' '.join(BUILDS[name])}: fastxent has no build {name} here")
                 self.extensions.remove(ext)
-        for ext in self.extensions:
-            self.translate(ext)
         if self.compiler.compiler_type != "msvc":
             self.compiler.link_shared_object = partial(link_whole, self.compiler.link_shared_object)
         super().build_extensions()
 
     def translate(self, ext: Extension) -> None:
-        """Cython's part of the work, of what has changed: the extension's source is C from here on."""
+        """Cython's part of the work, of what has changed, while others are compiled: its source is C from here on."""
         translated = Path(ext.sources[0]).with_suffix(".c")
         if translated.exists() and not translated.read_bytes().rstrip().endswith(LAST_OF_C):
             translated.unlink()
@@ -116,12 +116,14 @@ class BuildKernels(build_ext):
             print(f"{ext.name} is C after {monotonic() - start:.0f} s", flush=True)
 
     def build_extension(self, ext: Extension) -> None:
-        """Compile, and say so; an editable installation takes what the tree has, if it is up to date."""
+        """Translate and compile, and say so; an editable installation takes what the tree has, if it is up to date."""
         built = Path(self.get_ext_fullpath(ext.name))
         in_tree = Path(*ext.name.split(".")).with_name(built.name)
         if self.editable_mode and in_tree.exists() and not built.exists():
             built.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(in_tree, built)
+        with TRANSLATING:
+            self.translate(ext)
         before, start = modified(built), monotonic()
         super().build_extension(ext)
         if modified(built) != before:
@@ -173,7 +175,7 @@ def extensions() -> list[Extension]:
     chosen = os.environ.get("FASTXENT_BUILDS", " ".join(builds)).split()
     if not chosen or set(chosen) - set(builds):
         sys.exit(f"FASTXENT_BUILDS = {' '.join(chosen)!r}, but the builds that can be made here are {' '.join(builds)}")
-    names = ["cpu", "job", "ways", "door", "linear", *chosen]
+    names = [*reversed(chosen), "door", "linear", "job", "cpu", "ways"]  # by their time, so that none is left to the end
     return [
         Extension(
             f"fastxent._kernels.{name}",

@@ -167,6 +167,7 @@ def softmax_focal_loss(x, t, gamma=2.0, z_loss=0.0):
         def slope(x):
             return (1 - p(x)) ** gamma * (1 + gamma * odds_loss(x))
 
+        @functools.cache
         def bend(x, sign=1):
             """The second derivative; with sign -1 the sum of its terms without their signs."""
             q = 1 - p(x)
@@ -175,22 +176,22 @@ def softmax_focal_loss(x, t, gamma=2.0, z_loss=0.0):
             last = (gamma - 1 if sign == 1 else abs(gamma - 1)) * odds_loss(x)
             return gamma * q ** (gamma - 1) * p(x) * (2 - sign * (lse - x) + last)
 
-        G = kinds.sum(lambda x, t: t * slope(x))
-        H, H_terms = (kinds.sum(lambda x, t, sign=sign: t * bend(x, sign)) for sign in (1, -1))
+        G = kinds.sum(lambda x, t: t * slope(x) if t else t)
+        H, H_terms = (kinds.sum(lambda x, t, sign=sign: t * bend(x, sign) if t else t) for sign in (1, -1))
 
         def hess(x, t, lean, H, sign):
             q = 1 - p(x)
-            h = t * bend(x, sign)
+            h = t * bend(x, sign) if t else t
             return (G + lean) * p(x) * q + 2 * c * p(x) ** 2 + (H - h) * p(x) ** 2 + h * q**2
 
         lean, most = 2 * c * lse, 2 * c * lse_terms
-        total = kinds.sum(lambda x, t: t * loss(x))
+        total = kinds.sum(lambda x, t: t * loss(x) if t else t)
         return Softmax(
             exact(total + c * lse**2),
-            kinds.each(lambda x, t: (G + lean) * p(x) - t * slope(x)),
+            kinds.each(lambda x, t: (G + lean) * p(x) - (t * slope(x) if t else t)),
             kinds.each(lambda x, t: hess(x, t, lean, H, 1)),
             exact(total + c * lse_terms**2),
-            kinds.each(lambda x, t: (G + most) * p(x) + t * slope(x)),
+            kinds.each(lambda x, t: (G + most) * p(x) + (t * slope(x) if t else t)),
             kinds.each(lambda x, t: hess(x, t, most, H_terms, -1)),
         )
 

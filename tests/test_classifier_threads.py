@@ -43,7 +43,7 @@ def always_threads(monkeypatch):
 
 def objective(rng, form, options, n_classes, dtype, n_threads, n_features=7):
     """An objective of several groups, and a model."""
-    n = 3000 if n_classes < 100 else 750
+    n = 1500 if n_classes < 100 else 750  # in blocks of 250
     X, y = rng.standard_normal((n, n_features)).astype(dtype), np.arange(n) % n_classes
     given = rng.random((n, n_classes)) if options.get("distributions") else y
     weight = rng.random(n) if options.get("sample_weight") else None

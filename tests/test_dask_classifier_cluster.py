@@ -100,7 +100,7 @@ def test_a_worker_that_is_killed_in_the_middle_changes_no_bit(processes, one_mac
     assert same_bits(model, one_machine)
 
 
-@pytest.mark.parametrize("n_workers", [1, 2])
+@pytest.mark.parametrize("n_workers", [1, pytest.param(2, marks=pytest.mark.rest)])
 def test_all_workers_are_killed_and_others_come(n_workers, one_machine, monkeypatch):
     evaluate, killed = PartitionedObjective.__call__, []
 

@@ -24,9 +24,13 @@ def assert_bounds(case, dtype, f, call, layout=LAYOUTS[0], factor=1):
     assert {name: error for name, error in errors.items() if not error <= factor * bound[name]} == {}, (f, call, layout)
 
 
-# gammas whose formulas are no others than those of 0, 2 and 3.7
+def is_rest(case):
+    """Gammas whose formulas are no others than those of 0, 2 and 3.7; rows that longer ones of 128256 stand for."""
+    return case.gamma in (0.5, 1.0, 10.0) or str(case).startswith("C = 32000,")
+
+
 each_case = pytest.mark.parametrize(
-    "case", [pytest.param(c, marks=pytest.mark.rest) if c.gamma in (0.5, 1.0, 10.0) else c for c in CASES], ids=str
+    "case", [pytest.param(c, marks=pytest.mark.rest) if is_rest(c) else c for c in CASES], ids=str
 )
 
 

@@ -30,7 +30,9 @@ def pyright(folder):
     return [sys.executable, "-m", "basedpyright", "--pythonpath", sys.executable, "--project", str(config)]
 
 
-@pytest.mark.parametrize("command, module", [(mypy, "mypy"), (pyright, "basedpyright")])
+@pytest.mark.parametrize(
+    "command, module", [(mypy, "mypy"), pytest.param(pyright, "basedpyright", marks=pytest.mark.rest)]
+)
 def test_the_types_are_right(command, module, tmp_path):
     pytest.importorskip(module)
     for page in (USES, *PAGES):
