@@ -41,6 +41,15 @@ def test_a_one_hot_distribution_is_the_class_index_however_confident(f, kernel, 
     q.assert_close(q.run(), p.run(), BOTH)
 
 
+@in_turn("gamma", [2.0, 30.0, 48.0, 64.0, 1000.0])
+def test_the_hessian_of_a_distribution_where_its_focal_factor_is_hardly_a_number(gamma):
+    """q^gamma from 2^-132 to 2^-100, in float32: the Hessian has gamma^2 times it."""
+    q = 2.0 ** np.linspace(-132 / gamma, -100 / gamma, 300)
+    x = np.stack([np.log((1 - q) / q), np.zeros(300)], axis=1).astype(np.float32)
+    options = {"gamma": gamma, "reduction": "none"}
+    Problem(NAMED["softmax_focal_loss_grad_hess"], x, np.tile(np.float32([1, 0]), (300, 1)), options).assert_right()
+
+
 @in_turn("alpha", [None, 0.25])
 @in_turn("gamma", [0.0, 1.0, 2.0, 2.5])
 @each_dtype

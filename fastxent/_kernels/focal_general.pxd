@@ -1,7 +1,6 @@
 """Focal loss for any target: what a row and a panel of samples share.
 
-Loss and gradient in the dtype that is computed in: with slopes in the place of t_k, the gradient is that of the cross
-entropy. The Hessian in double.
+In the dtype that is computed in: with slopes in the place of t_k, the gradient is that of the cross entropy.
 
 With L_k = lse - x_k and, of each class, the loss, slope and bend = q h of focal_terms.pxd:
 
@@ -9,17 +8,15 @@ With L_k = lse - x_k and, of each class, the loss, slope and bend = q h of focal
     grad = G p_k - g_k + 2 c lse p_k                                      g_k = t_k slope_k      G = sum_k g_k
     hess = (G + 2 c lse) p_k q_k + 2 c p_k^2 + sum_j t_j h_j (p_k - [j = k])^2
 
-h_j of the maximum may overflow where its q_j vanishes; bend_j q_j (p_k / q_j)^2 does not, in which p_k <= q_j.
+h_j of a maximum may overflow where its q_j vanishes, which is if no other class has it; then bend_j q_j (p_k / q_j)^2
+does not, in which p_k <= q_j.
 """
 
 from cython cimport floating
-from libc.float cimport FLT_MAX
-from libc.math cimport INFINITY
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_terms cimport focal_bend, odds_of, odds_times
 from fastxent._kernels.panel cimport BOTTOM, MAGIC, MAXIMUM, ORIGIN, TOP
-from fastxent._kernels.problem cimport Problem
 from fastxent._kernels.sums cimport two_sum
 from fastxent._kernels.ways cimport LANES
 
@@ -28,126 +25,36 @@ cdef enum:
     S = 0
     SPREAD = LANES               # s - top
     LOGARITHM = 2 * LANES        # of s
-    KNOWN = 3 * LANES
+    LONE = 3 * LANES             # the maximum's exponential if no other class has it, else -1
+    KNOWN = 4 * LANES
+    # What is found of each lane on the way over its classes, an array of FOUND numbers: sums of t_k loss_k, of the
+    # slopes and of t_k h_k but for a lone maximum's, then what those lack, then:
+    LOSS_SUM = 0
+    SLOPE_SUM = LANES
+    H_SUM = 2 * LANES
+    LACK = 3 * LANES
+    MOST = 6 * LANES             # the largest slope
+    PEAK = 7 * LANES             # t_k bend_k q_k of a lone maximum
+    FOUND = 8 * LANES
+    # What the Hessian is made of, an array of CURVES numbers: hess = a e q + (b - w h) e^2 + v bend q + peak (e / o)^2,
+    # in which o is a lone maximum's
+    A = 0
+    B = LANES
+    W = 2 * LANES
+    V = 3 * LANES
+    PEAKED = 4 * LANES
+    INVERSE = 5 * LANES          # 1 / o
+    CURVES = 6 * LANES
 
 
-cdef struct Shares:              # what a lane's shares are computed from
-    double m[LANES]              # the maximum
-    double origin[LANES]         # what exp_scaled is relative to
-    double magic[LANES]
-    double bottom[LANES]
-    double top[LANES]            # the maximum's exponential
-    double s[LANES]
-    double spread[LANES]         # s - top
-    double log_s[LANES]
-
-
-cdef struct Terms:               # of one class a lane
-    double p[LANES]
-    double q[LANES]
-    double slope[LANES]          # times t_k
-    double bend[LANES]
-
-
-cdef struct Parts:               # sums of terms, a part of them in each lane
-    double slope[LANES]
-    double slope_low[LANES]
-    double h[LANES]
-    double h_low[LANES]
-
-
-cdef struct Sums:                # over all classes of a sample
-    double slope                 # G
-    double h                     # of t_k h_k but for the maximum's
-    double best_bend             # the maximum's t_k bend_k q_k
-    double best_q
-    double z_slope               # 2 c lse
-    double curve                 # 2 c
-
-
-cdef inline void set_shift(Shares* of) noexcept nogil:
-    """What follows from the maxima alone."""
-    cdef Py_ssize_t j
-    for j in range(LANES):
-        of.origin[j] = scalar.origin_of(of.m[j])
-        of.magic[j] = scalar.magic_of(of.m[j], of.origin[j])
-        of.bottom[j] = scalar.bottom_of(of.magic[j])
-    for j in range(LANES):
-        of.top[j] = scalar.exp_scaled(of.m[j], of.origin[j], of.magic[j], of.bottom[j])
-
-
-cdef inline void set_sums(Shares* of, const double* ties, const double* rest) noexcept nogil:
-    """What follows from the number of maxima, and the sum of the others' exponentials."""
-    cdef Py_ssize_t j
-    for j in range(LANES):
-        of.s[j] = ties[j] * of.top[j] + rest[j]
-        of.spread[j] = (ties[j] - 1.0) * of.top[j] + rest[j]
-    for j in range(LANES):
-        of.log_s[j] = scalar.log1p(of.spread[j] / of.top[j])
-
-
-cdef inline void load_logits(
-    const floating* x, Py_ssize_t step, Py_ssize_t n, const double* m, double* values
+cdef inline void set_known(
+    Py_ssize_t j, double s, double spread, double ties, floating top, floating log_s, floating* known
 ) noexcept nogil:
-    """LANES logits; -inf for one so far below the maximum that the difference overflows, and from n on."""
-    cdef Py_ssize_t j
-    for j in range(n):
-        values[j] = x[j * step]
-    for j in range(n, LANES):
-        values[j] = -INFINITY
-    for j in range(LANES):
-        values[j] = -INFINITY if m[j] - values[j] == INFINITY else values[j]
-
-
-cdef inline void focal_terms(
-    const Shares* of, const double* x, const double* t, double gamma, Terms* terms
-) noexcept nogil:
-    cdef double odds[LANES]
-    cdef double loss[LANES]
-    cdef double factor[LANES]
-    cdef double e, o, spread, odds_loss
-    cdef Py_ssize_t j
-    for j in range(LANES):
-        e = scalar.exp_scaled(x[j], of.origin[j], of.magic[j], of.bottom[j])
-        o = of.s[j] - e
-        spread = of.spread[j]
-        o = spread if e == of.top[j] else o
-        terms.p[j] = e / of.s[j]
-        terms.q[j] = o / of.s[j]
-        odds[j] = odds_of(e, o)
-        loss[j] = (of.m[j] - x[j]) + of.log_s[j]
-    for j in range(LANES):
-        factor[j] = scalar.inverse_power(odds[j], gamma)
-    for j in range(LANES):
-        odds_loss = odds_times(odds[j], loss[j])
-        terms.slope[j] = t[j] * factor[j] * (1.0 + gamma * odds_loss)
-        terms.bend[j] = t[j] * focal_bend(factor[j], terms.p[j], gamma, loss[j], odds_loss)
-
-
-cdef inline void add_terms(const Terms* terms, const double* best, Parts* parts) noexcept nogil:
-    """`best` is 1 in the lane of a maximum, whose h is left out, else 0."""
-    cdef double h[LANES]
-    cdef double value
-    cdef Py_ssize_t j
-    for j in range(LANES):
-        value = terms.bend[j] / terms.q[j]
-        h[j] = 0.0 if best[j] == 1.0 else value
-    two_sum(parts.slope, parts.slope_low, terms.slope, LANES)
-    two_sum(parts.h, parts.h_low, h, LANES)
-
-
-cdef inline double focal_hess(const Sums* of, double p, double q, double bend, bint best) noexcept nogil:
-    cdef double ratio = p / of.best_q
-    cdef double others = bend * q + (of.h - bend / q) * p * p + of.best_bend * ratio * ratio
-    cdef double curvature = (of.slope + of.z_slope) * p * q + of.curve * p * p
-    if best:
-        return curvature + of.best_bend + of.h * p * p
-    return curvature + (0.0 if p == 0 else others)
-
-
-cdef inline double gamma_of(const Problem* problem, floating _) noexcept nogil:
-    """gamma, or the largest number of the dtype."""
-    return min(problem.option.gamma, <double>FLT_MAX) if floating is float else problem.option.gamma
+    """Of one lane."""
+    known[S + j] = <floating>s
+    known[SPREAD + j] = <floating>spread
+    known[LOGARITHM + j] = log_s
+    known[LONE + j] = top if ties == 1.0 else -<floating>1.0
 
 
 cdef inline void focal_block(
@@ -158,17 +65,19 @@ cdef inline void focal_block(
     double gamma,
     floating* e,                 # out  (LANES,) the exponentials; may be x
     floating* slope,             # out  (LANES,) t_k slope_k; may be t
-    floating* sums,              # in, out  4 x LANES: of t_k loss_k and of the slopes, then what they lack
-    floating* most,              # in, out  (LANES,) the largest slope
+    floating* bend,              # out  (LANES,) t_k bend_k; may be x, may be NULL
+    floating* found,             # in, out  (FOUND,)
     double* far_off,             # in, out  (LANES,) sum of t_k loss_k that might overflow: p_k is 0
 ) noexcept nogil:
-    """Loss and slope of one class a lane."""
+    """Loss, slope and bend of one class a lane."""
     cdef floating share[LANES]
     cdef floating odds[LANES]
     cdef floating far[LANES]
     cdef floating factor[LANES]
-    cdef floating part[2 * LANES]
-    cdef floating o, all_others, term, odds_loss, g = <floating>gamma, most_far = <floating>1e30
+    cdef floating q[LANES]
+    cdef floating bends[LANES]
+    cdef floating part[3 * LANES]
+    cdef floating o, all_others, term, odds_loss, h, peak, g = <floating>gamma, most_far = <floating>1e30
     cdef Py_ssize_t j
     cdef int odd = 0
     for j in range(LANES):
@@ -178,11 +87,11 @@ cdef inline void focal_block(
         all_others = known[SPREAD + j]
         o = all_others if share[j] == shift[TOP + j] else o
         odds[j] = odds_of(share[j], o)
-        factor[j] = o / known[S + j]
+        q[j] = o / known[S + j]
         far[j] = (shift[MAXIMUM + j] - x[j]) + known[LOGARITHM + j]
     if gamma == 2.0:
         for j in range(LANES):
-            factor[j] *= factor[j]
+            factor[j] = q[j] * q[j]
     else:
         for j in range(LANES):
             factor[j] = scalar.inverse_power(odds[j], gamma)
@@ -190,18 +99,73 @@ cdef inline void focal_block(
         odds_loss = odds_times(odds[j], far[j])
         term = t[j] * factor[j]
         o = term * far[j]
-        part[j] = o if t[j] > 0 else <floating>0.0
-        part[LANES + j] = term * (<floating>1.0 + g * odds_loss)
+        part[LOSS_SUM + j] = o if t[j] > 0 else <floating>0.0
+        part[SLOPE_SUM + j] = term * (<floating>1.0 + g * odds_loss)
     for j in range(LANES):
         odd += far[j] > most_far
     for j in range(LANES if odd > 0 else 0):
         if far[j] > most_far:
-            part[j] = <floating>0.0
+            part[LOSS_SUM + j] = <floating>0.0
             far_off[j] += <double>t[j] * (<double>shift[MAXIMUM + j] - <double>x[j]) if t[j] > 0 else 0.0
+    if bend != NULL:
+        for j in range(LANES):
+            odds_loss = odds_times(odds[j], far[j])
+            term = t[j] * factor[j]
+            bends[j] = focal_bend(term, share[j] / known[S + j], g, far[j], odds_loss)
+        for j in range(LANES):
+            h = bends[j] / q[j]
+            part[H_SUM + j] = <floating>0.0 if share[j] == known[LONE + j] else h
+        for j in range(LANES):
+            peak = bends[j] * q[j]
+            found[PEAK + j] += peak if share[j] == known[LONE + j] else <floating>0.0
+        for j in range(LANES):
+            bend[j] = bends[j]
+        two_sum(found + H_SUM, found + LACK + H_SUM, <const floating*>part + H_SUM, LANES)
     for j in range(LANES):
         e[j] = share[j]
     for j in range(LANES):
-        slope[j] = part[LANES + j]
+        slope[j] = part[SLOPE_SUM + j]
     for j in range(LANES):
-        most[j] = slope[j] if slope[j] > most[j] else most[j]
-    two_sum(sums, sums + 2 * LANES, <const floating*>part, 2 * LANES)
+        found[MOST + j] = slope[j] if slope[j] > found[MOST + j] else found[MOST + j]
+    two_sum(found, found + LACK, <const floating*>part, 2 * LANES)
+
+
+cdef inline void set_curves(
+    Py_ssize_t j, double scale, double slope, double h, double peak, double s, double spread, double z_loss,
+    floating* curves
+) noexcept nogil:
+    """Of one lane: slope = G + 2 c lse, h = sum_k t_k h_k but for a lone maximum's."""
+    curves[A + j] = <floating>(scale * slope / s)
+    curves[B + j] = <floating>(scale * (2.0 * z_loss + h) / (s * s))
+    curves[W + j] = <floating>(scale / (s * s))
+    curves[V + j] = <floating>scale
+    curves[PEAKED + j] = <floating>(scale * peak)
+    curves[INVERSE + j] = <floating>(1.0 / spread) if spread > 0 else <floating>0.0
+
+
+cdef inline void focal_hess(
+    const floating* e,           # in   (LANES,)
+    const floating* shift,       # in   (SHIFT,)
+    const floating* known,       # in   (KNOWN,)
+    const floating* curves,      # in   (CURVES,)
+    floating* hess,              # out  (LANES,) holds t_k bend_k
+) noexcept nogil:
+    """The Hessian of one class a lane."""
+    cdef floating result[LANES]
+    cdef floating o, all_others, q, own, ratio
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        o = known[S + j] - e[j]
+        all_others = known[SPREAD + j]
+        o = all_others if e[j] == shift[TOP + j] else o
+        q = o / known[S + j]
+        own = curves[W + j] * (hess[j] / q)
+        own = <floating>0.0 if e[j] == known[LONE + j] else own
+        ratio = e[j] * curves[INVERSE + j]
+        ratio = <floating>0.0 if e[j] == known[LONE + j] else ratio
+        result[j] = (
+            e[j] * (curves[A + j] * q + (curves[B + j] - own) * e[j]) + curves[V + j] * (hess[j] * q)
+            + curves[PEAKED + j] * (ratio * ratio)
+        )
+    for j in range(LANES):
+        hess[j] = result[j]

@@ -2,8 +2,8 @@
 
 from cython cimport floating
 
-from fastxent._kernels.focal_general_panel cimport focal_panel_hess, general_focal_panel
-from fastxent._kernels.focal_general_row cimport focal_row_hess, general_focal_row
+from fastxent._kernels.focal_general_panel cimport general_focal_panel
+from fastxent._kernels.focal_general_row cimport general_focal_row
 from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.output cimport by_rule, store, store_panels
 from fastxent._kernels.panel cimport clear_dead
@@ -35,13 +35,7 @@ cdef inline void focal_row(
         x = room
         g = room if g != NULL else g
         h = room + C + LANES if h != NULL else h
-    if h != NULL:
-        if not apart:            # the Hessian may be in the place of the logits
-            for k in range(C):
-                room[k] = x[k]
-            x = room
-        focal_row_hess(x, problem, sample, lanes.y[j], lanes.scale[j], h)
-    losses[j] = general_focal_row(x, problem, sample, lanes.y[j], lanes.scale[j], slopes, g)
+    losses[j] = general_focal_row(x, problem, sample, lanes.y[j], lanes.scale[j], slopes, g, h)
     if lanes.weight[j] == 0 and g != NULL:
         for k in range(C):
             g[k] = <floating>0.0
@@ -79,9 +73,9 @@ cdef inline void focal_panels(
             problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating),
             problem.view[<int>X].classes // <Py_ssize_t>sizeof(floating), C, part.n, panel
         )
-        if with_hess:
-            focal_panel_hess(<const floating*>panel, problem, &part, lanes, first, hess)
-        general_focal_panel(panel, problem, &part, lanes, first, slopes, losses + first)
+        general_focal_panel(
+            panel, problem, &part, lanes, first, hess if with_hess else <floating*>NULL, slopes, losses + first
+        )
         if has(problem, GRAD):
             clear_dead(lanes.weight + first, C, panel)
             store_panels(problem, GRAD, &part, C, panel)

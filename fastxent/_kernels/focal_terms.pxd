@@ -37,7 +37,9 @@ cdef inline floating odds_times(floating odds, floating loss) noexcept nogil:
     return <floating>0.0 if odds == 0 else product
 
 
-cdef inline double focal_bend(double factor, double p, double gamma, double loss, double odds_loss) noexcept nogil:
+cdef inline floating focal_bend(
+    floating factor, floating p, floating gamma, floating loss, floating odds_loss
+) noexcept nogil:
     """bend; where the factor is 0, another may be infinite."""
-    cdef double bend = factor * (gamma * p) * (2.0 - loss + (gamma - 1.0) * odds_loss)
-    return 0.0 if (factor == 0) | (p == 0) else bend
+    cdef floating bend = factor * (gamma * p) * (<floating>2.0 - loss + (gamma - <floating>1.0) * odds_loss)
+    return <floating>0.0 if (factor == 0) | (p == 0) else bend

@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fastxent._kernels.half cimport narrow, widen
-from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
+from fastxent._kernels.memory cimport prefetch, prefetch_block, prefetch_block_to_write, prefetch_to_write
 from fastxent._kernels.operand cimport load, load_labels
 from fastxent._kernels.output cimport is_own, store
 from fastxent._kernels.problem cimport FLOAT32, View, is_half, size_of
@@ -121,6 +121,10 @@ cdef inline void write_numbers(
     if is_direct(view, step):
         narrow(view.kind, values, n, <uint16_t*>first)
         return
+    if is_own(view, values) and step == <Py_ssize_t>sizeof(floating):
+        for j in range(n):       # as vectors, again
+            memcpy(first + j * <Py_ssize_t>sizeof(floating), values + j, sizeof(floating))
+        return
     for block in range((n + WIDTH - 1) // WIDTH):
         start = block * WIDTH
         count = min(<Py_ssize_t>WIDTH, n - start)
@@ -150,6 +154,7 @@ cdef inline void copy_in(const floating* x, Py_ssize_t class_step, floating* pan
     cdef Py_ssize_t c, j
     for c in range(COLUMNS):
         prefetch_block(x + (COLUMNS + c) * class_step, LANES)
+        prefetch(x + (COLUMNS + c) * class_step + LANES - 1)     # they may begin within a line
         for j in range(LANES):
             panel[c * LANES + j] = x[c * class_step + j]
 
@@ -159,6 +164,7 @@ cdef inline void copy_out(const floating* panel, Py_ssize_t class_step, floating
     cdef Py_ssize_t c, j
     for c in range(COLUMNS):
         prefetch_block_to_write(x + (COLUMNS + c) * class_step, LANES)
+        prefetch_to_write(x + (COLUMNS + c) * class_step + LANES - 1)
         for j in range(LANES):
             x[c * class_step + j] = panel[c * LANES + j]
 

@@ -2,6 +2,7 @@
 
 cdef enum:
     LARGEST_SHARE = 1099511627776    # 2^40: of a class, and of its weight, in a target that is computed in float32
+    STEEPEST = 40                    # gamma of a target of each class that is; with 48 the Hessian misses its bound
 
 
 cdef object solve(Call call, int order, object grad_output, object loss_out, object out, object hess_out):
@@ -83,7 +84,7 @@ cdef int take_precision(Call call, bint is_large) except -1:
     if call.problem.kind != FLOAT32 or call.problem.family == CLAMPED:
         return 0
     if call.problem.family == SOFTMAX:
-        is_large = is_large or is_large_factor(call)
+        is_large = is_large or is_large_factor(call) or is_steep(&call.problem)
         if call.infogain is not None:
             is_large = is_large or not in_range(call.infogain, 0.0, LARGEST_SHARE, call.n_threads, None)
         elif call.problem.weight != NULL:
@@ -96,6 +97,11 @@ cdef int take_precision(Call call, bint is_large) except -1:
         if call.axes == NULL:
             axes_of_grid(call)
     return 0
+
+
+cdef bint is_steep(const Problem* problem) noexcept:
+    """Whether (1 - p)^gamma may be too small for float32 where the Hessian, gamma^2 times as large, is not."""
+    return problem.option.is_focal and problem.option.gamma > STEEPEST and not is_plain(problem)
 
 
 cdef bint are_middling(const double* weight, Py_ssize_t n, bint are_added) noexcept:

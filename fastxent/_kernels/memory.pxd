@@ -23,7 +23,7 @@ cdef extern from *:
     #endif
     #ifdef __SSE2__
     #include <emmintrin.h>
-    static inline void fastxent_stream(const void* x, void* to, Py_ssize_t n) {
+    static CYTHON_UNUSED inline void fastxent_stream(const void* x, void* to, Py_ssize_t n) {
         Py_ssize_t i;
         for (i = 0; i < n; i += 16)
             _mm_stream_ps((float*)((char*)to + i), _mm_loadu_ps((const float*)((const char*)x + i)));

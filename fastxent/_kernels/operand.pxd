@@ -30,9 +30,14 @@ cdef inline void copy_strided(
     if stride == <Py_ssize_t>sizeof(Element):
         for j in range(n):
             out[j] = <floating>first[j]
-    else:
-        for j in range(n):
-            out[j] = <floating>(<const Element*>(<const char*>first + j * stride))[0]
+        return
+    if Element is float or Element is double:
+        if stride == 2 * <Py_ssize_t>sizeof(Element):    # as vectors; a part of complex numbers lies like this
+            for j in range(n):
+                out[j] = <floating>first[2 * j]
+            return
+    for j in range(n):
+        out[j] = <floating>(<const Element*>(<const char*>first + j * stride))[0]
 
 
 cdef inline void copy_truth(const char* first, Py_ssize_t stride, Py_ssize_t n, floating* out) noexcept nogil:

@@ -38,7 +38,7 @@ cdef inline void simple_losses(
     for j in range(LANES):
         loss[j] = (of[MAXIMUM + j] - of[OWN_X + j]) + of[LOG_S + j]
     for j in range(LANES):
-        odd += (loss[j] - loss[j] != 0) | (own[j] == 0)
+        odd += loss[j] - loss[j] != 0
     for j in range(LANES):
         product = weight[j] * own[j] * loss[j]
         losses[j] = product if weight[j] != 0 else 0.0
@@ -49,7 +49,7 @@ cdef inline void simple_losses(
         nothing = of[LOG_S + j] - of[LOG_S + j]
         product = weight[j] * (wide if own[j] != 0 else nothing)
         product = product if weight[j] != 0 else 0.0
-        losses[j] = product if (loss[j] - loss[j] != 0) | (own[j] == 0) else losses[j]
+        losses[j] = product if loss[j] - loss[j] != 0 else losses[j]
 
 
 cdef inline void simple_factors(

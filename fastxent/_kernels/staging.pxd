@@ -114,10 +114,10 @@ cdef inline Py_ssize_t staging_bytes(const Problem* problem) noexcept nogil:
 cdef inline bint lies_well(
     const Problem* problem, int role, Py_ssize_t start, Py_ssize_t n, Py_ssize_t* offset
 ) noexcept nogil:
-    """Whether n samples of an output can be written where they are wanted, from an offset on."""
+    """Whether n samples can be read or written where they are, from an offset on."""
     cdef const View* view = &problem.view[role]
     return (
-        view.data != NULL and view.kind == staged_kind(problem, role) and not view.unaligned
+        view.data != NULL and view.kind == staged_kind(problem, role) and not view.unaligned and not view.swapped
         and (view.classes == size_of(view.kind) or numbers_of(problem, role) == 1)
         and locate(problem, role, start, offset) >= n
     )
@@ -163,6 +163,8 @@ cdef inline void stage(
 ) noexcept nogil:
     """The same problem for n samples that are gathered into a tile of `rows`."""
     cdef View* view
+    cdef char* tile
+    cdef char* tile_of_x = scratch
     cdef Py_ssize_t offset
     cdef int role
     here[0] = problem[0]
@@ -173,12 +175,13 @@ cdef inline void stage(
         view = &here.view[role]
         if view.data == NULL:
             continue
-        if role >= LOSSES and lies_well(problem, role, start, n, &offset):
+        tile = tile_of_x if shares_tile(problem, role) else scratch
+        scratch += tile_bytes(problem, role, rows)
+        if lies_well(problem, role, start, n, &offset):
             view.data += offset
             view.inner = last_step(problem, role)
             continue
-        view.data = here.view[<int>X].data if shares_tile(problem, role) else scratch
-        scratch += tile_bytes(problem, role, rows)
+        view.data = tile
         view.kind = staged_kind(problem, role)
         view.swapped = view.unaligned = False
         view.classes = size_of(view.kind)
@@ -188,7 +191,9 @@ cdef inline void stage(
             gather(problem, role, start, n, view.data)
     here.ahead = 0
     view = <View*>&problem.view[<int>X]
-    if view.data != NULL and view.inner == size_of(problem.kind) * problem.C and view.classes == size_of(problem.kind):
+    if here.view[<int>X].data == tile_of_x and view.inner == size_of(problem.kind) * problem.C and (
+        view.classes == size_of(problem.kind)
+    ):
         locate(problem, <int>X, start + n, &offset)
         here.ahead = (view.data + offset) - here.view[<int>X].data
 
