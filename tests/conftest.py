@@ -45,6 +45,15 @@ def pytest_configure(config):
 
 
 @pytest.fixture
+def dask_threads():
+    """Tasks run in two threads of this process."""
+    import dask
+
+    with dask.config.set(scheduler="threads", num_workers=2):
+        yield
+
+
+@pytest.fixture
 def seed_of_torch():
     """The same numbers for each test."""
     import torch

@@ -1,12 +1,9 @@
-"""fastxent.dask.SoftmaxClassifier: the optimum in memory, the same bits for any partitions of whole blocks, errors."""
+"""fastxent.dask.SoftmaxClassifier: the optimum in memory, the same bits for any partitions of whole blocks."""
 
 import itertools
-import os
 import pickle
-import warnings
 from fractions import Fraction
 
-import dask
 import dask.array as da
 import dask.dataframe as dd
 import numpy as np
@@ -17,14 +14,15 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from fastxent import _threads
 from fastxent.dask import SoftmaxClassifier, log_loss
-from fastxent.dask._checkpoint import Checkpoint
 from fastxent.dask._objective import PartitionedObjective
 from fastxent.dask._partition import examine
 from fastxent.dask._tree import Sums
 from fastxent.metrics import log_loss as in_memory_log_loss
 from fastxent.sklearn import SoftmaxClassifier as InMemory
-from tests.samples import IRIS, IRIS_NAMES, drawn
+from tests.partitioned_samples import objective, partitioned, samples
+from tests.samples import IRIS, IRIS_NAMES
 
+pytestmark = pytest.mark.usefixtures("dask_threads")
 BLOCK = 500
 FORMS = {"dense": np.asarray, "in Fortran order": np.asfortranarray, "sparse": sparse.csr_array}
 OPTIONS = {
@@ -36,28 +34,6 @@ OPTIONS = {
     "smoothing": {"label_smoothing": 0.1},
     "distributions": {"distributions": True},
 }
-
-
-@pytest.fixture(autouse=True)
-def _in_threads():
-    with dask.config.set(scheduler="threads", num_workers=2):
-        yield
-
-
-def samples(rng, n=4000, n_features=6, n_classes=4, dtype=np.float64):
-    """Features and labels."""
-    X = rng.standard_normal((n, n_features)).astype(dtype)
-    return X, drawn(X @ rng.standard_normal((n_features, n_classes)), rng)
-
-
-def partitioned(array, rows=1000, form=np.asarray):
-    """A dask array with so many rows in each partition, or with those of a list."""
-    made = da.from_array(array, chunks=(rows, *array.shape[1:]))
-    return made if form is np.asarray else made.map_blocks(form)
-
-
-def objective(model):
-    return model.loss_curve_[-1]
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
@@ -233,142 +209,6 @@ def test_data_frames_have_partitions_of_unknown_length_and_names(rng):
     assert objective(SoftmaxClassifier(tol=1e-8, max_iter=500).fit(*arrays)) == objective(model)
 
 
-def bad(rng, where, value):
-    """Samples of which one number is wrong."""
-    X, y = samples(rng, n=3000)
-    weight = np.ones(len(y))
-    if where == "X":
-        X[1234, 2] = value
-    elif where == "y":
-        y = y.astype(float)
-        y[1234] = value
-    else:
-        weight[1234] = value
-    return X, y, weight
-
-
-@pytest.mark.parametrize("where, value, said", [
-    ("X", np.nan, r"X\[234, 2\] = nan"), ("X", -np.inf, r"X\[234, 2\] = -inf"), ("y", np.nan, "y contains NaN"),
-    ("weight", -1.0, r"sample_weight\[234\] = -1"), ("weight", np.nan, r"sample_weight\[234\] = nan"),
-])  # fmt: skip
-def test_an_error_names_partition_and_place(where, value, said, rng):
-    parts = map(partitioned, bad(rng, where, value))
-    with pytest.raises(ValueError, match=f"partition 1, whose first row is 1000 of all: .*{said}"):
-        SoftmaxClassifier().fit(*parts)
-
-
-def test_a_sparse_nan_is_named_by_its_row_and_column(rng):
-    X, y, _ = bad(rng, "X", np.nan)
-    X[np.abs(X) < 1] = 0.0
-    with pytest.raises(ValueError, match=r"partition 1, .*X\[234, 2\] = nan"):
-        SoftmaxClassifier().fit(partitioned(X, form=sparse.csr_array), partitioned(y))
-
-
-def test_a_label_that_is_no_class_is_named(rng):
-    X, y = samples(rng, n=3000)
-    y[1234] = 17
-    with pytest.raises(ValueError, match=r"partition 1, .*y\[234\] = .*17.*, which is not among the classes"):
-        SoftmaxClassifier(classes=range(4)).fit(partitioned(X), partitioned(y))
-
-
-def unknown(array, rows):
-    """A dask array that does not know how long it is."""
-    made = partitioned(array, rows)
-    return made[da.from_array(np.ones(len(array), bool), chunks=rows)]
-
-
-def words_for_the_last(labels, block_info=None):
-    return labels.astype(str) if block_info[0]["chunk-location"] == (2,) else labels
-
-
-@pytest.mark.parametrize("make, error, said", [
-    (lambda X, y: (X, partitioned(y)), TypeError, r"X is a numpy.ndarray, .*dask.array.from_array\(X, chunks"),
-    (lambda X, y: (partitioned(X), y), TypeError, r"y is a numpy.ndarray, .*chunks=X.chunks\[0\]"),
-    (lambda X, y: (partitioned(X), partitioned(y), np.ones(3000)), TypeError, "sample_weight is a numpy.ndarray"),
-    (lambda X, y: (partitioned(X), partitioned(y[1:])), ValueError, "X has 3000 rows, but y 2999"),
-    (lambda X, y: (unknown(X, 1000), unknown(y, 1500)), ValueError, "X has 3 partitions, but y 2, .*compute_chunk"),
-    (lambda X, y: (unknown(X, (1000, 2000)), unknown(y, 1500)), ValueError, "partition 0.*X has 1000 rows, but y 1500"),
-    (lambda X, y: (partitioned(X), partitioned(np.zeros(3000))), ValueError, "y holds one class"),
-    (lambda X, y: (partitioned(X), partitioned(y + 0.5)), ValueError, "partition 0, .*Unknown label type"),
-    (lambda X, y: (partitioned(X), partitioned(y), 0.0), ValueError, "the weight of every sample is zero"),
-    (lambda X, y: (partitioned(X)[:0], partitioned(y)[:0]), ValueError, "X has no rows"),
-    (lambda X, y: (partitioned(X)[:, 0], partitioned(y)), ValueError, "X has 1 ax"),
-    (lambda X, y: (partitioned(X), partitioned(y).map_blocks(words_for_the_last, dtype=y.dtype)),
-     ValueError, "kind of labels: strings in partition 2, but numbers in 0"),
-])  # fmt: skip
-def test_what_does_not_fit_together_is_an_error_before_anything_is_fitted(make, error, said, rng):
-    with pytest.raises(error, match=said):
-        SoftmaxClassifier().fit(*make(*samples(rng, n=3000)))
-
-
-@pytest.mark.parametrize("options, said", [
-    ({"block_rows": 0}, "block_rows = 0"), ({"classes": [1, 1, 2]}, "each of them once"), ({"C": -1.0}, "C = -1"),
-])  # fmt: skip
-def test_a_wrong_parameter_is_named(options, said, rng):
-    X, y = samples(rng)
-    with pytest.raises(ValueError, match=said):
-        SoftmaxClassifier(**options).fit(partitioned(X), partitioned(y))
-
-
-class Stop(Exception):
-    """Of a fit."""
-
-
-def interrupted(monkeypatch, evaluations, model, *parts):
-    """A fit that is broken off."""
-    count, evaluate = itertools.count(), PartitionedObjective.__call__
-
-    def watched(self, *args):
-        if next(count) == evaluations:
-            raise Stop
-        return evaluate(self, *args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(PartitionedObjective, "__call__", watched)
-        with pytest.raises(Stop):
-            model.fit(*parts)
-
-
-def test_a_fit_goes_on_from_its_checkpoint(tmp_path, rng, monkeypatch):
-    parts = tuple(map(partitioned, samples(rng)))
-    path, options = tmp_path / "fit.npz", {"tol": 1e-8, "max_iter": 200}
-    interrupted(monkeypatch, 12, SoftmaxClassifier(**options, checkpoint=path), *parts)
-    with np.load(path) as saved:
-        before = saved["curve"]
-    assert len(before) % 5 == 0
-    resumed = SoftmaxClassifier(**options, checkpoint=path, warm_start=True).fit(*parts)
-    assert np.array_equal(resumed.loss_curve_[: len(before)], before)
-    assert objective(resumed) == pytest.approx(objective(SoftmaxClassifier(**options).fit(*parts)), rel=1e-9)
-    assert [found.name for found in tmp_path.iterdir()] == ["fit.npz"]
-    again = SoftmaxClassifier(**options, checkpoint=path, warm_start=True).fit(*parts)
-    assert again.n_iter_ <= resumed.n_iter_ + 1  # the last one was saved as well
-
-
-def test_a_checkpoint_is_not_lost_and_not_taken_for_another_problem(tmp_path, rng):
-    X, y = samples(rng)
-    path = tmp_path / "fit"
-    SoftmaxClassifier(checkpoint=path).fit(partitioned(X), partitioned(y))
-    content = path.read_bytes()
-    with pytest.raises(FileExistsError, match="warm_start=True"):
-        SoftmaxClassifier(checkpoint=path).fit(partitioned(X), partitioned(y))
-    other = SoftmaxClassifier(warm_start=True).fit(partitioned(X[:3000]), partitioned(y[:3000]))
-    with pytest.raises(ValueError, match="of another problem"):
-        other.set_params(checkpoint=path).fit(partitioned(X[:3000]), partitioned(y[:3000]))
-    for options, data, said in (
-        ({"C": 2.0}, (X, y), "C is 1.0 there, but 2.0 here"),
-        ({"label_smoothing": 0.5}, (X, y), "label_smoothing is 0.0 there, but 0.5 here"),
-        ({}, (X[:3000], y[:3000]), "the number of samples is 4000 there, but 3000 here"),
-        ({}, (X + 1, y), "a digest of some samples"),
-        ({}, (X, np.array(list("abcd"))[y]), "a digest of the classes"),
-    ):
-        with pytest.raises(ValueError, match=f"of another problem: {said}"):
-            SoftmaxClassifier(checkpoint=path, warm_start=True, **options).fit(*map(partitioned, data))
-    assert path.read_bytes() == content
-    path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValueError, match="is no checkpoint"):
-        SoftmaxClassifier(checkpoint=path, warm_start=True).fit(partitioned(X), partitioned(y))
-
-
 def test_a_mapped_file_stays_one(tmp_path, rng):
     X, y = samples(rng)
     mapped = np.memmap(tmp_path / "X", X.dtype, "w+", shape=X.shape)
@@ -377,37 +217,6 @@ def test_a_mapped_file_stays_one(tmp_path, rng):
     assert np.shares_memory(partition.X, mapped)
     assert partition.__sizeof__() == partition.y.nbytes
     assert examine(X[1000:2000], y[1000:2000], None, None).__sizeof__() == X[:1000].nbytes + y[:1000].nbytes
-
-
-def test_a_checkpoint_that_cannot_be_written_is_an_error_before_anything_is_read(tmp_path):
-    def never(block):
-        raise AssertionError("a block was loaded")
-
-    X, y = (da.ones(shape, chunks=10).map_blocks(never, dtype=float) for shape in ((30, 2), 30))
-    with pytest.raises(FileNotFoundError, match=r"checkpoint .*absent/fit cannot be written: No such file"):
-        SoftmaxClassifier(checkpoint=tmp_path / "absent" / "fit").fit(X, y)
-    (tmp_path / "fit").touch()
-    with pytest.raises(FileExistsError, match="warm_start=True"):
-        SoftmaxClassifier(checkpoint=tmp_path / "fit").fit(X, y)
-    assert [found.name for found in tmp_path.iterdir()] == ["fit"]
-
-
-def test_two_fits_may_save_the_same_checkpoint_at_once(tmp_path):
-    one, other = (Checkpoint(tmp_path / "fit", {}) for _ in range(2))
-    replace = os.replace
-
-    def between(source, target):
-        """The other one saves while this one does."""
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(os, "replace", replace)
-            other.save(np.ones((2, 3)), np.ones(2), [1.0])
-        replace(source, target)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "replace", between)
-        one.save(np.zeros((2, 3)), np.zeros(2), [2.0])
-    assert one.load()[2] == [2.0]
-    assert [found.name for found in tmp_path.iterdir()] == ["fit"]
 
 
 @pytest.mark.parametrize("columns", [["a"], list("abcdef")])
@@ -429,19 +238,6 @@ def test_columns_of_many_small_files_keep_their_partitions(columns, tmp_path, rn
     assert model.score(some[columns], some.y) == model.score(kept[columns], kept.y)
 
 
-@pytest.mark.parametrize("rows", [4, 1000])
-def test_many_classes_are_no_reason_to_warn(rows, rng):
-    """Of a partition with few samples of each, or of the classes alone, scikit-learn warns of a regression."""
-    X, y = rng.standard_normal((1000, 2)), np.arange(1000) % 25
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        model = SoftmaxClassifier(max_iter=1, tol=1.0).fit(partitioned(X, 10 * rows), partitioned(y, 10 * rows))
-    assert len(model.classes_) == 25
-    few = slice(0, 30)
-    with pytest.warns(UserWarning, match="number of unique classes is greater than 50%"):
-        SoftmaxClassifier(max_iter=1, tol=1.0).fit(partitioned(X[few], 10), partitioned(y[few], 10))
-
-
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_score_has_the_same_bits_for_every_partitioning(weighted, rng):
     X, y = samples(rng, n=999)
@@ -452,39 +248,3 @@ def test_a_score_has_the_same_bits_for_every_partitioning(weighted, rng):
     for rows in (1, 7, 49, 999):
         weights = partitioned(weight, rows) if weighted else None
         assert model.score(partitioned(X, rows), partitioned(y, rows), weights) == exact
-
-
-def test_what_is_wrong_with_features_or_labels_is_said_of_their_partition(rng):
-    X, y = samples(rng, n=3000)
-    model = SoftmaxClassifier(max_iter=3, tol=1.0).fit(partitioned(X), partitioned(y))
-    wrong = X.copy()
-    wrong[1234, 2] = np.nan
-    with pytest.raises(ValueError, match=r"^partition 1, .*Input X contains NaN"):
-        model.predict_proba(partitioned(wrong)).compute()
-    with pytest.raises(ValueError, match=r"^partition 1, .*Input X contains NaN"):
-        model.score(partitioned(wrong), partitioned(y))
-    with pytest.raises(ValueError, match=r"^partition 1, .*Input y contains NaN"):
-        model.score(partitioned(X), partitioned(np.where(np.arange(3000) == 1234, np.nan, y)))
-    with pytest.raises(ValueError, match=r"^partition [012], .*y has strings, but the classes are numbers"):
-        model.score(partitioned(X), partitioned(y.astype(str)))
-    with pytest.raises(ValueError, match="the weight of every sample is zero"):
-        model.score(partitioned(X), partitioned(y), 0.0)
-
-
-def test_other_columns_are_refused_before_anything_is_computed(rng):
-    X, y = samples(rng, n=100)
-    frame = dd.from_pandas(pd.DataFrame(X, columns=list("abcdef")), npartitions=2)
-    model = SoftmaxClassifier(max_iter=3, tol=1.0).fit(frame, dd.from_pandas(pd.Series(y), npartitions=2))
-    with pytest.raises(ValueError, match="must be in the same order"):
-        model.predict(frame[list("fedcba")])
-    with pytest.raises(ValueError, match="X has 5 features, but SoftmaxClassifier is expecting 6"):
-        SoftmaxClassifier(max_iter=3, tol=1.0).fit(partitioned(X), partitioned(y)).predict(partitioned(X[:, 1:]))
-
-
-def test_integers_that_only_floats_hold_together_are_no_labels():
-    """As float64, neighbours beyond 2^53 would be one class."""
-    X, y = da.ones((40, 2), chunks=20), np.arange(40) % 2 + 2**62
-    halves = y[:20], y[20:].astype(np.uint64)
-    labels = da.concatenate([da.from_delayed(dask.delayed(half), (20,), y.dtype) for half in halves])
-    with pytest.raises(ValueError, match="labels are int64 and uint64 in different partitions; cast them"):
-        SoftmaxClassifier().fit(X, labels)
