@@ -143,7 +143,7 @@ MIXTURES = [
     {name: high for name, (_, high) in RANGES.items()},
     *(
         {name: int(rng.choice([*RANGES[name], *(value for value in HOSTILE if fits(name, value))])) for name in NUMBERS}
-        for rng in map(np.random.default_rng, range(8))
+        for rng in map(np.random.default_rng, range(5))
     ),
 ]
 
