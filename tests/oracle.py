@@ -109,7 +109,7 @@ def target_of(classes, y=None, distribution=None, class_weight=None, label_smoot
         a = mpf(label_smoothing)
         weight = np.ones(classes) if class_weight is None else np.asarray(class_weight, np.float64)
         kinds, of_class = np.unique([weight, t], axis=1, return_inverse=True)
-        return np.array([mpf(w) * ((1 - a) * d + a / classes) for w, d in kinds.T.tolist()], object)[of_class]
+        return np.array([mpf(w) * ((1 - a) * d + a / classes) for w, d in kinds.T.tolist()], object)[of_class.ravel()]
 
 
 class Softmax(NamedTuple):
