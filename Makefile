@@ -191,7 +191,7 @@ clean:  ## remove the environments and everything built
 
 # What is compiled stays in .venv/build: a build that was broken off goes on where it was.
 .venv/compiled: .venv/requirements setup.py $(KERNELS)
-	@echo "Compiling fastxent's modules, the slowest first: a minute and a half on an idle machine of two cores, ten on a slow one"
+	@echo "Compiling fastxent's modules, the slowest first: one to two minutes on two idle cores, ten on slow ones"
 	@tools/once $@ $^ -- $(PY) setup.py -q build_ext --inplace --build-lib .venv/build --build-temp .venv/build
 
 .venv/built: .venv/compiled

@@ -175,7 +175,7 @@ def extensions() -> list[Extension]:
     chosen = os.environ.get("FASTXENT_BUILDS", " ".join(builds)).split()
     if not chosen or set(chosen) - set(builds):
         sys.exit(f"FASTXENT_BUILDS = {' '.join(chosen)!r}, but the builds that can be made here are {' '.join(builds)}")
-    names = [*reversed(chosen), "door", "linear", "job", "cpu", "ways"]  # the longest first: none is waited for alone
+    names = [*reversed(chosen), "door", "linear", "job", "cpu", "ways"]  # begun in this order: the slowest first
     return [
         Extension(
             f"fastxent._kernels.{name}",

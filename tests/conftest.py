@@ -3,6 +3,10 @@
 import os
 import zlib
 
+# Before NumPy is imported: processes of tests, one a core, wait for one another if each has several BLAS threads.
+# Tests of such threads ask for them.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import hypothesis
 import numpy as np
 import pytest

@@ -69,7 +69,8 @@ class Kinds:
     def __init__(self, x, t):
         t = np.asarray(t)
         _, x_kind = np.unique(x, return_inverse=True)
-        t_kinds, t_kind = np.unique(t, return_inverse=True)
+        # of mpmath's numbers the same object is the same number, which takes less than to compare them
+        t_kinds, t_kind = np.unique([*map(id, t)] if t.dtype.hasobject else t, return_inverse=True)
         both = x_kind * len(t_kinds) + t_kind
         _, first, self.of_class, count = np.unique(both, return_index=True, return_inverse=True, return_counts=True)
         self.pairs = [(mpf(float(x[i])), mpf(t[i])) for i in first]
@@ -106,8 +107,9 @@ def target_of(classes, y=None, distribution=None, class_weight=None, label_smoot
         return t
     with mp.workdps(DIGITS):
         a = mpf(label_smoothing)
-        weight = [1] * classes if class_weight is None else [mpf(float(w)) for w in class_weight]
-        return np.array([w * ((1 - a) * d + a / classes) for w, d in zip(weight, t.tolist(), strict=True)], object)
+        weight = np.ones(classes) if class_weight is None else np.asarray(class_weight, np.float64)
+        kinds, of_class = np.unique([weight, t], axis=1, return_inverse=True)
+        return np.array([mpf(w) * ((1 - a) * d + a / classes) for w, d in kinds.T.tolist()], object)[of_class.ravel()]
 
 
 class Softmax(NamedTuple):

@@ -7,7 +7,6 @@ from sklearn.linear_model import LogisticRegression
 
 import fastxent as fx
 from fastxent.sklearn import SoftmaxClassifier
-from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
 from tests.layouts import strided
 from tests.samples import TABLES, drawn, standardized
 

@@ -24,7 +24,6 @@ from fastxent.sklearn._curvature import curvature, eigenvectors
 from fastxent.sklearn._objective import Objective
 from fastxent.sklearn._scaling import Scaling
 from fastxent.sklearn._target import encode, target_of
-from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
 from tests.peak import peak
 from tests.samples import IRIS, IRIS_NAMES
 

@@ -9,7 +9,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fastxent.sklearn import SoftmaxClassifier, SoftmaxClassifierCV
-from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
 from tests.samples import IRIS
 
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")

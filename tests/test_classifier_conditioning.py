@@ -8,7 +8,6 @@ from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.linear_model import LogisticRegression
 
 from fastxent.sklearn import SoftmaxClassifier
-from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
 from tests.samples import BUNDLED, drawn, standardized
 from tests.test_classifier import objective
 

@@ -17,7 +17,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import fastxent as fx
 from fastxent.metrics import neg_log_loss_scorer
 from fastxent.sklearn import SoftmaxClassifier, SoftmaxClassifierCV
-from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
 from tests.samples import IRIS
 
 X, Y = IRIS

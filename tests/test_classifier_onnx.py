@@ -7,7 +7,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fastxent.sklearn import SoftmaxClassifier
-from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
 from tests.samples import IRIS
 
 skl2onnx = pytest.importorskip("skl2onnx", reason="skl2onnx, which is in the dependency group test, is not installed")

@@ -4,7 +4,6 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fastxent.sklearn import SoftmaxClassifier
-from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
 
 
 @pytest.mark.filterwarnings("default")  # the checks fit hopeless data, and expect the warnings

@@ -16,11 +16,11 @@ from tests.interpreter import interpreted
 
 ACCURACY = 1e-9  # what docs/api.md promises: absolute below 1, else relative
 EPS = float(np.finfo(float).eps)
-# every second one is left to make test-rest
+# two of three are left to make test-rest
 cases = pytest.mark.parametrize(
     "p, q, want",
     [
-        pytest.param(*case, id=name, marks=[pytest.mark.rest] * (i % 2))
+        pytest.param(*case, id=name, marks=[pytest.mark.rest] * (i % 3 > 0))
         for i, (name, *case) in enumerate(CROSS_ENTROPIES)
     ],
 )
@@ -40,7 +40,7 @@ def test_cross_entropy_has_its_closed_form_and_is_entropy_plus_divergence(p, q, 
         assert close(cross_entropy, continuous.entropy(p) + divergence)
 
 
-@pytest.mark.parametrize("p", [case[1] for case in CROSS_ENTROPIES if not isinf(case[3])][::4])
+@pytest.mark.parametrize("p", [case[1] for case in CROSS_ENTROPIES if not isinf(case[3])][::8])
 def test_the_divergence_of_a_density_from_itself_is_0(p):
     assert continuous.kl_divergence(p, p) == 0.0
 
@@ -57,7 +57,7 @@ def test_entropy_grows_by_the_logarithm_of_the_scale_and_ignores_the_location(fa
     assert close(got - log(scale), continuous.entropy(family(*shapes)))
 
 
-@pytest.mark.parametrize("shift", [10.0**-k for k in range(1, 9)])
+@pytest.mark.parametrize("shift", [pytest.param(10.0**-k, marks=[pytest.mark.rest] * (k % 2)) for k in range(1, 9)])
 def test_the_divergence_of_nearly_equal_densities_is_not_noise(shift):
     # The two log-densities are rounded to EPS each, and d = log(p / q) is of the size of the shift.
     rtol = 2 * EPS / shift

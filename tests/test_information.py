@@ -73,7 +73,7 @@ def test_divergence_of_nearly_equal_distributions_is_right_relative_to_itself(cl
 def test_divergence_of_neighbouring_floats_is_right_relative_to_itself(octaves, classes, dtype, rng):
     """Each q_k is the float above p_k or below, so that their sums are equal: no two distributions are nearer."""
     size = 2.0 ** -rng.integers(0, octaves + 1, classes // 2)
-    half = (rng.uniform(1.001, 1.999, (3, classes // 2)) * size).astype(dtype)
+    half = (rng.uniform(1.001, 1.999, (3 if classes < 5000 else 1, classes // 2)) * size).astype(dtype)
     p = np.concatenate([half, half], axis=1)
     q = np.nextafter(p, np.where(np.arange(classes) < classes // 2, dtype(4), dtype(0)))
     assert [math.fsum(row) for row in p] == [math.fsum(row) for row in q]

@@ -14,7 +14,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fastxent.metrics import log_loss, neg_log_loss_scorer
-from tests.blas import one_blas_thread  # noqa: F401 - used by every test here
 from tests.samples import IRIS, IRIS_NAMES, TABLES
 
 CANCER = TABLES["two classes"](return_X_y=True)
