@@ -96,7 +96,6 @@ def test_the_checks_of_scikit_learn_pass_but_for_those_that_cannot(estimator, to
     for result in results:
         if result["status"] == "failed":
             raise result["exception"]
-    assert {result["check_name"] for result in results if result["status"] == "xfail"} == {*to_fail}
     assert [r["check_name"] for r in results if r["expected_to_fail"] and r["status"] == "passed"] == []
 
 
