@@ -16,7 +16,9 @@ from fastxent._kernels.panel cimport (
 )
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at, has
 from fastxent._kernels.row cimport row_scale
-from fastxent._kernels.softmax_general cimport Curves, finish_general, make_hess, panel_dot, target_of_panel, target_room
+from fastxent._kernels.softmax_general cimport (
+    Curves, finish_general, make_hess, panel_dot, target_of_panel, target_room,
+)
 from fastxent._kernels.solo cimport solo_exp, solo_max, solo_rows, solo_width
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport is_index, is_plain, own_shares, read_samples, read_scales
