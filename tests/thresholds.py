@@ -16,7 +16,7 @@ def most_side_by_side(dtype, with_hess=False):
     """The most classes of samples that are computed side by side; with a Hessian, which is stored too, half as many."""
     size = np.dtype(dtype).itemsize
     if with_hess:
-        return TUNING["panel_bytes"] // size // 2
+        return TUNING["hess_panel_bytes"] // size // 2
     return TUNING["double_panel_bytes" if size == 8 else "panel_bytes"] // size
 
 

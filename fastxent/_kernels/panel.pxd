@@ -75,8 +75,8 @@ cdef inline void add_group(
 ) noexcept nogil:
     """Add what exp_block made of up to GROUP blocks.
 
-    As a tree, which is exact for equal terms where a running sum would drift the same way in every group. Half of it
-    has the same bits where the other half is 0.
+    As a tree, which is exact for equal terms where a running sum would drift the same way in every group. A half or a
+    quarter of it has the same bits where the rest is 0.
     """
     cdef floating part[LANES]
     cdef floating count[LANES]
@@ -99,7 +99,7 @@ cdef inline void add_group(
                 (unless_top(v[4 * LANES + j], top) + unless_top(v[5 * LANES + j], top))
                 + (unless_top(v[6 * LANES + j], top) + unless_top(v[7 * LANES + j], top))
             )
-    else:
+    elif n > GROUP // 4:
         for j in range(LANES):
             top = shift[TOP + j]
             count[j] = (if_top(v[j], top) + if_top(v[LANES + j], top)) + (
@@ -108,6 +108,11 @@ cdef inline void add_group(
             part[j] = (unless_top(v[j], top) + unless_top(v[LANES + j], top)) + (
                 unless_top(v[2 * LANES + j], top) + unless_top(v[3 * LANES + j], top)
             )
+    else:
+        for j in range(LANES):
+            top = shift[TOP + j]
+            count[j] = if_top(v[j], top) + if_top(v[LANES + j], top)
+            part[j] = unless_top(v[j], top) + unless_top(v[LANES + j], top)
     for j in range(LANES):  # two_sum, in one array, so that the compiler sees what does not overlap
         total = sums[REST + j] + part[j]
         shadow = total - sums[REST + j]
@@ -117,9 +122,9 @@ cdef inline void add_group(
 
 
 cdef inline void clear_blocks(Py_ssize_t n, floating* v) noexcept nogil:
-    """0 behind n blocks, up to the end of a group or of its first half."""
-    cdef Py_ssize_t j, k
-    for k in range(n, GROUP // 2 if n <= GROUP // 2 else GROUP):
+    """0 behind n blocks, up to the end of a group or of its first half or quarter."""
+    cdef Py_ssize_t j, k, end = GROUP // 4 if n <= GROUP // 4 else GROUP // 2 if n <= GROUP // 2 else GROUP
+    for k in range(n, end):
         for j in range(LANES):
             v[k * LANES + j] = <floating>0.0
 

@@ -142,7 +142,7 @@ cdef inline bint side_by_side(const Problem* problem) noexcept nogil:
     """Whether the samples go into panels; with a Hessian, of half as many classes: it is stored beside the gradient."""
     cdef Py_ssize_t size = size_of(problem.kind)
     if has(problem, HESS):
-        return in_panels(problem.tuning.panel_bytes, problem.C, 2 * size)
+        return in_panels(problem.tuning.hess_panel_bytes, problem.C, 2 * size)
     if problem.kind == FLOAT64:
         return in_panels(problem.tuning.double_panel_bytes, problem.C, size)
     return in_panels(problem.tuning.panel_bytes, problem.C, size)

@@ -39,6 +39,11 @@ cdef inline floating* target_room(const Problem* problem, floating* panels) noex
     return panels + room_of_panels(problem)
 
 
+cdef inline Py_ssize_t target_of_panel(const Problem* problem, Py_ssize_t first) noexcept nogil:
+    """From there, where those of the panel are that begins with sample `first`; class weights are there once."""
+    return 0 if is_index(problem) else first * whole_groups(problem.C)
+
+
 cdef inline Py_ssize_t softmax_room(const Problem* problem) noexcept nogil:
     """The numbers of scratch that a strip takes."""
     cdef Py_ssize_t room = room_of_panels(problem)
@@ -55,7 +60,7 @@ cdef inline void panel_dot(
     Py_ssize_t first,            # the panel's first sample
     Lanes* lanes,                # out  the total, and what is own
     floating* of,                # out  (PANEL,)
-    floating* t,                 # out  whole_groups(C) x LANES
+    floating* t,                 # out  whole_groups(C) x LANES; class weights, which all panels have, of the first
     double* dots,                # out  (WIDTH,)
 ) noexcept nogil:
     """row_dot for the lanes of a panel."""
@@ -74,8 +79,9 @@ cdef inline void panel_dot(
     elif is_flat(problem):
         panel_gaps(x, problem.C, m, dot)
     else:
-        panel_of_target(problem, &part, lanes.y + first, t)
-        panel_dots(x, t, problem.C, m, dot, total, most)
+        if not is_index(problem) or first == 0:
+            panel_of_target(problem, &part, lanes.y + first, t)
+        panel_dots(x, t, problem.C, m, not is_index(problem), dot, total, most)
     if is_index(problem):
         for j in range(LANES):
             gap = <double>m[j] - <double>of[OWN_X + j]
@@ -306,6 +312,6 @@ cdef inline void finish_general(
                 curves.b[j] = 2.0 * z_loss * rest
             make_hess(problem, &part, lanes.weight + first, of + TOP, &curves, grad + first * C)
         general_panel(
-            problem, lanes, first, of, &slopes, &curves, t + first * whole_groups(C), grad + first * C
+            problem, lanes, first, of, &slopes, &curves, t + target_of_panel(problem, first), grad + first * C
         )
         clear_dead(lanes.weight + first, C, grad + first * C)

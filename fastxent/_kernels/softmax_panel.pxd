@@ -16,12 +16,14 @@ from fastxent._kernels.panel cimport (
 )
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at, has
 from fastxent._kernels.row cimport row_scale
-from fastxent._kernels.softmax_general cimport Curves, finish_general, make_hess, panel_dot, target_room
+from fastxent._kernels.softmax_general cimport (
+    Curves, finish_general, make_hess, panel_dot, target_of_panel, target_room,
+)
 from fastxent._kernels.solo cimport solo_exp, solo_max, solo_rows, solo_width
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport is_index, is_plain, own_shares, read_samples, read_scales
 from fastxent._kernels.transpose cimport lanes_in, transpose_in
-from fastxent._kernels.ways cimport LANES, PANELS, WIDTH, is_solo, whole_groups
+from fastxent._kernels.ways cimport LANES, PANELS, WIDTH, is_solo
 
 
 cdef inline void simple_losses(
@@ -182,8 +184,8 @@ cdef inline void sum_panels(
                 of[OWN_X + j] = m[j]
         if with_dot:
             panel_dot(
-                e, m, problem, strip, c * LANES, lanes, of, target_room(problem, panels) + c * LANES * whole_groups(C),
-                losses
+                e, m, problem, strip, c * LANES, lanes, of,
+                target_room(problem, panels) + target_of_panel(problem, c * LANES), losses
             )
         shift_by(m, of)
         if sample_step == row_bytes:

@@ -51,7 +51,7 @@ cdef inline void row_dot(
     const floating* weight,      # (C,) what is in the place of t, of a class index; else NULL
     Row* row,                    # out
 ) noexcept nogil:
-    """dot, total and own, for a t_k of each class."""
+    """dot, for a t_k of each class; but for a class index also total and own."""
     cdef floating high[2 * LANES]
     cdef floating low[2 * LANES]
     cdef floating most[LANES]
@@ -76,15 +76,17 @@ cdef inline void row_dot(
                 last[j] = room[j] = <floating>0.0
             t = room
             here = last
-        add_dots(here, t, m, high, low, most)
+        add_dots(here, t, m, weight == NULL, high, low, most)
     row.dot = sum_lanes(high, low)
+    if weight != NULL:
+        return
     row.total = sum_lanes(high + LANES, low + LANES)
     row.own_t = most[0]
     for j in range(1, LANES):
         row.own_t = most[j] if most[j] > row.own_t else row.own_t
     row.others = row.total - row.own_t
     row.own = -1
-    for batch in range((problem.C + BATCH - 1) // BATCH if row.own_t > row.others and weight == NULL else 0):
+    for batch in range((problem.C + BATCH - 1) // BATCH if row.own_t > row.others else 0):
         k = batch * BATCH
         n = min(<Py_ssize_t>BATCH, problem.C - k)
         row.own = place_of(classes_of_target(problem, sample, y, k, n, room), n, <floating>row.own_t)
@@ -182,14 +184,16 @@ cdef inline double finish_row(
     const floating* weight,      # in   as in row_dot
     floating* grad,              # out  (C,) holds the exponentials, may be NULL
     floating* hess,              # out  (C,), may be NULL
+    double* spread,              # out
 ) noexcept nogil:
-    """The loss of one row whose exponentials are known; they become its gradient."""
+    """The exponentials of one row become its gradient. Returns c lse^2, and the row's spread over its top."""
     cdef double top = shift[TOP], ties = count_lanes(sums + TIES), rest = sum_lanes(sums + REST, sums + REST_LOW)
-    cdef double z_loss = problem.option.z_loss, log_s, lse, own_e, slope, factor, factor_low = 0.0
+    cdef double z_loss = problem.option.z_loss, lse = 0.0, own_e, slope, factor, factor_low = 0.0
     row.s = ties * top + rest
     row.spread = (ties - 1.0) * top + rest
-    log_s = scalar.log1p(row.spread / top)
-    lse = shift[MAXIMUM] + log_s
+    spread[0] = row.spread / top
+    if z_loss != 0.0:
+        lse = shift[MAXIMUM] + scalar.log1p(spread[0])
     row.z_slope = 2.0 * z_loss * lse
     if hess != NULL:
         row_hess(
@@ -214,7 +218,7 @@ cdef inline double finish_row(
             grad[row.own] = <floating>entry(
                 own_e, top, row.own_t, row.others, row.z_slope, row.spread, row.s, row.scale, factor, factor_low
             )
-    return row.dot + row.total * log_s + (z_loss * lse * lse if z_loss != 0.0 else 0.0)
+    return z_loss * lse * lse
 
 
 cdef inline Py_ssize_t row_room(const Problem* problem) noexcept nogil:
@@ -232,13 +236,17 @@ cdef inline Py_ssize_t softmax_rows(
     """Returns how many labels are no class.
 
     Where rows are short, the next row's maximum is looked for before this row's sums are added up: a processor does
-    both at once.
+    both at once. Logarithms are taken of all rows together, side by side.
     """
     cdef Lanes lanes
     cdef Row row
     cdef Strip sample
     cdef floating shift[2][SHIFT]
     cdef floating sums[SUMS]
+    cdef double spread[LANES]
+    cdef double log_s[LANES]
+    cdef double dot[LANES]
+    cdef double total[LANES]
     cdef const floating* weight = NULL
     cdef const floating* x_j
     cdef floating* g
@@ -280,15 +288,23 @@ cdef inline Py_ssize_t softmax_rows(
         if problem.option.is_focal:
             losses[j] = finish_focal_row(&row, shift[j % 2], sums, problem, y, g, h)
         else:
-            losses[j] = finish_row(&row, shift[j % 2], sums, problem, &sample, y, weight, g, h)
-        if lanes.weight[j] != 0.0:
-            losses[j] *= lanes.weight[j]
-        else:
-            losses[j] = 0.0
+            losses[j] = finish_row(&row, shift[j % 2], sums, problem, &sample, y, weight, g, h, spread + j)
+            dot[j] = row.dot
+            total[j] = row.total
+        if lanes.weight[j] == 0.0:
             if g != NULL:
                 memset(g, 0, C * sizeof(floating))
             if h != NULL:
                 memset(h, 0, C * sizeof(floating))
         if h != NULL:
             by_rule(&problem.option, C, h)
+    if not problem.option.is_focal:
+        for j in range(strip.n, LANES):
+            spread[j] = 0.0
+        for j in range(LANES):
+            log_s[j] = scalar.log1p(spread[j])
+        for j in range(strip.n):
+            losses[j] = (dot[j] + total[j] * log_s[j]) + losses[j]
+    for j in range(strip.n):
+        losses[j] = lanes.weight[j] * losses[j] if lanes.weight[j] != 0 else 0.0
     return bad

@@ -69,6 +69,7 @@ cdef inline void add_dots(
     const floating* x,           # in   GROUP x LANES, whatever it is where t is 0
     const floating* t,           # in   GROUP x LANES
     const floating* m,           # in   (LANES,)
+    bint with_total,             # else T and the largest t_k are not wanted
     floating* high,              # out  2 x LANES: sum_k t_k (m - x_k), then T
     floating* low,               # out  what their rounding cut off
     floating* most,              # out  (LANES,) the largest t_k
@@ -94,6 +95,9 @@ cdef inline void add_dots(
                 t[7 * LANES + j], gap(t[7 * LANES + j], m[j], x[7 * LANES + j])
             )
         )
+    if not with_total:
+        two_sum(high, low, <const floating*>part, LANES)
+        return
     for j in range(LANES):
         part[LANES + j] = sum_of_group(
             t[j], t[LANES + j], t[2 * LANES + j], t[3 * LANES + j], t[4 * LANES + j], t[5 * LANES + j],
@@ -166,6 +170,7 @@ cdef inline void panel_dots(
     const floating* t,           # in   whole_groups(C) x LANES
     Py_ssize_t C,
     const floating* m,           # in   (LANES,)
+    bint with_total,             # else T and the largest t_k are 0
     double* dot,                 # out  (LANES,) sum_k t_k (m - x_k)
     double* total,               # out  (LANES,) T
     double* largest,             # out  (LANES,) the largest t_k
@@ -177,7 +182,7 @@ cdef inline void panel_dots(
     cdef int odd = 0
     clear_sums(high, low, most)
     for k in range(whole_groups(C) // GROUP):
-        add_dots(x + k * GROUP * LANES, t + k * GROUP * LANES, m, high, low, most)
+        add_dots(x + k * GROUP * LANES, t + k * GROUP * LANES, m, with_total, high, low, most)
     for j in range(LANES):
         dot[j] = total_of(<double>high[j], <double>low[j])
     for j in range(LANES):

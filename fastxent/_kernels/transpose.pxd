@@ -125,12 +125,17 @@ cdef inline void transpose_in(
     Py_ssize_t n,
     floating* panel,         # out  C x LANES, missing samples 0
 ) noexcept nogil:
-    """By groups of columns; the last group overlaps the one before."""
-    cdef Py_ssize_t first, j, k
+    """By groups of columns; the last group, of fewer where few are left, overlaps the one before."""
+    cdef Py_ssize_t j, k
     if class_step == 1 and C >= 8:
-        for k in range((C + 7) // 8):
-            first = min(k * 8, C - 8)
-            columns_in(x + first, sample_step, n, 8, panel + first * LANES)
+        for k in range(C // 8):
+            columns_in(x + k * 8, sample_step, n, 8, panel + k * 8 * LANES)
+        if C % 8 > 4:
+            columns_in(x + C - 8, sample_step, n, 8, panel + (C - 8) * LANES)
+        elif C % 8 > 2:
+            columns_in(x + C - 4, sample_step, n, 4, panel + (C - 4) * LANES)
+        elif C % 8 > 0:
+            columns_in(x + C - 2, sample_step, n, 2, panel + (C - 2) * LANES)
     elif class_step == 1 and C >= 4:
         columns_in(x, sample_step, n, 4, panel)
         if C > 4:
@@ -158,11 +163,16 @@ cdef inline void transpose_out(
     Stored* x,               # out  n samples of C classes
 ) noexcept nogil:
     """The way back of transpose_in."""
-    cdef Py_ssize_t first, j, k
+    cdef Py_ssize_t j, k
     if class_step == 1 and C >= 8:
-        for k in range((C + 7) // 8):
-            first = min(k * 8, C - 8)
-            columns_out(panel + first * LANES, sample_step, n, 8, x + first)
+        for k in range(C // 8):
+            columns_out(panel + k * 8 * LANES, sample_step, n, 8, x + k * 8)
+        if C % 8 > 4:
+            columns_out(panel + (C - 8) * LANES, sample_step, n, 8, x + C - 8)
+        elif C % 8 > 2:
+            columns_out(panel + (C - 4) * LANES, sample_step, n, 4, x + C - 4)
+        elif C % 8 > 0:
+            columns_out(panel + (C - 2) * LANES, sample_step, n, 2, x + C - 2)
     elif class_step == 1 and C >= 4:
         columns_out(panel, sample_step, n, 4, x)
         if C > 4:

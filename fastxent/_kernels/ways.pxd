@@ -14,8 +14,9 @@ cdef enum:
 
 
 cdef struct Tuning:
-    Py_ssize_t panel_bytes      # samples of up to so many bytes go side by side in panels: float32, or with a Hessian
+    Py_ssize_t panel_bytes      # samples of up to so many bytes go side by side in panels: float32
     Py_ssize_t double_panel_bytes   # float64
+    Py_ssize_t hess_panel_bytes     # with a Hessian, which counts as well
     Py_ssize_t panel_elements   # so many classes in all panels of a strip keep them in the level-1 cache
     Py_ssize_t solo_elements    # what a row that is computed alone costs beside its classes
     Py_ssize_t row_classes      # from so many classes on, entropy and its like take one sample at a time

@@ -1,9 +1,10 @@
 """How calls are cut up: every limit and every tuning number, once, for the kernels, the door and Python."""
 
-# Where rows and panels take the same time, with AVX2: the loss at 230 classes in float32 and 250 in float64, loss and
-# gradient at 190 and 110, with the Hessian below 112 and at 60.
-tuning.panel_bytes = 896
-tuning.double_panel_bytes = 1280
+# Where rows and panels take the same time, with AVX2: the loss at 180 classes in float32 and 170 in float64, loss and
+# gradient at 115 and 85, with the Hessian at 95 and 60. Between: the loss takes 1.06 and 1.2 times as long by rows.
+tuning.panel_bytes = 608
+tuning.double_panel_bytes = 1088
+tuning.hess_panel_bytes = 896
 tuning.panel_elements = 64
 tuning.solo_elements = 256
 tuning.row_classes = 128
@@ -19,7 +20,7 @@ tuning.held_elements = 4096
 
 # What builds have of their own. With AVX-512 (4 million float32, loss and gradient) panels took 0.42 ns an element for
 # 64 to 256 classes, rows 1.30 at 65, 0.71 at 128 and 0.52 at 256; float64 panels 1.1 up to 192, rows 1.3 to 1.6.
-OF_BUILD = {"v4": {"panel_bytes": 1024, "double_panel_bytes": 1536}}
+OF_BUILD = {"v4": {"panel_bytes": 1024, "double_panel_bytes": 1536, "hess_panel_bytes": 1024}}
 LIMITS = {
     "lanes": LANES, "group": GROUP, "batch": BATCH, "panels": PANELS, "width": WIDTH, "largest_panel": LARGEST_PANEL,
 }
@@ -27,8 +28,8 @@ LARGEST = 2**40
 # From 1 to LARGEST, but for these. Scratch holds WIDTH rows of so many bytes, or LANES of so many doubles; every block
 # has sums of its own.
 RANGES = {
-    "panel_bytes": (0, 2**16), "double_panel_bytes": (0, 2**16), "solo_elements": (LANES, LARGEST),
-    "row_classes": (1, 2**14), "block_elements": (LANES, LARGEST),
+    "panel_bytes": (0, 2**16), "double_panel_bytes": (0, 2**16), "hess_panel_bytes": (0, 2**16),
+    "solo_elements": (LANES, LARGEST), "row_classes": (1, 2**14), "block_elements": (LANES, LARGEST),
 }
 
 
