@@ -33,9 +33,9 @@ from fastxent._kernels.operand cimport load, load_labels
 from fastxent._kernels.problem cimport (
     ACTIVATION, BFLOAT16, BOOL, CARRIED, CLAMPED, CONVERSION, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE,
     CROSS_ENTROPY, DIVERGENCE, ENTROPY, FLOAT16, FLOAT32, FLOAT64, GRAD, GRAD_OUTPUT, HESS, INFORMATION, INT16, INT32,
-    INT64, INT8, LABELS, LOG_SOFTMAX, LOGSUMEXP, LOSSES, NO_KIND, POS_WEIGHT, ROLES, SAMPLE_WEIGHT, SIGMOID, SIGMOID_FOCAL, SIMPLEX,
-    SOFTMAX, SOFTMAX_ITSELF, STATISTICS, TARGET, UINT16, UINT32, UINT64, UINT8, X, Family, has, is_half, is_loss, Kind,
-    Options, Problem, Role, side_by_side, size_of, Table, View, Which,
+    INT64, INT8, LABELS, LOG_SOFTMAX, LOGSUMEXP, LOSSES, NO_KIND, POS_WEIGHT, ROLES, SAMPLE_WEIGHT, SIGMOID,
+    SIGMOID_FOCAL, SIMPLEX, SOFTMAX, SOFTMAX_ITSELF, STATISTICS, TARGET, UINT16, UINT32, UINT64, UINT8, X, Family, has,
+    is_half, is_loss, Kind, Options, Problem, Role, side_by_side, size_of, Table, View, Which,
 )
 from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
 from fastxent._kernels.staging cimport samples_of_block
