@@ -55,16 +55,6 @@ def widened(array: Array) -> Array:
     return array.astype(np.float32) if is_bfloat16(array.dtype) else array
 
 
-def narrow(values: Array, out: Array) -> None:
-    """Store numbers in an array of any float dtype, rounded once to even."""
-    if out.dtype is not OF_TENSORS:
-        out[...] = values
-        return
-    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
-    rounded = ((bits + (0x7FFF + ((bits >> 16) & 1))) >> 16).astype(np.uint16)
-    out["bfloat16"] = np.where(np.isnan(values), np.uint16(0x7FC0), rounded)
-
-
 def name_of(dtype: np.dtype[Any]) -> str:
     """The dtype's name, as users know it."""
     return "bfloat16" if dtype is OF_TENSORS else str(dtype)

@@ -26,11 +26,20 @@ TILE_CLASSES = 1024  # the same for any number of rows, on which no row's bits d
 CHUNK_BYTES = 2**27  # of whole rows
 CHUNK_ROWS = 256, 1024  # the fewest, which the product wants, and the most
 PART_BYTES = 2**20  # of the weight, or of its gradient, that is converted or added at once
+PART_CLASSES = 256  # of it, the fewest, which the product wants
+STATE_BYTES = 2**24  # of hidden states that are copied at once where a tile is all that exists of the logits
+NONE = np.empty(0)
+
+Outs = tuple[Array | None, Array | None, Array | None]
 
 
-def converted(array: Array, dtype: np.dtype[Any]) -> Array:
-    """A part of an input in the dtype computed in; itself if it is of that."""
-    return np.asarray(_bfloat16.widened(array), dtype)
+def converted(array: Array, dtype: np.dtype[Any], room: Array | None = None) -> Array:
+    """A part of an input in the dtype computed in, in `room` if there is some; itself if it is of that."""
+    if array.dtype == dtype:
+        return array
+    out = np.empty(array.shape, dtype) if room is None else room[: len(array)]
+    door.convert(array, out, 1)
+    return out
 
 
 @contextlib.contextmanager
@@ -55,24 +64,46 @@ class Product:
     def classes(self) -> int:
         return len(self.weight)
 
-    def parts(self, size: int) -> Iterator[slice]:
+    def parts(self, size: int, within: slice | None = None) -> Iterator[slice]:
         """The classes, at most so many at a time."""
-        for first in range(0, self.classes, max(1, size)):
-            yield slice(first, min(first + size, self.classes))
+        start, stop = (0, self.classes) if within is None else (within.start, within.stop)
+        for first in range(start, stop, size):
+            yield slice(first, min(first + size, stop))
 
-    def parts_of_weight(self) -> Iterator[slice]:
-        """The classes in parts of the weight that are converted, or whose gradient is added, at once."""
-        return self.parts(max(16, PART_BYTES // max(1, self.weight.shape[1] * self.dtype.itemsize)))
+    def bytes_of(self, n: int) -> int:
+        """What so many hidden states take, or rows of the weight, in the dtype computed in."""
+        return n * self.weight.shape[1] * self.dtype.itemsize
 
-    def chunk_rows(self, asked: int | None) -> int:
-        """How many whole rows of logits are made at once."""
-        fewest, most = CHUNK_ROWS
-        fit = CHUNK_BYTES // max(1, self.classes * self.dtype.itemsize)
-        return min(max(fit, fewest), most) if asked is None else asked
+    @property
+    def part(self) -> int:
+        """Of how many classes the weight is converted, or its gradient added, at once."""
+        return max(1, min(max(PART_CLASSES, PART_BYTES // max(1, self.bytes_of(1))), self.classes))
 
-    def logits(self, hidden: Array, classes: slice, out: Array) -> None:
-        """The logits of some rows for some classes."""
-        np.matmul(hidden, converted(self.weight[classes], self.dtype).T, out=out)
+    def room(self) -> Array:
+        """For such a part, of the weight or of its gradient."""
+        return np.empty((self.part, self.weight.shape[1]), self.dtype)
+
+    @property
+    def converts(self) -> bool:
+        """Whether the weight is of another dtype than the one computed in."""
+        return bool(self.weight.dtype != self.dtype)
+
+    def copies(self, live: Array | None) -> bool:
+        """Whether hidden states are, which rows that do not count leave out."""
+        return live is not None or bool(self.hidden.dtype != self.dtype)
+
+    def states(self, n: int) -> Array:
+        """Room for the hidden states of some rows, or for something of their shape."""
+        return np.empty((n, self.weight.shape[1]), self.dtype)
+
+    def logits(self, hidden: Array, classes: slice, out: Array, room: Array) -> None:
+        """The logits of some rows for some classes; a weight that is converted goes through `room`."""
+        if self.converts:
+            for part in self.parts(self.part, classes):
+                weight = converted(self.weight[part], self.dtype, room)
+                np.matmul(hidden, weight.T, out=out[:, part.start - classes.start : part.stop - classes.start])
+        else:
+            np.matmul(hidden, self.weight[classes].T, out=out)
         if self.bias is not None:
             out += converted(self.bias[classes], self.dtype)
         if self.softcap is not None:
@@ -80,13 +111,19 @@ class Product:
             np.tanh(out, out=out)
             out *= self.softcap
 
-    def whole_rows(self, hidden: Array, out: Array) -> None:
+    def whole_rows(self, hidden: Array, out: Array, room: Array) -> None:
         """The logits of some rows for all classes."""
-        if self.weight.dtype == self.dtype:
-            self.logits(hidden, slice(None), out)
-        else:
-            for classes in self.parts_of_weight():
-                self.logits(hidden, classes, out[:, classes])
+        self.logits(hidden, slice(0, self.classes), out, room)
+
+    def fit(self, states: int = 0, taken: int = 0) -> int:
+        """How many whole rows of logits do, beside so many arrays of their hidden states' shape, and bytes."""
+        left = CHUNK_BYTES - taken - max(0, self.bytes_of(self.part) - PART_BYTES)
+        return left // max(1, self.classes * self.dtype.itemsize + states * self.bytes_of(1))
+
+    def chunk_rows(self, asked: int | None, states: int = 0) -> int:
+        """How many whole rows of logits are made at once."""
+        fewest, most = CHUNK_ROWS
+        return min(max(self.fit(states), fewest), most) if asked is None else asked
 
 
 @dataclass(frozen=True)
@@ -121,34 +158,46 @@ class Chunk:
 
     rows: Any  # a slice or indices
     hidden: Array
+    is_first: bool
+    is_last: bool
 
     def of(self, array: Array | None) -> Array | None:
         return None if array is None else array[self.rows]
 
 
-def chunks(product: Product, live: Array | None, size: int) -> Iterator[Chunk]:
-    """The rows that count, at most so many at a time."""
+def chunks(product: Product, live: Array | None, size: int, room: Array | None) -> Iterator[Chunk]:
+    """The rows that count, at most so many at a time; hidden states go to `room`, if there is some."""
     n = len(product.hidden) if live is None else len(live)
     for start in range(0, n, size):
         stop = min(start + size, n)
-        rows = slice(start, stop) if live is None else live[start:stop]
-        yield Chunk(rows, converted(product.hidden[rows], product.dtype))
+        rows: Any = slice(start, stop) if live is None else live[start:stop]
+        if live is None or product.hidden.dtype != product.dtype:
+            hidden = converted(product.hidden[rows], product.dtype, room)
+        else:
+            hidden = np.take(product.hidden, rows, 0, None if room is None else room[: len(rows)], "clip")
+        yield Chunk(rows, hidden, start == 0, stop == n)
 
 
 def losses_of_labels(
     product: Product, targets: Targets, size: int | None, n_threads: int | None, losses: Array
 ) -> None:
     """The losses of the rows that count: by tiles of rows and classes."""
-    size = TILE_ROWS if size is None else size
-    room = np.empty(min(size, len(product.hidden)) * TILE_CLASSES, product.dtype)
-    for chunk in chunks(product, targets.live(), size):
+    live = targets.live()
+    n = len(product.hidden) if live is None else len(live)
+    copies = product.copies(live)
+    if size is None:
+        size = min(max(STATE_BYTES // max(1, product.bytes_of(1)), CHUNK_ROWS[0]), TILE_ROWS) if copies else TILE_ROWS
+    tiles = np.empty(min(size, n) * TILE_CLASSES, product.dtype)
+    states = product.states(min(size, n)) if copies else None
+    room = product.room() if product.converts else NONE
+    for chunk in chunks(product, live, size, states):
         n = len(chunk.hidden)
         labels = np.ascontiguousarray(chunk.of(targets.labels), np.int64)
         carried = np.zeros(n, door.CARRIED_ROW)
         carried["m"] = -np.inf
         for classes in product.parts(TILE_CLASSES):
-            tile = room[: n * (classes.stop - classes.start)].reshape(n, -1)
-            product.logits(chunk.hidden, classes, tile)
+            tile = tiles[: n * (classes.stop - classes.start)].reshape(n, -1)
+            product.logits(chunk.hidden, classes, tile, room)
             weight = None if targets.class_weight is None else targets.class_weight[classes]
             door.carry(tile, labels - classes.start, carried, weight, targets.smoothing > 0, n_threads)
         losses[chunk.rows] = finished(carried, labels, product.classes, targets) * weights(chunk, targets)
@@ -176,98 +225,133 @@ def finished(carried: Array, labels: Array, classes: int, targets: Targets) -> A
     return loss
 
 
+class WeightSum:
+    """The gradient of the weight, to which chunks add: rounded once to its dtype, with the last one.
+
+    Until then float32 numbers have half of their bits where a gradient of half precision is going to be.
+    """
+
+    def __init__(self, out: Array, dtype: np.dtype[Any], several: bool) -> None:
+        self.out = out
+        self.is_wide = out.dtype.kind == "f" and out.dtype.itemsize >= dtype.itemsize
+        self.halved = dtype == np.float32 and not self.is_wide
+        self.rest = np.empty(out.shape, np.uint16 if self.halved else dtype) if several and not self.is_wide else NONE
+
+    def add(self, part: Array, classes: slice, chunk: Chunk) -> None:
+        """What the chunk adds for some classes; it is used up."""
+        out, rest = self.out[classes], self.rest[classes]
+        if self.is_wide and chunk.is_first:
+            out[...] = part
+        elif self.is_wide:
+            out += part
+        else:
+            if not chunk.is_first and self.halved:
+                door.add_joined(part, out, rest)
+            elif not chunk.is_first:
+                part += rest
+            if chunk.is_last:
+                door.convert(part, out, 1)
+            elif self.halved:
+                door.split(part, out, rest)
+            else:
+                rest[...] = part
+
+
 class Gradients:
     """Where those gradients go that are wanted, and what is added up before it is rounded once to their dtype."""
 
-    def __init__(self, product: Product, hidden: Array | None, weight: Array | None, bias: Array | None) -> None:
-        self.product, self.hidden, self.weight, self.bias = product, hidden, weight, bias
-        direct = weight is None or (weight.dtype.kind == "f" and weight.dtype.itemsize >= product.dtype.itemsize)
-        self.weight_sum = weight if direct else np.empty(product.weight.shape, product.dtype)
-        self.bias_sum = None if bias is None else np.zeros(len(bias))
-        largest = max((part.stop - part.start for part in product.parts_of_weight()), default=0)
-        self.room = np.empty((largest, product.weight.shape[1]), product.dtype)
-        self.begun = False
+    def __init__(self, product: Product, outs: Outs, rows: int, states: Array | None, several: bool) -> None:
+        self.product, self.states = product, states
+        self.hidden, weight, self.bias = outs
+        self.weight_sum = None if weight is None else WeightSum(weight, product.dtype, several)
+        self.bias_sum = None if self.bias is None else np.zeros(len(self.bias))
+        self.more = product.states(rows) if product.converts and self.hidden is not None else None
 
-    def add(self, chunk: Chunk, grad: Array) -> None:
-        """Take in the gradient of some rows' logits."""
+    def add(self, chunk: Chunk, grad: Array, room: Array) -> None:
+        """Take in the gradient of some rows' logits; the copy of their hidden states is used up."""
         if self.weight_sum is not None:
-            self.add_weight(chunk, grad, self.weight_sum)
+            for classes in self.product.parts(self.product.part):
+                part = room[: classes.stop - classes.start]
+                np.matmul(grad[:, classes].T, chunk.hidden, out=part)
+                self.weight_sum.add(part, classes, chunk)
         if self.hidden is not None:
-            self.add_hidden(chunk, grad, self.hidden)
+            self.add_hidden(chunk, grad, self.hidden, room)
         if self.bias_sum is not None:
             self.bias_sum += grad.sum(axis=0, dtype=np.float64)
-        self.begun = True
 
-    def add_weight(self, chunk: Chunk, grad: Array, out: Array) -> None:
-        """What the rows add to the gradient of the weight."""
-        for classes in self.product.parts_of_weight():
-            part = self.room[: classes.stop - classes.start]
-            np.matmul(grad[:, classes].T, chunk.hidden, out=part)
-            if self.begun:
-                out[classes] += part
-            else:
-                out[classes] = part
-
-    def add_hidden(self, chunk: Chunk, grad: Array, out: Array) -> None:
+    def add_hidden(self, chunk: Chunk, grad: Array, out: Array, room: Array) -> None:
         """The gradient of the rows' hidden states: whole, since all their classes are there."""
-        product = self.product
-        own = isinstance(chunk.rows, slice) and out.dtype == product.dtype
-        whole = out[chunk.rows] if own else np.empty(chunk.hidden.shape, product.dtype)
-        if product.weight.dtype == product.dtype:
+        product, n = self.product, len(grad)
+        whole = out[chunk.rows] if self.states is None else self.states[:n]
+        if self.more is None:
             np.matmul(grad, product.weight, out=whole)
         else:
             whole[...] = 0
-            for classes in product.parts_of_weight():
-                whole += np.matmul(grad[:, classes], converted(product.weight[classes], product.dtype))
-        if own:
-            return
-        if isinstance(chunk.rows, slice):
-            _bfloat16.narrow(whole, out[chunk.rows])
-        else:
-            narrowed = np.empty(whole.shape, out.dtype)
-            _bfloat16.narrow(whole, narrowed)
-            out[chunk.rows] = narrowed
+            for classes in product.parts(product.part):
+                weight = converted(product.weight[classes], product.dtype, room)
+                whole += np.matmul(grad[:, classes], weight, out=self.more[:n])
+        if isinstance(chunk.rows, slice) and self.states is not None:
+            door.convert(whole, out[chunk.rows], 1)
+        elif self.states is not None:
+            out[chunk.rows] = converted(whole, out.dtype)
 
     def close(self) -> None:
         """Round what was added up."""
-        if self.weight_sum is not None and not self.begun:
-            self.weight_sum[...] = 0
-        if self.weight_sum is not None and self.weight is not None and self.weight_sum is not self.weight:
-            for classes in self.product.parts_of_weight():
-                _bfloat16.narrow(self.weight_sum[classes], self.weight[classes])
         if self.bias is not None and self.bias_sum is not None:
-            _bfloat16.narrow(self.bias_sum, self.bias)
+            door.convert(self.bias_sum, self.bias, 1)
 
 
 def losses_and_gradients(
-    product: Product, targets: Targets, size: int | None, n_threads: int | None, scale: Any,
-    gradients: tuple[Array | None, Array | None, Array | None] | None, losses: Array | None,
+    product: Product, targets: Targets, size: int | None, n_threads: int | None, scale: Any, gradients: Outs | None,
+    losses: Array | None,
 ) -> list[float]:  # fmt: skip
     """The losses of the rows that count, or their sums, and the gradients: by chunks of whole rows.
 
     ``scale`` is what the rows' gradients are multiplied by: a number, or one for each row.
     """
     live = targets.live()
-    size = product.chunk_rows(size)
     n = len(product.hidden) if live is None else len(live)
-    room = np.empty((min(size, n), product.classes), product.dtype)
-    sums = None if gradients is None else Gradients(product, *gradients)
+    outs = (None, None, None) if gradients is None else gradients
+    copies = product.copies(live) or (outs[0] is not None and outs[0].dtype != product.dtype)
+    size = size_of_chunks(product, size, n, copies, outs[1])
+    states = product.states(min(size, n)) if copies else None
+    logits_room = np.empty((min(size, n), product.classes), product.dtype)
+    room = NONE if gradients is None and not product.converts else product.room()
+    sums = None if gradients is None else Gradients(product, outs, min(size, n), states, n > size)
     totals = []
-    if gradients is not None and gradients[0] is not None and live is not None:
-        gradients[0][...] = np.zeros((), gradients[0].dtype)
-    for chunk in chunks(product, live, size):
-        logits = room[: len(chunk.hidden)]
-        product.whole_rows(chunk.hidden, logits)
+    for out, is_left in zip(outs[:2], (live is not None, n == 0), strict=True):
+        if out is not None and is_left:  # where nothing is going to be written
+            out[...] = np.zeros((), out.dtype)
+    for chunk in chunks(product, live, size, states):
+        logits = logits_room[: len(chunk.hidden)]
+        product.whole_rows(chunk.hidden, logits, room)
         for rows, loss in of_logits(product, targets, chunk, logits, n_threads, scale, sums is not None, losses):
             if losses is None:
                 totals.append(loss)
             else:
                 losses[rows] = loss
         if sums is not None:
-            sums.add(chunk, logits)
+            sums.add(chunk, logits, room)
     if sums is not None:
         sums.close()
     return totals
+
+
+def size_of_chunks(product: Product, asked: int | None, n: int, copies: bool, weight: Array | None) -> int:
+    """How many of n whole rows of logits are made at once: as many in all chunks, if no number is asked for.
+
+    What a gradient of the weight takes beside its memory, where it is added up, is made room for by shorter chunks,
+    down to half of the fewest rows.
+    """
+    if asked is not None:
+        return asked
+    states = copies + product.converts
+    fewest, most = CHUNK_ROWS
+    rows = product.chunk_rows(None, states)
+    if rows < n and weight is not None and weight.dtype.itemsize < product.dtype.itemsize:
+        fit = product.fit(states, weight.size * (product.dtype.itemsize - weight.dtype.itemsize))
+        rows = min(fit, most) if fit >= fewest // 2 else rows
+    return -(-n // max(1, -(-n // rows))) or 1
 
 
 def of_logits(
@@ -304,13 +388,17 @@ def statistics(product: Product, targets: Targets, size: int | None, n_threads: 
     """An array of one record for each row: of those that count, by chunks of whole rows."""
     records = np.empty(len(product.hidden), door.records_of(product.dtype))
     live = targets.live()
-    size = product.chunk_rows(size)
+    n = len(records) if live is None else len(live)
+    copies = product.copies(live)
+    size = size_of_chunks(product, size, n, copies, None)
+    states = product.states(min(size, n)) if copies else None
     if live is not None:
         for name in records.dtype.names or ():
             records[name] = np.nan if records.dtype[name].kind == "f" else -1
-    room = np.empty((min(size, len(records) if live is None else len(live)), product.classes), product.dtype)
-    for chunk in chunks(product, live, size):
-        logits = room[: len(chunk.hidden)]
-        product.whole_rows(chunk.hidden, logits)
+    room = product.room() if product.converts else NONE
+    logits_room = np.empty((min(size, n), product.classes), product.dtype)
+    for chunk in chunks(product, live, size, states):
+        logits = logits_room[: len(chunk.hidden)]
+        product.whole_rows(chunk.hidden, logits, room)
         records[chunk.rows] = door.target_statistics(logits, chunk.of(targets.labels), -1, None, n_threads)
     return records

@@ -165,8 +165,8 @@ def linear_cross_entropy_grad(
     class_weight, sample_weight, ignore_index, label_smoothing, z_loss, reduction
         As `softmax_cross_entropy` takes them.
     chunk_rows : int, optional
-        How many rows of logits exist at once, as a whole: by default as many as fit into 128 MiB, at least 256 and at
-        most 1024.
+        How many rows of logits exist at once, as a whole: by default as many as fit into 128 MiB with what goes along
+        with them, at least 256 and at most 1024.
     n_threads
         As `linear_cross_entropy` takes it.
     grad_output : array_like, optional
@@ -195,7 +195,8 @@ def linear_cross_entropy_grad(
     Notes
     -----
     Sums over chunks are made in the dtype computed in, those of the bias in double, and rounded once to the gradients'
-    dtype: with float16 or bfloat16 weights and more than one chunk that takes a float32 array of the weight's shape.
+    dtype: with a `grad_weight` of float16 or bfloat16 and more than one chunk that takes two more bytes for each of its
+    numbers. By default the chunks are shorter by as much, where that leaves 128 rows.
 
     References
     ----------

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import fastxent as fx
-from fastxent import reference
+from fastxent import _chunks, reference
 from fastxent._blas import one_thread
 from fastxent._chunks import Product
 from tests.bits import assert_same_bits
-from tests.layouts import LAYOUTS
+from tests.layouts import LAYOUTS, negative_classes, negative_rows, packed_field, strided
 from tests.table import each_dtype
 from tests.test_half import rounded
 from tests.turns import in_turn
@@ -330,14 +330,36 @@ def test_memory_does_not_grow_with_the_vocabulary(function, rng):
     assert peak < 6 * MEBIBYTE
 
 
-def test_gradients_take_one_chunk_of_logits_beside_themselves(rng):
-    (hidden, weight, y), _ = layer(rng, (600, 20_000, 8), np.float32)
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("options", [(), ("ignore_index",)], ids="+".join)
+@pytest.mark.parametrize("chunk_rows", [None, 100])
+def test_gradients_take_one_chunk_of_logits_beside_themselves(dtype, options, chunk_rows, rng, monkeypatch):
+    """By default an eighth of the usual chunk here, for time's sake."""
+    monkeypatch.setattr(_chunks, "CHUNK_BYTES", 16 * MEBIBYTE)
+    (hidden, weight, y), kwargs = layer(rng, (1000, 16_000, 64), dtype, options)
     outs = {"out_hidden": np.empty_like(hidden), "out_weight": np.empty_like(weight)}
+    chunk = 16 * MEBIBYTE
+    if chunk_rows is not None:
+        chunk = 100 * 16_000 * 4 + 2 * weight.size * (dtype is not np.float32)
     tracemalloc.start()
-    fx.linear_cross_entropy_grad(hidden, weight, y, chunk_rows=100, **outs)
+    fx.linear_cross_entropy_grad(hidden, weight, y, chunk_rows=chunk_rows, **outs, **kwargs)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 100 * 20_000 * 4 + 2 * MEBIBYTE
+    assert peak < chunk + 2 * MEBIBYTE
+
+
+@each_half
+@in_turn("arrange", [np.asfortranarray, strided, negative_rows, negative_classes, packed_field])
+@in_turn("chunk_rows", [None, 9])
+def test_gradients_of_half_precision_have_the_same_bits_in_any_layout(half, arrange, chunk_rows, rng):
+    (hidden, weight, y), kwargs = layer(rng, (30, 40, 6), half, ("ignore_index",))
+    want = fx.linear_cross_entropy_grad(hidden, weight, y, **kwargs, chunk_rows=chunk_rows)[1]
+    outs = [arrange(np.zeros(array.shape, half)) for array in (hidden, weight)]
+    fx.linear_cross_entropy_grad(
+        hidden, weight, y, **kwargs, chunk_rows=chunk_rows, out_hidden=outs[0], out_weight=outs[1]
+    )
+    for out, wanted in zip(outs, want, strict=False):
+        assert_same_bits(np.array(out).view(np.uint16), wanted.view(np.uint16))
 
 
 HIDDEN, WEIGHT, LABELS = np.ones((2, 4)), np.ones((3, 4)), np.array([0, 2])

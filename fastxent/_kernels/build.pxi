@@ -7,8 +7,9 @@ from fastxent._kernels.frames cimport apart
 from fastxent._kernels.memory cimport LINE, fence
 from fastxent._kernels.memoryview cimport point_double, point_float
 from fastxent._kernels.problem cimport (
-    ACTIVATION, CARRIED, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, GRAD, INFORMATION,
-    LOSSES, SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX, STATISTICS, X, Problem, Table, View, side_by_side, size_of,
+    ACTIVATION, CARRIED, CLAMPED, CONVERSION, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, GRAD,
+    INFORMATION, LOSSES, SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX, STATISTICS, X, Problem, Table, View, side_by_side,
+    size_of,
 )
 from fastxent._kernels.output cimport is_streamed
 from fastxent._kernels.softmax_general cimport softmax_room
@@ -27,6 +28,7 @@ include "sigmoid.pxi"
 include "sigmoid_focal.pxi"
 include "statistics.pxi"
 include "carried.pxi"
+include "conversion.pxi"
 include "counts.pxi"
 
 ctypedef void (*FloatLoop)(
@@ -56,6 +58,8 @@ float_loops[<int>STATISTICS] = statistics[float]
 double_loops[<int>STATISTICS] = statistics[double]
 float_loops[<int>CARRIED] = carry[float]
 double_loops[<int>CARRIED] = carry[double]
+float_loops[<int>CONVERSION] = convert[float]
+double_loops[<int>CONVERSION] = convert[double]
 float_loops[<int>COUNT_CLASSES] = count_classes[float]
 double_loops[<int>COUNT_CLASSES] = count_classes[double]
 float_loops[<int>COUNT_ELEMENTS] = count_elements[float]

@@ -22,7 +22,7 @@ from cpython.tuple cimport PyTuple_GET_ITEM
 from cpython.weakref cimport PyWeakref_NewRef
 from libc.float cimport DBL_MAX, DBL_MIN
 from libc.math cimport INFINITY, fabs, frexp, ldexp
-from libc.stdint cimport INT64_MIN, int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MIN, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastxent._kernels cimport scalar
@@ -31,11 +31,11 @@ from fastxent._kernels.job cimport Job
 from fastxent._kernels.memory cimport LINE, exchange_pointer
 from fastxent._kernels.operand cimport load, load_labels
 from fastxent._kernels.problem cimport (
-    ACTIVATION, BFLOAT16, BOOL, CARRIED, CLAMPED, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, CROSS_ENTROPY,
-    DIVERGENCE, ENTROPY, FLOAT16, FLOAT32, FLOAT64, GRAD, GRAD_OUTPUT, HESS, INFORMATION, INT16, INT32, INT64, INT8,
-    LABELS, LOG_SOFTMAX, LOGSUMEXP, LOSSES, NO_KIND, POS_WEIGHT, ROLES, SAMPLE_WEIGHT, SIGMOID, SIGMOID_FOCAL, SIMPLEX,
-    SOFTMAX, SOFTMAX_ITSELF, STATISTICS, TARGET, UINT16, UINT32, UINT64, UINT8, X, Family, has, is_half, is_loss, Kind,
-    Options, Problem, Role, side_by_side, size_of, Table, View, Which,
+    ACTIVATION, BFLOAT16, BOOL, CARRIED, CLAMPED, CONVERSION, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE,
+    CROSS_ENTROPY, DIVERGENCE, ENTROPY, FLOAT16, FLOAT32, FLOAT64, GRAD, GRAD_OUTPUT, HESS, INFORMATION, INT16, INT32,
+    INT64, INT8, LABELS, LOG_SOFTMAX, LOGSUMEXP, LOSSES, NO_KIND, POS_WEIGHT, ROLES, SAMPLE_WEIGHT, SIGMOID,
+    SIGMOID_FOCAL, SIMPLEX, SOFTMAX, SOFTMAX_ITSELF, STATISTICS, TARGET, UINT16, UINT32, UINT64, UINT8, X, Family, has,
+    is_half, is_loss, Kind, Options, Problem, Role, side_by_side, size_of, Table, View, Which,
 )
 from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
 from fastxent._kernels.staging cimport samples_of_block
@@ -68,6 +68,7 @@ include "class_losses.pxi"
 include "element_losses.pxi"
 include "probabilities.pxi"
 include "large_vocabulary.pxi"
+include "halves.pxi"
 include "metrics.pxi"
 include "row_ders.pxi"
 include "exact_sums.pxi"

@@ -118,3 +118,19 @@ def carry(
             raise ValueError("these are no weights of the part's classes")
         problem.weight = <const double*>cnp.PyArray_DATA(weights)
     run_problem(&problem, n_threads, &total)
+
+
+def convert(cnp.ndarray x not None, cnp.ndarray out not None, n_threads):
+    """Store numbers in an array of their shape and of any float dtype, rounded once."""
+    cdef Call call = Call()
+    call.problem.family = CONVERSION
+    call.rules = PUBLIC
+    take_logits(call, x, "x")
+    take_axis(call, -1, cnp.PyArray_NDIM(x), "x")
+    take_threads(call, n_threads)
+    take_output(call, GRAD, out, "out")
+    if kind_of(out) == FLOAT64:
+        call.problem.kind = FLOAT64
+    lay_out(call)
+    if cnp.PyArray_SIZE(x):
+        run(call)

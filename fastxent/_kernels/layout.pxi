@@ -229,7 +229,9 @@ cdef inline bint in_rows(const Problem* problem) noexcept:
         return problem.C >= LANES and (
             has(problem, TARGET) or problem.infogain.data != NULL or problem.option.share != 0.0
         )
-    return problem.family == INFORMATION and problem.C >= problem.tuning.row_classes
+    return problem.family == CONVERSION or (
+        problem.family == INFORMATION and problem.C >= problem.tuning.row_classes
+    )
 
 
 cdef inline bint in_lanes(const Problem* problem) noexcept:

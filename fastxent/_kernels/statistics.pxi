@@ -15,7 +15,7 @@ from fastxent._kernels.panel cimport (
 )
 from fastxent._kernels.problem cimport LOSSES, X, Problem, Strip, at, side_by_side
 from fastxent._kernels.row cimport row_shift
-from fastxent._kernels.softmax_row cimport AHEAD
+from fastxent._kernels.softmax_row cimport AHEAD, SHORT, place_of
 from fastxent._kernels.softmax_sums cimport add_pulls
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.sums cimport Total, count_lanes, sum_lanes, total_of
@@ -99,6 +99,15 @@ cdef inline const floating* batch_of(
     return room
 
 
+cdef inline floating count_of(const floating* count) noexcept nogil:
+    """The sum of LANES small whole numbers."""
+    cdef floating part[8]
+    cdef Py_ssize_t j
+    for j in range(8):
+        part[j] = (count[j] + count[8 + j]) + (count[16 + j] + count[24 + j])
+    return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]))
+
+
 cdef inline void count_above(const floating* x, floating own, floating* above) noexcept nogil:
     """above += those of a batch that exceed the target's logit, in each lane."""
     cdef Py_ssize_t j, k
@@ -107,19 +116,14 @@ cdef inline void count_above(const floating* x, floating own, floating* above) n
             above[j] += <floating>1.0 if x[k * LANES + j] > own else <floating>0.0
 
 
-cdef inline bint occurs(const floating* x, floating m) noexcept nogil:
-    """Whether a batch holds the maximum."""
-    cdef Py_ssize_t k
-    cdef int hits = 0
-    for k in range(BATCH):
-        hits += x[k] == m
-    return hits != 0
-
-
 cdef inline void statistics_row(
-    const floating* x, Py_ssize_t C, Py_ssize_t y, char* out      # C >= LANES
+    const floating* x, Py_ssize_t C, Py_ssize_t y,                # C >= LANES
+    const floating* shift,         # in   (SHIFT,)
+    Py_ssize_t ahead,              # what will be needed soon lies so many elements behind x
+    const floating* next_row,      # in   (C,), or NULL
+    floating* next_shift,          # out  (SHIFT,) the next row's: a processor looks for its maximum beside the sums
+    char* out
 ) noexcept nogil:
-    cdef floating shift[SHIFT]
     cdef floating sums[SUMS]
     cdef floating pulls[2 * LANES]
     cdef floating above[LANES]
@@ -127,9 +131,8 @@ cdef inline void statistics_row(
     cdef floating room[BATCH]
     cdef const floating* batch
     cdef double top, rest, ties, s, log_s
-    cdef Py_ssize_t block, j, k
-    cdef int64_t predicted = -1
-    row_shift(x, C, shift)
+    cdef Py_ssize_t block, first, j, k, predicted = -1
+    cdef floating found = <floating>0.0, before
     for j in range(SUMS):
         sums[j] = <floating>0.0
     for j in range(2 * LANES):
@@ -137,26 +140,56 @@ cdef inline void statistics_row(
     for j in range(LANES):
         above[j] = <floating>0.0
     for block in range((C + BATCH - 1) // BATCH):
-        batch = batch_of(x, C, block * BATCH, room)
+        first = block * BATCH
+        batch = batch_of(x, C, first, room)
         for k in range(GROUP):
-            prefetch_block(batch + k * LANES + AHEAD, LANES)
+            prefetch_block(x + first + k * LANES + ahead, LANES)
             exp_block(batch + k * LANES, shift, v + k * LANES)
         add_group(v, GROUP, shift, sums)
         add_pulls(batch, v, shift + MAXIMUM, pulls, pulls + LANES)
         count_above(batch, x[y], above)
-        if predicted < 0 and occurs(batch, shift[MAXIMUM]):
-            predicted = block * BATCH
-            while predicted < C and x[predicted] != shift[MAXIMUM]:  # a row of nan has -inf where it is filled up
-                predicted += 1
+        if predicted < 0:        # a maximum counts as a tie; so does what rounds to it
+            before = found
+            found = count_of(sums + TIES)
+            if found != before:
+                predicted = place_of(x + first, min(<Py_ssize_t>BATCH, C - first), shift[MAXIMUM])
+                predicted += first if predicted >= 0 else 0
+    if next_row != NULL:
+        row_shift(next_row, C, next_shift)
     top = shift[TOP]
     ties = count_lanes(sums + TIES)
     rest = sum_lanes(sums + REST, sums + REST_LOW)
     s = ties * top + rest
     log_s = scalar.log1p(((ties - 1.0) * top + rest) / top)
+    if predicted < 0:            # the maximum is infinite
+        predicted = place_of(x, C, shift[MAXIMUM])
     describe(
         out, x, 1, C, shift[MAXIMUM], <double>shift[MAXIMUM] - x[y], log_s, sum_lanes(pulls, pulls + LANES) / s,
         predicted, <int64_t>count_lanes(above)
     )
+
+
+cdef inline void statistics_rows(
+    const floating* x, Py_ssize_t step,      # in   strip.n rows
+    const Problem* problem, const Strip* strip, const int64_t* y, const double* weight
+) noexcept nogil:
+    cdef floating shift[2][SHIFT]
+    cdef Py_ssize_t j, C = problem.C
+    cdef bint short_rows = C * <Py_ssize_t>sizeof(floating) <= SHORT
+    cdef Py_ssize_t ahead = 2 * step if short_rows else AHEAD
+    cdef const floating* next_row
+    cdef char* out
+    if problem.ahead != 0:
+        ahead = problem.ahead // <Py_ssize_t>sizeof(floating)
+    for j in range(strip.n):
+        out = at(&problem.view[<int>LOSSES], strip.o, strip.i + j)
+        if j == 0 or not short_rows or weight[j - 1] == 0:
+            row_shift(x + j * step, C, shift[j % 2])
+        if weight[j] == 0:
+            ignore(out, <floating>0.0)
+            continue
+        next_row = x + (j + 1) * step if short_rows and j + 1 < strip.n else <const floating*>NULL
+        statistics_row(x + j * step, C, y[j], shift[j % 2], ahead, next_row, shift[(j + 1) % 2], out)
 
 
 cdef inline void statistics_panel(
@@ -173,6 +206,7 @@ cdef inline void statistics_panel(
     cdef floating best[LANES]
     cdef floating log_s[LANES]
     cdef floating pulls[2 * LANES]
+    cdef double spread[LANES]
     cdef floating here, before, number
     cdef Py_ssize_t j, k, C = problem.C
     cdef char* out
@@ -187,9 +221,9 @@ cdef inline void statistics_panel(
     for k in range(whole_groups(C) // GROUP):
         add_pulls(x + k * BATCH, e + k * BATCH, m, pulls, pulls + LANES)
     for j in range(LANES):
-        label[j] = <floating>(y[j] if j < part.n else 0)
-        above[j] = <floating>0.0
-        best[j] = <floating>0.0
+        label[j] = above[j] = best[j] = <floating>0.0
+    for j in range(part.n):
+        label[j] = <floating>y[j]
     panel_pick(x, C, label, own)
     for k in range(C):
         for j in range(LANES):
@@ -204,16 +238,18 @@ cdef inline void statistics_panel(
         log_s[j] = scalar.log1p(
             sums[TIES + j] - <floating>1.0 + (sums[REST + j] + sums[REST_LOW + j]) / shift[TOP + j]
         )
+    for j in range(LANES):
+        spread[j] = total_of(<double>pulls[j], <double>pulls[LANES + j]) / (
+            <double>sums[TIES + j] * shift[TOP + j] + (<double>sums[REST + j] + sums[REST_LOW + j])
+        )
     for j in range(part.n):
         out = at(&problem.view[<int>LOSSES], part.o, part.i + j)
         if weight[j] == 0:
             ignore(out, m[j])
             continue
         describe(
-            out, x + j, LANES, C, m[j], <double>m[j] - own[j], log_s[j],
-            total_of(<double>pulls[j], <double>pulls[LANES + j])
-            / (<double>sums[TIES + j] * shift[TOP + j] + (<double>sums[REST + j] + sums[REST_LOW + j])),
-            <int64_t>best[j], <int64_t>above[j]
+            out, x + j, LANES, C, m[j], <double>m[j] - own[j], log_s[j], spread[j], <int64_t>best[j],
+            <int64_t>above[j]
         )
 
 
@@ -242,11 +278,5 @@ cdef void statistics(
                 <const floating*>panel, problem, &strip, lanes.y, lanes.weight, panel + whole_groups(C) * LANES
             )
         else:
-            for j in range(strip.n):
-                if lanes.weight[j] == 0:
-                    ignore(at(&problem.view[<int>LOSSES], strip.o, strip.i + j), <floating>0.0)
-                else:
-                    statistics_row(
-                        x + j * step, C, lanes.y[j], at(&problem.view[<int>LOSSES], strip.o, strip.i + j)
-                    )
+            statistics_rows(x, step, problem, &strip, lanes.y, lanes.weight)
         start += strip.n

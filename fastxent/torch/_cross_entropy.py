@@ -29,7 +29,7 @@ class ClassLoss:
         """The loss; its gradient, times that of the result, goes into `out`."""
         (weight,) = weights
         axis = 1 if logits.ndim > 1 else 0
-        ignored = None if logits.shape == target.shape else self.ignore_index
+        ignored = None if logits.ndim == target.ndim and logits.shape == target.shape else self.ignore_index
         if out is None:
             return fx.softmax_cross_entropy(
                 logits, target, axis=axis, class_weight=weight, ignore_index=ignored,
@@ -153,7 +153,7 @@ def fits(logits: Tensor, target: Tensor, weight: Tensor | None, ignore_index: in
     """Whether torch takes these shapes and dtypes, and gives the dtype of the logits back; the kernels take more."""
     if type(ignore_index) is not int or not -(2**63) <= ignore_index < 2**63:
         fine = False
-    elif logits.shape == target.shape:
+    elif logits.ndim == target.ndim and logits.shape == target.shape:
         fine = target.dtype is logits.dtype and ignore_index < 0
     else:
         fine = target.dtype is torch.int64 or target.dtype is torch.uint8

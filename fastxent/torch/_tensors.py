@@ -91,7 +91,11 @@ def is_plain(value: Any) -> bool:
         and value.layout is torch.strided
         and not value.is_neg()
         and not torch._C._functorch.is_legacy_batchedtensor(value)
-        and (not value.is_floating_point() or forward_ad.unpack_dual(value).tangent is None)
+        and (
+            forward_ad._current_level < 0
+            or not value.is_floating_point()
+            or forward_ad.unpack_dual(value).tangent is None
+        )
     )
 
 
