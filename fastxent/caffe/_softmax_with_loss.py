@@ -42,7 +42,8 @@ class SoftmaxWithLoss(OfLogits):
 
     Examples
     --------
-    >>>     >>> from fastxent import caffe
+    >>> import numpy as np
+    >>> from fastxent import caffe
     >>> logits = np.array([[2.0, 0.0], [0.0, 200.0], [1.0, 1.0]])
     >>> layer = caffe.SoftmaxWithLoss(ignore_label=255)
     >>> loss, prob = layer.forward(logits, np.array([0.0, 0.0, 255.0]))
