@@ -1,5 +1,6 @@
 """What every test file shares: one deterministic hypothesis profile, one seeded generator per test."""
 
+import gc
 import os
 import zlib
 
@@ -40,6 +41,12 @@ def small_blocks():
     before = ways.tune(**{name: numbers[name] // 8 for name in ("block_elements", "gather_blocks", "stage_bytes")})
     yield
     ways.tune(**before)
+
+
+def pytest_collection_finish():
+    """Ten thousand tests in memory: no search for garbage has to look at all of them once more."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure(config):

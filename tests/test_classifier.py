@@ -132,7 +132,7 @@ def test_smoothing_is_a_distribution(name):
     np.testing.assert_allclose(smooth.coef_, shares.coef_, **NEAR)
 
 
-@pytest.mark.parametrize("form", ["C order", "CSR array"])
+@pytest.mark.parametrize("form", ["C order", pytest.param("CSR array", marks=pytest.mark.rest)])
 @pytest.mark.parametrize("name", ["two classes", "three classes"])
 def test_the_number_of_rows_in_a_block_changes_no_more_than_rounding(name, form):
     X, y = data(name)

@@ -100,7 +100,8 @@ def test_a_worker_that_is_killed_in_the_middle_changes_no_bit(processes, one_mac
     assert same_bits(model, one_machine)
 
 
-@pytest.mark.parametrize("n_workers", [1, pytest.param(2, marks=pytest.mark.rest)])
+@pytest.mark.rest
+@pytest.mark.parametrize("n_workers", [1, 2])
 def test_all_workers_are_killed_and_others_come(n_workers, one_machine, monkeypatch):
     evaluate, killed = PartitionedObjective.__call__, []
 
@@ -143,6 +144,7 @@ def test_thousands_of_partitions_are_balanced_by_threads_and_sizes():
     assert max(loads) <= WORTH_A_MOVE * (min(loads) + max(sizes))
 
 
+@pytest.mark.rest
 def test_work_that_is_stolen_changes_no_bit(one_machine, monkeypatch):
     gradient = _partition.gradient
 

@@ -1,5 +1,6 @@
 """tests.fuzz: what it finds becomes a test of its own, and what it draws is what it says."""
 
+import faulthandler
 import os
 import runpy
 import signal
@@ -18,6 +19,7 @@ DTYPES = ("i1", ">i8", "u8", "f2", "f4", ">f8", "g", "?", "O", ml_dtypes.bfloat1
 
 
 def die(*_):
+    faulthandler.disable()  # which pytest has made speak up
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
