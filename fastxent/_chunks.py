@@ -42,6 +42,27 @@ def converted(array: Array, dtype: np.dtype[Any], room: Array | None = None) -> 
     return out
 
 
+def pieces(rows: Array, width: int) -> Iterator[slice]:
+    """The rows that are picked, so many at a time as are to be copied at once, of so many numbers each."""
+    step = max(1, PART_BYTES // max(1, width * np.dtype(np.float64).itemsize))
+    for start in range(0, len(rows), step):
+        yield slice(start, start + step)
+
+
+def gather(array: Array, rows: Array, out: Array) -> Array:
+    """Some rows of an input in the dtype computed in; `numpy.take` would copy all of an array that has other steps."""
+    out = out[: len(rows)]
+    for piece in pieces(rows, array.shape[1]):
+        door.convert(array[rows[piece]], out[piece], 1)
+    return out
+
+
+def scatter(array: Array, rows: Array, out: Array) -> None:
+    """The way back, rounded to the dtype of `out`."""
+    for piece in pieces(rows, array.shape[1]):
+        out[rows[piece]] = converted(array[piece], out.dtype)
+
+
 @contextlib.contextmanager
 def products_of(n_threads: int | None) -> Iterator[None]:
     """While products are made: one thread of BLAS where the whole call may use one, and no word of NumPy's."""
@@ -166,15 +187,15 @@ class Chunk:
 
 
 def chunks(product: Product, live: Array | None, size: int, room: Array | None) -> Iterator[Chunk]:
-    """The rows that count, at most so many at a time; hidden states go to `room`, if there is some."""
+    """The rows that count, at most so many at a time; hidden states that are copied go to `room`."""
     n = len(product.hidden) if live is None else len(live)
     for start in range(0, n, size):
         stop = min(start + size, n)
         rows: Any = slice(start, stop) if live is None else live[start:stop]
-        if live is None or product.hidden.dtype != product.dtype:
+        if live is None or room is None:
             hidden = converted(product.hidden[rows], product.dtype, room)
         else:
-            hidden = np.take(product.hidden, rows, 0, None if room is None else room[: len(rows)], "clip")
+            hidden = gather(product.hidden, rows, room)
         yield Chunk(rows, hidden, start == 0, stop == n)
 
 
@@ -293,7 +314,7 @@ class Gradients:
         if isinstance(chunk.rows, slice) and self.states is not None:
             door.convert(whole, out[chunk.rows], 1)
         elif self.states is not None:
-            out[chunk.rows] = converted(whole, out.dtype)
+            scatter(whole, chunk.rows, out)
 
     def close(self) -> None:
         """Round what was added up."""

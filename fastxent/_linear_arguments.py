@@ -25,7 +25,7 @@ class LinearCall:
     reduction: str
     chunk_rows: int | None
     scale: Any  # what the rows' gradients are multiplied by: a number, or one for each row
-    read: dict[str, Array]  # what was given, as arrays, by name
+    read: dict[str, Array]  # what was given, or the memory of what is no array, by name
     pins: list[Any]  # hold the memory of all of them where it is
 
     def per_row(self) -> Array | None:
@@ -73,7 +73,17 @@ def linear_call(
             f"target has shape {distribution.shape}, but statistics are those of class indices: expected {rows}"
         )
     pins += [pin for array in (labels, distribution, options[1], scale) for pin in _explain.pinned(array)]
-    class_weights, sample_weights = class_weight, sample_weight
+    given = {"target": target, "class_weight": class_weight, "sample_weight": sample_weight, "grad_output": grad_output}
+    seen_as: dict[str, Any] = {
+        "target": distribution if labels is None else labels,
+        "sample_weight": options[1],
+        "grad_output": scale,
+    }
+    read = dict(layer)
+    for name, value in given.items():
+        memory = value if isinstance(value, np.ndarray) else seen_as.get(name)
+        if isinstance(memory, np.ndarray):
+            read[name] = memory
     class_weight, sample_weight, ignored, smoothing, z_loss, denominator = options
     dtype = np.dtype(np.float64 if in_double else np.float32)
     product = Product(
@@ -87,11 +97,7 @@ def linear_call(
         ignored, smoothing, z_loss, denominator,
     )  # fmt: skip
     scale = scale.reshape(-1) if np.ndim(scale) else scale / (denominator or math.inf)
-    given = layer | {
-        "target": target, "class_weight": class_weights, "sample_weight": sample_weights, "grad_output": grad_output
-    }  # fmt: skip
     size = None if chunk_rows is None else _check.whole_number(chunk_rows, "chunk_rows", 1)
-    read = {name: array for name, array in given.items() if isinstance(array, np.ndarray)}
     return LinearCall(product, targets, rows, reduction, size, scale, read, pins)
 
 

@@ -319,6 +319,17 @@ def test_no_rows_one_row_and_scalars():
     assert all(isinstance(value, np.generic) for value in statistics)
 
 
+@each_dtype
+def test_a_layer_without_features_has_its_bias_alone(dtype, rng):
+    args, kwargs = layer(rng, (7, 5, 0), dtype, ("bias",))
+    for function, where in ((fx, {"chunk_rows": 2}), (reference, {})):
+        loss, grads = function.linear_cross_entropy_grad(*args, **kwargs, **where)
+        want, bias = fx.softmax_cross_entropy_grad(np.broadcast_to(kwargs["bias"], (7, 5)), args[2])
+        assert_near(loss, want, dtype)
+        assert_near(grads[2], bias.sum(axis=0), dtype)
+        assert [grad.shape for grad in grads[:2]] == [(7, 0), (5, 0)]
+
+
 @in_turn("function", ["linear_cross_entropy", "linear_target_statistics"])
 def test_memory_does_not_grow_with_the_vocabulary(function, rng):
     (hidden, weight, y), _ = layer(rng, (300, 100_000, 2), np.float32)
@@ -346,6 +357,34 @@ def test_gradients_take_one_chunk_of_logits_beside_themselves(dtype, options, ch
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < chunk + 2 * MEBIBYTE
+
+
+@in_turn("arrange", [np.asfortranarray, strided])
+@each_dtype
+def test_rows_that_count_are_copied_by_chunks_in_any_layout(arrange, dtype, rng):
+    hidden = arrange(np.zeros((4000, 1000), dtype))
+    weight, y = np.zeros((1030, 1000), dtype), np.zeros(4000, int)
+    y[::9] = -1
+    for function in (fx.linear_cross_entropy, fx.linear_target_statistics):
+        tracemalloc.start()
+        function(hidden, weight, y, ignore_index=-1, chunk_rows=50)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 4 * MEBIBYTE  # of 15 or more
+
+
+@each_half
+def test_hidden_states_are_copied_once_and_their_gradients_not(half, rng):
+    """What is picked of them, and what goes back, is widened and rounded by a mebibyte at a time."""
+    hidden, y = np.zeros((200, 32_768), half), np.arange(200) % 3 - 1
+    weight = np.zeros((2, 32_768), half)
+    outs = {"out_hidden": np.empty_like(hidden), "out_weight": np.empty_like(weight)}
+    states = (y >= 0).sum() * 32_768 * 4
+    tracemalloc.start()
+    fx.linear_cross_entropy_grad(hidden, weight, y, ignore_index=-1, **outs)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * states + 3 * MEBIBYTE  # they and their gradient, which is added up by parts of the classes
 
 
 @each_half
@@ -446,6 +485,16 @@ def test_outputs_in_the_place_of_any_input_are_refused(rng):
     turned = np.moveaxis(rng.normal(size=(2, 4, 3)), 1, -1)  # whose rows are copied
     with pytest.raises(ValueError, match="out_hidden overlaps hidden"):
         fx.linear_cross_entropy_grad(turned, WEIGHT, np.zeros((2, 3), int), out_hidden=turned)
+
+
+@pytest.mark.parametrize("name", ["target", "sample_weight", "grad_output"])
+def test_outputs_in_the_memory_of_what_is_no_array_are_refused(name):
+    memory = np.ones(3, np.int64 if name == "target" else np.float64)
+    options = {"target": [0, 1, 1], name: memoryview(memory), "reduction": "none"}
+    out = memory.view(np.float64).reshape(3, 1)
+    with pytest.raises(ValueError, match=f"out_hidden overlaps {name}"):
+        fx.linear_cross_entropy_grad(np.ones((3, 1)), np.ones((2, 1)), **options, out_hidden=out)
+    assert (memory == 1).all()
 
 
 def test_outputs_that_share_memory_are_refused():

@@ -44,8 +44,8 @@ def linear_cross_entropy_grad(
     rows = rows_of(x, target, -1, class_weight, sample_weight, ignore_index, label_smoothing, None)
     loss, grad = results_of(softmax_rows(rows, z_loss, 1), rows.v, rows.D, reduction, grad_output, (None,), -1)
     g = np.where(grad == 0, 0, grad * slope)
-    h = np.asarray(hidden, np.float64).reshape(-1, np.shape(hidden)[-1])
     flat = g.reshape(-1, g.shape[-1])
+    h = np.asarray(hidden, np.float64).reshape(len(flat), np.shape(hidden)[-1])
     by_bias = None if bias is None else placed(flat.sum(axis=0), out_bias)
     return loss, (placed(g @ np.asarray(weight, np.float64), out_hidden), placed(flat.T @ h, out_weight), by_bias)
 
