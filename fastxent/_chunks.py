@@ -249,14 +249,23 @@ def finished(carried: Array, labels: Array, classes: int, targets: Targets) -> A
 class WeightSum:
     """The gradient of the weight, to which chunks add: rounded once to its dtype, with the last one.
 
-    Until then float32 numbers have half of their bits where a gradient of half precision is going to be.
+    Until then float32 numbers have half of their bits where a gradient of half precision is going to be, and those that
+    are computed in double are beside a gradient of another dtype as a whole.
     """
 
     def __init__(self, out: Array, dtype: np.dtype[Any], several: bool) -> None:
         self.out = out
-        self.is_wide = out.dtype.kind == "f" and out.dtype.itemsize >= dtype.itemsize
+        self.is_wide = out.dtype.itemsize >= dtype.itemsize
         self.halved = dtype == np.float32 and not self.is_wide
-        self.rest = np.empty(out.shape, np.uint16 if self.halved else dtype) if several and not self.is_wide else NONE
+        rest = self.dtype_beside(out, dtype)
+        self.rest = NONE if rest is None or not several else np.empty(out.shape, rest)
+
+    @staticmethod
+    def dtype_beside(out: Array, dtype: np.dtype[Any]) -> np.dtype[Any] | None:
+        """Of the array that several chunks need beside the gradient, if they do."""
+        if out.dtype.itemsize >= dtype.itemsize:
+            return None
+        return np.dtype(np.uint16) if dtype == np.float32 else dtype
 
     def add(self, part: Array, classes: slice, chunk: Chunk) -> None:
         """What the chunk adds for some classes; it is used up."""
@@ -369,8 +378,9 @@ def size_of_chunks(product: Product, asked: int | None, n: int, copies: bool, we
     states = copies + product.converts
     fewest, most = CHUNK_ROWS
     rows = product.chunk_rows(None, states)
-    if rows < n and weight is not None and weight.dtype.itemsize < product.dtype.itemsize:
-        fit = product.fit(states, weight.size * (product.dtype.itemsize - weight.dtype.itemsize))
+    beside = None if weight is None else WeightSum.dtype_beside(weight, product.dtype)
+    if rows < n and weight is not None and beside is not None:
+        fit = product.fit(states, weight.size * beside.itemsize)
         rows = min(fit, most) if fit >= fewest // 2 else rows
     return -(-n // max(1, -(-n // rows))) or 1
 

@@ -359,6 +359,18 @@ def test_gradients_take_one_chunk_of_logits_beside_themselves(dtype, options, ch
     assert peak < chunk + 2 * MEBIBYTE
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, *HALVES])
+def test_a_gradient_narrower_than_its_sum_in_double_shortens_the_chunks_by_the_sum(dtype, rng, monkeypatch):
+    monkeypatch.setattr(_chunks, "CHUNK_BYTES", 16 * MEBIBYTE)
+    args, _ = layer(rng, (1500, 4000, 256), np.float64)
+    outs = {"out_hidden": np.empty((1500, 256)), "out_weight": np.empty((4000, 256), dtype)}
+    tracemalloc.start()
+    fx.linear_cross_entropy_grad(*args, **outs)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 18 * MEBIBYTE
+
+
 @in_turn("arrange", [np.asfortranarray, strided])
 @each_dtype
 def test_rows_that_count_are_copied_by_chunks_in_any_layout(arrange, dtype, rng):
