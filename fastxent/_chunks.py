@@ -392,7 +392,8 @@ def of_logits(
     """The losses of a chunk's logits, whose gradient takes their place: (where, losses or their sum) of each part."""
     target: Any = targets.distribution if targets.labels is None else targets.labels
     capped = grad and product.softcap is not None
-    step = max(1, PART_BYTES // logits[:1].nbytes) if capped else len(logits)
+    copied = targets.labels is None and not isinstance(chunk.rows, slice)
+    step = max(1, PART_BYTES // max(logits[:1].nbytes, target[:1].nbytes)) if capped or copied else len(logits)
     for start in range(0, len(logits), step):
         part = logits[start : start + step]
         rows = numbered(chunk.rows, start, len(part))

@@ -371,6 +371,23 @@ def test_a_gradient_narrower_than_its_sum_in_double_shortens_the_chunks_by_the_s
     assert peak < 18 * MEBIBYTE
 
 
+@in_turn("dtype", [np.float32, np.float64])
+def test_distributions_of_rows_that_count_are_not_copied_by_whole_chunks(dtype, rng):
+    (hidden, weight, _), kwargs = layer(rng, (200, 20_000, 2), np.float32, ("sample_weight",))
+    target = np.full((200, 20_000), 1 / 20_000, dtype)
+    outs = {"out_hidden": np.empty_like(hidden), "out_weight": np.empty_like(weight)}
+    chunk = np.count_nonzero(kwargs["sample_weight"]) * 20_000 * 4
+    for call in (
+        lambda: fx.linear_cross_entropy(hidden, weight, target, **kwargs),
+        lambda: fx.linear_cross_entropy_grad(hidden, weight, target, **kwargs, **outs),
+    ):
+        tracemalloc.start()
+        call()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < chunk + 3 * MEBIBYTE
+
+
 @in_turn("arrange", [np.asfortranarray, strided])
 @each_dtype
 def test_rows_that_count_are_copied_by_chunks_in_any_layout(arrange, dtype, rng):
