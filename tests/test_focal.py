@@ -59,7 +59,10 @@ def test_the_hessian_of_a_distribution_whose_maximum_is_far_above(classes, margi
     x[2], t[2] = margin, 1.0
     want = oracle.softmax_focal_loss(x, t, gamma)
     _, grad, hess = fx.softmax_focal_loss_grad_hess(x[None], t[None], gamma=gamma, reduction="none")
-    for got, real, size, name in ((grad, want.grad, want.grad_terms, "grad"), (hess, want.hess, want.hess_terms, "hess")):
+    for got, real, size, name in (
+        (grad, want.grad, want.grad_terms, "grad"),
+        (hess, want.hess, want.hess_terms, "hess"),
+    ):
         assert oracle.ulps_off(got[0], real, np.float64, size.high).max() <= bounds(gamma)[name]
 
 
