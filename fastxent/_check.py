@@ -328,7 +328,7 @@ def check_output(out: Any, name: str, shape: tuple[int, ...], logits: Array | No
         raise ValueError(f"{name} has shape {plain.shape}, but its input has shape {shape}")
     if not plain.flags.writeable:
         raise ValueError(f"{name} is read-only")
-    if plain.size and any(stride == 0 and n > 1 for stride, n in zip(plain.strides, plain.shape, strict=True)):
+    if plain.size and overlaps_itself(plain):
         raise ValueError(f"{name} has elements that share memory (strides {plain.strides})")
     if logits is not None and not exactly(plain, logits) and overlap(plain, logits):
         raise ValueError(f"{name} overlaps its input in part; it may only be exactly the same memory, or none of it")
@@ -339,8 +339,26 @@ def check_output(out: Any, name: str, shape: tuple[int, ...], logits: Array | No
 
 def exactly(a: Array, b: Array) -> bool:
     """Whether element by element they are the same memory."""
-    same = a.shape == b.shape and a.strides == b.strides and a.itemsize == b.itemsize
+    same = a.shape == b.shape and a.itemsize == b.itemsize
+    steps = zip(a.shape, a.strides, b.strides, strict=same)
+    same = same and all(a_step == b_step for n, a_step, b_step in steps if n > 1)
     return same and a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
+
+
+def overlaps_itself(a: Array) -> bool:
+    """Whether two elements share a byte. None do where each axis steps over all that lies along those before."""
+    extent = a.itemsize
+    axes = sorted((abs(step), n) for step, n in zip(a.strides, a.shape, strict=True) if n > 1)
+    nested = True
+    for step, n in axes:
+        nested = nested and step >= extent
+        extent += step * (n - 1)
+    if nested or a.nbytes > extent:
+        return not nested
+    places = np.zeros(1, np.int64)
+    for step, n in axes:
+        places = np.add.outer(places, step * np.arange(n)).ravel()
+    return bool((np.diff(np.sort(places)) < a.itemsize).any())
 
 
 def overlap(a: Array, b: Array) -> bool:

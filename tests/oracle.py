@@ -85,12 +85,15 @@ class Kinds:
         return Exact(high[self.of_class], low[self.of_class])
 
 
-def digits_for(x):
-    """DIGITS beyond those that 1 - p loses where one class is far above the others, and beyond those of the logits."""
+def digits_for(x, powers=1):
+    """DIGITS beyond those of the logits, and beyond those that 1 - p loses where one class is far above the others.
+
+    Where numbers of up to (1 - p)^-(powers - 1) cancel, they lose as many each time more.
+    """
     x = np.unique(np.asarray(x, np.float64))
     x = x[np.isfinite(x)]
     gap = min(x[-1] - x[-2], 1600.0) if x.size > 1 else 0.0
-    return DIGITS + int(gap / np.log(10) + np.log10(np.abs(x).max(initial=1.0)))
+    return DIGITS + int(powers * gap / np.log(10) + np.log10(np.abs(x).max(initial=1.0)))
 
 
 def target_of(classes, y=None, distribution=None, class_weight=None, label_smoothing=0, infogain=None, alpha=None):
@@ -151,7 +154,7 @@ def softmax_focal_loss(x, t, gamma=2.0, z_loss=0.0):
     With L = -log p and q = 1 - p the derivatives of q^gamma L by L are the slope and bend; dL_j / dx_k = p_k - [j = k].
     """
     kinds = Kinds(x, t)
-    with mp.workdps(digits_for(x)):
+    with mp.workdps(digits_for(x, powers=2)):  # bend has q^(gamma - 1)
         c, gamma = mpf(z_loss), mpf(gamma)
         m = mpf(float(max(x)))
         s = kinds.sum(lambda x, t: mp.exp(x - m))

@@ -50,6 +50,22 @@ def test_the_hessian_of_a_distribution_where_its_focal_factor_is_hardly_a_number
     Problem(NAMED["softmax_focal_loss_grad_hess"], x, np.tile(np.float32([1, 0]), (300, 1)), options).assert_right()
 
 
+@in_turn("gamma", [0.25, 0.5, 1.0, 2.0])
+@in_turn("margin", [30.0, 75.0, 474.0])
+@in_turn("classes", [7, 40])
+def test_the_hessian_of_a_distribution_whose_maximum_is_far_above(classes, margin, gamma):
+    """There the maximum's own second derivative by L is some q^(gamma - 1), and the others' are some q."""
+    x, t = np.zeros(classes), np.full(classes, 0.01)
+    x[2], t[2] = margin, 1.0
+    want = oracle.softmax_focal_loss(x, t, gamma)
+    _, grad, hess = fx.softmax_focal_loss_grad_hess(x[None], t[None], gamma=gamma, reduction="none")
+    for got, real, size, name in (
+        (grad, want.grad, want.grad_terms, "grad"),
+        (hess, want.hess, want.hess_terms, "hess"),
+    ):
+        assert oracle.ulps_off(got[0], real, np.float64, size.high).max() <= bounds(gamma)[name]
+
+
 @in_turn("alpha", [None, 0.25])
 @in_turn("gamma", [0.0, 1.0, 2.0, 2.5])
 @each_dtype

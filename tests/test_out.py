@@ -156,13 +156,53 @@ def test_out_and_hess_out_overlap(f, dtype, rng):
     p.change(out=p.x, hess_out=p.x).assert_rejected(ValueError, "overlap")
 
 
+# strides of a (6, 5) array in elements, in which some share memory, in part or as a whole
+SHARING_STRIDES = {
+    "rows repeat": (0, 1),
+    "windows": (1, 1),
+    "windows of two": (2, 1),
+    "columns apart": (3, 4),
+    "in part": (5, 0.5),
+}
+
+
+@each_function
+@in_turn("strides", SHARING_STRIDES)
+@each_dtype
+def test_out_that_overlaps_itself(f, strides, dtype, rng):
+    p = problem(f, rng, (6, 5), -1, dtype)
+    steps = [int(step * np.dtype(dtype).itemsize) for step in SHARING_STRIDES[strides]]
+    out = as_strided(np.zeros(60, dtype), (6, 5), steps)
+    for argument in f.array_results:
+        p.change(**{argument: out}).assert_rejected(ValueError, "share memory")
+    out[...] = 0.5
+    p.change(x=out, out=out).assert_rejected(ValueError, "share memory")
+
+
 @each_function
 @each_dtype
-def test_out_that_overlaps_itself(f, dtype, rng):
-    p = problem(f, rng, (6, 5), -1, dtype)
-    out = as_strided(np.zeros(5, dtype), (6, 5), (0, np.dtype(dtype).itemsize))
-    for argument in f.array_results:
-        p.change(**{argument: out}).assert_rejected(ValueError, "overlap|share memory")
+def test_out_whose_axes_interlock_overlaps_nothing(f, dtype, rng):
+    """(2, 2) numbers at 0, 2, 3 and 5: neither axis steps over the other."""
+    p = problem(f, rng, (2, 2), -1, dtype)
+    memory = np.full(6, -7, dtype)
+    size = memory.itemsize
+    got = p.run(out=as_strided(memory, (2, 2), (3 * size, 2 * size)))
+    for name, value in p.run().items():
+        np.testing.assert_array_equal(got[name], value)
+    assert (memory[[1, 4]] == -7).all()
+
+
+@each_function
+@in_turn("shape", [(1, 7), (7, 1), (1, 1)])
+@each_dtype
+def test_out_that_is_the_logits_with_other_strides_where_there_is_one_number(f, shape, dtype, rng):
+    p = problem(f, rng, shape, -1, dtype)
+    fresh = p.run()
+    size = p.x.itemsize
+    out = as_strided(p.x, shape, [step if n > 1 else 3 * size for n, step in zip(shape, p.x.strides, strict=True)])
+    for name, value in p.run(out=out).items():
+        np.testing.assert_array_equal(value, fresh[name])
+    np.testing.assert_array_equal(p.x, fresh[f.array_results["out"]])
 
 
 @in_turn("inner, width", [(130, 136), (129, 132), (128, 136), (257, 264)])

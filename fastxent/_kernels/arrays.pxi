@@ -167,6 +167,6 @@ cdef inline bint same_memory(cnp.ndarray a, cnp.ndarray b) noexcept:
     if cnp.PyArray_BYTES(a) != cnp.PyArray_BYTES(b) or cnp.PyArray_ITEMSIZE(a) != cnp.PyArray_ITEMSIZE(b):
         return False
     for axis in range(cnp.PyArray_NDIM(a)):
-        if cnp.PyArray_STRIDE(a, axis) != cnp.PyArray_STRIDE(b, axis):
+        if cnp.PyArray_DIM(a, axis) > 1 and cnp.PyArray_STRIDE(a, axis) != cnp.PyArray_STRIDE(b, axis):
             return False
     return True

@@ -4,7 +4,7 @@ cdef int take_output(Call call, Role role, object out, object name) except -1:
     """A caller's output: it is written at the end, and shares memory with no other array but, exactly, the logits."""
     cdef cnp.ndarray like = call.array(X)
     cdef cnp.ndarray array
-    cdef int other, axis
+    cdef int other
     cdef bint fine
     if out is None:
         return 0
@@ -22,8 +22,7 @@ cdef int take_output(Call call, Role role, object out, object name) except -1:
             and is_float(kind_of(array)) and (role != LOSSES or not is_half(kind_of(array)))
             and (same_shape(array, like) if role != LOSSES else same_rows(call, array))
         )
-        for axis in range(cnp.PyArray_NDIM(array) if fine else 0):
-            fine = fine and (cnp.PyArray_STRIDE(array, axis) != 0 or cnp.PyArray_DIM(array, axis) <= 1)
+        fine = fine and is_nested(array)
         for other in range(<int>ROLES if fine else 0):
             if call.held[other] != NULL and other != <int>role:
                 fine = fine and (
@@ -36,6 +35,22 @@ cdef int take_output(Call call, Role role, object out, object name) except -1:
     call.hold(role, out)
     call.given = True
     return 0
+
+
+cdef bint is_nested(cnp.ndarray array) noexcept:
+    """Whether each axis steps over all that lies along the axes of smaller steps, so that no two elements overlap."""
+    cdef Py_ssize_t step, other_step, within
+    cdef int axis, other
+    for axis in range(cnp.PyArray_NDIM(array)):
+        step = abs(cnp.PyArray_STRIDE(array, axis))
+        within = cnp.PyArray_ITEMSIZE(array)
+        for other in range(cnp.PyArray_NDIM(array)):
+            other_step = abs(cnp.PyArray_STRIDE(array, other))
+            if other != axis and other_step <= step:
+                within += other_step * (cnp.PyArray_DIM(array, other) - 1)
+        if cnp.PyArray_DIM(array, axis) > 1 and step < within:
+            return False
+    return True
 
 
 cdef bint apart_from_options(Call call, cnp.ndarray array) noexcept:
