@@ -195,9 +195,9 @@ def linear_cross_entropy_grad(
     Notes
     -----
     Sums over chunks are made in the dtype computed in, those of the bias in double, and rounded once to the gradients'
-    dtype: with a ``grad_weight`` of float16 or bfloat16 and more than one chunk that takes two more bytes for each of its
-    numbers, and eight with one that is computed in double and not of float64. By default the chunks are shorter by as
-    much, where that leaves 128 rows.
+    dtype: with a ``grad_weight`` of float16 or bfloat16 and more than one chunk that takes two more bytes for each
+    of its numbers, and eight with one that is computed in double and not of float64. By default the chunks are
+    shorter by as much, where that leaves 128 rows.
 
     References
     ----------
