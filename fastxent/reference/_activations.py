@@ -12,7 +12,7 @@ from fastxent.reference._types import Array, Out, Result
 def softmax(x: ArrayLike, *, axis: int = -1, out: Out = None, n_threads: int | None = None) -> Result:
     """The shares p_k = e_k / s."""
     found = exponentials_of(classes_last(x, axis))
-    return placed(found.e / found.s, out, axis)
+    return placed(found.p, out, axis)
 
 
 def log_softmax(x: ArrayLike, *, axis: int = -1, out: Out = None, n_threads: int | None = None) -> Result:

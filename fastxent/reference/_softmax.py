@@ -13,15 +13,14 @@ from fastxent.reference._types import Array, ByClass, Loss, Option, Out, Result
 def softmax_rows(rows: Rows, c: float, order: int) -> list[Array]:
     """The loss of each row and its derivatives up to `order`, with z-loss coefficient c."""
     x, t, T, T_minus_t = rows[:4]
-    m, d, e, o, s, log_s = exponentials_of(x)
+    m, d, p, q, log_s = exponentials_of(x)
     lse = m + log_s
     z, z_slope = (c * lse**2, 2 * c * lse) if c else (0.0, 0.0)
     results = [(class_sum(np.where(t > 0, -t * d, 0)) + T * log_s + z)[..., 0]]
-    p, rest = e / s, o / s  # rest = 1 - p
     if order >= 1:
-        results.append((T_minus_t + z_slope) * p - t * rest)
+        results.append((T_minus_t + z_slope) * p - t * q)
     if order >= 2:
-        results.append((T + z_slope) * p * rest + 2 * c * p**2)
+        results.append((T + z_slope) * p * q + 2 * c * p**2)
     return results
 
 
@@ -40,7 +39,7 @@ def softmax_cross_entropy_grad(
     ignore_index: int | None = None, label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: Option = None,
     reduction: str = "mean", n_threads: int | None = None, grad_output: Option = None, out: Out = None,
 ) -> tuple[Loss, Result]:  # fmt: skip
-    """And its gradient dl/dx_k = [ (T - t_k + 2 c lse) e_k - t_k o_k ] / s."""
+    """And its gradient dl/dx_k = (T - t_k + 2 c lse) p_k - t_k q_k."""
     rows = rows_of(logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain)
     return results_of(softmax_rows(rows, z_loss, 1), rows.v, rows.D, reduction, grad_output, (out,), axis)
 
@@ -50,6 +49,6 @@ def softmax_cross_entropy_grad_hess(
     ignore_index: int | None = None, label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: Option = None,
     reduction: str = "mean", n_threads: int | None = None, out: Out = None, hess_out: Out = None,
 ) -> tuple[Loss, Result, Result]:  # fmt: skip
-    """And the Hessian diagonal d2l/dx_k2 = (T + 2 c lse) e_k o_k / s^2 + 2 c p_k^2."""
+    """And the Hessian diagonal d2l/dx_k2 = (T + 2 c lse) p_k q_k + 2 c p_k^2."""
     rows = rows_of(logits, target, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain)
     return results_of(softmax_rows(rows, z_loss, 2), rows.v, rows.D, reduction, None, (out, hess_out), axis)

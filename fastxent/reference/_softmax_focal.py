@@ -14,10 +14,10 @@ from fastxent.reference._types import Array, ByClass, Loss, Option, Out, Result
 def _softmax_focal(rows: Rows, gamma: float, alpha: Option, c: float, order: int) -> list[Array]:
     """The focal loss of each row and its derivatives up to `order`, with z-loss coefficient c; L_k = -log p_k."""
     t = rows.t * (1.0 if alpha is None else np.asarray(alpha, np.float64))
-    m, d, e, o, s, log_s = exponentials_of(rows.x)
+    m, d, p, q, log_s = exponentials_of(rows.x)
     lse = m + log_s
     z, z_slope = (c * lse**2, 2 * c * lse) if c else (0.0, 0.0)
-    p, q, L = e / s, o / s, log_s - d
+    L = log_s - d
     factor = q**gamma
     results = [(class_sum(np.where(t > 0, t * factor * L, 0 * log_s)) + z)[..., 0]]  # a row that is nan is so without t
     odds_L = odds_times(p, q, L)
