@@ -12,7 +12,7 @@ from fastxent._kernels.ways cimport GROUP, LANES
 
 
 cdef enum:
-    PART = 8                 # what is left over behind whole blocks is computed by so many classes
+    PART = 16                # what is left over behind whole blocks is computed by so many classes
 
 
 cdef inline floating row_max(const floating* x, Py_ssize_t n) noexcept nogil:
@@ -90,6 +90,7 @@ cdef inline void row_exp(
     What is left over behind the last whole block is in a block of its own that overlaps the one before.
     """
     cdef floating last[LANES]
+    cdef floating masked[LANES]
     cdef floating v[GROUP * LANES]
     cdef Py_ssize_t first, group, j, k, width, n_blocks = n // LANES, overlap = (n_blocks + 1) * LANES - n
     cdef Py_ssize_t unused = overlap // PART * PART
@@ -97,6 +98,8 @@ cdef inline void row_exp(
         last[j] = <floating>0.0
     for k in range(unused // PART, LANES // PART):  # first, since e may be x
         exp_part(x + n - LANES + k * PART, shift, last + k * PART)
+    for j in range(LANES):
+        masked[j] = last[j] if j >= overlap else <floating>0.0
     for j in range(SUMS):
         sums[j] = <floating>0.0
     for group in range((n + GROUP * LANES - 1) // (GROUP * LANES)):
@@ -112,7 +115,7 @@ cdef inline void row_exp(
                     e[(first + k) * LANES + j] = v[k * LANES + j]
         if width < GROUP:
             for j in range(LANES):
-                v[width * LANES + j] = last[j] if j >= overlap else <floating>0.0
+                v[width * LANES + j] = masked[j]
             width += 1
             clear_blocks(width, v)
         add_group(v, width, shift, sums)
