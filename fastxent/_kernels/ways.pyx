@@ -18,9 +18,9 @@ tuning.stage_bytes = 262144
 tuning.stream_bytes = 16777216
 tuning.held_elements = 4096
 
-# What builds have of their own. With AVX-512 rows and panels take the same time at 260 classes for the loss in float32 and
-# at 235 in float64, for loss and gradient at 185 and 145, with the Hessian at 140 and 100; between, the loss takes up to
-# 1.13 times as long by rows. One narrower for both than for either, so that no number of classes costs a jump.
+# What builds have of their own. With AVX-512 rows and panels take the same time at 260 classes for the loss in float32
+# and at 235 in float64, for loss and gradient at 185 and 145, with the Hessian at 140 and 100; between, the loss takes
+# up to 1.13 times as long by rows. One narrower for both than for either, so that no number of classes costs a jump.
 OF_BUILD = {"v4": {"panel_bytes": 896, "double_panel_bytes": 1408, "hess_panel_bytes": 1344}}
 LIMITS = {
     "lanes": LANES, "group": GROUP, "batch": BATCH, "panels": PANELS, "width": WIDTH, "largest_panel": LARGEST_PANEL,
