@@ -41,5 +41,5 @@ def pick(wanted: str, level: int) -> tuple[str, tuple[str, ...], str]:
 
 
 build, available, reason = pick(os.environ.get("FASTXENT_ISA", ""), x86_64_level())
-ways.tune(**ways.OF_BUILD.get(build, {}))
+ways.tune(**ways.of_build(build))
 kernels: Any = importlib.import_module(f"fastxent._kernels.{build}")

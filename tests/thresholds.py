@@ -12,12 +12,12 @@ def around(*numbers):
     return {number + step for number in numbers for step in (-1, 0, 1)}
 
 
-def most_side_by_side(dtype, with_hess=False):
+def most_side_by_side(dtype, with_hess=False, tuning=TUNING):
     """The most classes of samples that are computed side by side; with a Hessian, which is stored too, half as many."""
     size = np.dtype(dtype).itemsize
     if with_hess:
-        return TUNING["hess_panel_bytes"] // size // 2
-    return TUNING["double_panel_bytes" if size == 8 else "panel_bytes"] // size
+        return tuning["hess_panel_bytes"] // size // 2
+    return tuning["double_panel_bytes" if size == 8 else "panel_bytes"] // size
 
 
 def classes(dtype):

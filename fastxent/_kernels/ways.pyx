@@ -17,6 +17,7 @@ tuning.stage_bytes = 262144
 # images of 19 and 21 classes, float32: 1.55 ns an element, 1.66 through the caches; the same if all is read right after
 tuning.stream_bytes = 16777216
 tuning.held_elements = 4096
+OF_ALL = dict(tuning)
 
 # What builds have of their own. With AVX-512 rows and panels take the same time at 260 classes for the loss in float32
 # and at 235 in float64, for loss and gradient at 185 and 145, with the Hessian at 140 and 100; between, the loss takes
@@ -37,6 +38,11 @@ RANGES = {
 def numbers():
     """The tuning numbers by name."""
     return dict(tuning)
+
+
+def of_build(build):
+    """The tuning numbers that a build has from the import on."""
+    return OF_ALL | OF_BUILD.get(build, {})
 
 
 def tune(**changes):
