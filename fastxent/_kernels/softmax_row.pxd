@@ -97,16 +97,17 @@ cdef inline void row_dot(
 
 cdef inline Py_ssize_t place_of(const floating* values, Py_ssize_t n, floating wanted) noexcept nogil:
     """Where the first of n numbers is that has a value, or -1."""
-    cdef Py_ssize_t block, j, k, width
-    cdef int found = 0
-    for block in range((n + LANES - 1) // LANES):
-        k = block * LANES
-        width = min(<Py_ssize_t>LANES, n - k)
-        for j in range(width):
-            found += values[k + j] == wanted
-        for j in range(width if found > 0 else 0):
-            if values[k + j] == wanted:
-                return k + j
+    cdef Py_ssize_t block, k
+    cdef int j, place
+    for block in range(n // LANES):
+        place = LANES
+        for j in range(LANES):
+            place = min(place, j if values[block * LANES + j] == wanted else LANES)
+        if place < LANES:
+            return block * LANES + place
+    for k in range(n // LANES * LANES, n):
+        if values[k] == wanted:
+            return k
     return -1
 
 

@@ -128,19 +128,26 @@ cdef inline floating pull(floating e, floating m, floating x) noexcept nogil:
 cdef inline void add_pulls(
     const floating* x,           # in   GROUP x LANES, whatever it is where e is 0
     const floating* e,           # in   GROUP x LANES
+    Py_ssize_t n,                # blocks; e is 0 behind them, as far as clear_blocks goes
     const floating* m,           # in   (LANES,)
     floating* high,              # out  (LANES,) sum_k e_k (m - x_k), none of which is negative
     floating* low,               # out  what its rounding cut off
 ) noexcept nogil:
+    """A half or a quarter of the tree has the same bits where the rest is 0."""
     cdef floating part[LANES]
     cdef Py_ssize_t j
     for j in range(LANES):
-        part[j] = sum_of_group(
-            pull(e[j], m[j], x[j]), pull(e[LANES + j], m[j], x[LANES + j]),
-            pull(e[2 * LANES + j], m[j], x[2 * LANES + j]), pull(e[3 * LANES + j], m[j], x[3 * LANES + j]),
-            pull(e[4 * LANES + j], m[j], x[4 * LANES + j]), pull(e[5 * LANES + j], m[j], x[5 * LANES + j]),
-            pull(e[6 * LANES + j], m[j], x[6 * LANES + j]), pull(e[7 * LANES + j], m[j], x[7 * LANES + j])
-        )
+        part[j] = pull(e[j], m[j], x[j]) + pull(e[LANES + j], m[j], x[LANES + j])
+    if n > GROUP // 4:
+        for j in range(LANES):
+            part[j] += pull(e[2 * LANES + j], m[j], x[2 * LANES + j]) + pull(
+                e[3 * LANES + j], m[j], x[3 * LANES + j]
+            )
+    if n > GROUP // 2:
+        for j in range(LANES):
+            part[j] += (
+                pull(e[4 * LANES + j], m[j], x[4 * LANES + j]) + pull(e[5 * LANES + j], m[j], x[5 * LANES + j])
+            ) + (pull(e[6 * LANES + j], m[j], x[6 * LANES + j]) + pull(e[7 * LANES + j], m[j], x[7 * LANES + j]))
     two_sum(high, low, part, LANES)
 
 

@@ -11,7 +11,7 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.memory cimport prefetch_block
 from fastxent._kernels.panel cimport (
-    MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, add_group, exp_block, panel_exp, panel_max, panel_pick, shift_by,
+    MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, add_group, clear_blocks, exp_block, panel_exp, shift_by,
 )
 from fastxent._kernels.problem cimport LOSSES, X, Problem, Strip, at, side_by_side
 from fastxent._kernels.row cimport row_shift
@@ -61,57 +61,78 @@ cdef inline Py_ssize_t first_nan(const floating* x, Py_ssize_t step, Py_ssize_t 
     return -1
 
 
-cdef inline void describe(
-    char* out, const floating* x, Py_ssize_t step, Py_ssize_t C,   # the row, for what is not finite
-    floating m, double own_gap, double log_s, double spread_of, int64_t predicted, int64_t rank
-) noexcept nogil:
-    """One sample's statistics: own_gap = m - x_y, spread_of = sum_k e_k (m - x_k) / s."""
-    cdef double lse = <double>m + log_s
-    cdef Py_ssize_t odd = -1
-    if log_s != log_s or m - m != 0:
-        odd = first_nan(x, step, C)
-        lse = <double>m if odd < 0 else NAN
-        own_gap = NAN
-        predicted = odd if odd >= 0 else predicted
-    store_statistics(out, -(own_gap + log_s), lse, log_s + spread_of, predicted, rank, m)
+cdef struct Found:               # of each sample of a strip, in double whatever the dtype
+    double m[LANES]
+    double own_gap[LANES]        # m - x_y
+    double log_s[LANES]
+    double spread[LANES]         # sum_k e_k (m - x_k) / s
+    int64_t predicted[LANES]
+    int64_t rank[LANES]
 
 
 cdef inline void ignore(char* out, floating _) noexcept nogil:
     store_statistics(out, NAN, NAN, NAN, -1, -1, _)
 
 
+cdef inline void describe(
+    const Found* found, const Problem* problem, const Strip* part, const double* weight,
+    const floating* x, Py_ssize_t sample_step, Py_ssize_t class_step   # the samples, for what is not finite
+) noexcept nogil:
+    """Store the statistics of a strip's samples."""
+    cdef double own_gap, lse
+    cdef int64_t predicted
+    cdef Py_ssize_t j, odd
+    cdef char* out
+    for j in range(part.n):
+        out = at(&problem.view[<int>LOSSES], part.o, part.i + j)
+        if weight[j] == 0:
+            ignore(out, <floating>0.0)
+            continue
+        own_gap = found.own_gap[j]
+        lse = found.m[j] + found.log_s[j]
+        predicted = found.predicted[j]
+        if found.log_s[j] != found.log_s[j] or found.m[j] - found.m[j] != 0:
+            odd = first_nan(x + j * sample_step, class_step, problem.C)
+            lse = found.m[j] if odd < 0 else NAN
+            own_gap = NAN
+            predicted = odd if odd >= 0 else predicted
+        store_statistics(
+            out, -(own_gap + found.log_s[j]), lse, found.log_s[j] + found.spread[j], predicted, found.rank[j],
+            <floating>0.0
+        )
+
+
 cdef inline const floating* batch_of(
     const floating* x, Py_ssize_t C, Py_ssize_t first, floating* room      # (BATCH,)
 ) noexcept nogil:
-    """The BATCH classes of a row from `first` on: where they lie, or filled up with -inf.
+    """The classes of a row from `first` on, up to BATCH: where they lie, or whole blocks that are filled up with -inf.
 
     The last block is filled up at its start, which row_exp leaves to the block before: the sums have its bits.
     """
-    cdef Py_ssize_t k, n = C - first, whole = n // LANES * LANES
+    cdef Py_ssize_t j, k, n = C - first, whole = n // LANES, overlap = (whole + 1) * LANES - n
     if n >= BATCH:
         return x + first
-    for k in range(BATCH):
-        room[k] = -INFINITY
     for k in range(whole):
-        room[k] = x[first + k]
-    for k in range(whole, n):
-        room[k + LANES - (n - whole)] = x[first + k]
+        for j in range(LANES):
+            room[k * LANES + j] = x[first + k * LANES + j]
+    for j in range(LANES):
+        room[whole * LANES + j] = x[C - LANES + j] if j >= overlap else -INFINITY
     return room
 
 
-cdef inline floating count_of(const floating* count) noexcept nogil:
-    """The sum of LANES small whole numbers."""
-    cdef floating part[8]
+cdef inline bint has_maximum(const floating* ties) noexcept nogil:
+    """Whether any of LANES counts is more than 0."""
     cdef Py_ssize_t j
-    for j in range(8):
-        part[j] = (count[j] + count[8 + j]) + (count[16 + j] + count[24 + j])
-    return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]))
+    cdef int found = 0
+    for j in range(LANES):
+        found |= ties[j] > 0
+    return found != 0
 
 
-cdef inline void count_above(const floating* x, floating own, floating* above) noexcept nogil:
-    """above += those of a batch that exceed the target's logit, in each lane."""
+cdef inline void count_above(const floating* x, Py_ssize_t n, floating own, floating* above) noexcept nogil:
+    """above += those of n blocks that exceed the target's logit, in each lane."""
     cdef Py_ssize_t j, k
-    for k in range(GROUP):
+    for k in range(n):
         for j in range(LANES):
             above[j] += <floating>1.0 if x[k * LANES + j] > own else <floating>0.0
 
@@ -122,7 +143,8 @@ cdef inline void statistics_row(
     Py_ssize_t ahead,              # what will be needed soon lies so many elements behind x
     const floating* next_row,      # in   (C,), or NULL
     floating* next_shift,          # out  (SHIFT,) the next row's: a processor looks for its maximum beside the sums
-    char* out
+    Py_ssize_t sample,             # its place in
+    Found* found                   # out  where log_s is s - 1
 ) noexcept nogil:
     cdef floating sums[SUMS]
     cdef floating pulls[2 * LANES]
@@ -130,9 +152,8 @@ cdef inline void statistics_row(
     cdef floating v[BATCH]
     cdef floating room[BATCH]
     cdef const floating* batch
-    cdef double top, rest, ties, s, log_s
-    cdef Py_ssize_t block, first, j, k, predicted = -1
-    cdef floating found = <floating>0.0, before
+    cdef double top, rest, ties
+    cdef Py_ssize_t block, first, j, k, n, place, predicted = -1
     for j in range(SUMS):
         sums[j] = <floating>0.0
     for j in range(2 * LANES):
@@ -142,115 +163,134 @@ cdef inline void statistics_row(
     for block in range((C + BATCH - 1) // BATCH):
         first = block * BATCH
         batch = batch_of(x, C, first, room)
-        for k in range(GROUP):
+        n = min(<Py_ssize_t>GROUP, (C - first + LANES - 1) // LANES)
+        for k in range(n):
             prefetch_block(x + first + k * LANES + ahead, LANES)
             exp_block(batch + k * LANES, shift, v + k * LANES)
-        add_group(v, GROUP, shift, sums)
-        add_pulls(batch, v, shift + MAXIMUM, pulls, pulls + LANES)
-        count_above(batch, x[y], above)
-        if predicted < 0:        # a maximum counts as a tie; so does what rounds to it
-            before = found
-            found = count_of(sums + TIES)
-            if found != before:
-                predicted = place_of(x + first, min(<Py_ssize_t>BATCH, C - first), shift[MAXIMUM])
-                predicted += first if predicted >= 0 else 0
+        clear_blocks(n, v)
+        add_group(v, n, shift, sums)
+        add_pulls(batch, v, n, shift + MAXIMUM, pulls, pulls + LANES)
+        count_above(batch, n, x[y], above)
+        if predicted < 0 and has_maximum(sums + TIES):       # or what rounds to it
+            place = place_of(x + first, min(<Py_ssize_t>BATCH, C - first), shift[MAXIMUM])
+            predicted = first + place if place >= 0 else -1
     if next_row != NULL:
         row_shift(next_row, C, next_shift)
     top = shift[TOP]
     ties = count_lanes(sums + TIES)
     rest = sum_lanes(sums + REST, sums + REST_LOW)
-    s = ties * top + rest
-    log_s = scalar.log1p(((ties - 1.0) * top + rest) / top)
     if predicted < 0:            # the maximum is infinite
         predicted = place_of(x, C, shift[MAXIMUM])
-    describe(
-        out, x, 1, C, shift[MAXIMUM], <double>shift[MAXIMUM] - x[y], log_s, sum_lanes(pulls, pulls + LANES) / s,
-        predicted, <int64_t>count_lanes(above)
-    )
+    found.m[sample] = shift[MAXIMUM]
+    found.own_gap[sample] = <double>shift[MAXIMUM] - x[y]
+    found.log_s[sample] = ((ties - 1.0) * top + rest) / top
+    found.spread[sample] = sum_lanes(pulls, pulls + LANES) / (ties * top + rest)
+    found.predicted[sample] = predicted
+    found.rank[sample] = <int64_t>count_lanes(above)
 
 
 cdef inline void statistics_rows(
     const floating* x, Py_ssize_t step,      # in   strip.n rows
     const Problem* problem, const Strip* strip, const int64_t* y, const double* weight
 ) noexcept nogil:
+    """Logarithms are taken of all rows together, side by side."""
+    cdef Found found
     cdef floating shift[2][SHIFT]
     cdef Py_ssize_t j, C = problem.C
     cdef bint short_rows = C * <Py_ssize_t>sizeof(floating) <= SHORT
     cdef Py_ssize_t ahead = 2 * step if short_rows else AHEAD
     cdef const floating* next_row
-    cdef char* out
     if problem.ahead != 0:
         ahead = problem.ahead // <Py_ssize_t>sizeof(floating)
+    for j in range(LANES):
+        found.log_s[j] = 0.0
     for j in range(strip.n):
-        out = at(&problem.view[<int>LOSSES], strip.o, strip.i + j)
         if j == 0 or not short_rows or weight[j - 1] == 0:
             row_shift(x + j * step, C, shift[j % 2])
         if weight[j] == 0:
-            ignore(out, <floating>0.0)
             continue
         next_row = x + (j + 1) * step if short_rows and j + 1 < strip.n else <const floating*>NULL
-        statistics_row(x + j * step, C, y[j], shift[j % 2], ahead, next_row, shift[(j + 1) % 2], out)
+        statistics_row(x + j * step, C, y[j], shift[j % 2], ahead, next_row, shift[(j + 1) % 2], j, &found)
+    for j in range(LANES):
+        found.log_s[j] = scalar.log1p(found.log_s[j])
+    describe(&found, problem, strip, weight, x, step, 1)
+
+
+cdef inline void panel_top(
+    const floating* x,           # in   C x LANES
+    Py_ssize_t C,
+    floating* m,                 # out  (LANES,) as panel_max has it
+    floating* first,             # out  (LANES,) the first class with it
+) noexcept nogil:
+    cdef floating most[LANES]
+    cdef floating place[LANES]
+    cdef floating here, before, number
+    cdef Py_ssize_t j, k
+    for j in range(LANES):
+        most[j] = -INFINITY
+        place[j] = <floating>0.0
+    for k in range(C):
+        number = <floating>k
+        for j in range(LANES):
+            here = x[k * LANES + j]
+            before = place[j]
+            place[j] = number if here > most[j] else before
+        for j in range(LANES):   # in a loop of its own, or GCC makes a branch of the two choices
+            here = x[k * LANES + j]
+            before = most[j]
+            most[j] = here if here > before else before
+    for j in range(LANES):
+        m[j] = most[j]
+        first[j] = place[j]
 
 
 cdef inline void statistics_panel(
     const floating* x,           # in   C x LANES and what lies behind, of part.n samples
     const Problem* problem, const Strip* part, const int64_t* y, const double* weight,
+    const floating* read_soon,     # C x LANES numbers from here on will be read soon; may be NULL
     floating* e,                 # for whole_groups(C) x LANES numbers
 ) noexcept nogil:
+    cdef Found found
     cdef floating m[LANES]
     cdef floating shift[SHIFT]
     cdef floating sums[SUMS]
-    cdef floating label[LANES]
     cdef floating own[LANES]
     cdef floating above[LANES]
     cdef floating best[LANES]
     cdef floating log_s[LANES]
     cdef floating pulls[2 * LANES]
-    cdef double spread[LANES]
-    cdef floating here, before, number
-    cdef Py_ssize_t j, k, C = problem.C
-    cdef char* out
-    panel_max(x, C, m)
+    cdef Py_ssize_t first, j, k, n, C = problem.C
+    panel_top(x, C, m, best)
     shift_by(m, shift)
-    panel_exp(x, C, shift, NULL, NULL, e, sums)
-    for k in range(C, whole_groups(C)):
-        for j in range(LANES):
-            e[k * LANES + j] = <floating>0.0
+    panel_exp(x, C, shift, read_soon, NULL, e, sums)
     for j in range(2 * LANES):
         pulls[j] = <floating>0.0
     for k in range(whole_groups(C) // GROUP):
-        add_pulls(x + k * BATCH, e + k * BATCH, m, pulls, pulls + LANES)
+        n = min(<Py_ssize_t>GROUP, C - k * GROUP)
+        clear_blocks(n, e + k * BATCH)
+        add_pulls(x + k * BATCH, e + k * BATCH, n, m, pulls, pulls + LANES)
     for j in range(LANES):
-        label[j] = above[j] = best[j] = <floating>0.0
+        own[j] = above[j] = <floating>0.0
     for j in range(part.n):
-        label[j] = <floating>y[j]
-    panel_pick(x, C, label, own)
+        own[j] = x[y[j] * LANES + j]
     for k in range(C):
         for j in range(LANES):
             above[j] += <floating>1.0 if x[k * LANES + j] > own[j] else <floating>0.0
-    for k in range(C - 1, -1, -1):
-        number = <floating>k
-        for j in range(LANES):
-            here = x[k * LANES + j]
-            before = best[j]
-            best[j] = number if here == m[j] else before
     for j in range(LANES):
         log_s[j] = scalar.log1p(
             sums[TIES + j] - <floating>1.0 + (sums[REST + j] + sums[REST_LOW + j]) / shift[TOP + j]
         )
     for j in range(LANES):
-        spread[j] = total_of(<double>pulls[j], <double>pulls[LANES + j]) / (
+        found.spread[j] = total_of(<double>pulls[j], <double>pulls[LANES + j]) / (
             <double>sums[TIES + j] * shift[TOP + j] + (<double>sums[REST + j] + sums[REST_LOW + j])
         )
-    for j in range(part.n):
-        out = at(&problem.view[<int>LOSSES], part.o, part.i + j)
-        if weight[j] == 0:
-            ignore(out, m[j])
-            continue
-        describe(
-            out, x + j, LANES, C, m[j], <double>m[j] - own[j], log_s[j], spread[j], <int64_t>best[j],
-            <int64_t>above[j]
-        )
+    for j in range(LANES):
+        found.m[j] = m[j]
+        found.own_gap[j] = <double>m[j] - own[j]
+        found.log_s[j] = log_s[j]
+        found.predicted[j] = <int64_t>best[j]
+        found.rank[j] = <int64_t>above[j]
+    describe(&found, problem, part, weight, x, 1, LANES)
 
 
 cdef void statistics(
@@ -275,7 +315,8 @@ cdef void statistics(
         if side_by_side(problem):
             transpose_in(x, step, problem.view[<int>X].classes // <Py_ssize_t>sizeof(floating), C, strip.n, panel)
             statistics_panel(
-                <const floating*>panel, problem, &strip, lanes.y, lanes.weight, panel + whole_groups(C) * LANES
+                <const floating*>panel, problem, &strip, lanes.y, lanes.weight,
+                x + strip.n * C if step == C else <const floating*>NULL, panel + whole_groups(C) * LANES
             )
         else:
             statistics_rows(x, step, problem, &strip, lanes.y, lanes.weight)
