@@ -10,6 +10,7 @@ pytest.importorskip("expecttest")  # which torch.testing._internal imports
 
 import fastxent.torch as ft  # noqa: E402
 from tests.tensors import (  # noqa: E402
+    BFLOAT,
     DOUBLE,
     HALF,
     classes,
@@ -63,6 +64,18 @@ def test_a_loss_scale_keeps_small_gradients_of_half_precision():
         grad[:, 1:].double(), torch.full((4096, 999), 32768 / 4096e3, dtype=DOUBLE), rtol=1e-3, atol=0
     )
     assert (none[:, 1:] == torch.tensor(1 / 4096e3).to(HALF)).all()  # a few steps of 2^-24
+
+
+def test_a_factor_costs_no_second_rounding_of_bfloat16():
+    logits, target = classes((64, 7), BFLOAT)
+    wide = logits.detach().float().requires_grad_()
+    for factor in (1.0, 0.25, 3.0, 0.1, 0.0):
+        factor = torch.tensor(factor, dtype=BFLOAT)
+        grad, want = (
+            torch.autograd.grad(ft.cross_entropy(each, target, reduction="sum"), each, factor.to(each.dtype))[0]
+            for each in (logits, wide)
+        )
+        torch.testing.assert_close(grad, want.to(BFLOAT), rtol=0, atol=0)
 
 
 def test_what_changes_between_the_passes_is_noticed():

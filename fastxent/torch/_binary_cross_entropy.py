@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import fastxent as fx
+from fastxent._kernels import door
 from fastxent._types import Array
 from fastxent.torch._operations import operation_of
 from fastxent.torch._tensors import evaluate, is_constant, is_ours, is_traceable, refuse_elsewhere, widened
@@ -31,19 +31,14 @@ class BinaryLoss:
         if reduction == "mean" and weight is not None:  # of so many elements, whatever they weigh
             reduction, n = "sum", logits.size
         weight, pos_weight = with_axes(weight, logits), with_axes(pos_weight, logits)
-        if out is None:
-            return (
-                fx.sigmoid_cross_entropy(
-                    logits, target, sample_weight=weight, pos_weight=pos_weight, reduction=reduction
-                )
-                / n
-            )
-        if n > 1:
+        order = 0 if out is None else 1
+        if n > 1 and order == 1:
             grad_output = (1.0 if grad_output is None else grad_output) / n
-        return fx.sigmoid_cross_entropy_grad(
-            logits, target, sample_weight=weight, pos_weight=pos_weight, reduction=reduction, grad_output=grad_output,
-            out=out,
-        )[0] / n  # fmt: skip
+        result = door.sigmoid_cross_entropy(
+            order, logits, target, weight, pos_weight, None, 0.0, reduction, None, grad_output, out
+        )
+        loss = result if order == 0 else result[0]
+        return loss / n if n > 1 else loss
 
     def by_torch(self, logits: Tensor, *tensors: Tensor | None) -> Tensor:
         """The loss by torch's own function."""

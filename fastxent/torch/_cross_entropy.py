@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import fastxent as fx
+from fastxent._kernels import door
 from fastxent._types import Array
 from fastxent.torch._operations import operation_of
 from fastxent.torch._tensors import evaluate, is_constant, is_ours, is_traceable, refuse_elsewhere, widened
@@ -30,15 +30,12 @@ class ClassLoss:
         (weight,) = weights
         axis = 1 if logits.ndim > 1 else 0
         ignored = None if logits.ndim == target.ndim and logits.shape == target.shape else self.ignore_index
-        if out is None:
-            return fx.softmax_cross_entropy(
-                logits, target, axis=axis, class_weight=weight, ignore_index=ignored,
-                label_smoothing=self.label_smoothing, reduction=self.reduction,
-            )  # fmt: skip
-        return fx.softmax_cross_entropy_grad(
-            logits, target, axis=axis, class_weight=weight, ignore_index=ignored, label_smoothing=self.label_smoothing,
-            reduction=self.reduction, grad_output=grad_output, out=out,
-        )[0]  # fmt: skip
+        order = 0 if out is None else 1
+        result = door.softmax_cross_entropy(
+            order, logits, target, axis, weight, None, ignored, self.label_smoothing, 0.0, None, self.reduction, None,
+            grad_output, out,
+        )  # fmt: skip
+        return result if order == 0 else result[0]
 
     def by_torch(self, logits: Tensor, *tensors: Tensor | None) -> Tensor:
         """The loss by torch's own function."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import frexp
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +16,13 @@ from fastxent._types import Array
 
 HALVES = (torch.bfloat16, torch.float16)
 DTYPES = (torch.float32, torch.float64, *HALVES)
+
+# Calls of few numbers consist of questions: each is a name of this module's, which is found sooner than one of torch's.
+are_transforms_active = torch._C._are_functorch_transforms_active
+n_dispatch_modes = torch._C._len_torch_dispatch_stack
+tracing_state = torch._C._get_tracing_state
+is_batched = torch._C._functorch.is_legacy_batchedtensor
+is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 
 
 class Loss(Protocol):
@@ -55,16 +63,18 @@ def is_ours(logits: Any) -> bool:
     return (
         is_plain(logits)
         and logits.dtype in DTYPES
-        and not torch._C._are_functorch_transforms_active()
-        and torch._C._len_torch_dispatch_stack() == 0
-        and torch._C._get_tracing_state() is None
+        and not are_transforms_active()
+        and not is_wrapped(logits)
+        and n_dispatch_modes() == 0
+        and tracing_state() is None
+        and forward_ad._current_level < 0
     )
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def is_transformed() -> bool:
     """Whether a transform of torch.func is at work."""
-    return bool(torch._C._are_functorch_transforms_active())
+    return bool(are_transforms_active())
 
 
 def is_constant(tensor: Any) -> bool:
@@ -84,18 +94,13 @@ def is_traceable(logits: Tensor, *others: Tensor | None) -> bool:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether it is a tensor in the processor's memory, of no class with rules of its own, and with no tangent."""
+    """Whether it is a tensor in the processor's memory, of no class with rules of its own."""
     return (
         (type(value) is Tensor or type(value) is torch.nn.Parameter)
         and value.is_cpu
         and value.layout is torch.strided
         and not value.is_neg()
-        and not torch._C._functorch.is_legacy_batchedtensor(value)
-        and (
-            forward_ad._current_level < 0
-            or not value.is_floating_point()
-            or forward_ad.unpack_dual(value).tangent is None
-        )
+        and not is_batched(value)
     )
 
 
@@ -111,16 +116,17 @@ def array_of(tensor: Tensor | None) -> Any:
 def tensor_of(loss: float | np.float32 | Array, logits: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """A loss as a tensor, of the logits' dtype if no other is named."""
     dtype = logits.dtype if dtype is None else dtype
-    if isinstance(loss, np.ndarray):
-        return torch.from_numpy(loss).to(dtype)
-    return logits.new_full((), float(loss), dtype=dtype)
+    if not isinstance(loss, np.ndarray):  # the fastest way to a tensor of one number
+        loss = np.array(loss, np.float64 if dtype is torch.float64 else np.float32)
+    tensor = torch.from_numpy(loss)
+    return tensor if tensor.dtype is dtype else tensor.to(dtype)
 
 
 def evaluate(loss: Loss, inplace_backward: bool, logits: Tensor, *tensors: Tensor | None) -> Tensor:
     """The loss, differentiable if the logits are."""
     if torch.is_grad_enabled() and logits.requires_grad:
         try:
-            return Differentiable.apply(loss, inplace_backward and not is_kept(logits), logits, *tensors)
+            return apply(loss, inplace_backward and not is_kept(logits), logits, *tensors)
         except (TypeError, ValueError):
             return loss.by_torch(logits, *tensors)
     return value(loss, logits, *tensors)
@@ -155,9 +161,10 @@ def gradient_by_torch(loss: Loss, grad_output: Tensor, logits: Tensor, *tensors:
 
 
 def gradient(
-    loss: Loss, grad_output: Tensor, logits: Tensor, *tensors: Tensor | None, in_place: bool = False
-) -> Tensor:
-    """The gradient by the logits; in their place if it may be there, which what shares memory may not."""
+    loss: Loss, grad_output: Tensor, logits: Tensor, *tensors: Tensor | None, in_place: bool = False,
+    memory: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """The gradient by the logits, in memory that is there or in theirs, if it may be: what shares memory may not."""
     if in_place:
         grad = logits.detach()
         try:
@@ -166,7 +173,7 @@ def gradient(
             return gradient(loss, grad_output, logits, *tensors)
         torch.autograd.graph.increment_version(logits)
         return grad
-    grad = torch.empty_like(logits)
+    grad = torch.empty_like(logits) if memory is None else memory
     try:
         write_gradient(loss, grad_output, grad, logits, *tensors)
     except (TypeError, ValueError):
@@ -178,8 +185,9 @@ class Differentiable(torch.autograd.Function):  # type: ignore[misc]
     """A loss that computes its gradient in the same pass.
 
     The gradient is given away once, since whoever gets it may write to it; later it is computed anew. So it is from the
-    beginning where that is in place, and where its factor has to be known: that of each row, and in half precision,
-    which loses less by one rounding than by two.
+    beginning where that is in place, and where its factor has to be known: that of each row, and that of float16, whose
+    loss scale keeps what is too small without it. In bfloat16 it is where the factor is no power of two: one rounding
+    loses less than two.
     """
 
     @staticmethod
@@ -187,20 +195,29 @@ class Differentiable(torch.autograd.Function):  # type: ignore[misc]
         """The loss."""
         ctx.save_for_backward(logits, *tensors)
         ctx.loss, ctx.in_place, ctx.grad = loss, in_place, None
-        if loss.reduction != "none" and not in_place and logits.dtype not in HALVES:
-            ctx.grad = torch.empty_like(logits)
         arrays = map(array_of, (logits, *tensors))
-        return tensor_of(loss.by_kernels(*arrays, out=array_of(ctx.grad)), logits)
+        if loss.reduction == "none" or in_place or logits.dtype is torch.float16:
+            return tensor_of(loss.by_kernels(*arrays), logits)
+        grad = torch.empty_like(logits)
+        value = loss.by_kernels(*arrays, out=array_of(grad))
+        ctx.grad = grad
+        return tensor_of(value, logits)
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         """The gradient by the logits; by torch's formula where it is to be differentiated or transformed."""
-        loss, (logits, *tensors) = ctx.loss, ctx.saved_tensors
         grad, ctx.grad = ctx.grad, None
         if torch.is_grad_enabled() or not is_ours(grad_output):
-            grad, ctx.grad = gradient_by_torch(loss, grad_output, logits, *tensors), grad
+            grad, ctx.grad = gradient_by_torch(ctx.loss, grad_output, *ctx.saved_tensors), grad
         elif grad is None:
-            grad = gradient(loss, grad_output, logits, *tensors, in_place=ctx.in_place)
-        elif grad_output.item() != 1.0:
-            grad.mul_(grad_output)
-        return None, None, grad, *(None for _ in tensors)
+            grad = gradient(ctx.loss, grad_output, *ctx.saved_tensors, in_place=ctx.in_place)
+        elif (factor := grad_output.item()) != 1.0:
+            if grad.dtype is torch.bfloat16 and frexp(abs(factor))[0] != 0.5:
+                grad = gradient(ctx.loss, grad_output, *ctx.saved_tensors, memory=grad)
+            else:
+                grad.mul_(grad_output)
+        return None, None, grad, None, None, None  # torch passes over what is more than the arguments
+
+
+# without what torch's own `apply` does for transforms and for what has escaped from them, which is_ours has excluded
+apply = super(torch.autograd.Function, Differentiable).apply
