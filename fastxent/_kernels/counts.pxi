@@ -5,7 +5,9 @@ from libc.float cimport FLT_MAX
 from libc.stdint cimport int64_t
 
 from fastxent._kernels.operand cimport load
-from fastxent._kernels.problem cimport LABELS, SAMPLE_WEIGHT, TARGET, Problem, at, has
+from fastxent._kernels.problem cimport (
+    FLOAT32, FLOAT64, LABELS, SAMPLE_WEIGHT, TARGET, Problem, View, at, has, size_of,
+)
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.sums cimport Total, add_losses
 from fastxent._kernels.target cimport labels_ignored, labels_outside, read_samples
@@ -67,7 +69,7 @@ cdef inline Py_ssize_t outside_of(const floating* x, Py_ssize_t n, double low, d
     cdef Py_ssize_t j
     cdef int outside = 0
     for j in range(n):
-        outside += (x[j] < least) | (x[j] > most) | (x[j] != x[j])
+        outside += not ((x[j] >= least) & (x[j] <= most))
     return outside
 
 
@@ -115,16 +117,21 @@ cdef void count_outside(
     cdef double low = problem.option.low, high = problem.option.high, ignored = problem.option.ignored_target
     cdef const View* view = &problem.view[<int>TARGET]
     cdef Py_ssize_t j, stop = start + n
-    # float32 as it is, where the limits are float32 numbers, or beyond all
+    # as they are, float32 where the limits are float32 numbers, or beyond all
     cdef double most = min(high, FLT_MAX)
     cdef bint exact_limits = <float>low == low and <float>most == most
-    cdef bint direct = view.kind == FLOAT32 and view.inner == 4 and exact_limits and not problem.option.has_ignored
+    cdef bint direct = not problem.option.has_ignored and view.inner == size_of(view.kind) and (
+        view.kind == FLOAT64 or (view.kind == FLOAT32 and exact_limits)
+    )
     cdef Strip strip
     while start < stop:
-        strip = strip_at(start, stop, numbers.shape[1], WIDTH)
+        strip = strip_at(start, stop, numbers.shape[1], n if direct else WIDTH)
         start += strip.n
-        if direct:
+        if direct and view.kind == FLOAT32:
             total.bad += outside_of(<const float*>at(view, strip.o, strip.i), strip.n, low, most)
+            continue
+        if direct:
+            total.bad += outside_of(<const double*>at(view, strip.o, strip.i), strip.n, low, high)
             continue
         load(at(view, strip.o, strip.i), view.kind, view.inner, strip.n, block)
         if problem.option.has_ignored:

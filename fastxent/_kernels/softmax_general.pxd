@@ -65,6 +65,7 @@ cdef inline void panel_dot(
 ) noexcept nogil:
     """row_dot for the lanes of a panel."""
     cdef double most[LANES]
+    cdef double rest[LANES]
     cdef double share = problem.option.share, gap, weight
     cdef double* dot = dots + first
     cdef double* total = lanes.total + first
@@ -81,7 +82,7 @@ cdef inline void panel_dot(
     else:
         if not is_index(problem) or first == 0:
             panel_of_target(problem, &part, lanes.y + first, t)
-        panel_dots(x, t, problem.C, m, not is_index(problem), dot, total, most)
+        panel_dots(x, t, problem.C, m, not is_index(problem), dot, most, rest)
     if is_index(problem):
         for j in range(LANES):
             gap = <double>m[j] - <double>of[OWN_X + j]
@@ -90,10 +91,11 @@ cdef inline void panel_dot(
             total[j] = own[j] + others[j]
         return
     for j in range(LANES):
-        found += most[j] > total[j] - most[j]
+        found += most[j] > rest[j]
     for j in range(LANES):
         own[j] = most[j]
-        others[j] = total[j] - most[j]
+        others[j] = rest[j]
+        total[j] = most[j] + rest[j]
     if found > 0:
         panel_largest(x, t, problem.C, own, others, of + LABEL, of + OWN_X)
 

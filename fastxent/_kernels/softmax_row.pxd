@@ -6,21 +6,21 @@ from libc.string cimport memset
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_row cimport finish_focal_row
 from fastxent._kernels.lanes cimport Lanes
+from fastxent._kernels.memory cimport prefetch_block
 from fastxent._kernels.output cimport by_rule
-from fastxent._kernels.panel cimport MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP
+from fastxent._kernels.panel cimport MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, clear_blocks
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at
 from fastxent._kernels.row cimport row_exp, row_scale, row_shift
 from fastxent._kernels.scalar cimport rounded
-from fastxent._kernels.softmax_sums cimport add_dots, clear_sums, row_gaps
+from fastxent._kernels.softmax_sums cimport add_dots, clear_sums, largest_of_lanes, row_gaps
 from fastxent._kernels.softmax_terms cimport Row, entry, quotient_rest, sum_rest
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.sums cimport count_lanes, sum_lanes
 from fastxent._kernels.target cimport (
-    classes_of_target, is_flat, is_index, is_plain, narrowed, others_share, own_share, read_samples,
-    read_scales,
-    target_of_classes, weight_of,
+    is_flat, is_index, is_plain, narrowed, others_share, own_share, read_samples, read_scales, row_of_classes,
+    target_of_classes, view_of_target, weight_of,
 )
-from fastxent._kernels.ways cimport BATCH, LANES
+from fastxent._kernels.ways cimport BATCH, GROUP, LANES
 
 cdef enum:
     SHORT = 16384    # bytes of a row that the level-1 cache holds beside its gradient
@@ -43,56 +43,44 @@ cdef inline double wide_dot(
 
 
 cdef inline void row_dot(
-    const floating* x,
-    const floating* m,
-    const Problem* problem,
-    const Strip* sample,
-    Py_ssize_t y,
-    const floating* weight,      # (C,) what is in the place of t, of a class index; else NULL
+    const floating* x,           # in   (C,)
+    const floating* t,           # in   (C,)
+    Py_ssize_t C,
+    const floating* m,           # in   (LANES,)
+    bint with_total,             # else dot alone is wanted
+    Py_ssize_t ahead,            # what will be needed soon lies so many bytes behind t
     Row* row,                    # out
 ) noexcept nogil:
-    """dot, for a t_k of each class; but for a class index also total and own."""
+    """dot, total and own, for a t_k of each class."""
     cdef floating high[2 * LANES]
     cdef floating low[2 * LANES]
     cdef floating most[LANES]
-    cdef floating room[BATCH]
     cdef floating last[BATCH]
-    cdef const floating* t
-    cdef const floating* here
-    cdef Py_ssize_t batch, j, k, n
+    cdef floating last_t[BATCH]
+    cdef const floating* soon = <const floating*>(<const char*>t + ahead)
+    cdef Py_ssize_t batch, blocks, j, k = C // BATCH * BATCH, n = C - k
     clear_sums(high, low, most)
-    for batch in range((problem.C + BATCH - 1) // BATCH):
-        k = batch * BATCH
-        n = min(<Py_ssize_t>BATCH, problem.C - k)
-        t = weight + k if weight != NULL else classes_of_target(problem, sample, y, k, n, room)
-        here = x + k
-        if n < BATCH:
-            for j in range(n):
-                last[j] = here[j]
-            if t != room:
-                for j in range(n):
-                    room[j] = t[j]
-            for j in range(n, BATCH):
-                last[j] = room[j] = <floating>0.0
-            t = room
-            here = last
-        add_dots(here, t, m, weight == NULL, high, low, most)
+    for batch in range(C // BATCH):
+        prefetch_block(soon + batch * BATCH, BATCH)
+        add_dots(x + batch * BATCH, t + batch * BATCH, GROUP, m, with_total, high, low, most)
+    if n > 0:
+        prefetch_block(soon + k, n)
+        for j in range(n):
+            last[j] = x[k + j]
+        for j in range(n):
+            last_t[j] = t[k + j]
+        blocks = (n + LANES - 1) // LANES
+        for j in range(n, blocks * LANES):
+            last[j] = last_t[j] = <floating>0.0
+        clear_blocks(blocks, last)
+        clear_blocks(blocks, last_t)
+        add_dots(<const floating*>last, <const floating*>last_t, blocks, m, with_total, high, low, most)
     row.dot = sum_lanes(high, low)
-    if weight != NULL:
-        return
-    row.total = sum_lanes(high + LANES, low + LANES)
-    row.own_t = most[0]
-    for j in range(1, LANES):
-        row.own_t = most[j] if most[j] > row.own_t else row.own_t
-    row.others = row.total - row.own_t
-    row.own = -1
-    for batch in range((problem.C + BATCH - 1) // BATCH if row.own_t > row.others else 0):
-        k = batch * BATCH
-        n = min(<Py_ssize_t>BATCH, problem.C - k)
-        row.own = place_of(classes_of_target(problem, sample, y, k, n, room), n, <floating>row.own_t)
-        if row.own >= 0:
-            row.own += k
-            return
+    if with_total:
+        row.own_t = largest_of_lanes(<const floating*>most, high + LANES, low + LANES)
+        row.others = sum_lanes(high + LANES, low + LANES)
+        row.total = row.own_t + row.others
+        row.own = place_of(t, C, <floating>row.own_t) if row.own_t > row.others else -1
 
 
 cdef inline Py_ssize_t place_of(const floating* values, Py_ssize_t n, floating wanted) noexcept nogil:
@@ -112,8 +100,9 @@ cdef inline Py_ssize_t place_of(const floating* values, Py_ssize_t n, floating w
 
 
 cdef inline void label_dot(
-    const floating* x, const floating* m, const Problem* problem, const Strip* sample, Py_ssize_t y,
-    const floating* weight, Row* row
+    const floating* x, const floating* m, const Problem* problem, Py_ssize_t y,
+    const floating* weight,      # in   (C,) the classes' weights, if there are any and all count
+    Row* row,                    # out
 ) noexcept nogil:
     """The same for a class index: in closed form unless classes are weighted."""
     cdef double gap = <double>m[0] - x[y]
@@ -127,7 +116,7 @@ cdef inline void label_dot(
         if is_flat(problem):
             row.dot = row_gaps(x, problem.C, m)
         else:
-            row_dot(x, m, problem, sample, y, weight, row)
+            row_dot(x, weight, problem.C, m, False, 0, row)
         row.dot = problem.option.share * row.dot
         if weight_of(problem, y) * problem.option.keep > 0:
             row.dot += weight_of(problem, y) * problem.option.keep * gap
@@ -144,18 +133,6 @@ cdef inline void row_subtract(
     cdef Py_ssize_t k
     for k in range(n):
         e[k] = e[k] * factor - rounded(t[k] * scale)
-
-
-cdef inline void row_grad(
-    floating* e, floating factor, floating scale, const Problem* problem, const Strip* sample, Py_ssize_t y
-) noexcept nogil:
-    """The exponentials become the gradient, for a t_k of each class."""
-    cdef floating room[BATCH]
-    cdef Py_ssize_t batch, k, n
-    for batch in range((problem.C + BATCH - 1) // BATCH):
-        k = batch * BATCH
-        n = min(<Py_ssize_t>BATCH, problem.C - k)
-        row_subtract(e + k, classes_of_target(problem, sample, y, k, n, room), n, factor, scale)
 
 
 cdef inline void row_lower(floating* e, Py_ssize_t n, floating factor, floating less) noexcept nogil:
@@ -180,14 +157,13 @@ cdef inline double finish_row(
     const floating* shift,       # in   (SHIFT,)
     floating* sums,              # in   (SUMS,), used up
     const Problem* problem,
-    const Strip* sample,
-    Py_ssize_t y,
-    const floating* weight,      # in   as in row_dot
+    const floating* t,           # in   (C,), or the classes' weights; not read where a label has closed forms
     floating* grad,              # out  (C,) holds the exponentials, may be NULL
     floating* hess,              # out  (C,), may be NULL
     double* spread,              # out
 ) noexcept nogil:
     """The exponentials of one row become its gradient. Returns c lse^2, and the row's spread over its top."""
+    cdef double share = problem.option.share if is_index(problem) else 1.0
     cdef double top = shift[TOP], ties = count_lanes(sums + TIES), rest = sum_lanes(sums + REST, sums + REST_LOW)
     cdef double z_loss = problem.option.z_loss, lse = 0.0, own_e, slope, factor, factor_low = 0.0
     row.s = ties * top + rest
@@ -210,11 +186,9 @@ cdef inline double finish_row(
         if is_plain(problem):
             row_scale(grad, <floating>slope, problem.C)
         elif is_flat(problem):
-            row_lower(grad, problem.C, <floating>slope, <floating>(row.scale * problem.option.share))
-        elif is_index(problem):
-            row_subtract(grad, weight, problem.C, <floating>slope, <floating>(row.scale * problem.option.share))
+            row_lower(grad, problem.C, <floating>slope, <floating>(row.scale * share))
         else:
-            row_grad(grad, <floating>slope, <floating>row.scale, problem, sample, y)
+            row_subtract(grad, t, problem.C, <floating>slope, <floating>(row.scale * share))
         if row.own >= 0:
             grad[row.own] = <floating>entry(
                 own_e, top, row.own_t, row.others, row.z_slope, row.spread, row.s, row.scale, factor, factor_low
@@ -223,8 +197,8 @@ cdef inline double finish_row(
 
 
 cdef inline Py_ssize_t row_room(const Problem* problem) noexcept nogil:
-    """The numbers of scratch that a strip takes: class weights in the dtype that is computed in, where all count."""
-    return problem.C if is_index(problem) and not is_plain(problem) and not is_flat(problem) else 0
+    """The numbers of scratch that a strip takes: a row's t_k, or class weights, in the dtype that is computed in."""
+    return 0 if is_plain(problem) or is_flat(problem) else problem.C
 
 
 cdef inline Py_ssize_t softmax_rows(
@@ -248,7 +222,7 @@ cdef inline Py_ssize_t softmax_rows(
     cdef double log_s[LANES]
     cdef double dot[LANES]
     cdef double total[LANES]
-    cdef const floating* weight = NULL
+    cdef const floating* t = room
     cdef const floating* x_j
     cdef floating* g
     cdef floating* h
@@ -256,14 +230,16 @@ cdef inline Py_ssize_t softmax_rows(
     cdef Py_ssize_t step = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
     cdef bint short_rows = C * <Py_ssize_t>sizeof(floating) <= SHORT
     cdef Py_ssize_t ahead = 2 * step if short_rows else AHEAD, e_ahead = AHEAD
+    cdef Py_ssize_t t_ahead = AHEAD * <Py_ssize_t>sizeof(floating)
     if short_rows:
         e_ahead = problem.view[<int>GRAD].inner // <Py_ssize_t>sizeof(floating)
+    if short_rows:
+        t_ahead = 2 * view_of_target(problem).inner
     if problem.ahead != 0:
         ahead = problem.ahead // <Py_ssize_t>sizeof(floating)
     read_scales(problem, strip, lanes.weight, lanes.scale)
-    if row_room(problem) > 0:
-        weight = room
-        for j in range(C):
+    if is_index(problem):
+        for j in range(row_room(problem)):
             room[j] = narrowed(problem.weight[j], <floating>0.0)
     if short_rows:
         row_shift(x, C, shift[0])
@@ -277,9 +253,10 @@ cdef inline Py_ssize_t softmax_rows(
             row_shift(x_j, C, shift[j % 2])
         row.scale = lanes.scale[j]
         if is_index(problem):
-            label_dot(x_j, shift[j % 2] + MAXIMUM, problem, &sample, y, weight, &row)
+            label_dot(x_j, shift[j % 2] + MAXIMUM, problem, y, t, &row)
         else:
-            row_dot(x_j, shift[j % 2] + MAXIMUM, problem, &sample, y, weight, &row)
+            t = row_of_classes(problem, &sample, y, t_ahead, room)
+            row_dot(x_j, t, C, shift[j % 2] + MAXIMUM, True, t_ahead if t != room else 0, &row)
         if floating is float:
             if row.dot - row.dot != 0:
                 row.dot = wide_dot(x_j, shift[j % 2][MAXIMUM], problem, &sample, y)
@@ -289,7 +266,7 @@ cdef inline Py_ssize_t softmax_rows(
         if problem.option.is_focal:
             losses[j] = finish_focal_row(&row, shift[j % 2], sums, problem, y, g, h)
         else:
-            losses[j] = finish_row(&row, shift[j % 2], sums, problem, &sample, y, weight, g, h, spread + j)
+            losses[j] = finish_row(&row, shift[j % 2], sums, problem, t, g, h, spread + j)
             dot[j] = row.dot
             total[j] = row.total
         if lanes.weight[j] == 0.0:

@@ -1,5 +1,8 @@
 """What a loss adds up of all classes: sum_k t_k (m - x_k) and T, or where all t_k are the same, sum_k (m - x_k).
 
+Of T the largest t_k is kept apart, and the others are added up: what one large share is rounded to would count beside
+them.
+
 Blocks of LANES numbers: a class of a panel's samples, or LANES classes of a row. GROUP blocks are added up as a tree,
 which goes compensated into the second level: beside a large term a plain sum of small equal ones drifts. What overflows
 in float32 is added up again in double.
@@ -27,9 +30,8 @@ cdef inline floating larger(floating a, floating b) noexcept nogil:
     return a if a > b else b
 
 
-cdef inline floating pair(floating t, floating gap_t, floating u, floating gap_u) noexcept nogil:
-    """Which of two products is fused with their sum would differ from loop to loop."""
-    return rounded(t * gap_t) + u * gap_u
+cdef inline floating smaller(floating a, floating b) noexcept nogil:
+    return b if a > b else a
 
 
 cdef inline floating sum_of_group(
@@ -38,21 +40,18 @@ cdef inline floating sum_of_group(
     return ((a + b) + (c + d)) + ((e + f) + (g + h))
 
 
-cdef inline floating cut_off(floating a, floating b) noexcept nogil:
-    """What the rounding of a + b cuts off."""
-    cdef floating total = a + b
-    cdef floating shadow = total - a
-    return (a - (total - shadow)) + (b - shadow)
-
-
-cdef inline floating cut_off_of_group(
-    floating a, floating b, floating c, floating d, floating e, floating f, floating g, floating h
+cdef inline void match(
+    const floating* x,           # in   (2 n,)
+    Py_ssize_t n,
+    floating* winners,           # out  (n,) the larger of each pair
+    floating* losers,            # out  (n,) the smaller
 ) noexcept nogil:
-    """The same of sum_of_group: one large number beside small ones is rounded at each step."""
-    return (
-        (cut_off(a, b) + cut_off(c, d)) + (cut_off(e, f) + cut_off(g, h))
-        + (cut_off(a + b, c + d) + cut_off(e + f, g + h)) + cut_off((a + b) + (c + d), (e + f) + (g + h))
-    )
+    """A round of a tournament. In two passes: of both at once GCC makes a dozen masks."""
+    cdef Py_ssize_t j
+    for j in range(n):
+        winners[j] = larger(x[j], x[n + j])
+    for j in range(n):
+        losers[j] = smaller(x[j], x[n + j])
 
 
 cdef inline void clear_sums(floating* high, floating* low, floating* most) noexcept nogil:
@@ -65,59 +64,67 @@ cdef inline void clear_sums(floating* high, floating* low, floating* most) noexc
         most[j] = <floating>0.0
 
 
+cdef inline floating dot_of_two(
+    const floating* x, const floating* t, const floating* m, Py_ssize_t k, Py_ssize_t j
+) noexcept nogil:
+    """Of blocks k and k + 1. Which of two products is fused with their sum would differ from loop to loop."""
+    cdef Py_ssize_t here = k * LANES + j, there = here + LANES
+    return rounded(t[here] * gap(t[here], m[j], x[here])) + t[there] * gap(t[there], m[j], x[there])
+
+
 cdef inline void add_dots(
     const floating* x,           # in   GROUP x LANES, whatever it is where t is 0
     const floating* t,           # in   GROUP x LANES
+    Py_ssize_t n,                # blocks; up to the end of the group, of its first half or quarter follow zeros
     const floating* m,           # in   (LANES,)
-    bint with_total,             # else T and the largest t_k are not wanted
-    floating* high,              # out  2 x LANES: sum_k t_k (m - x_k), then T
+    bint with_total,             # else T is not wanted
+    floating* high,              # out  2 x LANES: sum_k t_k (m - x_k), then T but for the largest t_k
     floating* low,               # out  what their rounding cut off
     floating* most,              # out  (LANES,) the largest t_k
 ) noexcept nogil:
     cdef floating part[2 * LANES]
-    cdef floating lost[LANES]
-    cdef floating best[LANES]
+    cdef floating won[GROUP * LANES]
+    cdef floating lost[GROUP * LANES]
+    cdef floating* winners = won
+    cdef floating* losers = lost
     cdef Py_ssize_t j
-    for j in range(LANES):
-        part[j] = (
-            pair(t[j], gap(t[j], m[j], x[j]), t[LANES + j], gap(t[LANES + j], m[j], x[LANES + j]))
-            + pair(
-                t[2 * LANES + j], gap(t[2 * LANES + j], m[j], x[2 * LANES + j]),
-                t[3 * LANES + j], gap(t[3 * LANES + j], m[j], x[3 * LANES + j])
+    if n > GROUP // 2:
+        for j in range(LANES):
+            part[j] = (dot_of_two(x, t, m, 0, j) + dot_of_two(x, t, m, 2, j)) + (
+                dot_of_two(x, t, m, 4, j) + dot_of_two(x, t, m, 6, j)
             )
-        ) + (
-            pair(
-                t[4 * LANES + j], gap(t[4 * LANES + j], m[j], x[4 * LANES + j]),
-                t[5 * LANES + j], gap(t[5 * LANES + j], m[j], x[5 * LANES + j])
-            )
-            + pair(
-                t[6 * LANES + j], gap(t[6 * LANES + j], m[j], x[6 * LANES + j]),
-                t[7 * LANES + j], gap(t[7 * LANES + j], m[j], x[7 * LANES + j])
-            )
-        )
+    elif n > GROUP // 4:
+        for j in range(LANES):
+            part[j] = dot_of_two(x, t, m, 0, j) + dot_of_two(x, t, m, 2, j)
+    else:
+        for j in range(LANES):
+            part[j] = dot_of_two(x, t, m, 0, j)
     if not with_total:
         two_sum(high, low, <const floating*>part, LANES)
         return
+    if n > GROUP // 2:
+        match(t, 4 * LANES, winners, losers)
+        match(winners, 2 * LANES, winners + 4 * LANES, losers + 4 * LANES)
+        match(winners + 4 * LANES, LANES, winners + 6 * LANES, losers + 6 * LANES)
+        for j in range(LANES):
+            part[LANES + j] = ((lost[j] + lost[LANES + j]) + (lost[2 * LANES + j] + lost[3 * LANES + j])) + (
+                (lost[4 * LANES + j] + lost[5 * LANES + j]) + lost[6 * LANES + j]
+            )
+    elif n > GROUP // 4:
+        match(t, 2 * LANES, winners + 4 * LANES, losers + 4 * LANES)
+        match(winners + 4 * LANES, LANES, winners + 6 * LANES, losers + 6 * LANES)
+        for j in range(LANES):
+            part[LANES + j] = (lost[4 * LANES + j] + lost[5 * LANES + j]) + lost[6 * LANES + j]
+    else:
+        match(t, LANES, winners + 6 * LANES, losers + 6 * LANES)
+        for j in range(LANES):
+            part[LANES + j] = lost[6 * LANES + j]
     for j in range(LANES):
-        part[LANES + j] = sum_of_group(
-            t[j], t[LANES + j], t[2 * LANES + j], t[3 * LANES + j], t[4 * LANES + j], t[5 * LANES + j],
-            t[6 * LANES + j], t[7 * LANES + j]
-        )
+        won[7 * LANES + j] = most[j]
+    match(winners + 6 * LANES, LANES, most, losers + 7 * LANES)
     for j in range(LANES):
-        lost[j] = cut_off_of_group(
-            t[j], t[LANES + j], t[2 * LANES + j], t[3 * LANES + j], t[4 * LANES + j], t[5 * LANES + j],
-            t[6 * LANES + j], t[7 * LANES + j]
-        )
-    for j in range(LANES):
-        best[j] = larger(
-            larger(larger(t[j], t[LANES + j]), larger(t[2 * LANES + j], t[3 * LANES + j])),
-            larger(larger(t[4 * LANES + j], t[5 * LANES + j]), larger(t[6 * LANES + j], t[7 * LANES + j]))
-        )
-    for j in range(LANES):
-        most[j] = larger(best[j], most[j])
+        part[LANES + j] += lost[7 * LANES + j]
     two_sum(high, low, <const floating*>part, 2 * LANES)
-    for j in range(LANES):
-        low[LANES + j] += lost[j]
 
 
 cdef inline floating pull(floating e, floating m, floating x) noexcept nogil:
@@ -172,28 +179,46 @@ cdef inline void add_gaps(
     two_sum(high, low, part, LANES)
 
 
+cdef inline floating largest_of_lanes(const floating* most, floating* high, floating* low) noexcept nogil:
+    """The largest of LANES numbers; high + low += the others."""
+    cdef floating won[LANES]
+    cdef floating lost[LANES]
+    cdef floating* winners = won
+    cdef floating* losers = lost
+    match(most, 16, winners, losers)
+    match(winners, 8, winners + 16, losers + 16)
+    match(winners + 16, 4, winners + 24, losers + 24)
+    match(winners + 24, 2, winners + 28, losers + 28)
+    match(winners + 28, 1, winners + 30, losers + 30)
+    lost[LANES - 1] = <floating>0.0
+    two_sum(high, low, <const floating*>lost, LANES)
+    return won[30]
+
+
 cdef inline void panel_dots(
     const floating* x,           # in   C x LANES, and what lies behind
     const floating* t,           # in   whole_groups(C) x LANES
     Py_ssize_t C,
     const floating* m,           # in   (LANES,)
-    bint with_total,             # else T and the largest t_k are 0
+    bint with_total,             # else what comes last is 0
     double* dot,                 # out  (LANES,) sum_k t_k (m - x_k)
-    double* total,               # out  (LANES,) T
     double* largest,             # out  (LANES,) the largest t_k
+    double* others,              # out  (LANES,) T but for that
 ) noexcept nogil:
     cdef floating high[2 * LANES]
     cdef floating low[2 * LANES]
     cdef floating most[LANES]
-    cdef Py_ssize_t j, k
+    cdef Py_ssize_t first, j, k, n
     cdef int odd = 0
     clear_sums(high, low, most)
     for k in range(whole_groups(C) // GROUP):
-        add_dots(x + k * GROUP * LANES, t + k * GROUP * LANES, m, with_total, high, low, most)
+        first = k * GROUP * LANES
+        n = min(<Py_ssize_t>GROUP, C - k * GROUP)
+        add_dots(x + first, t + first, n, m, with_total, high, low, most)
     for j in range(LANES):
         dot[j] = total_of(<double>high[j], <double>low[j])
     for j in range(LANES):
-        total[j] = total_of(<double>high[LANES + j], <double>low[LANES + j])
+        others[j] = total_of(<double>high[LANES + j], <double>low[LANES + j])
     for j in range(LANES):
         largest[j] = most[j]
     if floating is float:

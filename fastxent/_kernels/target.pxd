@@ -6,9 +6,11 @@
 from cython cimport floating
 from libc.stdint cimport int64_t
 
+from fastxent._kernels.memory cimport prefetch_block
 from fastxent._kernels.operand cimport load, load_labels, times
 from fastxent._kernels.problem cimport (
     FLOAT32, FLOAT64, GRAD_OUTPUT, LABELS, SAMPLE_WEIGHT, TARGET, Problem, Strip, View, at, has,
+    panels_of_strip,
 )
 from fastxent._kernels.transpose cimport transpose_in
 from fastxent._kernels.ways cimport BATCH, LANES, whole_groups
@@ -198,13 +200,18 @@ cdef inline floating narrowed(double t, floating _) noexcept nogil:
         return result
 
 
+cdef inline bint are_row(const Problem* problem, const floating* _) noexcept nogil:
+    """Whether the target's classes can be read where they lie, one behind the other."""
+    return is_bare(problem, _) and view_of_target(problem).classes == <Py_ssize_t>sizeof(floating)
+
+
 cdef inline const floating* classes_of_target(
     const Problem* problem, const Strip* sample, int64_t y, Py_ssize_t k, Py_ssize_t n, floating* room
 ) noexcept nogil:
     """target_of_classes for n <= BATCH classes, where they lie or in `room`."""
     cdef double t[BATCH]
     cdef Py_ssize_t j
-    if is_bare(problem, room) and view_of_target(problem).classes == <Py_ssize_t>sizeof(floating):
+    if are_row(problem, room):
         return <const floating*>row_of_target(problem, sample, y) + k
     target_of_classes(problem, sample, y, k, n, t)
     for j in range(n):
@@ -212,11 +219,31 @@ cdef inline const floating* classes_of_target(
     return room
 
 
+cdef inline const floating* row_of_classes(
+    const Problem* problem,
+    const Strip* sample,
+    int64_t y,
+    Py_ssize_t ahead,            # what will be needed soon lies so many bytes behind the row
+    floating* room,              # out  (C,), if they lie otherwise
+) noexcept nogil:
+    """The target of a strip's first sample for all classes."""
+    cdef Py_ssize_t batch, k, n, step = view_of_target(problem).classes
+    cdef const char* row = row_of_target(problem, sample, y)
+    if are_row(problem, room):
+        return <const floating*>row
+    for batch in range((problem.C + BATCH - 1) // BATCH):
+        k = batch * BATCH
+        n = min(<Py_ssize_t>BATCH, problem.C - k)
+        if 0 < step <= <Py_ssize_t>sizeof(double):
+            prefetch_block(<const float*>(row + k * step + ahead), n * step // <Py_ssize_t>sizeof(float))
+        classes_of_target(problem, sample, y, k, n, room + k)
+    return room
+
+
 cdef inline void panel_of_target(
     const Problem* problem, const Strip* part, const int64_t* y, floating* t   # out  whole_groups(C) x LANES
 ) noexcept nogil:
-    """The target of a panel's samples, side by side, missing samples 0; of a class index the weights alone.
-    """
+    """The target of a panel's samples, side by side, missing samples 0; of a class index the weights alone."""
     cdef double values[LANES]
     cdef floating row[LANES]
     cdef const View* view = view_of_target(problem)
@@ -224,9 +251,12 @@ cdef inline void panel_of_target(
     cdef floating same
     cdef Py_ssize_t block, j, k, n
     if is_bare(problem, t) and problem.infogain.data == NULL:
+        found = <const floating*>row_of_target(problem, part, 0)
+        if view.inner == problem.C * <Py_ssize_t>sizeof(floating):    # the next strip's
+            prefetch_block(found + panels_of_strip(problem) * LANES * problem.C, LANES * problem.C)
         transpose_in(
-            <const floating*>row_of_target(problem, part, 0), view.inner // <Py_ssize_t>sizeof(floating),
-            view.classes // <Py_ssize_t>sizeof(floating), problem.C, part.n, t
+            found, view.inner // <Py_ssize_t>sizeof(floating), view.classes // <Py_ssize_t>sizeof(floating), problem.C,
+            part.n, t
         )
     elif problem.infogain.data != NULL:
         for block in range((problem.C + LANES - 1) // LANES):
