@@ -11,6 +11,7 @@ from fastxent._kernels.problem cimport (
     GRAD, LOGSUMEXP, LOSSES, SOFTMAX_ITSELF, X, Problem, Strip, View, Which, at, has, side_by_side,
 )
 from fastxent._kernels.row cimport row_exp, row_scale, row_shift
+from fastxent._kernels.soon cimport Soon, nothing_soon, soon_of
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.sums cimport count_lanes, sum_lanes
 from fastxent._kernels.transpose cimport transpose_in
@@ -31,7 +32,7 @@ cdef inline floating with_infinities(
 
 
 cdef inline void activation_row(
-    Which name, const floating* x, Py_ssize_t C, floating* out
+    Which name, const floating* x, Py_ssize_t C, Soon next, floating* out, Soon home
 ) noexcept nogil:
     cdef floating shift[SHIFT]
     cdef floating sums[SUMS]
@@ -39,7 +40,7 @@ cdef inline void activation_row(
     cdef floating m, low
     cdef Py_ssize_t k
     row_shift(x, C, shift)
-    row_exp(x, C, shift, C, out if name == SOFTMAX_ITSELF else <floating*>NULL, C, sums)
+    row_exp(x, C, shift, next, out if name == SOFTMAX_ITSELF else <floating*>NULL, home, sums)
     m = shift[MAXIMUM]
     top = shift[TOP]
     ties = count_lanes(sums + TIES)
@@ -59,8 +60,8 @@ cdef inline void activation_row(
 cdef inline void activation_panel(
     const Problem* problem,
     floating* x,                   # in   C x LANES; out what softmax and log_softmax make of it
-    const floating* read_soon,     # C x LANES numbers from here on will be read soon; may be NULL
-    const floating* written_soon,  # and these will be written; may be NULL
+    Soon next,                     # C x LANES numbers that are read soon
+    Soon home,                     # and written
     floating* of_lane,             # out  (LANES,) logsumexp
 ) noexcept nogil:
     cdef floating m[LANES]
@@ -71,7 +72,7 @@ cdef inline void activation_panel(
     cdef Py_ssize_t j, k, C = problem.C
     panel_max(x, C, m)
     shift_by(m, shift)
-    panel_exp(x, C, shift, read_soon, written_soon, x if name == SOFTMAX_ITSELF else <floating*>NULL, sums)
+    panel_exp(x, C, shift, next, home, x if name == SOFTMAX_ITSELF else <floating*>NULL, sums)
     if name == SOFTMAX_ITSELF:
         for j in range(LANES):
             factor[j] = <floating>1.0 / (sums[TIES + j] * shift[TOP + j] + (sums[REST + j] + sums[REST_LOW + j]))
@@ -96,20 +97,23 @@ cdef void activation_strip(
 ) noexcept nogil:
     cdef floating* panel = <floating*>scratch
     cdef floating lse[LANES]
-    cdef const floating* read_soon = NULL
-    cdef const floating* written_soon = NULL
+    cdef Soon next = nothing_soon(), home = nothing_soon()
+    cdef floating* to
     cdef const View* out = &problem.view[<int>(LOSSES if problem.which == LOGSUMEXP else GRAD)]
     cdef Py_ssize_t j, C = problem.C, step = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
     if not side_by_side(problem):
         for j in range(strip.n):
-            activation_row(problem.which, x + j * step, C, <floating*>at(out, strip.o, strip.i + j))
+            to = <floating*>at(out, strip.o, strip.i + j)
+            next = soon_of(&problem.next, strip.i + j, x + j * step, C)
+            home = soon_of(&problem.home, strip.i + j, <const floating*>to, C)
+            activation_row(problem.which, x + j * step, C, next, to, home)
         return
     transpose_in(x, step, problem.view[<int>X].classes // <Py_ssize_t>sizeof(floating), C, strip.n, panel)
     if step == C:
-        read_soon = x + strip.n * C
+        next = soon_of(&problem.next, strip.i, x, strip.n * C)
     if problem.which != LOGSUMEXP and out.inner == C * <Py_ssize_t>sizeof(floating) and is_own(out, x):
-        written_soon = <const floating*>at(out, strip.o, strip.i)
-    activation_panel(problem, panel, read_soon, written_soon, lse)
+        home = soon_of(&problem.home, strip.i, <const floating*>at(out, strip.o, strip.i), 0)
+    activation_panel(problem, panel, next, home, lse)
     if problem.which == LOGSUMEXP:
         store(out, at(out, strip.o, strip.i), <const floating*>lse, strip.n, out.inner)
     else:

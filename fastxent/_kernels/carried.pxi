@@ -13,6 +13,7 @@ from fastxent._kernels.problem cimport LABELS, LOSSES, Problem
 from fastxent._kernels.row cimport row_exp, row_shift
 from fastxent._kernels.softmax_row cimport AHEAD
 from fastxent._kernels.softmax_sums cimport row_gaps
+from fastxent._kernels.soon cimport nothing_soon, soon_behind
 from fastxent._kernels.sums cimport Total, count_lanes, sum_lanes, two_sum
 from fastxent._kernels.ways cimport LANES
 
@@ -100,7 +101,7 @@ cdef inline void carry_row(const floating* x, const Problem* problem, int64_t y,
         row.own_x = x[y]
     row_shift(filled, n, shift)
     if shift[MAXIMUM] != -INFINITY:
-        row_exp(filled, n, shift, AHEAD, NULL, 0, sums)
+        row_exp(filled, n, shift, soon_behind(filled, AHEAD), NULL, nothing_soon(), sums)
         add_part(
             row, shift[MAXIMUM], count_lanes(sums + TIES), sum_lanes(sums + REST, sums + REST_LOW) / shift[TOP]
         )

@@ -12,6 +12,7 @@ from fastxent._kernels.problem cimport Problem, Strip
 from fastxent._kernels.row cimport row_exp, row_shift
 from fastxent._kernels.softmax_row cimport place_of, row_subtract
 from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
+from fastxent._kernels.soon cimport nothing_soon, soon_behind
 from fastxent._kernels.sums cimport count_lanes, plain_sum, sum_lanes
 from fastxent._kernels.target cimport classes_of_target
 from fastxent._kernels.ways cimport LANES
@@ -97,7 +98,7 @@ cdef inline double general_focal_row(
     if hess != NULL:
         last_bend = bend
     row_shift(x, C, shift)
-    row_exp(x, C, shift, 0, <floating*>NULL, 0, exponentials)
+    row_exp(x, C, shift, soon_behind(x, 0), <floating*>NULL, nothing_soon(), exponentials)
     top = shift[TOP]
     ties = count_lanes(exponentials + TIES)
     rest = sum_lanes(exponentials + REST, exponentials + REST_LOW)

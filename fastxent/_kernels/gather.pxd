@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fastxent._kernels.half cimport narrow, widen
-from fastxent._kernels.memory cimport prefetch, prefetch_block, prefetch_block_to_write, prefetch_to_write
+from fastxent._kernels.memory cimport LINE, prefetch_far, prefetch_far_to_write
 from fastxent._kernels.operand cimport load, load_labels
 from fastxent._kernels.output cimport is_own, store
 from fastxent._kernels.problem cimport FLOAT32, View, is_half, size_of
@@ -14,6 +14,9 @@ from fastxent._kernels.ways cimport LANES, WIDTH
 
 cdef enum:
     COLUMNS = 8          # classes that are transposed at once
+    # Classes that are asked for before they are needed: into the level-2 cache, since in that of level 1 all of them
+    # share a few places where classes lie a power of two apart.
+    SOON = 16
 
 
 cdef inline void swap(char* p, Py_ssize_t size, Py_ssize_t n) noexcept nogil:
@@ -149,12 +152,27 @@ cdef inline bint is_simple(const View* view, Py_ssize_t step, const floating* ow
     return is_own(view, own) and not view.swapped and not view.unaligned and step == <Py_ssize_t>sizeof(floating)
 
 
+cdef inline void ask_for(const floating* x) noexcept nogil:
+    """LANES numbers, which may begin within a line, will be read."""
+    cdef Py_ssize_t line
+    for line in range(LANES * <Py_ssize_t>sizeof(floating) // LINE):
+        prefetch_far(<const char*>x + line * LINE)
+    prefetch_far(x + LANES - 1)
+
+
+cdef inline void ask_for_to_write(const floating* x) noexcept nogil:
+    """The same, and written."""
+    cdef Py_ssize_t line
+    for line in range(LANES * <Py_ssize_t>sizeof(floating) // LINE):
+        prefetch_far_to_write(<const char*>x + line * LINE)
+    prefetch_far_to_write(x + LANES - 1)
+
+
 cdef inline void copy_in(const floating* x, Py_ssize_t class_step, floating* panel) noexcept nogil:
     """COLUMNS classes of LANES samples that lie side by side; the next classes will be needed soon."""
     cdef Py_ssize_t c, j
     for c in range(COLUMNS):
-        prefetch_block(x + (COLUMNS + c) * class_step, LANES)
-        prefetch(x + (COLUMNS + c) * class_step + LANES - 1)     # they may begin within a line
+        ask_for(x + (SOON + c) * class_step)
         for j in range(LANES):
             panel[c * LANES + j] = x[c * class_step + j]
 
@@ -163,8 +181,7 @@ cdef inline void copy_out(const floating* panel, Py_ssize_t class_step, floating
     """The way back of copy_in."""
     cdef Py_ssize_t c, j
     for c in range(COLUMNS):
-        prefetch_block_to_write(x + (COLUMNS + c) * class_step, LANES)
-        prefetch_to_write(x + (COLUMNS + c) * class_step + LANES - 1)
+        ask_for_to_write(x + (SOON + c) * class_step)
         for j in range(LANES):
             x[c * class_step + j] = panel[c * LANES + j]
 

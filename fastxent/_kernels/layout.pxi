@@ -242,13 +242,18 @@ cdef inline bint in_lanes(const Problem* problem) noexcept:
     )
 
 
+cdef inline bint lies_scattered(const View* view) noexcept:
+    """Whether neither classes nor samples lie side by side: panels would be filled one number at a time."""
+    return view.classes != size_of(view.kind) and view.inner != size_of(view.kind)
+
+
 cdef bint needs_staging(Call call) noexcept:
     """Whether there is an array that the kernels cannot take where it lies, or lanes would be left empty."""
     cdef const Problem* problem = &call.problem
     cdef const View* view
     cdef int role
-    cdef bint rows = in_rows(problem)
-    if call.axes != NULL or (in_lanes(problem) and problem.outer > 1 and problem.inner < LANES):
+    cdef bint rows = in_rows(problem), lanes = in_lanes(problem)
+    if call.axes != NULL or (lanes and problem.outer > 1 and problem.inner < LANES):
         return True
     for role in range(<int>ROLES):
         view = &problem.view[role]
@@ -263,6 +268,8 @@ cdef bint needs_staging(Call call) noexcept:
         if role > LOSSES and view.kind != problem.kind and (rows or problem.family == CLAMPED):
             return True
         if rows and role != TARGET and has_classes(problem, role) and view.classes != size_of(view.kind):
+            return True
+        if lanes and role != TARGET and has_classes(problem, role) and problem.C > 1 and lies_scattered(view):
             return True
         if rows and role == TARGET and problem.family == INFORMATION and view.classes > size_of(view.kind):
             return True

@@ -11,9 +11,13 @@ cdef extern from *:
     #if defined(__GNUC__) || defined(__clang__)
     #define fastxent_prefetch(address) __builtin_prefetch((address), 0)
     #define fastxent_prefetch_to_write(address) __builtin_prefetch((address), 1)
+    #define fastxent_prefetch_far(address) __builtin_prefetch((address), 0, 2)
+    #define fastxent_prefetch_far_to_write(address) __builtin_prefetch((address), 1, 2)
     #else
     #define fastxent_prefetch(address) ((void)(address))
     #define fastxent_prefetch_to_write(address) ((void)(address))
+    #define fastxent_prefetch_far(address) ((void)(address))
+    #define fastxent_prefetch_far_to_write(address) ((void)(address))
     #endif
     #if defined(_MSC_VER)
     #include <intrin.h>
@@ -39,6 +43,8 @@ cdef extern from *:
     void* exchange_pointer "fastxent_exchange_pointer"(void** place, void* pointer) noexcept nogil  # what was there
     void fence "fastxent_fence"() noexcept nogil    # what was streamed is there for other threads
     void prefetch "fastxent_prefetch"(const void* address) noexcept nogil
+    void prefetch_far "fastxent_prefetch_far"(const void* address) noexcept nogil     # into the level-2 cache only
+    void prefetch_far_to_write "fastxent_prefetch_far_to_write"(const void* address) noexcept nogil
     void prefetch_to_write "fastxent_prefetch_to_write"(const void* address) noexcept nogil
 
 cdef enum:

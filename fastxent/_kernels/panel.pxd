@@ -6,8 +6,8 @@ A panel is a buffer of C x LANES numbers, into which samples are transposed (tra
 from cython cimport floating
 from libc.math cimport INFINITY
 
-from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
 from fastxent._kernels.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
+from fastxent._kernels.soon cimport Soon, read_soon, write_soon
 from fastxent._kernels.ways cimport GROUP, LANES
 
 cdef enum:
@@ -133,8 +133,8 @@ cdef inline void panel_exp(
     const floating* x,       # in   C x LANES
     Py_ssize_t C,
     const floating* shift,   # in   (SHIFT,)
-    const floating* read_soon,     # C x LANES numbers from here on will be read soon; may be NULL
-    const floating* written_soon,  # and these will be written; may be NULL
+    Soon next,               # C x LANES numbers that are read soon
+    Soon home,               # and written
     floating* e,             # out  C x LANES, may be x, may be NULL
     floating* sums,          # out  (SUMS,)
 ) noexcept nogil:
@@ -146,10 +146,10 @@ cdef inline void panel_exp(
     for group in range((C + GROUP - 1) // GROUP):
         first = group * GROUP
         n = min(<Py_ssize_t>GROUP, C - first)
-        if read_soon != NULL:
-            prefetch_block(read_soon + first * LANES, n * LANES)
-        if written_soon != NULL:
-            prefetch_block_to_write(written_soon + first * LANES, n * LANES)
+        if next.data != NULL:
+            read_soon(&next, x, n * LANES)
+        if home.data != NULL:
+            write_soon(&home, x, n * LANES)
         # in passes of one thing each, which keep their numbers in registers
         for k in range(n):
             exp_block(x + (first + k) * LANES, shift, v + k * LANES)

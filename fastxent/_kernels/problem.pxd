@@ -86,7 +86,8 @@ cdef struct Problem:
     Tuning tuning
     # where samples are gathered before they are computed, the axes that they are counted along
     bint is_staged
-    Py_ssize_t ahead             # a tile's logits: bytes from each to what the next tile will have there; 0: not known
+    View next                    # a tile's logits: where those of the next tile lie; data is NULL: not known
+    View home                    # a tile's gradient: where it will be brought
     int n_axes
     const Py_ssize_t* lengths    # (n_axes,)
     const Py_ssize_t* steps      # (ROLES, n_axes), in bytes

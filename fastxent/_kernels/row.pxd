@@ -3,11 +3,11 @@
 from cython cimport floating
 from libc.math cimport INFINITY
 
-from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write
 from fastxent._kernels.panel cimport (
     BOTTOM, MAGIC, MAXIMUM, ORIGIN, SUMS, TOP, add_group, clear_blocks, exp_block,
 )
 from fastxent._kernels.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
+from fastxent._kernels.soon cimport Soon, read_soon, write_soon
 from fastxent._kernels.ways cimport GROUP, LANES
 
 
@@ -80,9 +80,9 @@ cdef inline void row_exp(
     const floating* x,       # in   (n,), n >= LANES
     Py_ssize_t n,
     const floating* shift,   # in   (SHIFT,)
-    Py_ssize_t ahead,        # what will be needed soon lies so many elements behind x
+    Soon next,               # read soon
     floating* e,             # out  (n,), may be x, may be NULL
-    Py_ssize_t e_ahead,
+    Soon home,               # written soon, if there is e
     floating* sums,          # out  (SUMS,)
 ) noexcept nogil:
     """e_k = exp(x_k - m), all times the same number. Blocks of LANES classes are a panel of lanes with one maximum.
@@ -106,11 +106,11 @@ cdef inline void row_exp(
         first = group * GROUP
         width = min(<Py_ssize_t>GROUP, n_blocks - first)
         for k in range(width):
-            prefetch_block(x + (first + k) * LANES + ahead, LANES)
+            read_soon(&next, x, LANES)
             exp_block(x + (first + k) * LANES, shift, v + k * LANES)
         if e != NULL:
             for k in range(width):
-                prefetch_block_to_write(e + (first + k) * LANES + e_ahead, LANES)
+                write_soon(&home, x, LANES)
                 for j in range(LANES):
                     e[(first + k) * LANES + j] = v[k * LANES + j]
         if width < GROUP:

@@ -20,6 +20,7 @@ from fastxent._kernels.softmax_general cimport (
     Curves, finish_general, make_hess, panel_dot, target_of_panel, target_room,
 )
 from fastxent._kernels.solo cimport solo_exp, solo_max, solo_rows, solo_width
+from fastxent._kernels.soon cimport Soon, nothing_soon, soon_of
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport is_index, is_plain, own_shares, read_samples, read_scales
 from fastxent._kernels.transpose cimport lanes_in, transpose_in
@@ -157,11 +158,10 @@ cdef inline void sum_panels(
     double* losses
 ) noexcept nogil:
     """The exponentials of a strip, in panels, and what is known of each sample."""
-    cdef const floating* soon_read = NULL
-    cdef const floating* soon_written = NULL
+    cdef Soon next = nothing_soon(), home = nothing_soon()
     cdef floating* e
     cdef floating m[LANES]
-    cdef Py_ssize_t c, j, n = strip.n, C = problem.C, row_bytes = C * <Py_ssize_t>sizeof(floating)
+    cdef Py_ssize_t c, i, j, n = strip.n, C = problem.C, row_bytes = C * <Py_ssize_t>sizeof(floating)
     cdef Py_ssize_t sample_step = problem.view[<int>X].inner, class_step = problem.view[<int>X].classes
     cdef bint index = is_index(problem), with_grad = has(problem, GRAD)
     cdef bint with_dot = not problem.option.is_focal and not (is_plain(problem) and problem.option.z_loss == 0.0)
@@ -188,11 +188,12 @@ cdef inline void sum_panels(
                 target_room(problem, panels) + target_of_panel(problem, c * LANES), losses
             )
         shift_by(m, of)
+        i = strip.i + c * LANES
         if sample_step == row_bytes:
-            soon_read = <const floating*>(<const char*>x + (n + c * LANES) * row_bytes)
+            next = soon_of(&problem.next, i, x, (n + c * LANES) * C)
         if with_grad and problem.view[<int>GRAD].inner == row_bytes and is_own(&problem.view[<int>GRAD], x):
-            soon_written = <const floating*>at(&problem.view[<int>GRAD], strip.o, strip.i + c * LANES)
-        panel_exp(e, C, of, soon_read, soon_written, e if with_grad else <floating*>NULL, of + SHIFT)
+            home = soon_of(&problem.home, i, <const floating*>at(&problem.view[<int>GRAD], strip.o, i), 0)
+        panel_exp(e, C, of, next, home, e if with_grad else <floating*>NULL, of + SHIFT)
         of += PANEL
 
 

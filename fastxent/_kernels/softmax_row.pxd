@@ -14,6 +14,7 @@ from fastxent._kernels.row cimport row_exp, row_scale, row_shift
 from fastxent._kernels.scalar cimport rounded
 from fastxent._kernels.softmax_sums cimport add_dots, clear_sums, largest_of_lanes, row_gaps
 from fastxent._kernels.softmax_terms cimport Row, entry, quotient_rest, sum_rest
+from fastxent._kernels.soon cimport Soon, soon_of
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.sums cimport count_lanes, sum_lanes
 from fastxent._kernels.target cimport (
@@ -229,14 +230,12 @@ cdef inline Py_ssize_t softmax_rows(
     cdef Py_ssize_t j, y, C = problem.C, bad = read_samples(problem, strip, lanes.y, lanes.weight)
     cdef Py_ssize_t step = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
     cdef bint short_rows = C * <Py_ssize_t>sizeof(floating) <= SHORT
+    cdef Soon next, home
     cdef Py_ssize_t ahead = 2 * step if short_rows else AHEAD, e_ahead = AHEAD
     cdef Py_ssize_t t_ahead = AHEAD * <Py_ssize_t>sizeof(floating)
     if short_rows:
         e_ahead = problem.view[<int>GRAD].inner // <Py_ssize_t>sizeof(floating)
-    if short_rows:
         t_ahead = 2 * view_of_target(problem).inner
-    if problem.ahead != 0:
-        ahead = problem.ahead // <Py_ssize_t>sizeof(floating)
     read_scales(problem, strip, lanes.weight, lanes.scale)
     if is_index(problem):
         for j in range(row_room(problem)):
@@ -260,7 +259,9 @@ cdef inline Py_ssize_t softmax_rows(
         if floating is float:
             if row.dot - row.dot != 0:
                 row.dot = wide_dot(x_j, shift[j % 2][MAXIMUM], problem, &sample, y)
-        row_exp(x_j, C, shift[j % 2], ahead, g, e_ahead, sums)
+        next = soon_of(&problem.next, strip.i + j, x_j, ahead)
+        home = soon_of(&problem.home, strip.i + j, <const floating*>g, e_ahead)
+        row_exp(x_j, C, shift[j % 2], next, g, home, sums)
         if short_rows and j + 1 < strip.n:
             row_shift(x_j + step, C, shift[(j + 1) % 2])
         if problem.option.is_focal:

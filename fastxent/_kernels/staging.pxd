@@ -103,11 +103,12 @@ cdef inline Py_ssize_t samples_of_tile(const Problem* problem) noexcept nogil:
 
 cdef inline Py_ssize_t staging_bytes(const Problem* problem) noexcept nogil:
     """Scratch that a tile takes."""
-    cdef Py_ssize_t bytes = 0
+    cdef Py_ssize_t bytes = 0, rows
     cdef int role
     if problem.is_staged:
+        rows = samples_of_tile(problem)
         for role in range(<int>ROLES):
-            bytes += tile_bytes(problem, role, samples_of_tile(problem))
+            bytes += tile_bytes(problem, role, rows)
     return bytes
 
 
@@ -158,6 +159,16 @@ cdef inline void scatter(
         done += run
 
 
+cdef inline View whereabouts(const Problem* problem, int role, Py_ssize_t start) noexcept nogil:
+    """Where the samples lie that a tile stands for, from `start` on; data is NULL where classes are farther apart."""
+    cdef View view = problem.view[role]
+    cdef Py_ssize_t offset
+    view.inner = last_step(problem, role)
+    locate(problem, role, start, &offset)
+    view.data = view.data + offset if 0 < view.classes <= 2 * size_of(view.kind) else NULL
+    return view
+
+
 cdef inline void stage(
     const Problem* problem, Py_ssize_t start, Py_ssize_t n, Py_ssize_t rows, char* scratch, Problem* here   # out
 ) noexcept nogil:
@@ -189,13 +200,10 @@ cdef inline void stage(
         view.outer = 0
         if role < LOSSES:
             gather(problem, role, start, n, view.data)
-    here.ahead = 0
-    view = <View*>&problem.view[<int>X]
-    if here.view[<int>X].data == tile_of_x and view.inner == size_of(problem.kind) * problem.C and (
-        view.classes == size_of(problem.kind)
-    ):
-        locate(problem, <int>X, start + n, &offset)
-        here.ahead = (view.data + offset) - here.view[<int>X].data
+        if role == X:
+            here.next = whereabouts(problem, role, start + n)
+        elif role == GRAD:
+            here.home = whereabouts(problem, role, start)
 
 
 cdef inline void unstage(const Problem* problem, Py_ssize_t start, Py_ssize_t n, const Problem* here) noexcept nogil:

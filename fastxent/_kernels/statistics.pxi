@@ -9,7 +9,6 @@ from libc.stdint cimport int64_t
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.lanes cimport Lanes
-from fastxent._kernels.memory cimport prefetch_block
 from fastxent._kernels.panel cimport (
     MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, add_group, clear_blocks, exp_block, panel_exp, shift_by,
 )
@@ -17,6 +16,7 @@ from fastxent._kernels.problem cimport LOSSES, X, Problem, Strip, at, side_by_si
 from fastxent._kernels.row cimport row_shift
 from fastxent._kernels.softmax_row cimport AHEAD, SHORT, place_of
 from fastxent._kernels.softmax_sums cimport add_pulls
+from fastxent._kernels.soon cimport Soon, nothing_soon, read_soon, soon_of
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.sums cimport Total, count_lanes, sum_lanes, total_of
 from fastxent._kernels.target cimport read_samples
@@ -140,7 +140,7 @@ cdef inline void count_above(const floating* x, Py_ssize_t n, floating own, floa
 cdef inline void statistics_row(
     const floating* x, Py_ssize_t C, Py_ssize_t y,                # C >= LANES
     const floating* shift,         # in   (SHIFT,)
-    Py_ssize_t ahead,              # what will be needed soon lies so many elements behind x
+    Soon next,                     # read soon
     const floating* next_row,      # in   (C,), or NULL
     floating* next_shift,          # out  (SHIFT,) the next row's: a processor looks for its maximum beside the sums
     Py_ssize_t sample,             # its place in
@@ -165,7 +165,7 @@ cdef inline void statistics_row(
         batch = batch_of(x, C, first, room)
         n = min(<Py_ssize_t>GROUP, (C - first + LANES - 1) // LANES)
         for k in range(n):
-            prefetch_block(x + first + k * LANES + ahead, LANES)
+            read_soon(&next, x, LANES)
             exp_block(batch + k * LANES, shift, v + k * LANES)
         clear_blocks(n, v)
         add_group(v, n, shift, sums)
@@ -200,8 +200,7 @@ cdef inline void statistics_rows(
     cdef bint short_rows = C * <Py_ssize_t>sizeof(floating) <= SHORT
     cdef Py_ssize_t ahead = 2 * step if short_rows else AHEAD
     cdef const floating* next_row
-    if problem.ahead != 0:
-        ahead = problem.ahead // <Py_ssize_t>sizeof(floating)
+    cdef Soon next
     for j in range(LANES):
         found.log_s[j] = 0.0
     for j in range(strip.n):
@@ -210,7 +209,8 @@ cdef inline void statistics_rows(
         if weight[j] == 0:
             continue
         next_row = x + (j + 1) * step if short_rows and j + 1 < strip.n else <const floating*>NULL
-        statistics_row(x + j * step, C, y[j], shift[j % 2], ahead, next_row, shift[(j + 1) % 2], j, &found)
+        next = soon_of(&problem.next, strip.i + j, x + j * step, ahead)
+        statistics_row(x + j * step, C, y[j], shift[j % 2], next, next_row, shift[(j + 1) % 2], j, &found)
     for j in range(LANES):
         found.log_s[j] = scalar.log1p(found.log_s[j])
     describe(&found, problem, strip, weight, x, step, 1)
@@ -247,7 +247,7 @@ cdef inline void panel_top(
 cdef inline void statistics_panel(
     const floating* x,           # in   C x LANES and what lies behind, of part.n samples
     const Problem* problem, const Strip* part, const int64_t* y, const double* weight,
-    const floating* read_soon,     # C x LANES numbers from here on will be read soon; may be NULL
+    Soon next,                   # C x LANES numbers that are read soon
     floating* e,                 # for whole_groups(C) x LANES numbers
 ) noexcept nogil:
     cdef Found found
@@ -262,7 +262,7 @@ cdef inline void statistics_panel(
     cdef Py_ssize_t first, j, k, n, C = problem.C
     panel_top(x, C, m, best)
     shift_by(m, shift)
-    panel_exp(x, C, shift, read_soon, NULL, e, sums)
+    panel_exp(x, C, shift, next, nothing_soon(), e, sums)
     for j in range(2 * LANES):
         pulls[j] = <floating>0.0
     for k in range(whole_groups(C) // GROUP):
@@ -307,6 +307,7 @@ cdef void statistics(
     cdef Py_ssize_t step = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
     cdef const floating* x
     cdef floating* panel = <floating*>scratch
+    cdef Soon next
     cdef Strip strip
     while start < stop:
         strip = strip_at(start, stop, logits.shape[1], LANES)
@@ -314,9 +315,9 @@ cdef void statistics(
         x = &logits[strip.o, strip.i, 0]
         if side_by_side(problem):
             transpose_in(x, step, problem.view[<int>X].classes // <Py_ssize_t>sizeof(floating), C, strip.n, panel)
+            next = soon_of(&problem.next, strip.i, x, strip.n * C) if step == C else nothing_soon()
             statistics_panel(
-                <const floating*>panel, problem, &strip, lanes.y, lanes.weight,
-                x + strip.n * C if step == C else <const floating*>NULL, panel + whole_groups(C) * LANES
+                <const floating*>panel, problem, &strip, lanes.y, lanes.weight, next, panel + whole_groups(C) * LANES
             )
         else:
             statistics_rows(x, step, problem, &strip, lanes.y, lanes.weight)

@@ -1,0 +1,64 @@
+"""Memory that will be needed soon, while a row or a panel is computed: behind it, or what its tile stands for."""
+
+from cython cimport floating
+
+from fastxent._kernels.memory cimport LINE, prefetch, prefetch_far, prefetch_far_to_write, prefetch_to_write
+from fastxent._kernels.problem cimport View
+
+
+cdef struct Soon:
+    const char* data     # NULL: nothing
+    Py_ssize_t step      # bytes of it for each line of what is computed, where numbers may have another size
+
+
+cdef inline Soon nothing_soon() noexcept nogil:
+    cdef Soon soon
+    soon.data = NULL
+    soon.step = 0
+    return soon
+
+
+cdef inline Soon soon_behind(const floating* x, Py_ssize_t ahead) noexcept nogil:
+    """What lies so many numbers behind x."""
+    cdef Soon soon
+    soon.data = <const char*>(x + ahead)
+    soon.step = LINE
+    return soon
+
+
+cdef inline Soon soon_of(const View* view, Py_ssize_t i, const floating* x, Py_ssize_t ahead) noexcept nogil:
+    """Sample i of what the tile stands for that x is in; where it is in none, what lies behind."""
+    cdef Soon soon
+    if view.data == NULL:
+        return soon_behind(x, ahead)
+    soon.data = view.data + i * view.inner
+    soon.step = view.classes * (LINE // <Py_ssize_t>sizeof(floating))
+    return soon
+
+
+cdef inline void read_soon(Soon* soon, const floating* _, Py_ssize_t n) noexcept nogil:
+    """What stands for the next n numbers will be read.
+
+    Where it has gaps and takes two lines for one, it is asked for into the level-2 cache, lest it drive out of that of
+    level 1 what is computed.
+    """
+    cdef Py_ssize_t _line
+    for _line in range(n * <Py_ssize_t>sizeof(floating) // LINE):
+        if soon.step > LINE:
+            prefetch_far(soon.data)
+            prefetch_far(soon.data + LINE)
+        else:
+            prefetch(soon.data)
+        soon.data += soon.step
+
+
+cdef inline void write_soon(Soon* soon, const floating* _, Py_ssize_t n) noexcept nogil:
+    """The same, and written."""
+    cdef Py_ssize_t _line
+    for _line in range(n * <Py_ssize_t>sizeof(floating) // LINE):
+        if soon.step > LINE:
+            prefetch_far_to_write(soon.data)
+            prefetch_far_to_write(soon.data + LINE)
+        else:
+            prefetch_to_write(soon.data)
+        soon.data += soon.step
