@@ -42,23 +42,25 @@ cdef inline void read_soon(Soon* soon, const floating* _, Py_ssize_t n) noexcept
     Where it has gaps and takes two lines for one, it is asked for into the level-2 cache, lest it drive out of that of
     level 1 what is computed.
     """
-    cdef Py_ssize_t _line
-    for _line in range(n * <Py_ssize_t>sizeof(floating) // LINE):
-        if soon.step > LINE:
-            prefetch_far(soon.data)
-            prefetch_far(soon.data + LINE)
-        else:
-            prefetch(soon.data)
-        soon.data += soon.step
+    cdef Py_ssize_t line, lines = n * <Py_ssize_t>sizeof(floating) // LINE
+    if soon.step > LINE:
+        for line in range(lines):
+            prefetch_far(soon.data + line * soon.step)
+            prefetch_far(soon.data + line * soon.step + LINE)
+    else:
+        for line in range(lines):
+            prefetch(soon.data + line * soon.step)
+    soon.data += lines * soon.step
 
 
 cdef inline void write_soon(Soon* soon, const floating* _, Py_ssize_t n) noexcept nogil:
     """The same, and written."""
-    cdef Py_ssize_t _line
-    for _line in range(n * <Py_ssize_t>sizeof(floating) // LINE):
-        if soon.step > LINE:
-            prefetch_far_to_write(soon.data)
-            prefetch_far_to_write(soon.data + LINE)
-        else:
-            prefetch_to_write(soon.data)
-        soon.data += soon.step
+    cdef Py_ssize_t line, lines = n * <Py_ssize_t>sizeof(floating) // LINE
+    if soon.step > LINE:
+        for line in range(lines):
+            prefetch_far_to_write(soon.data + line * soon.step)
+            prefetch_far_to_write(soon.data + line * soon.step + LINE)
+    else:
+        for line in range(lines):
+            prefetch_to_write(soon.data + line * soon.step)
+    soon.data += lines * soon.step
