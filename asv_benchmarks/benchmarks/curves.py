@@ -20,7 +20,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks" / "curves.md"
 LOGITS = 2**20  # of each call with another number of classes
 MOST_LOGITS = 3 * 10**7  # of a call with another number of samples
 # both sides of each whole group of classes, and of where panels give way to rows
-BORDERS = [8, 16, 24, 32, 40, 64, 96, 112, 128, 136, 152, 160, 176, 192, 224, 248, 256, 288, 320, 384, 512, 768, 1024, 1536]
+BORDERS = [*range(8, 48, 8), 64, 96, 112, 128, 136, 152, 160, 176, 192, 224, 248, 256, 288, 320, 384, 512]
+BORDERS += [768, 1024, 1536]
 CLASSES = sorted({*range(1, 16), 20, 28, 48, 80, 400, 640, 900, 1200, 2000, *BORDERS, *(c + 1 for c in BORDERS)})
 SAMPLES = [1, 2, 5, 10, 20, 32, 50, 100, 200, 500, 1000, 3000, 10**4, 30_000, 10**5, 3 * 10**5, 10**6]
 COLUMNS = ("loss", "loss + gradient", "copy")
