@@ -126,7 +126,7 @@ def evaluate(loss: Loss, inplace_backward: bool, logits: Tensor, *tensors: Tenso
     """The loss, differentiable if the logits are."""
     if torch.is_grad_enabled() and logits.requires_grad:
         try:
-            return apply(loss, inplace_backward and not is_kept(logits), logits, *tensors)
+            return Differentiable.apply(loss, inplace_backward and not is_kept(logits), logits, *tensors)
         except (TypeError, ValueError):
             return loss.by_torch(logits, *tensors)
     return value(loss, logits, *tensors)
@@ -190,6 +190,11 @@ class Differentiable(torch.autograd.Function):  # type: ignore[misc]
     loses less than two.
     """
 
+    @classmethod
+    def apply(cls, *arguments: Any) -> Tensor:
+        """Without what torch's own does for transforms and for what has escaped from them, which is_ours excluded."""
+        return super(torch.autograd.Function, cls).apply(*arguments)
+
     @staticmethod
     def forward(ctx: Any, loss: Loss, in_place: bool, logits: Tensor, *tensors: Tensor | None) -> Tensor:
         """The loss."""
@@ -217,7 +222,3 @@ class Differentiable(torch.autograd.Function):  # type: ignore[misc]
             else:
                 grad.mul_(grad_output)
         return None, None, grad, None, None, None  # torch passes over what is more than the arguments
-
-
-# without what torch's own `apply` does for transforms and for what has escaped from them, which is_ours has excluded
-apply = super(torch.autograd.Function, Differentiable).apply
