@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import frexp
 from typing import Any, Protocol
 
 import numpy as np
@@ -186,8 +185,8 @@ class Differentiable(torch.autograd.Function):  # type: ignore[misc]
 
     The gradient is given away once, since whoever gets it may write to it; later it is computed anew. So it is from the
     beginning where that is in place, and where its factor has to be known: that of each row, and that of float16, whose
-    loss scale keeps what is too small without it. In bfloat16 it is where the factor is no power of two: one rounding
-    loses less than two.
+    loss scale keeps what is too small without it. In bfloat16 it is unless the factor is 1: one rounding loses less
+    than two, also where the factor is a power of two, which numbers below 2^-126 do not take exactly.
     """
 
     @staticmethod
@@ -211,8 +210,8 @@ class Differentiable(torch.autograd.Function):  # type: ignore[misc]
             grad, ctx.grad = gradient_by_torch(ctx.loss, grad_output, *ctx.saved_tensors), grad
         elif grad is None:
             grad = gradient(ctx.loss, grad_output, *ctx.saved_tensors, in_place=ctx.in_place)
-        elif (factor := grad_output.item()) != 1.0:
-            if grad.dtype is torch.bfloat16 and frexp(abs(factor))[0] != 0.5:
+        elif grad_output.item() != 1.0:
+            if grad.dtype is torch.bfloat16:
                 grad = gradient(ctx.loss, grad_output, *ctx.saved_tensors, memory=grad)
             else:
                 grad.mul_(grad_output)
