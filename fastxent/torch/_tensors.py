@@ -15,6 +15,7 @@ from fastxent._types import Array
 
 HALVES = (torch.bfloat16, torch.float16)
 DTYPES = (torch.float32, torch.float64, *HALVES)
+LARGEST = torch.finfo(torch.float32).max
 
 # Calls of few numbers consist of questions: each is a name of this module's, which is found sooner than one of torch's.
 are_transforms_active = torch._C._are_functorch_transforms_active
@@ -115,8 +116,9 @@ def array_of(tensor: Tensor | None) -> Any:
 def tensor_of(loss: float | np.float32 | Array, logits: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """A loss as a tensor, of the logits' dtype if no other is named."""
     dtype = logits.dtype if dtype is None else dtype
-    if not isinstance(loss, np.ndarray):  # the fastest way to a tensor of one number
-        loss = np.array(loss, np.float64 if dtype is torch.float64 else np.float32)
+    if not isinstance(loss, np.ndarray):  # the fastest way to a tensor of one number; torch overflows without a warning
+        wide = dtype is torch.float64 or abs(loss) > LARGEST
+        loss = np.array(loss, np.float64 if wide else np.float32)
     tensor = torch.from_numpy(loss)
     return tensor if tensor.dtype is dtype else tensor.to(dtype)
 
