@@ -92,6 +92,23 @@ def test_transforms():
     torch.testing.assert_close(*(torch.func.hessian(lambda x, f=f: f(x, target[0]))(logits[0]) for f in both_of))
 
 
+def test_what_has_escaped_from_a_transform_is_read_by_torch():
+    logits, target = torch.randn(5, 7), torch.rand(5, 7)
+    escaped = []
+    torch.func.functionalize(lambda x: escaped.append(x * 1) or x * 1)(target)
+    (wrapped,) = escaped
+    for differentiable in (logits, logits.clone().requires_grad_()):
+        torch.testing.assert_close(ft.cross_entropy(differentiable, wrapped), ft.cross_entropy(differentiable, target))
+        torch.testing.assert_close(
+            ft.binary_cross_entropy_with_logits(differentiable, target, wrapped),
+            ft.binary_cross_entropy_with_logits(differentiable, target, target),
+        )
+        torch.testing.assert_close(
+            ft.linear_cross_entropy(differentiable, logits, torch.arange(5), weight=wrapped[:, 0]),
+            ft.linear_cross_entropy(differentiable, logits, torch.arange(5), weight=target[:, 0]),
+        )
+
+
 def test_autocast_gives_what_torch_gives():
     for dtype in CLOSE:
         for name, (logits, target) in (

@@ -23,6 +23,7 @@ n_dispatch_modes = torch._C._len_torch_dispatch_stack
 tracing_state = torch._C._get_tracing_state
 is_batched = torch._C._functorch.is_legacy_batchedtensor
 is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+is_functional = torch._is_functional_tensor
 
 
 class Loss(Protocol):
@@ -64,7 +65,6 @@ def is_ours(logits: Any) -> bool:
         is_plain(logits)
         and logits.dtype in DTYPES
         and not are_transforms_active()
-        and not is_wrapped(logits)
         and n_dispatch_modes() == 0
         and tracing_state() is None
         and forward_ad._current_level < 0
@@ -101,6 +101,8 @@ def is_plain(value: Any) -> bool:
         and value.layout is torch.strided
         and not value.is_neg()
         and not is_batched(value)
+        and not is_wrapped(value)
+        and not is_functional(value)
     )
 
 
