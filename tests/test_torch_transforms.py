@@ -109,6 +109,17 @@ def test_what_has_escaped_from_a_transform_is_read_by_torch():
         )
 
 
+@pytest.mark.parametrize("function", [ft.cross_entropy, ft.linear_cross_entropy])
+def test_a_gradient_by_torch_has_a_graph_only_if_asked_for(function):
+    logits = torch.randn(5, 7, requires_grad=True)
+    between = () if function is ft.cross_entropy else (torch.randn(5, 7),)
+    loss = function(logits, *between, torch.arange(5))
+    (grads,) = torch.autograd.grad(loss, logits, torch.tensor([1.0, 2.0]), is_grads_batched=True, retain_graph=True)
+    assert not grads.requires_grad
+    torch.testing.assert_close(grads[1], 2 * torch.autograd.grad(loss, logits, retain_graph=True)[0])
+    assert torch.autograd.grad(loss, logits, create_graph=True)[0].requires_grad
+
+
 def test_autocast_gives_what_torch_gives():
     for dtype in CLOSE:
         for name, (logits, target) in (

@@ -156,10 +156,11 @@ def write_gradient(loss: Loss, grad_output: Tensor, out: Tensor, logits: Tensor,
 
 def gradient_by_torch(loss: Loss, grad_output: Tensor, logits: Tensor, *tensors: Tensor | None) -> Tensor:
     """The gradient by the logits, to be differentiated or transformed as torch can."""
+    is_differentiable = torch.is_grad_enabled()
     with torch.enable_grad():
         logits = logits if logits.requires_grad else logits.detach().requires_grad_()
         value = loss.by_torch(logits, *tensors)
-        (grad,) = torch.autograd.grad(value, logits, grad_output, create_graph=True)
+        (grad,) = torch.autograd.grad(value, logits, grad_output, create_graph=is_differentiable)
     return grad
 
 
@@ -180,7 +181,7 @@ def gradient(
     try:
         write_gradient(loss, grad_output, grad, logits, *tensors)
     except (TypeError, ValueError):
-        return gradient_by_torch(loss, grad_output, logits, *tensors).detach()
+        return gradient_by_torch(loss, grad_output, logits, *tensors)
     return grad
 
 
