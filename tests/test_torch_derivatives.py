@@ -78,6 +78,18 @@ def test_a_factor_costs_no_second_rounding_of_bfloat16():
         torch.testing.assert_close(grad, want.to(BFLOAT), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_numbers_below_the_normal_ones_of_bfloat16_are_rounded_once(reduction):
+    logits = torch.rand(64, 33, dtype=DOUBLE).mul(-95).to(BFLOAT).requires_grad_()  # shares down to 2^-137
+    for factor in (0.125, 0.5, 1.0, 2.0, -4.0, 2.0**40):
+        loss = ft.cross_entropy(logits, torch.arange(64) % 33, reduction=reduction)
+        kept, anew = (
+            torch.autograd.grad(loss, logits, torch.tensor(factor, dtype=BFLOAT), retain_graph=True)[0]
+            for _ in range(2)
+        )
+        torch.testing.assert_close(kept, anew, rtol=0, atol=0)
+
+
 def test_what_changes_between_the_passes_is_noticed():
     logits, target = classes((5, 7), HALF)
     loss = ft.cross_entropy(logits, target)

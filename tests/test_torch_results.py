@@ -15,6 +15,7 @@ from torch.testing._internal.common_modules import module_db  # noqa: E402
 
 import fastxent.torch as ft  # noqa: E402
 from tests.tensors import (  # noqa: E402
+    BFLOAT,
     CLOSE,
     DOUBLE,
     FLOAT,
@@ -165,3 +166,11 @@ def test_a_class_without_probability_and_without_a_share():
     logits, target = torch.tensor([[0.0, -np.inf]]), torch.tensor([[1.0, 0.0]])
     assert F.cross_entropy(logits, target).isnan()
     assert ft.cross_entropy(logits, target) == 0
+
+
+@pytest.mark.parametrize("dtype", [FLOAT, BFLOAT], ids=str)
+def test_a_sum_beyond_the_largest_number_is_infinite(no_torch, dtype):
+    logits = torch.tensor([[3e38, -3e38], [3e38, -3e38]], dtype=dtype, requires_grad=True)
+    assert ft.cross_entropy(logits, torch.tensor([1, 1]), reduction="sum").isinf()
+    assert ft.cross_entropy(logits.detach(), torch.tensor([1, 1])).isinf()
+    assert ft.binary_cross_entropy_with_logits(logits, torch.zeros_like(logits), reduction="sum").isinf()

@@ -92,6 +92,34 @@ def test_transforms():
     torch.testing.assert_close(*(torch.func.hessian(lambda x, f=f: f(x, target[0]))(logits[0]) for f in both_of))
 
 
+def test_what_has_escaped_from_a_transform_is_read_by_torch():
+    logits, target = torch.randn(5, 7), torch.rand(5, 7)
+    escaped = []
+    torch.func.functionalize(lambda x: escaped.append(x * 1) or x * 1)(target)
+    (wrapped,) = escaped
+    for differentiable in (logits, logits.clone().requires_grad_()):
+        torch.testing.assert_close(ft.cross_entropy(differentiable, wrapped), ft.cross_entropy(differentiable, target))
+        torch.testing.assert_close(
+            ft.binary_cross_entropy_with_logits(differentiable, target, wrapped),
+            ft.binary_cross_entropy_with_logits(differentiable, target, target),
+        )
+        torch.testing.assert_close(
+            ft.linear_cross_entropy(differentiable, logits, torch.arange(5), weight=wrapped[:, 0]),
+            ft.linear_cross_entropy(differentiable, logits, torch.arange(5), weight=target[:, 0]),
+        )
+
+
+@pytest.mark.parametrize("function", [ft.cross_entropy, ft.linear_cross_entropy])
+def test_a_gradient_by_torch_has_a_graph_only_if_asked_for(function):
+    logits = torch.randn(5, 7, requires_grad=True)
+    between = () if function is ft.cross_entropy else (torch.randn(5, 7),)
+    loss = function(logits, *between, torch.arange(5))
+    (grads,) = torch.autograd.grad(loss, logits, torch.tensor([1.0, 2.0]), is_grads_batched=True, retain_graph=True)
+    assert not grads.requires_grad
+    torch.testing.assert_close(grads[1], 2 * torch.autograd.grad(loss, logits, retain_graph=True)[0])
+    assert torch.autograd.grad(loss, logits, create_graph=True)[0].requires_grad
+
+
 def test_autocast_gives_what_torch_gives():
     for dtype in CLOSE:
         for name, (logits, target) in (

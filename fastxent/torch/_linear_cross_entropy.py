@@ -71,7 +71,7 @@ class LinearLoss:
 
     def gradients_by_torch(self, wanted: Wanted, grad_output: Tensor, *tensors: Tensor | None) -> Gradients:
         """The gradients, to be differentiated or transformed as torch can."""
-        leaves = list(tensors)
+        leaves, is_differentiable = list(tensors), torch.is_grad_enabled()
         with torch.enable_grad(), torch.autocast("cpu", enabled=False):
             for i, is_wanted in enumerate(wanted):
                 each = leaves[i]
@@ -79,7 +79,7 @@ class LinearLoss:
                     leaves[i] = each.detach().requires_grad_()
             asked = [each for each, is_wanted in zip(leaves, wanted, strict=False) if is_wanted]
             loss = self.by_torch(*(widened(*leaves) if self.autocast else leaves))
-            grads = torch.autograd.grad(loss, asked, grad_output, create_graph=True)
+            grads = torch.autograd.grad(loss, asked, grad_output, create_graph=is_differentiable)
         return spread(grads, wanted)
 
     def ignored(self, input: Any, target: Any) -> int | None:
@@ -282,9 +282,7 @@ def gradients_anew(loss: LinearLoss, wanted: Wanted, grad_output: Tensor, *tenso
     try:
         gradients: Gradients = loss.with_gradients(wanted, *tensors, factor=grad_output)[1]
     except (TypeError, ValueError):
-        made = loss.gradients_by_torch(wanted, grad_output, *tensors)
-        hidden, weight, bias = (None if each is None else each.detach() for each in made)
-        gradients = hidden, weight, bias
+        gradients = loss.gradients_by_torch(wanted, grad_output, *tensors)
     return gradients
 
 

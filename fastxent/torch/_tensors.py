@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import frexp
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ from fastxent._types import Array
 
 HALVES = (torch.bfloat16, torch.float16)
 DTYPES = (torch.float32, torch.float64, *HALVES)
+LARGEST = torch.finfo(torch.float32).max
 
 # Calls of few numbers consist of questions: each is a name of this module's, which is found sooner than one of torch's.
 are_transforms_active = torch._C._are_functorch_transforms_active
@@ -23,6 +23,7 @@ n_dispatch_modes = torch._C._len_torch_dispatch_stack
 tracing_state = torch._C._get_tracing_state
 is_batched = torch._C._functorch.is_legacy_batchedtensor
 is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+is_functional = torch._is_functional_tensor
 
 
 class Loss(Protocol):
@@ -64,7 +65,6 @@ def is_ours(logits: Any) -> bool:
         is_plain(logits)
         and logits.dtype in DTYPES
         and not are_transforms_active()
-        and not is_wrapped(logits)
         and n_dispatch_modes() == 0
         and tracing_state() is None
         and forward_ad._current_level < 0
@@ -101,6 +101,8 @@ def is_plain(value: Any) -> bool:
         and value.layout is torch.strided
         and not value.is_neg()
         and not is_batched(value)
+        and not is_wrapped(value)
+        and not is_functional(value)
     )
 
 
@@ -116,8 +118,9 @@ def array_of(tensor: Tensor | None) -> Any:
 def tensor_of(loss: float | np.float32 | Array, logits: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """A loss as a tensor, of the logits' dtype if no other is named."""
     dtype = logits.dtype if dtype is None else dtype
-    if not isinstance(loss, np.ndarray):  # the fastest way to a tensor of one number
-        loss = np.array(loss, np.float64 if dtype is torch.float64 else np.float32)
+    if not isinstance(loss, np.ndarray):  # the fastest way to a tensor of one number; torch overflows without a warning
+        wide = dtype is torch.float64 or abs(loss) > LARGEST
+        loss = np.array(loss, np.float64 if wide else np.float32)
     tensor = torch.from_numpy(loss)
     return tensor if tensor.dtype is dtype else tensor.to(dtype)
 
@@ -153,10 +156,11 @@ def write_gradient(loss: Loss, grad_output: Tensor, out: Tensor, logits: Tensor,
 
 def gradient_by_torch(loss: Loss, grad_output: Tensor, logits: Tensor, *tensors: Tensor | None) -> Tensor:
     """The gradient by the logits, to be differentiated or transformed as torch can."""
+    is_differentiable = torch.is_grad_enabled()
     with torch.enable_grad():
         logits = logits if logits.requires_grad else logits.detach().requires_grad_()
         value = loss.by_torch(logits, *tensors)
-        (grad,) = torch.autograd.grad(value, logits, grad_output, create_graph=True)
+        (grad,) = torch.autograd.grad(value, logits, grad_output, create_graph=is_differentiable)
     return grad
 
 
@@ -177,7 +181,7 @@ def gradient(
     try:
         write_gradient(loss, grad_output, grad, logits, *tensors)
     except (TypeError, ValueError):
-        return gradient_by_torch(loss, grad_output, logits, *tensors).detach()
+        return gradient_by_torch(loss, grad_output, logits, *tensors)
     return grad
 
 
@@ -186,8 +190,8 @@ class Differentiable(torch.autograd.Function):  # type: ignore[misc]
 
     The gradient is given away once, since whoever gets it may write to it; later it is computed anew. So it is from the
     beginning where that is in place, and where its factor has to be known: that of each row, and that of float16, whose
-    loss scale keeps what is too small without it. In bfloat16 it is where the factor is no power of two: one rounding
-    loses less than two.
+    loss scale keeps what is too small without it. In bfloat16 it is unless the factor is 1: one rounding loses less
+    than two, also where the factor is a power of two, which numbers below 2^-126 do not take exactly.
     """
 
     @classmethod
@@ -216,8 +220,8 @@ class Differentiable(torch.autograd.Function):  # type: ignore[misc]
             grad, ctx.grad = gradient_by_torch(ctx.loss, grad_output, *ctx.saved_tensors), grad
         elif grad is None:
             grad = gradient(ctx.loss, grad_output, *ctx.saved_tensors, in_place=ctx.in_place)
-        elif (factor := grad_output.item()) != 1.0:
-            if grad.dtype is torch.bfloat16 and frexp(abs(factor))[0] != 0.5:
+        elif grad_output.item() != 1.0:
+            if grad.dtype is torch.bfloat16:
                 grad = gradient(ctx.loss, grad_output, *ctx.saved_tensors, memory=grad)
             else:
                 grad.mul_(grad_output)
