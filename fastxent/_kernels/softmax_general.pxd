@@ -15,7 +15,7 @@ from fastxent._kernels.panel cimport (
 from fastxent._kernels.problem cimport GRAD, HESS, Problem, Strip, has, panels_of_strip, room_of_panels
 from fastxent._kernels.scalar cimport rounded
 from fastxent._kernels.softmax_sums cimport panel_dots, panel_gaps
-from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
+from fastxent._kernels.softmax_terms cimport entry, quotient_rest, slope_of, sum_rest
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport is_flat, is_index, is_plain, panel_of_target, weight_of
 from fastxent._kernels.ways cimport GROUP, LANES, whole_groups
@@ -241,7 +241,7 @@ cdef inline void general_panel(
     cdef floating factor[LANES]
     cdef floating less[LANES]
     cdef floating own_e
-    cdef double slope, share = problem.option.share if is_index(problem) else 1.0
+    cdef double share = problem.option.share if is_index(problem) else 1.0
     cdef Py_ssize_t j
     for j in range(LANES):
         own_e = scalar.exp_scaled(of[OWN_X + j], of[ORIGIN + j], of[MAGIC + j], of[BOTTOM + j])
@@ -250,8 +250,10 @@ cdef inline void general_panel(
             curves.s[j], lanes.scale[first + j], slopes.quotient[j], slopes.quotient_low[j]
         )
     for j in range(LANES):
-        slope = lanes.total[first + j] + slopes.z_slope[j]
-        factor[j] = <floating>(slope * slopes.quotient[j] + slope * slopes.quotient_low[j])
+        factor[j] = <floating>slope_of(
+            lanes.own[first + j], lanes.others[first + j], slopes.z_slope[j], slopes.quotient[j],
+            slopes.quotient_low[j]
+        )
     for j in range(LANES):
         less[j] = <floating>(share * lanes.scale[first + j])
     if is_plain(problem):

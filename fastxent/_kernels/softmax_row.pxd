@@ -13,7 +13,7 @@ from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at
 from fastxent._kernels.row cimport row_exp, row_scale, row_shift
 from fastxent._kernels.scalar cimport rounded
 from fastxent._kernels.softmax_sums cimport add_dots, clear_sums, largest_of_lanes, row_gaps
-from fastxent._kernels.softmax_terms cimport Row, entry, quotient_rest, sum_rest
+from fastxent._kernels.softmax_terms cimport Row, entry, quotient_rest, slope_of, sum_rest
 from fastxent._kernels.soon cimport Soon, soon_of
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.sums cimport count_lanes, sum_lanes
@@ -183,7 +183,7 @@ cdef inline double finish_row(
         factor = row.scale / row.s
         if floating is double:
             factor_low = quotient_rest(factor, row.scale, row.s, sum_rest(row.s, top, ties, rest))
-        slope = (row.total + row.z_slope) * factor + (row.total + row.z_slope) * factor_low
+        slope = slope_of(row.own_t, row.others, row.z_slope, factor, factor_low)
         if is_plain(problem):
             row_scale(grad, <floating>slope, problem.C)
         elif is_flat(problem):

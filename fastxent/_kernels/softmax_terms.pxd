@@ -10,6 +10,8 @@
 from cython cimport floating
 from libc.math cimport fma
 
+from fastxent._kernels.scalar cimport rounded
+
 
 cdef struct Row:                 # what is known of a row
     double dot                   # sum_k t_k (m - x_k)
@@ -34,6 +36,23 @@ cdef inline double sum_rest(double s, double top, double ties, double rest) noex
     cdef double product = ties * top
     cdef double shadow = s - product
     return (product - (s - shadow)) + (rest - shadow) + fma(ties, top, -product)
+
+
+cdef inline double cut_off(double a, double b, double total) noexcept nogil:
+    """What the rounding of a + b to `total` cuts off; nothing where that is infinite."""
+    cdef double shadow = total - a
+    cdef double rest = (a - (total - shadow)) + (b - shadow)
+    return rest if rest - rest == 0 else 0.0
+
+
+cdef inline double slope_of(
+    double own, double others, double z_slope, double quotient, double quotient_low
+) noexcept nogil:
+    """(T + 2 c lse) scale / s with T = own + others, rounded once: every sum and the quotient in two parts."""
+    cdef double T = own + others
+    cdef double whole = T + z_slope
+    cdef double low = cut_off(own, others, T) + cut_off(T, z_slope, whole)
+    return whole * quotient + (rounded(whole * quotient_low) + low * quotient)
 
 
 cdef inline double entry(
