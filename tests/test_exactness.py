@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import fastxent as fx
 from tests import elementwise, oracle
 from tests.accuracy import LAYOUTS, functions, layouts, measure
 from tests.exact_cases import CASES
@@ -11,6 +12,9 @@ from tests.turns import in_turn
 from tests.ulp import bounds
 
 each_name = pytest.mark.parametrize("name", elementwise.NAMES)
+wide_long_double = pytest.mark.skipif(
+    np.finfo(np.longdouble).nmant < 63, reason="long double is no wider than float64 on this machine"
+)
 
 
 # Of the reference: more classes would say more about NumPy's pairwise sum than about the formulas.
@@ -47,6 +51,31 @@ def test_every_result_and_the_references_is_within_its_bound(case, dtype):
             assert_bounds(case, dtype, f, f.reference, factor=factor)
 
 
+def gradient_in_extended_precision(x, t, z_loss):
+    """And the size of the terms that it is a sum of."""
+    x, t = x.astype(np.longdouble), t.astype(np.longdouble)
+    m = x.max(axis=1, keepdims=True)
+    e = np.exp(x - m)
+    s = e.sum(axis=1, keepdims=True)
+    T, p, log_s = t.sum(axis=1, keepdims=True), e / s, np.log(s)
+    return (T + 2 * z_loss * (m + log_s)) * p - t, (T + 2 * z_loss * (np.abs(m) + log_s)) * p + t
+
+
+@wide_long_double
+@pytest.mark.parametrize("z_loss", [0, 1e-4, 0.5])
+@pytest.mark.parametrize("target", ["shares", "one large share"])
+def test_the_factor_of_all_classes_is_rounded_once(target, z_loss, rng):
+    for classes in (3, 8, 16, 40, 128, 300):
+        x = rng.normal(size=(6000, classes))
+        t = rng.uniform(0, 1, x.shape) if target == "shares" else np.full(x.shape, 1e-9)
+        if target != "shares":
+            t[np.arange(len(t)), rng.integers(classes, size=len(t))] = 1.0
+        _, grad = fx.softmax_cross_entropy_grad(x, t, reduction="none", z_loss=z_loss)
+        want, size = gradient_in_extended_precision(x, t, z_loss)
+        off = np.abs(grad - want) / np.spacing(size.astype(np.float64))
+        assert off.max() <= bounds(None)["grad"], classes
+
+
 def assert_within(name, x, want, dtype):
     got = elementwise.compiled(name, x)
     errors = elementwise.errors(name, got, want, dtype)
@@ -61,7 +90,7 @@ def test_float32_elementwise_against_float64(name):
     assert_within(name, x, elementwise.real(name, x), np.float32)
 
 
-@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="long double is no wider than float64 on this machine")
+@wide_long_double
 @each_name
 def test_float64_elementwise_against_long_double(name):
     x = elementwise.arguments(name, np.float64, 400_000)

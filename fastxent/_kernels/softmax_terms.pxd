@@ -10,7 +10,7 @@
 from cython cimport floating
 from libc.math cimport fma
 
-from fastxent._kernels.scalar cimport rounded
+from fastxent._kernels.scalar cimport rest_of_difference, rounded
 
 
 cdef struct Row:                 # what is known of a row
@@ -32,16 +32,14 @@ cdef inline double quotient_rest(double quotient, double scale, double s, double
 
 
 cdef inline double sum_rest(double s, double top, double ties, double rest) noexcept nogil:
-    """What s is short of ties top + rest (Knuth, TAOCP 2, section 4.2.2, theorem B)."""
+    """What s is short of ties top + rest."""
     cdef double product = ties * top
-    cdef double shadow = s - product
-    return (product - (s - shadow)) + (rest - shadow) + fma(ties, top, -product)
+    return rest_of_difference(product, -rest, s) + fma(ties, top, -product)
 
 
 cdef inline double cut_off(double a, double b, double total) noexcept nogil:
     """What the rounding of a + b to `total` cuts off; nothing where that is infinite."""
-    cdef double shadow = total - a
-    cdef double rest = (a - (total - shadow)) + (b - shadow)
+    cdef double rest = rest_of_difference(a, -b, total)
     return rest if rest - rest == 0 else 0.0
 
 
