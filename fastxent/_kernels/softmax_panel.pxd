@@ -22,7 +22,7 @@ from fastxent._kernels.softmax_general cimport (
 from fastxent._kernels.solo cimport solo_exp, solo_max, solo_rows, solo_width
 from fastxent._kernels.soon cimport Soon, nothing_soon, soon_of
 from fastxent._kernels.strips cimport part_of
-from fastxent._kernels.target cimport is_index, is_plain, own_shares, read_samples, read_scales
+from fastxent._kernels.target cimport is_index, is_plain, others_shares, own_shares, read_samples, read_scales
 from fastxent._kernels.transpose cimport lanes_in, transpose_in
 from fastxent._kernels.ways cimport LANES, PANELS, WIDTH, is_solo
 
@@ -230,7 +230,9 @@ cdef inline Py_ssize_t softmax_panels(
         lanes.y[j] = 0
         lanes.weight[j] = 0.0
     if is_index(problem):
-        own_shares(problem, lanes.y, n_panels * LANES, lanes.own, lanes.others)
+        own_shares(problem, lanes.y, n_panels * LANES, lanes.own)
+        if not simple:
+            others_shares(problem, lanes.y, n_panels * LANES, lanes.others)
         for c in range(n_panels):
             for j in range(LANES):
                 known[c * PANEL + LABEL + j] = <floating><int32_t>lanes.y[c * LANES + j]

@@ -4,9 +4,9 @@
 """
 
 from cython cimport floating
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
-from fastxent._kernels.memory cimport prefetch_block
+from fastxent._kernels.memory cimport LINE, prefetch, prefetch_block
 from fastxent._kernels.operand cimport load, load_labels, times
 from fastxent._kernels.problem cimport (
     FLOAT32, FLOAT64, GRAD_OUTPUT, LABELS, SAMPLE_WEIGHT, TARGET, Problem, Strip, View, at, has,
@@ -66,32 +66,44 @@ cdef inline double others_share(const Problem* problem, int64_t y) noexcept nogi
     return problem.option.share * rest
 
 
-cdef inline void own_shares(
-    const Problem* problem, const int64_t* y, Py_ssize_t n, double* own, double* others
-) noexcept nogil:
-    """own_share and others_share of n class indices."""
+cdef inline void own_shares(const Problem* problem, const int64_t* y, Py_ssize_t n, double* own) noexcept nogil:
+    """own_share of n class indices."""
     cdef Py_ssize_t j
-    cdef double one, all_others
+    cdef double one
     if problem.weight == NULL:
         one = own_share(problem, 0)
-        all_others = others_share(problem, 0)
         for j in range(n):
             own[j] = one
-            others[j] = all_others
     else:
         for j in range(n):
             own[j] = own_share(problem, y[j])
+
+
+cdef inline void others_shares(const Problem* problem, const int64_t* y, Py_ssize_t n, double* others) noexcept nogil:
+    """others_share of n class indices."""
+    cdef Py_ssize_t j
+    cdef double all_others
+    if problem.other_weights == NULL:
+        all_others = others_share(problem, 0)
+        for j in range(n):
+            others[j] = all_others
+    else:
+        for j in range(n):
             others[j] = others_share(problem, y[j])
 
 
 cdef inline Py_ssize_t labels_outside(const Problem* problem, const Strip* strip, int64_t* y) noexcept nogil:
     """y = a strip's labels; returns how many are no class, ignored or not."""
     cdef const View* labels = &problem.view[<int>LABELS]
-    cdef int64_t C = problem.C, outside = 0
-    cdef Py_ssize_t j
-    load_labels(at(labels, strip.o, strip.i), labels.kind, labels.inner, strip.n, y)
+    cdef uint64_t C = problem.C
+    cdef int64_t outside = 0
+    cdef Py_ssize_t j, n_bytes = strip.n * labels.inner
+    cdef const char* first = at(labels, strip.o, strip.i)
+    for j in range(n_bytes // LINE if labels.inner <= <Py_ssize_t>sizeof(int64_t) else 0):    # the next strip's
+        prefetch(first + n_bytes + j * LINE)
+    load_labels(first, labels.kind, labels.inner, strip.n, y)
     for j in range(strip.n):
-        outside += (y[j] < 0) | (y[j] >= C)
+        outside += <uint64_t>y[j] >= C    # negative ones too
     return outside
 
 
