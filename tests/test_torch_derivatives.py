@@ -1,5 +1,6 @@
 """fastxent.torch: derivatives of both orders, again, in place, and in half precision."""
 
+import gc
 from functools import partial
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("expecttest")  # which torch.testing._internal imports
 
+
+from torch.utils.checkpoint import checkpoint  # noqa: E402
 
 import fastxent.torch as ft  # noqa: E402
 from tests.tensors import (  # noqa: E402
@@ -96,6 +99,31 @@ def test_what_changes_between_the_passes_is_noticed():
     target.zero_()
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
+
+
+def tensors():
+    """All that there are, by their id."""
+    return {id(each): each for each in gc.get_objects() if type(each) is torch.Tensor}
+
+
+@each_reduction
+@pytest.mark.parametrize("kind", ["index", "binary", "linear"])
+def test_between_the_passes_a_checkpoint_keeps_no_gradient(no_torch, reduction, kind):
+    leaf, labels = classes((53, 71))
+    layer = torch.randn(67, 71, requires_grad=True)
+    target = torch.rand(53, 71) if kind == "binary" else labels
+
+    def loss(x):
+        if kind == "linear":
+            return ft.linear_cross_entropy(x, layer, target.clamp(max=66), reduction=reduction).sum()
+        function = ft.binary_cross_entropy_with_logits if kind == "binary" else ft.cross_entropy
+        return function(x * 1, target, reduction=reduction).sum()
+
+    want = torch.autograd.grad(loss(leaf), leaf)[0]
+    before = tensors()
+    value = checkpoint(loss, leaf, use_reentrant=False)
+    assert not {each.shape for id_, each in tensors().items() if id_ not in before} & {leaf.shape, layer.shape}
+    torch.testing.assert_close(torch.autograd.grad(value, leaf)[0], want, rtol=1e-6, atol=1e-7)
 
 
 @each_dtype

@@ -110,7 +110,8 @@ def cross_entropy(
     Losses are added up in double and rounded once. The gradient of half precision is computed in float32, from the
     factor that reaches it, and rounded once: a loss scale keeps what would be too small for float16.
 
-    Of the first derivatives only one is kept: a gradient that is asked for again is computed again.
+    Of the first derivatives only one is kept, and within `torch.utils.checkpoint` none: a gradient that is asked for
+    again is computed again.
 
     References
     ----------

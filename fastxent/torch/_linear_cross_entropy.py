@@ -15,6 +15,7 @@ from fastxent.torch._tensors import (
     HALVES,
     array_of,
     is_constant,
+    is_memory_spared,
     is_ours,
     is_traceable,
     refuse_elsewhere,
@@ -173,7 +174,8 @@ def linear_cross_entropy(
     once, after what reaches them in the pass backward has been multiplied in. Under autocast the tensors are taken as
     they are, in whatever dtype each of them is, and nothing is rounded to the dtype of autocast.
 
-    With `reduction="none"`, and the second time that gradients are asked for, they are computed in the pass backward.
+    With `reduction="none"`, within `torch.utils.checkpoint`, and the second time that gradients are asked for, they are
+    computed in the pass backward.
 
     References
     ----------
@@ -243,7 +245,7 @@ def evaluate(loss: LinearLoss, *tensors: Tensor | None) -> Tensor:
 
 
 class Differentiable(torch.autograd.Function):  # type: ignore[misc]
-    """A loss that computes the gradients in the same pass, unless they need a factor for each row.
+    """A loss that computes the gradients in the same pass, unless they need a factor for each row or may not be kept.
 
     They are given away once, since whoever gets them may write to them; later they are computed anew.
     """
@@ -253,7 +255,7 @@ class Differentiable(torch.autograd.Function):  # type: ignore[misc]
         """The loss."""
         ctx.save_for_backward(*tensors)
         ctx.loss, ctx.gradients = loss, None
-        if loss.reduction == "none":
+        if loss.reduction == "none" or is_memory_spared():
             return loss.by_kernels(*tensors)
         result, ctx.gradients = loss.with_gradients(ctx.needs_input_grad[1:4], *tensors)
         return result

@@ -24,6 +24,7 @@ tracing_state = torch._C._get_tracing_state
 is_batched = torch._C._functorch.is_legacy_batchedtensor
 is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 is_functional = torch._is_functional_tensor
+hooks_of_saved_tensors = torch._C._autograd._top_saved_tensors_default_hooks
 
 
 class Loss(Protocol):
@@ -185,13 +186,19 @@ def gradient(
     return grad
 
 
+def is_memory_spared() -> bool:
+    """Whether hooks take what is saved for the pass backward, as those of `torch.utils.checkpoint` do."""
+    return hooks_of_saved_tensors(True) is not None
+
+
 class Differentiable(torch.autograd.Function):  # type: ignore[misc]
     """A loss that computes its gradient in the same pass.
 
     The gradient is given away once, since whoever gets it may write to it; later it is computed anew. So it is from the
     beginning where that is in place, and where its factor has to be known: that of each row, and that of float16, whose
     loss scale keeps what is too small without it. In bfloat16 it is unless the factor is 1: one rounding loses less
-    than two, also where the factor is a power of two, which numbers below 2^-126 do not take exactly.
+    than two, also where the factor is a power of two, which numbers below 2^-126 do not take exactly. Where a
+    checkpoint or another hook spares memory, a gradient would be what it wants to spare.
     """
 
     @classmethod
@@ -205,7 +212,7 @@ class Differentiable(torch.autograd.Function):  # type: ignore[misc]
         ctx.save_for_backward(logits, *tensors)
         ctx.loss, ctx.in_place, ctx.grad = loss, in_place, None
         arrays = map(array_of, (logits, *tensors))
-        if loss.reduction == "none" or in_place or logits.dtype is torch.float16:
+        if loss.reduction == "none" or in_place or logits.dtype is torch.float16 or is_memory_spared():
             return tensor_of(loss.by_kernels(*arrays), logits)
         grad = torch.empty_like(logits)
         value = loss.by_kernels(*arrays, out=array_of(grad))
