@@ -101,6 +101,18 @@ def test_what_changes_between_the_passes_is_noticed():
         loss.backward()
 
 
+@each_dtype
+@each_reduction
+def test_no_factor_reaches_a_row_that_is_ignored(no_torch, dtype, reduction):
+    logits, target = classes((5, 7), dtype)
+    for function, between in ((ft.cross_entropy, ()), (ft.linear_cross_entropy, (torch.randn(7, 7).to(dtype),))):
+        for factor in (torch.inf, torch.nan):
+            loss = function(logits, *between, target, reduction=reduction)
+            (grad,) = torch.autograd.grad(loss, logits, torch.full_like(loss, factor))
+            assert not grad[target == -100].any()
+            assert not grad[target != -100].isfinite().any()
+
+
 def tensors():
     """All that there are, by their id."""
     return {id(each): each for each in gc.get_objects() if type(each) is torch.Tensor}

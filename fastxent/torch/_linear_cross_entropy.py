@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import astuple, dataclass
 from typing import Any, TypeAlias
 
@@ -266,7 +267,7 @@ class Differentiable(torch.autograd.Function):  # type: ignore[misc]
         loss, tensors, wanted = ctx.loss, ctx.saved_tensors, ctx.needs_input_grad[1:4]
         if torch.is_grad_enabled() or not is_ours(grad_output):
             gradients = loss.gradients_by_torch(wanted, grad_output, *tensors)
-        elif ctx.gradients is None:
+        elif ctx.gradients is None or not math.isfinite(grad_output.item()):  # times 0 of ignored rows
             gradients = gradients_anew(loss, wanted, grad_output, *tensors)
         else:
             kept, ctx.gradients = ctx.gradients, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -198,7 +199,8 @@ class Differentiable(torch.autograd.Function):  # type: ignore[misc]
     beginning where that is in place, and where its factor has to be known: that of each row, and that of float16, whose
     loss scale keeps what is too small without it. In bfloat16 it is unless the factor is 1: one rounding loses less
     than two, also where the factor is a power of two, which numbers below 2^-126 do not take exactly. Where a
-    checkpoint or another hook spares memory, a gradient would be what it wants to spare.
+    checkpoint or another hook spares memory, a gradient would be what it wants to spare. A factor that is infinite or
+    nan must not reach the zeros of rows that are ignored.
     """
 
     @classmethod
@@ -227,8 +229,8 @@ class Differentiable(torch.autograd.Function):  # type: ignore[misc]
             grad, ctx.grad = gradient_by_torch(ctx.loss, grad_output, *ctx.saved_tensors), grad
         elif grad is None:
             grad = gradient(ctx.loss, grad_output, *ctx.saved_tensors, in_place=ctx.in_place)
-        elif grad_output.item() != 1.0:
-            if grad.dtype is torch.bfloat16:
+        elif (factor := grad_output.item()) != 1.0:
+            if grad.dtype is torch.bfloat16 or not math.isfinite(factor):
                 grad = gradient(ctx.loss, grad_output, *ctx.saved_tensors, memory=grad)
             else:
                 grad.mul_(grad_output)
