@@ -44,7 +44,7 @@ X, Y = torch.zeros(3, 4), torch.tensor([0, 1, 3])
         (X, Y, torch.ones(1, 4)),
         (X, [0, 1, 3]), (X.numpy(), Y), (X[0], Y[0]), (X.to(torch.complex64), Y), (X.to_sparse(), Y),
         (X, torch.full((3,), -100)), (X + np.nan, Y), (X, torch.full((3, 4), np.nan)),
-        (torch.zeros(0), torch.tensor(0)),
+        (torch.zeros(0), torch.tensor(0)), (X, None), (None, Y),
     ],
 )  # fmt: skip
 @each_reduction
@@ -77,6 +77,7 @@ def test_torch_decides_about_odd_options(options):
         (X, Y), (X, X.double()), (X, X + 2), (X, X - 1), (X, X, -torch.ones(4)), (X, X, torch.ones(3)), (X, X.int()),
         (X, X, torch.ones(4, dtype=DOUBLE)), (X, X, torch.ones(2, 3, 4)), (torch.tensor(0.5), torch.tensor(1.0)),
         (X[:0], X[:0]), (X[:0], X[:0], torch.ones(4)), (X, X.bool()), (X.int(), X), (X + np.nan, X),
+        (X, None), (None, X),
     ],
 )  # fmt: skip
 @each_reduction

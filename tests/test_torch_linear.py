@@ -138,6 +138,7 @@ H, W, Y = torch.ones(3, 2), torch.ones(4, 2), torch.tensor([0, 1, 3])
         (H, W.double(), Y), (H.long(), W.long(), Y), (H[:0], W, Y[:0]), (H, W[:0], Y), (H[:, :0], W[:, :0], Y),
         (H + np.nan, W, Y), (H, W, torch.full((3,), -100)), (H.numpy(), W, Y), (H, W, [0, 1, 3]),
         (H, torch.ones(4, 6, 2), torch.zeros(3, 6, dtype=torch.int64)), (H[0], W, Y[0]), (H.to_sparse(), W, Y),
+        (None, W, Y), (H, None, Y), (H, W, None),
     ],
 )  # fmt: skip
 @each_reduction

@@ -140,10 +140,11 @@ def binary_cross_entropy_with_logits(
     return loss.by_torch(input, target, weight, pos_weight)
 
 
-def fits(logits: Tensor, target: Tensor, *weights: Tensor | None) -> bool:
+def fits(logits: Tensor, target: Tensor | None, *weights: Tensor | None) -> bool:
     """Whether torch takes these shapes, and its result has the dtype and the shape of the logits."""
     return (
-        logits.shape == target.shape
+        target is not None
+        and logits.shape == target.shape
         and logits.ndim > 0
         and logits.numel() > 0
         and all(

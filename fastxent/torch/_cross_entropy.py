@@ -147,9 +147,9 @@ def cross_entropy(
     return loss.by_torch(input, target, weight)
 
 
-def fits(logits: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int) -> bool:
+def fits(logits: Tensor, target: Tensor | None, weight: Tensor | None, ignore_index: int) -> bool:
     """Whether torch takes these shapes and dtypes, and gives the dtype of the logits back; the kernels take more."""
-    if type(ignore_index) is not int or not -(2**63) <= ignore_index < 2**63:
+    if target is None or type(ignore_index) is not int or not -(2**63) <= ignore_index < 2**63:
         fine = False
     elif logits.ndim == target.ndim and logits.shape == target.shape:
         fine = target.dtype is logits.dtype and ignore_index < 0

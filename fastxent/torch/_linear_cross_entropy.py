@@ -214,10 +214,12 @@ def linear_cross_entropy(
 
 
 def fits(
-    loss: LinearLoss, input: Tensor, linear_weight: Tensor, linear_bias: Tensor | None, target: Tensor,
-    weight: Tensor | None,
+    loss: LinearLoss, input: Tensor | None, linear_weight: Tensor | None, linear_bias: Tensor | None,
+    target: Tensor | None, weight: Tensor | None,
 ) -> bool:  # fmt: skip
     """Whether torch takes these shapes and dtypes; autocast takes mixed ones."""
+    if input is None or linear_weight is None or target is None:
+        return False
     floats = [each for each in (input, linear_weight, linear_bias, weight) if each is not None]
     if not (input.ndim in (1, 2) and linear_weight.ndim == 2 and input.shape[-1] == linear_weight.shape[1] > 0):
         return False
