@@ -393,11 +393,12 @@ def of_logits(
     target: Any = targets.distribution if targets.labels is None else targets.labels
     capped = grad and product.softcap is not None
     copied = targets.labels is None and not isinstance(chunk.rows, slice)
-    step = max(1, PART_BYTES // max(logits[:1].nbytes, target[:1].nbytes)) if capped or copied else len(logits)
+    most = PART_BYTES // 2 if capped else PART_BYTES  # of the slope, or of a distribution
+    step = max(1, most // max(logits[:1].nbytes, target[:1].nbytes)) if capped or copied else len(logits)
     for start in range(0, len(logits), step):
         part = logits[start : start + step]
         rows = numbered(chunk.rows, start, len(part))
-        slope = 1.0 - (part / product.softcap) ** 2 if capped else None
+        slope = slope_of(part, product.softcap) if capped else None
         own_weight = None if targets.sample_weight is None else targets.sample_weight[rows]
         result = door.softmax_cross_entropy(
             1 if grad else 0, part, target[rows], -1, targets.class_weight, own_weight, None, targets.smoothing,
@@ -406,7 +407,16 @@ def of_logits(
         )  # fmt: skip
         if slope is not None:
             part *= slope
+            slope = None  # before the next one is made
         yield rows, result[0] if grad else result
+
+
+def slope_of(capped: Array, cap: Any) -> Array:
+    """The derivative of capped logits by what they were: 1 - (x / c)^2, in one array."""
+    slope: Array = capped / cap
+    np.square(slope, out=slope)
+    np.subtract(1.0, slope, out=slope)
+    return slope
 
 
 def numbered(rows: Any, start: int, n: int) -> Any:

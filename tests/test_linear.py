@@ -342,7 +342,9 @@ def test_memory_does_not_grow_with_the_vocabulary(function, rng):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
-@pytest.mark.parametrize("options", [(), ("ignore_index",)], ids="+".join)
+@pytest.mark.parametrize(
+    "options", [(), ("ignore_index",), ("softcap",), ("bias", "sample_weight", "softcap")], ids="+".join
+)
 @pytest.mark.parametrize("chunk_rows", [None, 100])
 def test_gradients_take_one_chunk_of_logits_beside_themselves(dtype, options, chunk_rows, rng, monkeypatch):
     """By default an eighth of the usual chunk here, for time's sake."""
