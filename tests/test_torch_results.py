@@ -14,6 +14,7 @@ from torch.testing._internal.common_methods_invocations import op_db  # noqa: E4
 from torch.testing._internal.common_modules import module_db  # noqa: E402
 
 import fastxent.torch as ft  # noqa: E402
+from fastxent import _threads  # noqa: E402
 from tests.tensors import (  # noqa: E402
     BFLOAT,
     CLOSE,
@@ -150,6 +151,28 @@ def test_the_memory_that_a_tensor_has():
             grads = [both(function, logits, target) for function in (ft.cross_entropy, F.cross_entropy)]
         for ours, theirs in zip(*grads, strict=True):
             torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("theirs, chosen, most", [(1, None, 1), (2, None, 2), (64, None, 3), (1, 2, 2)])
+def test_torch_s_number_of_threads_is_the_most_unless_fastxent_s_is_set(theirs, chosen, most, no_torch, monkeypatch):
+    monkeypatch.setattr(_threads, "default_num_threads", lambda: 3)
+    monkeypatch.setattr(_threads, "chosen", chosen)
+    before = torch.get_num_threads()
+    logits, target = torch.randn(2000, 1000, requires_grad=True), torch.randint(0, 1000, (2000,))
+    hidden, weight = torch.randn(2000, 4, requires_grad=True), torch.randn(1000, 4)
+    try:
+        torch.set_num_threads(theirs)
+        for call in (
+            lambda: ft.cross_entropy(logits, target),
+            lambda: ft.binary_cross_entropy_with_logits(logits, torch.zeros_like(logits)),
+            lambda: ft.linear_cross_entropy(hidden, weight, target),
+            lambda: ft.linear_cross_entropy(hidden.detach(), weight, target),
+        ):
+            monkeypatch.setattr(_threads, "pool", _threads.Pool())
+            call()
+            assert _threads.pool.size == most - 1
+    finally:
+        torch.set_num_threads(before)
 
 
 # where the results differ from torch's, and are the real values

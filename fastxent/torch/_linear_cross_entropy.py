@@ -19,6 +19,7 @@ from fastxent.torch._tensors import (
     is_memory_spared,
     is_ours,
     is_traceable,
+    n_threads,
     refuse_elsewhere,
     tensor_of,
     widened,
@@ -44,6 +45,7 @@ class LinearLoss:
         loss = fx.linear_cross_entropy(
             input, linear_weight, target, linear_bias, class_weight=weight, ignore_index=self.ignored(input, target),
             label_smoothing=self.label_smoothing, reduction=self.reduction, chunk_rows=self.chunk_rows,
+            n_threads=n_threads(),
         )  # fmt: skip
         return self.result(loss, tensors[0])
 
@@ -51,16 +53,17 @@ class LinearLoss:
         """The loss, and the wanted gradients times a factor: without one those of half precision are float32."""
         input, linear_weight, linear_bias, target, weight = map(array_of, tensors)
         grad_output = None if factor is None else array_of(factor) if factor.ndim else factor.item()
+        threads = n_threads()
         call = linear_call(
             input, linear_weight, target, linear_bias, weight, None, self.ignored(input, target),
-            self.label_smoothing, 0.0, None, self.reduction, self.chunk_rows, None, grad_output,
+            self.label_smoothing, 0.0, None, self.reduction, self.chunk_rows, threads, grad_output,
         )  # fmt: skip
         gradients = tuple(
             empty(each, wide=factor is None) if is_wanted and each is not None else None
             for each, is_wanted in zip(tensors[:3], wanted, strict=True)
         )
         hidden, of_weight, of_bias = map(array_of, gradients)
-        loss, _ = loss_and_gradients(call, None, outputs(call, hidden, of_weight, of_bias, wanted))
+        loss, _ = loss_and_gradients(call, threads, outputs(call, hidden, of_weight, of_bias, wanted))
         return self.result(loss, tensors[0]), gradients
 
     def by_torch(self, *tensors: Tensor | None) -> Tensor:

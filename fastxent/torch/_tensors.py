@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from fastxent import _check
+from fastxent import _check, _threads
 from fastxent._bfloat16 import of_tensor
 from fastxent._types import Array
 
 HALVES = (torch.bfloat16, torch.float16)
 DTYPES = (torch.float32, torch.float64, *HALVES)
+FEW = 2**12  # numbers, for which nobody needs to ask how many threads there may be
 LARGEST = torch.finfo(torch.float32).max
 
 # Calls of few numbers consist of questions: each is a name of this module's, which is found sooner than one of torch's.
@@ -25,6 +26,7 @@ tracing_state = torch._C._get_tracing_state
 is_batched = torch._C._functorch.is_legacy_batchedtensor
 is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 is_functional = torch._is_functional_tensor
+get_num_threads = torch.get_num_threads
 hooks_of_saved_tensors = torch._C._autograd._top_saved_tensors_default_hooks
 
 
@@ -106,6 +108,11 @@ def is_plain(value: Any) -> bool:
         and not is_wrapped(value)
         and not is_functional(value)
     )
+
+
+def n_threads() -> int | None:
+    """How many threads a call may have: torch's number is the most, unless fastxent has been told another."""
+    return min(_threads.default_num_threads(), get_num_threads()) if _threads.chosen is None else None
 
 
 def array_of(tensor: Tensor | None) -> Any:
