@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("expecttest")  # which torch.testing._internal imports
 
+from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 import fastxent.torch as ft  # noqa: E402
@@ -118,6 +119,13 @@ def test_collections_of_dask_are_referred_to_its_module(name, args):
     for i in range(len(args)):
         with pytest.raises(TypeError, match=rf"^{parameters[i]} is a .*fastxent\.dask"):
             getattr(ft, name)(*args[:i], Collection(), *args[i + 1 :])
+
+
+@pytest.mark.parametrize("name", ft.__all__)
+def test_signatures_are_torch_s_and_more(name):
+    ours, theirs = (list(signature(getattr(of, name)).parameters.values()) for of in (ft, F if name in dir(F) else nn))
+    ours = [(each.name, each.kind, each.default) for each in ours if each.name != "inplace_backward"]
+    assert ours == [(each.name, each.kind, each.default) for each in theirs]
 
 
 @pytest.mark.parametrize("name", ft.__all__)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -17,8 +15,8 @@ class CrossEntropyLoss(torch.nn.CrossEntropyLoss):  # type: ignore[misc]
 
     Parameters
     ----------
-    *args, **options
-        Those of `torch.nn.CrossEntropyLoss`.
+    weight, size_average, ignore_index, reduce, reduction, label_smoothing
+        As `torch.nn.CrossEntropyLoss` takes them.
     inplace_backward : bool, default False
         As in `cross_entropy`.
 
@@ -35,8 +33,12 @@ class CrossEntropyLoss(torch.nn.CrossEntropyLoss):  # type: ignore[misc]
     0.3913
     """
 
-    def __init__(self, *args: Any, inplace_backward: bool = False, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(
+        self, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100,
+        reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0, *,
+        inplace_backward: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(weight, size_average, ignore_index, reduce, reduction, label_smoothing)
         self.inplace_backward = inplace_backward
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -94,8 +96,8 @@ class BCEWithLogitsLoss(torch.nn.BCEWithLogitsLoss):  # type: ignore[misc]
 
     Parameters
     ----------
-    *args, **options
-        Those of `torch.nn.BCEWithLogitsLoss`.
+    weight, size_average, reduce, reduction, pos_weight
+        As `torch.nn.BCEWithLogitsLoss` takes them.
     inplace_backward : bool, default False
         As in `cross_entropy`.
 
@@ -111,8 +113,11 @@ class BCEWithLogitsLoss(torch.nn.BCEWithLogitsLoss):  # type: ignore[misc]
     0.2201
     """
 
-    def __init__(self, *args: Any, inplace_backward: bool = False, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(
+        self, weight: Tensor | None = None, size_average: bool | None = None, reduce: bool | None = None,
+        reduction: str = "mean", pos_weight: Tensor | None = None, *, inplace_backward: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(weight, size_average, reduce, reduction, pos_weight)
         self.inplace_backward = inplace_backward
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
