@@ -138,6 +138,19 @@ def test_between_the_passes_a_checkpoint_keeps_no_gradient(no_torch, reduction, 
     torch.testing.assert_close(torch.autograd.grad(value, leaf)[0], want, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("factor", [1.0, 3.0])
+def test_a_gradient_computed_with_the_loss_is_that_of_the_old_numbers(factor):
+    for function, (leaf, target) in (
+        (ft.cross_entropy, classes((5, 7))),
+        (ft.binary_cross_entropy_with_logits, elements((5, 7))),
+    ):
+        (want,) = torch.autograd.grad(factor * function(leaf, target), leaf)
+        logits = leaf * 1
+        loss = factor * function(logits, target)
+        logits.zero_(), target.zero_()
+        torch.testing.assert_close(torch.autograd.grad(loss, leaf)[0], want, rtol=0, atol=0)
+
+
 @each_dtype
 @each_reduction
 def test_the_gradient_in_the_memory_of_the_logits(no_torch, dtype, reduction):
