@@ -72,6 +72,22 @@ def test_torch_decides_about_odd_options(options):
     )
 
 
+@pytest.mark.parametrize("shape", [(4,), (3, 4), (3, 4, 2)], ids=str)
+@pytest.mark.parametrize("weight", [None, torch.tensor([0.5, 1.0, 0.2, 0.7])], ids=["plain", "weighted"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@each_reduction
+def test_torch_decides_which_labels_of_one_byte_it_takes(shape, weight, smoothing, reduction):
+    logits, target = classes(shape)
+    args = logits.detach(), target.clamp(min=0).to(torch.uint8), weight
+    options = {"reduction": reduction, "label_smoothing": smoothing}
+    assert_same_outcome(partial(ft.cross_entropy, *args, **options), partial(F.cross_entropy, *args, **options))
+    if len(shape) == 2:
+        linear = [
+            partial(of.linear_cross_entropy, logits, torch.eye(4), args[1], weight=weight, **options) for of in (ft, F)
+        ]
+        assert_same_outcome(*linear)
+
+
 @pytest.mark.parametrize(
     "args",
     [

@@ -81,7 +81,7 @@ def cross_entropy(
     input : Tensor, shape (C,) or (N, C, ...)
         Logits, float32, float64, float16 or bfloat16.
     target : Tensor, shape (), (N, ...) or that of `input`
-        Class indices, int64 or uint8; or distributions, in the dtype of `input`.
+        Class indices, int64, or uint8 where torch takes it; or distributions, in the dtype of `input`.
     weight : Tensor, shape (C,), optional
         Class weights, in the dtype of `input`; 1 by default.
     size_average, reduce : bool, optional
@@ -163,7 +163,7 @@ def fits(logits: Tensor, target: Tensor | None, weight: Tensor | None, ignore_in
     elif logits.ndim == target.ndim and logits.shape == target.shape:
         fine = target.dtype is logits.dtype and ignore_index < 0
     else:
-        fine = target.dtype is torch.int64 or target.dtype is torch.uint8
+        fine = target.dtype is torch.int64 or (target.dtype is torch.uint8 and logits.ndim <= 2 and weight is None)
     return fine and logits.ndim > 0 and (weight is None or (weight.dtype is logits.dtype and weight.ndim == 1))
 
 

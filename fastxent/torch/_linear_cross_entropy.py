@@ -139,7 +139,7 @@ def linear_cross_entropy(
     linear_weight : Tensor, shape (C, H)
         The layer's weight, in the dtype of `input`. Weights of more dimensions are torch's matter.
     target : Tensor, shape (), (N,), (C,) or (N, C)
-        Class indices, int64 or uint8; or distributions, in the dtype of `input`.
+        Class indices, int64, or uint8 where torch takes it; or distributions, in the dtype of `input`.
     linear_bias : Tensor, shape (C,), optional
         The layer's bias, in the dtype of `input`.
     weight : Tensor, shape (C,), optional
@@ -232,7 +232,8 @@ def fits(
         fine = loss.ignore_index is None
         floats.append(target)
     else:
-        fine = target.dtype in (torch.int64, torch.uint8) and target.ndim == input.ndim - 1
+        fine = target.dtype is torch.int64 or (target.dtype is torch.uint8 and weight is None)
+        fine = fine and target.ndim == input.ndim - 1
         ignored = loss.ignore_index
         fine = fine and (ignored is None or (type(ignored) is int and -(2**63) <= ignored < 2**63))
     if loss.autocast and input.dtype is not torch.float64:
