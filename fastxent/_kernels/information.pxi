@@ -5,11 +5,12 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 
 from fastxent._kernels cimport scalar
-from fastxent._kernels.information_sums cimport information_panel, information_row
+from fastxent._kernels.information_sums cimport information_elements, information_panel, information_row
 from fastxent._kernels.information_terms cimport is_share
 from fastxent._kernels.operand cimport load
 from fastxent._kernels.problem cimport DIVERGENCE, ENTROPY, LOSSES, TARGET, X, Problem, Strip, View, at
 from fastxent._kernels.strips cimport part_of, strip_at
+from fastxent._kernels.sums cimport store_as
 from fastxent._kernels.ways cimport GROUP, LANES
 
 
@@ -74,12 +75,14 @@ cdef void information(
     cdef Py_ssize_t j, stop = start + n
     cdef floating p_block[GROUP * LANES]
     cdef floating q_block[GROUP * LANES]
-    cdef double value[LANES]
+    cdef double value[GROUP * LANES]
     cdef Strip strip, sample
     cdef bint by_rows = problem.C >= problem.tuning.row_classes
     while start < stop:
-        strip = strip_at(start, stop, p.shape[1], LANES)
-        if by_rows:
+        strip = strip_at(start, stop, p.shape[1], GROUP * LANES if problem.C == 1 else LANES)
+        if problem.C == 1:
+            information_elements(problem, &strip, p_block, q_block, value)
+        elif by_rows:
             for j in range(strip.n):
                 sample = part_of(&strip, j)
                 value[j] = information_row(problem, &sample, p_block, q_block)
@@ -91,7 +94,6 @@ cdef void information(
                     sample = part_of(&strip, j)
                     value[j] = looked_at_again(problem, &sample, &total.bad)
         for j in range(strip.n):
-            losses[strip.o, strip.i + j, 0] = <floating>in_base(
-                value[j], problem.option.per_nat, problem.option.per_nat_low
-            )
+            value[j] = in_base(value[j], problem.option.per_nat, problem.option.per_nat_low)
+        store_as(value, strip.n, losses.strides[1], &losses[strip.o, strip.i, 0])
         start += strip.n

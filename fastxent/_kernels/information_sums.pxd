@@ -3,7 +3,7 @@
 from cython cimport floating
 
 from fastxent._kernels.information_terms cimport (
-    Sums, add_group, clear_sums, divergence_block, join_sums, log_block, sum_differences, sum_group,
+    Sums, add_group, clear_sums, divergence_block, group_terms, join_sums, log_block, sum_differences, sum_group,
 )
 from fastxent._kernels.memory cimport prefetch_block
 from fastxent._kernels.operand cimport load
@@ -149,3 +149,26 @@ cdef inline void information_panel(
     for j in range(LANES):
         value[j] = total_of(sums.high[j], sums.low[j])
         value[j] = value[j] if problem.which == DIVERGENCE else 0.0 - value[j]
+
+
+cdef inline void information_elements(
+    const Problem* problem, const Strip* strip, floating* p_block, floating* q_block,
+    double* value                # out  (strip.n,) and some more, in whole LANES
+) noexcept nogil:
+    """At most GROUP x LANES samples of one class, whose terms are their sums: they are taken as one's classes are."""
+    cdef double difference[GROUP * LANES]
+    cdef View p = problem.view[<int>X]
+    cdef View q = problem.view[<int>TARGET]
+    cdef const floating* p_group
+    cdef const floating* q_group
+    cdef Py_ssize_t j, blocks = (strip.n + LANES - 1) // LANES
+    p.classes, q.classes = p.inner, q.inner
+    p_group = q_group = classes_of(&p, strip, 0, strip.n, p_block)
+    if problem.which != ENTROPY:
+        q_group = classes_of(&q, strip, 0, strip.n, q_block)
+    group_terms(problem.which, p_group, q_group, blocks, value, difference)
+    for j in range(blocks * LANES):
+        if problem.which != DIVERGENCE:
+            value[j] = 0.0 - value[j]
+        elif floating is double:
+            value[j] += difference[j]

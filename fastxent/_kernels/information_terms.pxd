@@ -177,25 +177,34 @@ cdef inline void divergence_block(
         any_divergence_terms(p, q, n, term, difference)
 
 
-cdef inline void add_group(
+cdef inline void group_terms(
     Which name,
     const floating* p,           # in   n x LANES
     const floating* q,           # in   n x LANES, p for the entropy
     Py_ssize_t n,                # at most GROUP
-    Sums* sums,                  # out
+    double* term,                # out  n x LANES
+    double* difference           # out  the same, for the divergence of float64
 ) noexcept nogil:
     """The terms of n classes in every lane."""
-    cdef double term[GROUP * LANES]
-    cdef double difference[GROUP * LANES]
     cdef Py_ssize_t k, length
     if name == DIVERGENCE:
         length = n * LANES       # GCC vectorises this loop only if it does not know the length
         divergence_block(p, q, length, term, difference)
-        if floating is double:
-            sum_differences(difference, n, sums)
     elif n == GROUP:
         log_block(p, q, GROUP * LANES, term)
     else:
         for k in range(n):
             log_block(p + k * LANES, q + k * LANES, LANES, term + k * LANES)
+
+
+cdef inline void add_group(
+    Which name, const floating* p, const floating* q, Py_ssize_t n, Sums* sums   # as group_terms; out
+) noexcept nogil:
+    """Add the terms of n classes in every lane."""
+    cdef double term[GROUP * LANES]
+    cdef double difference[GROUP * LANES]
+    group_terms(name, p, q, n, term, difference)
+    if floating is double:
+        if name == DIVERGENCE:
+            sum_differences(difference, n, sums)
     sum_group(term, n, sums)
