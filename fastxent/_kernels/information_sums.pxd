@@ -3,7 +3,7 @@
 from cython cimport floating
 
 from fastxent._kernels.information_terms cimport (
-    Sums, add_group, clear_sums, divergence_block, group_terms, join_sums, log_block, sum_differences, sum_group,
+    Sums, add_group, clear_sums, group_terms, join_sums, sum_differences, sum_group,
 )
 from fastxent._kernels.memory cimport prefetch_block
 from fastxent._kernels.operand cimport load
@@ -101,12 +101,9 @@ cdef inline void flat_panel(
     cdef double panel[GROUP * LANES]
     cdef double* difference = term + C * LANES
     cdef Py_ssize_t group, k, classes
-    for group in range((C + GROUP - 1) // GROUP if name == DIVERGENCE else 0):
+    for group in range((C + GROUP - 1) // GROUP):
         k = group * GROUP * LANES
-        classes = min(<Py_ssize_t>GROUP, C - group * GROUP)
-        divergence_block(p + k, q + k, classes * LANES, term + k, difference + k)
-    for k in range(0 if name == DIVERGENCE else C):
-        log_block(p + k * LANES, q + k * LANES, LANES, term + k * LANES)
+        group_terms(name, p + k, q + k, min(<Py_ssize_t>GROUP, C - group * GROUP), term + k, difference + k)
     for group in range((C + GROUP - 1) // GROUP):
         k = group * GROUP
         classes = min(<Py_ssize_t>GROUP, C - k)

@@ -146,14 +146,13 @@ cdef inline void sum_differences(const double* difference, Py_ssize_t n, Sums* s
 
 cdef inline void sum_group(double* term, Py_ssize_t n, Sums* sums) noexcept nogil:
     """Add n x LANES terms, which are used up; GROUP of them as a tree, which is exact for equal terms."""
-    cdef Py_ssize_t i, j, k
+    cdef Py_ssize_t j, k
     if n == GROUP:
-        for i in range(4 * LANES):
-            term[i] += term[4 * LANES + i]
-        for i in range(2 * LANES):
-            term[i] += term[2 * LANES + i]
         for j in range(LANES):
-            term[j] += term[LANES + j]
+            term[j] = (
+                ((term[j] + term[4 * LANES + j]) + (term[2 * LANES + j] + term[6 * LANES + j]))
+                + ((term[LANES + j] + term[5 * LANES + j]) + (term[3 * LANES + j] + term[7 * LANES + j]))
+            )
     else:
         for k in range(1, n):
             for j in range(LANES):
@@ -186,15 +185,10 @@ cdef inline void group_terms(
     double* difference           # out  the same, for the divergence of float64
 ) noexcept nogil:
     """The terms of n classes in every lane."""
-    cdef Py_ssize_t k, length
     if name == DIVERGENCE:
-        length = n * LANES       # GCC vectorises this loop only if it does not know the length
-        divergence_block(p, q, length, term, difference)
-    elif n == GROUP:
-        log_block(p, q, GROUP * LANES, term)
+        divergence_block(p, q, n * LANES, term, difference)
     else:
-        for k in range(n):
-            log_block(p + k * LANES, q + k * LANES, LANES, term + k * LANES)
+        log_block(p, q, n * LANES, term)
 
 
 cdef inline void add_group(

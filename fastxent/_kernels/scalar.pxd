@@ -174,9 +174,9 @@ cdef inline floating exp_of_difference(floating low, floating high) noexcept nog
 cdef inline floating log_reduced(floating f, floating k) noexcept nogil:
     """k log 2 + log(1 + f) for 3/4 <= 1 + f < 3/2; the large terms f and k log 2 enter unrounded, last."""
     cdef floating q, s, square, half_square
-    square = f * f
     if floating is float:
         # log(1 + f) = f - f^2/2 + f^3 q(f)
+        square = f * f
         half_square = square * <float>0.5
         q = <float>-4.6167433e-02 * f + <float>1.05827734e-01
         q = q * square + (<float>-1.3186891e-01 * f + <float>1.4467704e-01)
@@ -184,8 +184,7 @@ cdef inline floating log_reduced(floating f, floating k) noexcept nogil:
         q = q * square + (<float>-2.5000194e-01 * f + <float>3.3333448e-01)
         return k * <float>0.69314575 + (f - (half_square - (square * f * q + rounded_f(k * <float>1.4286068e-06))))
     else:
-        # log(1 + f) = 2 s + s R(s^2) with s = f / (2 + f), written as f - (f^2/2 - s (f^2/2 + R))
-        half_square = rounded_d(square * 0.5)
+        # log(1 + f) = 2 s + s R(s^2) with s = f / (2 + f), written as f - s (f - R): 2 s = f - s f
         s = f / (2.0 + f)
         square = s * s
         q = 1.5368191466612205e-01
@@ -195,35 +194,44 @@ cdef inline floating log_reduced(floating f, floating k) noexcept nogil:
         q = q * square + 2.857142939529233e-01
         q = q * square + 3.9999999996161656e-01
         q = q * square + 6.666666666667271e-01
-        return k * 0.6931471805601177 + (
-            f - (half_square - (s * (half_square + q * square) + rounded_d(k * -1.7239444525614835e-13)))
+        return k * 0.6931471805601177 + (f - (s * (f - q * square) - rounded_d(k * -1.7239444525614835e-13)))
+
+
+cdef inline floating log_scaled(floating x, floating n) noexcept nogil:
+    """log(x) - n log 2 for a normal number x > 0 and a whole number n, as exact as log; finite at 0."""
+    cdef uint32_t bits32
+    cdef uint64_t bits64
+    if floating is float:
+        bits32 = bits_f(x) - 0x3F400000 + 0x3F800000    # bits of 3/4 and of 1
+        return log_reduced(
+            as_float((bits32 & 0x7FFFFF) + 0x3F400000) - <float>1.0, <float>(from_exponent_f(bits32) - 127) - n
         )
+    else:
+        bits64 = bits_d(x) - 0x3FE8000000000000LL + 0x3FF0000000000000LL
+        # 1.5 * 2^52: an integer becomes a double by its bits
+        return log_reduced(
+            as_double((bits64 & 0xFFFFFFFFFFFFFLL) + 0x3FE8000000000000LL) - 1.0,
+            as_double(<uint64_t>from_exponent_d(bits64) + 0x4338000000000000LL) - 6755399441056767.0 - n
+        )
+
+
+cdef inline floating log_of_normal(floating x) noexcept nogil:
+    """log(x) for a normal number x > 0, as exact as log and without its selections; finite at 0."""
+    return log_scaled(x, <floating>0.0)
 
 
 cdef inline floating log(floating x) noexcept nogil:
     """log(x) for x >= 0, subnormals included, within 1 ulp (float64: 1.5); -inf at 0, inf at inf, nan for nan."""
-    cdef floating f, k, normal, result
-    cdef int32_t n32
-    cdef int64_t n64
+    cdef floating result
+    cdef bint small
     if floating is float:
-        normal = x * <float>16777216.0 if x < <float>1.17549435e-38 else x
-        n32 = from_exponent_f(bits_f(normal) - 0x3F400000 + 0x3F800000) - 127  # 0x3F400000 = bits of 3/4
-        f = as_float(bits_f(normal) - to_exponent_f(n32)) - <float>1.0
-        k = <float>n32
-        k = k - <float>24.0 if x < <float>1.17549435e-38 else k
-        result = log_reduced(f, k)
-        result = result if x < <float>INFINITY else x
-        return <float>-INFINITY if x == <float>0.0 else result
+        small = x < <float>1.17549435e-38
+        result = log_scaled(x * <float>16777216.0 if small else x, <float>24.0 if small else <float>0.0)
     else:
-        normal = x * 18014398509481984.0 if x < 2.2250738585072014e-308 else x
-        n64 = from_exponent_d(bits_d(normal) - 0x3FE8000000000000LL + 0x3FF0000000000000LL) - 1023
-        f = as_double(bits_d(normal) - to_exponent_d(n64)) - 1.0
-        # 1.5 * 2^52: an integer becomes a double by its bits
-        k = as_double(n64 + 0x4338000000000000LL) - 6755399441055744.0
-        k = k - 54.0 if x < 2.2250738585072014e-308 else k
-        result = log_reduced(f, k)
-        result = result if x < INFINITY else x
-        return -INFINITY if x == 0.0 else result
+        small = x < 2.2250738585072014e-308
+        result = log_scaled(x * 18014398509481984.0 if small else x, 54.0 if small else 0.0)
+    result = result if x < <floating>INFINITY else x
+    return <floating>-INFINITY if x == 0 else result
 
 
 cdef inline floating log1p(floating x) noexcept nogil:
@@ -288,20 +296,6 @@ cdef inline floating inverse_power(floating x, double gamma) noexcept nogil:
     else:
         power = as_double(to_exponent_d(bits_d(t)))
         return 0.0 if size > 708.3964185322641 else exp_reduced(rest, <floating>0.0, t - magic, power)
-
-
-cdef inline floating log_of_normal(floating x) noexcept nogil:
-    """log(x) for a normal number x > 0, as exact as log and without its selections; finite at 0."""
-    cdef int32_t n32
-    cdef int64_t n64
-    if floating is float:
-        n32 = from_exponent_f(bits_f(x) - 0x3F400000 + 0x3F800000) - 127
-        return log_reduced(as_float(bits_f(x) - to_exponent_f(n32)) - <float>1.0, <float>n32)
-    else:
-        n64 = from_exponent_d(bits_d(x) - 0x3FE8000000000000LL + 0x3FF0000000000000LL) - 1023
-        return log_reduced(
-            as_double(bits_d(x) - to_exponent_d(n64)) - 1.0, as_double(n64 + 0x4338000000000000LL) - 6755399441055744.0
-        )
 
 
 cdef inline double rest_of_difference(double a, double b, double difference) noexcept nogil:
