@@ -137,7 +137,7 @@ cdef Py_ssize_t kernel_bytes(const Problem* problem) noexcept nogil:
         else:
             room = softmax_room(problem) if side_by_side(problem) else row_room(problem)
     elif problem.family == INFORMATION:
-        panels = 2 if problem.C < problem.tuning.row_classes else 0           # terms and differences
+        panels = 2 if problem.C < problem.tuning.row_classes else 0           # terms in two parts
         size = sizeof(double)
     elif problem.family == ACTIVATION or problem.family == SIMPLEX:
         panels = side_by_side(problem)

@@ -3,7 +3,7 @@
 from cython cimport floating
 
 from fastxent._kernels.information_terms cimport (
-    Sums, add_group, clear_sums, group_terms, join_sums, sum_differences, sum_group,
+    Sums, add_group, clear_sums, group_terms, join_sums, sum_large, sum_group,
 )
 from fastxent._kernels.memory cimport prefetch_block
 from fastxent._kernels.operand cimport load
@@ -94,16 +94,16 @@ cdef inline void flat_panel(
     const floating* p,           # in   LANES samples of C classes, one after the other
     const floating* q,           # in   the same, p for the entropy
     Py_ssize_t C,
-    double* term,                # C x LANES, and as many differences of float64
+    double* term,                # C x LANES, and as many of float64 that may cancel
     Sums* sums,                  # out
 ) noexcept nogil:
     """LANES samples, a lane for each: only their terms are transposed."""
     cdef double panel[GROUP * LANES]
-    cdef double* difference = term + C * LANES
+    cdef double* large = term + C * LANES
     cdef Py_ssize_t group, k, classes
     for group in range((C + GROUP - 1) // GROUP):
         k = group * GROUP * LANES
-        group_terms(name, p + k, q + k, min(<Py_ssize_t>GROUP, C - group * GROUP), term + k, difference + k)
+        group_terms(name, p + k, q + k, min(<Py_ssize_t>GROUP, C - group * GROUP), term + k, large + k)
     for group in range((C + GROUP - 1) // GROUP):
         k = group * GROUP
         classes = min(<Py_ssize_t>GROUP, C - k)
@@ -111,8 +111,8 @@ cdef inline void flat_panel(
         sum_group(panel, classes, sums)
         if floating is double:
             if name == DIVERGENCE:
-                transpose_in(difference + k, C, 1, classes, LANES, panel)
-                sum_differences(panel, classes, sums)
+                transpose_in(large + k, C, 1, classes, LANES, panel)
+                sum_large(panel, classes, sums)
 
 
 cdef inline void information_panel(
@@ -153,7 +153,7 @@ cdef inline void information_elements(
     double* value                # out  (strip.n,) and some more, in whole LANES
 ) noexcept nogil:
     """At most GROUP x LANES samples of one class, whose terms are their sums: they are taken as one's classes are."""
-    cdef double difference[GROUP * LANES]
+    cdef double large[GROUP * LANES]
     cdef View p = problem.view[<int>X]
     cdef View q = problem.view[<int>TARGET]
     cdef const floating* p_group
@@ -163,9 +163,9 @@ cdef inline void information_elements(
     p_group = q_group = classes_of(&p, strip, 0, strip.n, p_block)
     if problem.which != ENTROPY:
         q_group = classes_of(&q, strip, 0, strip.n, q_block)
-    group_terms(problem.which, p_group, q_group, blocks, value, difference)
+    group_terms(problem.which, p_group, q_group, blocks, value, large)
     for j in range(blocks * LANES):
         if problem.which != DIVERGENCE:
             value[j] = 0.0 - value[j]
         elif floating is double:
-            value[j] += difference[j]
+            value[j] += large[j]

@@ -1,11 +1,12 @@
 """Terms of entropy, cross entropy and divergence, LANES side by side, and their sums in each lane.
 
     H(p) = -sum_k p_k log p_k        H(p, q) = -sum_k p_k log q_k
-    KL(p || q) = sum_k p_k log(p_k / q_k) = sum_k [p_k log(p_k / q_k) - (p_k - q_k)] + sum_k (p_k - q_k)
+    KL(p || q) = sum_k p_k log(p_k / q_k) = sum_k h_k phi((p_k - h_k) / h_k) + sum_k (n_k p_k log 2 + p_k - h_k)
+    h_k = 2^n_k q_k near p_k                phi(r) = (1 + r) log(1 + r) - r
 
 A term with p_k = 0 is 0. What no probability is makes its sum nan, so that only sums that are not finite have to be
-looked at once more. The terms are summed in double. The differences p_k - q_k of float64, which may cancel to far below
-their own rounding, have a compensated sum of their own; double holds those of float32 beside the terms.
+looked at once more. The terms are summed in double. The last ones of float64, which may cancel to far below their own
+rounding, have a compensated sum of their own; double holds those of float32 beside the others.
 """
 
 from cython cimport floating
@@ -22,8 +23,8 @@ from fastxent._kernels.ways cimport GROUP, LANES
 cdef struct Sums:            # of each lane, compensated
     double high[LANES]
     double low[LANES]
-    double difference[LANES]         # sum of p - q, of float64
-    double difference_low[LANES]
+    double large[LANES]              # those of a divergence of float64 that may cancel
+    double large_low[LANES]
 
 
 cdef inline void clear_sums(Sums* sums) noexcept nogil:
@@ -31,11 +32,11 @@ cdef inline void clear_sums(Sums* sums) noexcept nogil:
 
 
 cdef inline void join_sums(Sums* sums) noexcept nogil:
-    """Add the differences to the other sum."""
+    """Add what may have cancelled to the other sum."""
     cdef Py_ssize_t j
-    two_sum(sums.high, sums.low, sums.difference, LANES)
+    two_sum(sums.high, sums.low, sums.large, LANES)
     for j in range(LANES):
-        sums.low[j] += sums.difference_low[j]
+        sums.low[j] += sums.large_low[j]
 
 
 cdef inline bint is_share(floating p) noexcept nogil:
@@ -79,69 +80,64 @@ cdef inline void any_log_terms(const floating* p, const floating* q, Py_ssize_t 
         term[i] = value if is_share(p[i]) & is_share(q[i]) else NAN
 
 
-cdef inline bint all_middling(const floating* x, Py_ssize_t n) noexcept nogil:
-    """Whether divergence takes all n without any_size: from 2^-512 to 2^512; for float32, positive and finite."""
+cdef inline bint divergence_terms(
+    const floating* p, const floating* q, Py_ssize_t n, double* term, double* large
+) noexcept nogil:
+    """p log(p / q), in two numbers each of float64. False if there is a p or q that takes any_size, or none at all."""
+    cdef double part
     cdef int32_t odd32 = 0
     cdef int64_t odd64 = 0
     cdef Py_ssize_t i
-    if floating is float:
+    if floating is float:    # positive and finite
         for i in range(n):
-            odd32 |= (scalar.bits_f(x[i]) - 1) | (scalar.bits_f(FLT_MAX) - scalar.bits_f(x[i]))
+            odd32 |= (scalar.bits_f(p[i]) - 1) | (scalar.bits_f(FLT_MAX) - scalar.bits_f(p[i]))
+            odd32 |= (scalar.bits_f(q[i]) - 1) | (scalar.bits_f(FLT_MAX) - scalar.bits_f(q[i]))
+            term[i] = scalar.divergence(p[i], q[i], False, &part)
         return odd32 >= 0
-    else:
-        for i in range(n):   # the exponent field less 511 has ten bits; a sign or a borrow sets the first of all
-            odd64 |= scalar.bits_d(x[i]) - 0x1FF0000000000000LL
+    else:                    # 2^-512 to 2^512: the exponent field less 511 has ten bits; else one of two more is set
+        for i in range(n):
+            odd64 |= (scalar.bits_d(p[i]) - 0x1FF0000000000000LL) | (scalar.bits_d(q[i]) - 0x1FF0000000000000LL)
+            term[i] = scalar.divergence(p[i], q[i], False, &part)
+            large[i] = part
         return 0 <= odd64 < 0x4000000000000000LL
 
 
-cdef inline void divergence_terms(
-    const floating* p, const floating* q, Py_ssize_t n, double* term, double* difference
-) noexcept nogil:
-    """p log(p / q), in two numbers each of float64, for middling p and q."""
-    cdef double gap
-    cdef Py_ssize_t i
-    for i in range(n):
-        term[i] = scalar.divergence(p[i], q[i], False, &gap)
-        if floating is double:
-            difference[i] = gap
-
-
 cdef inline void any_divergence_terms(
-    const floating* p, const floating* q, Py_ssize_t n, double* term, double* difference
+    const floating* p, const floating* q, Py_ssize_t n, double* term, double* large
 ) noexcept nogil:
     """p log(p / q), in two numbers each of float64, for any p and q; nan where p > 0 = q."""
-    cdef double value, other, gap
+    cdef double value, other, part
     cdef bint both
     cdef Py_ssize_t i
     for i in range(n):
-        gap = 0.0
-        value = scalar.divergence(p[i], q[i], True, &gap)
+        part = 0.0
+        value = scalar.divergence(p[i], q[i], True, &part)
         other = 0.0 if (p[i] == 0) & is_share(q[i]) else NAN
         both = (p[i] > 0) & is_share(p[i]) & (q[i] > 0) & is_share(q[i])
         term[i] = value if both else other
         if floating is double:
-            difference[i] = gap if both else 0.0
+            large[i] = part if both else 0.0
 
 
-cdef inline void sum_differences(const double* difference, Py_ssize_t n, Sums* sums) noexcept nogil:
-    """Add n x LANES differences; of GROUP, lane by lane, so that the sums stay in registers."""
+cdef inline void sum_large(const double* large, Py_ssize_t n, Sums* sums) noexcept nogil:
+    """Add n x LANES numbers; of GROUP, lane by lane, so that the sums stay in registers."""
     cdef double high, low, total, shadow, term
     cdef Py_ssize_t j, k
     if n < GROUP:
         for k in range(n):
-            two_sum(sums.difference, sums.difference_low, difference + k * LANES, LANES)
+            two_sum(sums.large, sums.large_low, large + k * LANES, LANES)
         return
     for j in range(LANES):
-        high = sums.difference[j]
-        low = sums.difference_low[j]
+        high = sums.large[j]
+        low = sums.large_low[j]
         for k in range(GROUP):   # two_sum
-            term = difference[k * LANES + j]
+            term = large[k * LANES + j]
             total = high + term
             shadow = total - high
             low += (high - (total - shadow)) + (term - shadow)
             high = total
-        sums.difference[j] = high
-        sums.difference_low[j] = low
+        sums.large[j] = high
+        sums.large_low[j] = low
 
 
 cdef inline void sum_group(double* term, Py_ssize_t n, Sums* sums) noexcept nogil:
@@ -167,13 +163,11 @@ cdef inline void log_block(const floating* p, const floating* q, Py_ssize_t n, d
 
 
 cdef inline void divergence_block(
-    const floating* p, const floating* q, Py_ssize_t n, double* term, double* difference
+    const floating* p, const floating* q, Py_ssize_t n, double* term, double* large
 ) noexcept nogil:
     """n terms p log(p / q), in two numbers each of float64."""
-    if all_middling(p, n) and all_middling(q, n):
-        divergence_terms(p, q, n, term, difference)
-    else:
-        any_divergence_terms(p, q, n, term, difference)
+    if not divergence_terms(p, q, n, term, large):
+        any_divergence_terms(p, q, n, term, large)
 
 
 cdef inline void group_terms(
@@ -182,11 +176,11 @@ cdef inline void group_terms(
     const floating* q,           # in   n x LANES, p for the entropy
     Py_ssize_t n,                # at most GROUP
     double* term,                # out  n x LANES
-    double* difference           # out  the same, for the divergence of float64
+    double* large                # out  the same, for the divergence of float64
 ) noexcept nogil:
     """The terms of n classes in every lane."""
     if name == DIVERGENCE:
-        divergence_block(p, q, n * LANES, term, difference)
+        divergence_block(p, q, n * LANES, term, large)
     else:
         log_block(p, q, n * LANES, term)
 
@@ -196,9 +190,9 @@ cdef inline void add_group(
 ) noexcept nogil:
     """Add the terms of n classes in every lane."""
     cdef double term[GROUP * LANES]
-    cdef double difference[GROUP * LANES]
-    group_terms(name, p, q, n, term, difference)
+    cdef double large[GROUP * LANES]
+    group_terms(name, p, q, n, term, large)
     if floating is double:
         if name == DIVERGENCE:
-            sum_differences(difference, n, sums)
+            sum_large(large, n, sums)
     sum_group(term, n, sums)

@@ -10,6 +10,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from *:
     """
+    #include <math.h>
     #include <stdint.h>
     #include <string.h>
     /* memcpy, since a pointer cast would break the aliasing rules; compilers make it a plain move */
@@ -28,6 +29,18 @@ cdef extern from *:
     #else
     #define fx_rounded(product) (product)
     #endif
+    /* a b in two parts, the second of which is rounded without FMA; b has at most 35 bits */
+    static inline double fx_product(double a, double b, double *rest) {
+    #if defined(__FMA__) || defined(__FP_FAST_FMA)
+        double product = fx_rounded(a * b);
+        *rest = fma(a, b, -product);
+    #else
+        double upper = fx_double(fx_bits_d(a) & ~(uint64_t)0x7FFFFFFFF);  /* 18 bits */
+        double product = upper * b;
+        *rest = (a - upper) * b;
+    #endif
+        return product;
+    }
     """
     uint32_t bits_f "fx_bits_f"(float x) noexcept nogil
     uint64_t bits_d "fx_bits_d"(double x) noexcept nogil
@@ -39,6 +52,7 @@ cdef extern from *:
     int64_t from_exponent_d "fx_shr_d"(uint64_t bits) noexcept nogil
     float rounded_f "fx_rounded"(float product) noexcept nogil
     double rounded_d "fx_rounded"(double product) noexcept nogil
+    double product_of "fx_product"(double a, double b, double* rest) noexcept nogil
 
 
 cdef inline floating rounded(floating product) noexcept nogil:
@@ -304,55 +318,50 @@ cdef inline double rest_of_difference(double a, double b, double difference) noe
     return (a - (difference - shadow)) - (b + shadow)
 
 
-cdef inline double divergence(floating p, floating q, bint any_size, double* difference) noexcept nogil:
-    """p log(p / q) without `difference`: p - q, rounded, or 0 where they are a factor of 11 apart; of float32, 0.
+cdef inline double divergence(floating p, floating q, bint any_size, double* large) noexcept nogil:
+    """p log(p / q) without `large`, what in a sum may cancel to far below its rounding; of float32 that is 0.
 
     For finite p, q > 0; unless they are of `any_size`, from 2^-900 to 2^900. With h = 2^k q, 2/3 <= p / h <= 3/2,
     d = p - h (exact: Sterbenz) and s = d / (p + h), so that log(p / h) = 2 atanh(s) = 2 (s + s^3 T(s^2)),
 
         p log(p / q) = k p log 2 + d + bend      bend = d s (1 + s (1 + s) T(s^2))
 
-    and bend is of the size of d^2 without a cancellation. Without p - q that is k p log 2 + (q - h) + bend, which
-    cancels for small k: so log 2 and p are cut in two parts whose product is exact there, and d - (p - q) has two.
+    and bend is of the size of d^2 without a cancellation. The other two, of either sign, are `large`, rounded; what
+    that cuts off is kept, since k = 0 or |d| < |k p log 2| (Dekker's Fast2Sum), and log 2 has two parts.
 
     Of float32, which is computed in double, d is rounded where it is added: that is at most 2^-28 of bend, since p and
     q differ by 2^-24 of themselves or not at all.
     """
-    cdef double a, b, h, s, d, k, T, z, bend, part, gap, top
+    cdef double a = p, b = q, top = 1.0, d, h, k, s, z, T, bend, product, rest
     cdef double x = p, y = q
-    cdef int64_t n
+    cdef uint64_t step       # k, where a double has its exponent
     cdef bint small_x, small_y
-    if floating is float:
-        n = from_exponent_d(bits_d(x) - bits_d(y) - 0x7FF8000000000000LL) - 2048
-        h = as_double(bits_d(y) + to_exponent_d(n))
-        k = as_double(n + 0x4338000000000000LL) - 6755399441055744.0
-        d = x - h
-        s = d / (x + h)
-        z = s * s
-        T = 1.1875401727575706e-01
-        T = T * z + 1.4266268496960446e-01
-        T = T * z + 2.000015718863804e-01
-        T = T * z + 3.333333313505324e-01
-        bend = d * s * (1.0 + s * (1.0 + s) * T)
-        difference[0] = 0.0
-        return k * x * 0.6931471805599453 + (d + bend)
-    else:
-        a, b, top = x, y, 1.0
+    if floating is double:
         if any_size:  # moved to the middle of the range, where both have all their digits and no h overflows
             small_x = x < 1.1830521861667747e-271  # 2^-900
             small_y = y < 1.1830521861667747e-271
             a = x * (2.5822498780869086e+120 if small_x else 7.888609052210118e-31)  # 2^400, 2^-100
             b = y * (2.5822498780869086e+120 if small_y else 7.888609052210118e-31)
             top = 3.8725919148493183e-121 if small_x else 1.2676506002282294e+30
-        n = from_exponent_d(bits_d(a) - bits_d(b) - 0x7FF8000000000000LL) - 2048
-        h = as_double(bits_d(b) + to_exponent_d(n))
-        k = as_double(n + 0x4338000000000000LL) - 6755399441055744.0
-        d = a - h
-        s = d / (a + h)
+    step = (bits_d(a) - bits_d(b) + 0x8000000000000LL) & <uint64_t>-0x10000000000000LL
+    h = as_double(bits_d(b) + step)
+    # 12 bits become a number from 0 on, less 2^11; 1.5 * 2^52: an integer becomes a double by its bits
+    k = as_double(<uint64_t>from_exponent_d(step) ^ 0x4338000000000800LL) - 6755399441057792.0
+    d = a - h
+    s = d / (a + h)
+    z = s * s
+    if floating is float:
+        T = 1.1875401727575706e-01
+        T = T * z + 1.4266268496960446e-01
+        T = T * z + 2.000015718863804e-01
+        T = T * z + 3.333333313505324e-01
+        bend = d * s
+        large[0] = 0.0
+        return k * x * 0.6931471805599453 + (d + (bend + bend * ((s + z) * T)))
+    else:
         if any_size:
             k = k - (500.0 if small_x else 0.0) + (500.0 if small_y else 0.0)
             d = d * top
-        z = s * s
         T = 7.684095733306102e-02  # half of what log has
         T = T * z + 7.625094257206565e-02
         T = T * z + 9.093178036726386e-02
@@ -361,12 +370,6 @@ cdef inline double divergence(floating p, floating q, bint any_size, double* dif
         T = T * z + 1.9999999998080828e-01
         T = T * z + 3.3333333333336357e-01
         bend = d * s
-        bend = bend + bend * (s * (1.0 + s) * T)
-        part = as_double(bits_d(x) & -0x8000000LL)  # 26 bits of p
-        z = x - y if (k >= -3.0) & (k <= 3.0) else 0.0
-        gap = d - z
-        difference[0] = z
-        return (part * (k * 0.6931471824645996) + gap) + (
-            ((x - part) * (k * 0.6931471824645996) + x * (k * -1.904654299957768e-09))
-            + (bend + rest_of_difference(d, z, gap))
-        )
+        product = product_of(x, k * 0.6931471824645996, &rest)
+        large[0] = product + d
+        return bend + bend * ((s + z) * T) + ((x * (k * -1.904654299957768e-09) + rest) + (d - (large[0] - product)))
