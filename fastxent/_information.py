@@ -155,11 +155,11 @@ def kl_divergence(
     r"""Kullback-Leibler divergence, or relative entropy, of two sets of probabilities along one axis.
 
     .. math:: \mathrm{KL}(p \,\|\, q) = \sum_k p_k \log \frac{p_k}{q_k}
-       = \sum_k q_k \, \varphi\Big(\frac{p_k - q_k}{q_k}\Big) + \sum_k (p_k - q_k),
-       \qquad \varphi(r) = (1 + r) \log(1 + r) - r
+       = \sum_k h_k \, \varphi\Big(\frac{p_k - h_k}{h_k}\Big) + \sum_k (n_k p_k \log 2 + p_k - h_k),
+       \qquad h_k = 2^{n_k} q_k, \quad \varphi(r) = (1 + r) \log(1 + r) - r
 
-    The first form is the definition [1]_. The second, which has no cancellation in its first sum and an exact second
-    one, is computed.
+    The first form is the definition [1]_. The second, which has no cancellation in its first sum and an all but exact
+    second one, is computed, with integers :math:`n_k` that bring :math:`h_k` near :math:`p_k`.
 
     Parameters
     ----------

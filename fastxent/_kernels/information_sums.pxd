@@ -5,16 +5,12 @@ from cython cimport floating
 from fastxent._kernels.information_terms cimport (
     Sums, add_group, clear_sums, group_terms, join_sums, sum_large, sum_group,
 )
-from fastxent._kernels.memory cimport prefetch_block
 from fastxent._kernels.operand cimport load
 from fastxent._kernels.output cimport is_own
 from fastxent._kernels.problem cimport DIVERGENCE, ENTROPY, TARGET, X, Problem, Strip, View, Which, at
 from fastxent._kernels.sums cimport plain_sum, sum_lanes, total_of
 from fastxent._kernels.transpose cimport transpose_in
 from fastxent._kernels.ways cimport GROUP, LANES
-
-cdef enum:
-    FAR = 4096           # bytes from what is read to what is asked for
 
 
 cdef inline const floating* classes_of(
@@ -26,7 +22,6 @@ cdef inline const floating* classes_of(
     """
     cdef const char* first = at(p, sample.o, sample.i) + k * p.classes
     cdef Py_ssize_t j
-    prefetch_block(<const floating*>(first + FAR), n)
     if n == GROUP * LANES and is_own(p, block) and p.classes == <Py_ssize_t>sizeof(floating):
         return <const floating*>first
     load(first, p.kind, p.classes, n, block)
@@ -127,8 +122,6 @@ cdef inline void information_panel(
     cdef bint flat = strip.n == LANES and is_flat(p, C, p_block) and is_flat(q, C, q_block)
     clear_sums(&sums)
     if flat:
-        prefetch_block(<const floating*>(at(p, strip.o, strip.i) + FAR), C * LANES)
-        prefetch_block(<const floating*>(at(q, strip.o, strip.i) + FAR), C * LANES)
         flat_panel(
             problem.which, <const floating*>at(p, strip.o, strip.i), <const floating*>at(q, strip.o, strip.i), C, term,
             &sums
