@@ -196,7 +196,6 @@ OTHERS = {
     ("simplex.pxi", 32): "numbers that are added up plainly",
     ("gather.pxd", 32): "bits of half a double",
     ("linear_rows.pxi", 32): "bytes of a vector",
-    ("information_sums.pxd", 4096): "bytes that are asked for ahead",
 }
 
 
