@@ -24,7 +24,6 @@ cdef inline void swap(char* p, Py_ssize_t size, Py_ssize_t n) noexcept nogil:
     cdef uint16_t* two = <uint16_t*>p
     cdef uint32_t* four = <uint32_t*>p
     cdef uint64_t* eight = <uint64_t*>p
-    cdef uint32_t low, high
     cdef Py_ssize_t j
     if size == 2:
         for j in range(n):
@@ -34,13 +33,31 @@ cdef inline void swap(char* p, Py_ssize_t size, Py_ssize_t n) noexcept nogil:
             four[j] = swapped_word(four[j])
     elif size == 8:
         for j in range(n):
-            low = <uint32_t>eight[j]
-            high = <uint32_t>(eight[j] >> 32)
-            eight[j] = <uint64_t>swapped_word(low) << 32 | swapped_word(high)
+            eight[j] = swapped_words(eight[j])
 
 
 cdef inline uint32_t swapped_word(uint32_t x) noexcept nogil:
     return x << 24 | (x << 8 & 0xff0000) | (x >> 8 & 0xff00) | x >> 24
+
+
+cdef inline uint64_t swapped_words(uint64_t x) noexcept nogil:
+    return <uint64_t>swapped_word(<uint32_t>x) << 32 | swapped_word(<uint32_t>(x >> 32))
+
+
+cdef inline floating swapped_number(const char* p, const floating* _) noexcept nogil:
+    """A number whose bytes are in the other order."""
+    cdef uint32_t four
+    cdef uint64_t eight
+    cdef floating number
+    if floating is float:
+        memcpy(&four, p, 4)
+        four = swapped_word(four)
+        memcpy(&number, &four, 4)
+    else:
+        memcpy(&eight, p, 8)
+        eight = swapped_words(eight)
+        memcpy(&number, &eight, 8)
+    return number
 
 
 cdef inline void fetch(const View* view, const char* first, Py_ssize_t step, Py_ssize_t n, char* room) noexcept nogil:
@@ -74,13 +91,12 @@ cdef inline void read_numbers(
         widen(view.kind, <const uint16_t*>first, n, out)
         return
     if is_own(view, out) and step == <Py_ssize_t>sizeof(floating):
-        for block in range((n + WIDTH - 1) // WIDTH):
-            start = block * WIDTH
-            count = min(<Py_ssize_t>WIDTH, n - start)
-            for j in range(count):   # as vectors: memcpy is slow where addresses are odd
-                memcpy(out + start + j, first + (start + j) * <Py_ssize_t>sizeof(floating), sizeof(floating))
-            if view.swapped:
-                swap(<char*>(out + start), sizeof(floating), count)
+        if view.swapped:
+            for j in range(n):
+                out[j] = swapped_number(first + j * <Py_ssize_t>sizeof(floating), out)
+        else:
+            for j in range(n):   # as vectors: memcpy is slow where addresses are odd
+                memcpy(out + j, first + j * <Py_ssize_t>sizeof(floating), sizeof(floating))
         return
     for block in range((n + WIDTH - 1) // WIDTH):
         start = block * WIDTH

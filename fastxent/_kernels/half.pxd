@@ -53,23 +53,36 @@ cdef extern from *:
         return fx_number(near != size && x == x ? u | 1u : u);
     }
 
-    #if defined(__F16C__)
-    static inline void fx_widen_eight(const uint16_t *half, float *x)
+    /* as many as the kernels will load at once: what two stores wrote, one load would wait for */
+    #if defined(__AVX512F__)
+    #define FX_HALVES 16
+    static inline void fx_widen_some(const uint16_t *half, float *x)
+    {
+        _mm512_storeu_ps(x, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)half)));
+    }
+    static inline void fx_narrow_some(const float *x, uint16_t *half)
+    {
+        _mm256_storeu_si256((__m256i *)half, _mm512_cvtps_ph(_mm512_loadu_ps(x), _MM_FROUND_TO_NEAREST_INT));
+    }
+    #elif defined(__F16C__)
+    #define FX_HALVES 8
+    static inline void fx_widen_some(const uint16_t *half, float *x)
     {
         _mm256_storeu_ps(x, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)half)));
     }
-    static inline void fx_narrow_eight(const float *x, uint16_t *half)
+    static inline void fx_narrow_some(const float *x, uint16_t *half)
     {
         _mm_storeu_si128((__m128i *)half, _mm256_cvtps_ph(_mm256_loadu_ps(x), _MM_FROUND_TO_NEAREST_INT));
     }
     #else
-    static inline void fx_widen_eight(const uint16_t *half, float *x)
+    #define FX_HALVES 8
+    static inline void fx_widen_some(const uint16_t *half, float *x)
     {
-        for (int j = 0; j < 8; j++) x[j] = fx_from_half(half[j]);
+        for (int j = 0; j < FX_HALVES; j++) x[j] = fx_from_half(half[j]);
     }
-    static inline void fx_narrow_eight(const float *x, uint16_t *half)
+    static inline void fx_narrow_some(const float *x, uint16_t *half)
     {
-        for (int j = 0; j < 8; j++) half[j] = fx_to_half(x[j]);
+        for (int j = 0; j < FX_HALVES; j++) half[j] = fx_to_half(x[j]);
     }
     #endif
     """
@@ -78,17 +91,21 @@ cdef extern from *:
     float from_bfloat "fx_from_bfloat"(uint16_t half) noexcept nogil
     uint16_t to_bfloat "fx_to_bfloat"(float x) noexcept nogil
     float to_odd "fx_to_odd"(double x) noexcept nogil
-    void widen_eight "fx_widen_eight"(const uint16_t* half, float* x) noexcept nogil
-    void narrow_eight "fx_narrow_eight"(const float* x, uint16_t* half) noexcept nogil
+    enum:
+        HALVES "FX_HALVES"
+    void widen_some "fx_widen_some"(const uint16_t* half, float* x) noexcept nogil    # HALVES numbers
+    void narrow_some "fx_narrow_some"(const float* x, uint16_t* half) noexcept nogil
 
 
 cdef inline void widen(Kind kind, const uint16_t* half, Py_ssize_t n, float* x) noexcept nogil:
     """n numbers of a half kind, side by side."""
     cdef Py_ssize_t j
     if kind == FLOAT16:
-        for j in range(n // 8):
-            widen_eight(half + 8 * j, x + 8 * j)
-        for j in range(n // 8 * 8, n):
+        for j in range(n // HALVES):
+            widen_some(half + HALVES * j, x + HALVES * j)
+        if n >= HALVES:      # what is left, and some once more, which is sooner done than one by one
+            widen_some(half + n - HALVES, x + n - HALVES)
+        for j in range(0 if n >= HALVES else n):
             x[j] = from_half(half[j])
     else:
         for j in range(n):
@@ -107,9 +124,11 @@ cdef inline void narrow(Kind kind, const floating* x, Py_ssize_t n, uint16_t* ha
                 odd[j] = to_odd(x[start + j])
             narrow(kind, <const float*>odd, count, half + start)
     elif kind == FLOAT16:
-        for j in range(n // 8):
-            narrow_eight(x + 8 * j, half + 8 * j)
-        for j in range(n // 8 * 8, n):
+        for j in range(n // HALVES):
+            narrow_some(x + HALVES * j, half + HALVES * j)
+        if n >= HALVES:
+            narrow_some(x + n - HALVES, half + n - HALVES)
+        for j in range(0 if n >= HALVES else n):
             half[j] = to_half(x[j])
     else:
         for j in range(n):
