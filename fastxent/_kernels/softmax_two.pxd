@@ -12,6 +12,7 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int32_t
 
 from fastxent._kernels cimport scalar
+from fastxent._kernels.frames cimport apart
 from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.output cimport is_own, store_hess, store_panels
 from fastxent._kernels.panel cimport LOG_S, MAXIMUM, OWN_X, PANEL, clear_dead
@@ -22,6 +23,18 @@ from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport own_shares, read_samples, read_scales
 from fastxent._kernels.transpose cimport transpose_in
 from fastxent._kernels.ways cimport LANES, PANELS, WIDTH
+
+
+cdef inline apart two_in(
+    const floating* x, Py_ssize_t sample_step, Py_ssize_t class_step, Py_ssize_t C, Py_ssize_t n, floating* panels
+) noexcept nogil:
+    """A strip's samples in panels. Apart: inlined, it makes GCC compute the lanes in .15 more of the time."""
+    cdef Py_ssize_t c, first
+    for c in range((n + LANES - 1) // LANES):
+        first = c * LANES
+        transpose_in(
+            x + first * sample_step, sample_step, class_step, C, min(<Py_ssize_t>LANES, n - first), panels + first * C
+        )
 
 
 cdef inline void two_lanes(
@@ -117,11 +130,7 @@ cdef inline Py_ssize_t softmax_two(
         label[j] = <floating><int32_t>lanes.y[j]
     for j in range(LANES):
         none[j] = -INFINITY
-    for c in range(n_panels):
-        first = c * LANES
-        transpose_in(
-            x + first * sample_step, sample_step, class_step, C, min(<Py_ssize_t>LANES, n - first), panels + first * C
-        )
+    two_in(x, sample_step, class_step, C, n, panels)
     if sample_step == C:
         next = soon_of(&problem.next, strip.i, x, n * C)
         if has(problem, GRAD) and grad.inner == C * <Py_ssize_t>sizeof(floating) and is_own(grad, x):

@@ -2,7 +2,6 @@
 
 from cython cimport floating
 
-from fastxent._kernels.frames cimport apart
 from fastxent._kernels.memory cimport LINE, past_line, prefetch_block, prefetch_block_to_write, stream
 from fastxent._kernels.ways cimport LANES, WIDTH
 
@@ -118,7 +117,7 @@ cdef inline void lanes_streamed(
             row[last + j] = of[j]
 
 
-cdef inline apart transpose_in(
+cdef inline void transpose_in(
     const floating* x,       # in   n samples of C classes
     Py_ssize_t sample_step,
     Py_ssize_t class_step,
@@ -126,10 +125,7 @@ cdef inline apart transpose_in(
     Py_ssize_t n,
     floating* panel,         # out  C x LANES, missing samples 0
 ) noexcept nogil:
-    """By groups of columns; the last group, of fewer where few are left, overlaps the one before.
-
-    Inlined by GCC where two classes are computed, it made the rest of that function 1.1 times as slow.
-    """
+    """By groups of columns; the last group, of fewer where few are left, overlaps the one before."""
     cdef Py_ssize_t j, k
     if class_step == 1 and C >= 8:
         for k in range(C // 8):
