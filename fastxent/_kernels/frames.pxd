@@ -1,7 +1,8 @@
 """Functions with a frame of their own on the stack.
 
 Threads may have 64 KiB of it, and a function that the compiler inlines leaves its arrays there even while it does not
-run: what is large and not on the way to the deepest call is declared `apart`. setup.py limits each frame.
+run: what is large and not on the way to the deepest call is declared `apart`. setup.py limits each frame. So is what
+makes GCC compile worse the function that it would be inlined in.
 """
 
 cdef extern from *:
