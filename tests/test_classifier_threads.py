@@ -133,6 +133,7 @@ def test_groups_are_drawn_by_several_threads(rng, monkeypatch):
         add_block(self, *args)
 
     monkeypatch.setattr(Objective, "add_block", watched)
+    monkeypatch.setattr(_threads, "pool", _threads.Pool())  # whose queue has no offers of an earlier test
     made, coef, intercept = objective(rng, "sparse", {}, 3, np.float64, 2)
     made(coef, intercept)
     assert len(seen) == 2

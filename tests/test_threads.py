@@ -25,6 +25,7 @@ PATIENCE = 60  # seconds until a wait counts as one that never ends
 
 @pytest.fixture
 def own_pool(monkeypatch):
+    """For tests that wait for a helper: none comes while offers of an earlier test are in the queue."""
     monkeypatch.setattr(_threads, "pool", Pool())
     return _threads.pool
 
@@ -83,8 +84,8 @@ def test_blocks_that_are_drawn_one_after_the_other_lie_apart(n_blocks, n_threads
 
 
 @pytest.mark.parametrize("n_threads", [2, 3, 8])
-def test_helpers_come_up_to_the_number_asked_for(n_threads):
-    _threads.pool.grow(10)
+def test_helpers_come_up_to_the_number_asked_for(n_threads, own_pool):
+    own_pool.grow(10)
     kernel = Together(MANY, n_threads)
     run(kernel, (), MANY, n_threads)
     assert len(kernel.threads) == n_threads
@@ -99,7 +100,7 @@ def test_one_thread_and_small_calls_never_touch_the_pool(n_blocks, n_threads, mo
     assert kernel.threads == {threading.get_ident()}
 
 
-def test_the_call_does_not_wait_for_a_helper_without_a_block():
+def test_the_call_does_not_wait_for_a_helper_without_a_block(own_pool):
     entered, go = threading.Event(), threading.Event()
     late = []
 
@@ -156,7 +157,7 @@ def test_offers_do_not_pile_up_while_all_helpers_are_busy(own_pool):
 
 
 @pytest.mark.parametrize("where", ["caller", "helper"])
-def test_an_exception_reaches_the_caller_when_no_thread_computes_any_more(where):
+def test_an_exception_reaches_the_caller_when_no_thread_computes_any_more(where, own_pool):
     caller = threading.get_ident()
     running = []
 
@@ -194,7 +195,7 @@ def test_a_stopped_call_waits_for_no_block_that_nobody_drew(left):
     assert not caller.is_alive()
 
 
-def test_nothing_is_kept_alive_by_threads_that_wait():
+def test_nothing_is_kept_alive_by_threads_that_wait(own_pool):
     class Thing:
         pass
 
@@ -298,7 +299,7 @@ def test_an_error_of_such_a_function_ends_the_call(n_threads):
         run(lambda job: job.each(fail), (), MANY, n_threads)
 
 
-def test_of_two_errors_the_first_is_raised():
+def test_of_two_errors_the_first_is_raised(own_pool):
     both = threading.Barrier(2, timeout=PATIENCE)
     caller = threading.get_ident()
 
