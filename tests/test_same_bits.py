@@ -10,7 +10,7 @@ import pytest
 
 from fastxent._kernels import ways
 from tests.bits import assert_same_bits
-from tests.layouts import LAYOUTS
+from tests.layouts import LAYOUTS, byte_swapped, packed_field, strided
 from tests.pool import has_exact_total, pool
 from tests.table import FUNCTIONS, LOSSES, NAMED, WITH_GRAD, each_dtype, each_of, each_reduction
 from tests.thresholds import LANES, WIDTH, classes, most_side_by_side, samples, several_blocks
@@ -86,6 +86,32 @@ def test_a_layout_changes_no_bit(f, options, dtype, rng):
         if p.target is not None and p.target.ndim == 2:
             got = p.change(x=np.asfortranarray(p.x), target=np.asfortranarray(p.target)).run()
             assert_same(got, want, f"{C} classes, both in Fortran order")
+
+
+@pytest.fixture(params=[0, 1], ids=["tiles", "row by row"])
+def way_of_rows(request):
+    before = ways.tune(grad_by_row=request.param)
+    yield
+    ways.tune(**before)
+
+
+@each_of([f for f in FUNCTIONS if f.kind == "softmax"])
+@pytest.mark.parametrize("arrange, arrange_out", [(byte_swapped, np.copy), (packed_field,) * 2, (strided,) * 2])
+@each_dtype
+def test_rows_are_gathered_one_by_one_or_in_tiles_with_the_same_bits(f, arrange, arrange_out, dtype, rng, way_of_rows):
+    """In and out, and over the logits, for rows that the level-1 cache holds and longer ones."""
+    most = ways.LIMITS["short"] // dtype().itemsize
+    for C in (most_side_by_side(dtype) + 1, most - 1, most, most + 1):
+        for options in (f.option_sets[0], f.option_sets[-1]):
+            rows = pool(f, rng, C, dtype, options)
+            p = rows.batch(rng.integers(rows.size, size=LANES + 3))
+            want = p.run()
+            outs = {argument: arrange_out(np.zeros_like(want[name])) for argument, name in f.array_results.items()}
+            assert_same(p.change(x=arrange(p.x)).run(**outs), want, f"{C} classes, {options}")
+            if "out" in outs:
+                x = arrange_out(p.x)
+                got = p.change(x=x).run(**outs | {"out": x})
+                assert_same(got, want, f"{C} classes, {options}, over the logits")
 
 
 PLACES = [((66,), 0), ((2, 33), 1), ((22, 3), 1), ((3, 22), 0)]

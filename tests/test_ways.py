@@ -40,6 +40,7 @@ CALLS = {
     "rows": ((20, 300), -1, np.asarray),
     "rows, Fortran order": ((40, 300), -1, np.asfortranarray),
     "swapped bytes": ((40, 33), -1, byte_swapped),
+    "rows, swapped bytes": ((20, 300), -1, byte_swapped),
 }
 
 

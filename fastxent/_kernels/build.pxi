@@ -14,7 +14,7 @@ from fastxent._kernels.problem cimport (
 from fastxent._kernels.output cimport is_streamed
 from fastxent._kernels.softmax_general cimport softmax_room
 from fastxent._kernels.softmax_row cimport row_room
-from fastxent._kernels.staging cimport samples_of_tile, stage, staging_bytes, unstage
+from fastxent._kernels.staging cimport gather_row, samples_of_tile, scatter_row, stage, staging_bytes, unstage
 from fastxent._kernels.sums cimport Total, clear_total, close_total
 from fastxent._kernels.ways cimport LANES
 
@@ -95,10 +95,20 @@ cdef void run_where_it_lies(
         double_loops[<int>problem.family](double_x, double_losses, problem, start, n, scratch, total)
 
 
+cdef apart gather_row_apart(const Problem* here, Py_ssize_t i, char* row) noexcept nogil:
+    gather_row(here, i, row)
+
+
+cdef apart scatter_row_apart(const Problem* here, Py_ssize_t i, char* row) noexcept nogil:
+    scatter_row(here, i, row)
+
+
 cdef apart stage_tile(
     const Problem* problem, Py_ssize_t start, Py_ssize_t n, Py_ssize_t rows, char* scratch, Problem* here
 ) noexcept nogil:
     stage(problem, start, n, rows, scratch, here)
+    here.gather_row = gather_row_apart
+    here.scatter_row = scatter_row_apart
 
 
 cdef apart unstage_tile(const Problem* problem, Py_ssize_t start, Py_ssize_t n, const Problem* here) noexcept nogil:

@@ -57,6 +57,11 @@ cdef inline Py_ssize_t past_line(const void* address) noexcept nogil:
     return <Py_ssize_t>((<size_t>LINE - <size_t>address % <size_t>LINE) % <size_t>LINE)
 
 
+cdef inline Py_ssize_t whole_lines(Py_ssize_t bytes) noexcept nogil:
+    """So many bytes, to the end of a line."""
+    return (bytes + LINE - 1) // LINE * LINE
+
+
 cdef inline void prefetch_block(const floating* x, Py_ssize_t n) noexcept nogil:
     """n numbers from x on will be read soon."""
     cdef Py_ssize_t line

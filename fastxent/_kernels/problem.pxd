@@ -43,6 +43,7 @@ cdef struct View:
     Kind kind
     bint swapped            # bytes in the other order, or elements that are not aligned: only to be copied
     bint unaligned
+    bint by_row             # of a tile: each row is moved when it is computed
 
 
 cdef struct Options:
@@ -70,6 +71,13 @@ cdef struct Options:
     double high
 
 
+cdef struct Problem
+
+
+# the tile's row i, from where it lies or to there; a pointer, so that what moves it is not inlined where it is computed
+ctypedef void (*MoveRow)(const Problem* here, Py_ssize_t i, char* row) noexcept nogil
+
+
 cdef struct Problem:
     Family family
     Which which
@@ -88,6 +96,10 @@ cdef struct Problem:
     bint is_staged
     View next                    # a tile's logits: where those of the next tile lie; data is NULL: not known
     View home                    # a tile's gradient: where it will be brought
+    const Problem* whole         # what the tile is a part of, from its sample `first` on
+    Py_ssize_t first
+    MoveRow gather_row           # of logits
+    MoveRow scatter_row          # of the gradient
     int n_axes
     const Py_ssize_t* lengths    # (n_axes,)
     const Py_ssize_t* steps      # (ROLES, n_axes), in bytes

@@ -119,7 +119,9 @@ cdef inline void row_exp(
             width += 1
             clear_blocks(width, v)
         add_group(v, width, shift, sums)
+    read_soon(&next, x, LANES)          # what is behind whole blocks, or in a line more where those begin within one
     if e != NULL:
+        write_soon(&home, x, LANES)
         for j in range(unused, LANES):
             e[n - LANES + j] = last[j]
 

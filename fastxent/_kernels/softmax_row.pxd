@@ -6,10 +6,10 @@ from libc.string cimport memset
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_row cimport finish_focal_row
 from fastxent._kernels.lanes cimport Lanes
-from fastxent._kernels.memory cimport prefetch_block
+from fastxent._kernels.memory cimport prefetch_block, whole_lines
 from fastxent._kernels.output cimport by_rule
 from fastxent._kernels.panel cimport MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, clear_blocks
-from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at
+from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, View, at
 from fastxent._kernels.row cimport row_exp, row_scale, row_shift
 from fastxent._kernels.scalar cimport rounded
 from fastxent._kernels.softmax_sums cimport add_dots, clear_sums, largest_of_lanes, row_gaps
@@ -21,10 +21,9 @@ from fastxent._kernels.target cimport (
     is_flat, is_index, is_plain, narrowed, others_share, own_share, read_samples, read_scales, row_of_classes,
     target_of_classes, view_of_target, weight_of,
 )
-from fastxent._kernels.ways cimport BATCH, GROUP, LANES
+from fastxent._kernels.ways cimport BATCH, GROUP, LANES, SHORT
 
 cdef enum:
-    SHORT = 16384    # bytes of a row that the level-1 cache holds beside its gradient
     AHEAD = 512      # elements that are asked for before they are needed, in longer rows
 
 
@@ -202,6 +201,20 @@ cdef inline Py_ssize_t row_room(const Problem* problem) noexcept nogil:
     return 0 if is_plain(problem) or is_flat(problem) else problem.C
 
 
+cdef inline const floating* look_at_row(
+    const floating* x, const Problem* problem, const Strip* strip, Py_ssize_t j,
+    floating* shift,             # out  (SHIFT,)
+) noexcept nogil:
+    """Row j of a strip that begins at x; rows that are gathered one by one take two places in turn."""
+    cdef const View* view = &problem.view[<int>X]
+    cdef const floating* row = <const floating*>(<const char*>x + j * view.inner)
+    if view.by_row:
+        row = <const floating*>(<const char*>x + j % 2 * whole_lines(problem.C * sizeof(floating)))
+        problem.gather_row(problem, strip.i + j, <char*>row)
+    row_shift(row, problem.C, shift)
+    return row
+
+
 cdef inline Py_ssize_t softmax_rows(
     const floating* x,           # in   n <= LANES rows of C >= LANES classes
     const Problem* problem,
@@ -224,7 +237,8 @@ cdef inline Py_ssize_t softmax_rows(
     cdef double dot[LANES]
     cdef double total[LANES]
     cdef const floating* t = room
-    cdef const floating* x_j
+    cdef const floating* x_j = NULL
+    cdef const floating* x_next = NULL
     cdef floating* g
     cdef floating* h
     cdef Py_ssize_t j, y, C = problem.C, bad = read_samples(problem, strip, lanes.y, lanes.weight)
@@ -240,16 +254,16 @@ cdef inline Py_ssize_t softmax_rows(
     if is_index(problem):
         for j in range(row_room(problem)):
             room[j] = narrowed(problem.weight[j], <floating>0.0)
-    if short_rows:
-        row_shift(x, C, shift[0])
     for j in range(strip.n):
         sample = part_of(strip, j)
-        x_j = x + j * step
+        if j == 0 or not short_rows:
+            x_next = look_at_row(x, problem, strip, j, shift[j % 2])
+        x_j = x_next
         y = lanes.y[j]
         g = <floating*>at(&problem.view[<int>GRAD], sample.o, sample.i)
+        if problem.view[<int>GRAD].by_row and problem.view[<int>X].by_row:
+            g = <floating*>x_j
         h = <floating*>at(&problem.view[<int>HESS], sample.o, sample.i)
-        if not short_rows:
-            row_shift(x_j, C, shift[j % 2])
         row.scale = lanes.scale[j]
         if is_index(problem):
             label_dot(x_j, shift[j % 2] + MAXIMUM, problem, y, t, &row)
@@ -263,7 +277,7 @@ cdef inline Py_ssize_t softmax_rows(
         home = soon_of(&problem.home, strip.i + j, <const floating*>g, e_ahead)
         row_exp(x_j, C, shift[j % 2], next, g, home, sums)
         if short_rows and j + 1 < strip.n:
-            row_shift(x_j + step, C, shift[(j + 1) % 2])
+            x_next = look_at_row(x, problem, strip, j + 1, shift[(j + 1) % 2])
         if problem.option.is_focal:
             losses[j] = finish_focal_row(&row, shift[j % 2], sums, problem, y, g, h)
         else:
@@ -277,6 +291,8 @@ cdef inline Py_ssize_t softmax_rows(
                 memset(h, 0, C * sizeof(floating))
         if h != NULL:
             by_rule(&problem.option, C, h)
+        if problem.view[<int>GRAD].by_row:
+            problem.scatter_row(problem, strip.i + j, <char*>g)
     if not problem.option.is_focal:
         for j in range(strip.n, LANES):
             spread[j] = 0.0

@@ -8,7 +8,8 @@ from fastxent._kernels.problem cimport View
 
 cdef struct Soon:
     const char* data     # NULL: nothing
-    Py_ssize_t step      # bytes of it for each line of what is computed, where numbers may have another size
+    Py_ssize_t step      # bytes of it for each line of what is computed, where numbers may have another size; negated
+                         # where they are asked for into the level-2 cache, lest they drive out what is computed
 
 
 cdef inline Soon nothing_soon() noexcept nogil:
@@ -33,34 +34,34 @@ cdef inline Soon soon_of(const View* view, Py_ssize_t i, const floating* x, Py_s
         return soon_behind(x, ahead)
     soon.data = view.data + i * view.inner
     soon.step = view.classes * (LINE // <Py_ssize_t>sizeof(floating))
+    if view.by_row or soon.step > LINE:
+        soon.step = -soon.step
     return soon
 
 
 cdef inline void read_soon(Soon* soon, const floating* _, Py_ssize_t n) noexcept nogil:
-    """What stands for the next n numbers will be read.
-
-    Where it has gaps and takes two lines for one, it is asked for into the level-2 cache, lest it drive out of that of
-    level 1 what is computed.
-    """
+    """What stands for the next n numbers will be read: of what is far two lines for one: it may have gaps."""
     cdef Py_ssize_t line, lines = n * <Py_ssize_t>sizeof(floating) // LINE
-    if soon.step > LINE:
+    if soon.step < 0:
         for line in range(lines):
-            prefetch_far(soon.data + line * soon.step)
-            prefetch_far(soon.data + line * soon.step + LINE)
+            prefetch_far(soon.data - line * soon.step)
+            prefetch_far(soon.data - line * soon.step + LINE)
+        soon.data -= lines * soon.step
     else:
         for line in range(lines):
             prefetch(soon.data + line * soon.step)
-    soon.data += lines * soon.step
+        soon.data += lines * soon.step
 
 
 cdef inline void write_soon(Soon* soon, const floating* _, Py_ssize_t n) noexcept nogil:
     """The same, and written."""
     cdef Py_ssize_t line, lines = n * <Py_ssize_t>sizeof(floating) // LINE
-    if soon.step > LINE:
+    if soon.step < 0:
         for line in range(lines):
-            prefetch_far_to_write(soon.data + line * soon.step)
-            prefetch_far_to_write(soon.data + line * soon.step + LINE)
+            prefetch_far_to_write(soon.data - line * soon.step)
+            prefetch_far_to_write(soon.data - line * soon.step + LINE)
+        soon.data -= lines * soon.step
     else:
         for line in range(lines):
             prefetch_to_write(soon.data + line * soon.step)
-    soon.data += lines * soon.step
+        soon.data += lines * soon.step

@@ -14,14 +14,14 @@ from fastxent._kernels.panel cimport (
 )
 from fastxent._kernels.problem cimport LOSSES, X, Problem, Strip, at, side_by_side
 from fastxent._kernels.row cimport row_shift
-from fastxent._kernels.softmax_row cimport AHEAD, SHORT, place_of
+from fastxent._kernels.softmax_row cimport AHEAD, place_of
 from fastxent._kernels.softmax_sums cimport add_pulls
 from fastxent._kernels.soon cimport Soon, nothing_soon, read_soon, soon_of
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.sums cimport Total, count_lanes, sum_lanes, total_of
 from fastxent._kernels.target cimport read_samples
 from fastxent._kernels.transpose cimport transpose_in
-from fastxent._kernels.ways cimport BATCH, GROUP, LANES, whole_groups
+from fastxent._kernels.ways cimport BATCH, GROUP, LANES, SHORT, whole_groups
 
 
 cdef struct FloatStatistics:     # one sample's, as the door's array has them

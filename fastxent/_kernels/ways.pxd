@@ -10,6 +10,7 @@ cdef enum:
     BATCH = 256             # GROUP * LANES, the classes of a row that are added up at once
     PANELS = 4              # the most panels of a strip
     WIDTH = 128             # PANELS * LANES, the most samples of a strip
+    SHORT = 16384           # bytes of a row that the level-1 cache holds beside its gradient
     LARGEST_PANEL = 16777216   # 2^24 classes; a panel's lanes compare them as float32
 
 
@@ -25,6 +26,7 @@ cdef struct Tuning:
     Py_ssize_t stream_bytes     # outputs of so many bytes would not stay in the caches
     Py_ssize_t thread_blocks    # fewer blocks than this are not worth waking a thread
     Py_ssize_t stage_bytes      # of samples that are gathered before they are computed
+    Py_ssize_t grad_by_row      # 1: rows with a gradient are moved one by one, as those without one are
     Py_ssize_t held_elements    # calls of up to so many keep the GIL, which takes longer to give back and get
 
 
