@@ -203,7 +203,8 @@ cdef inline void copy_out(const floating* panel, Py_ssize_t class_step, floating
 
 
 cdef inline void gather_run(
-    const View* view, const char* first, Py_ssize_t step, Py_ssize_t n, Py_ssize_t C, floating* out
+    const View* view, const char* first, Py_ssize_t step, Py_ssize_t n, Py_ssize_t C, Py_ssize_t row_step,
+    floating* out                # out  (n, row_step)
 ) noexcept nogil:
     """n samples, `step` bytes apart, into rows of C."""
     cdef floating panel[COLUMNS * LANES]
@@ -211,17 +212,17 @@ cdef inline void gather_run(
     cdef Py_ssize_t block, c, j, k, start, count, group
     if C == 1:
         read_numbers(view, first, step, n, out)
-    elif step == C * view.classes:
+    elif step == C * view.classes and row_step == C:
         read_numbers(view, first, view.classes, n * C, out)
     elif not apart(view.classes, step) or C < COLUMNS:
         for j in range(n):
-            read_numbers(view, first + j * step, view.classes, C, out + j * C)
+            read_numbers(view, first + j * step, view.classes, C, out + j * row_step)
     else:
-        for block in range((n + LANES - 1) // LANES):
-            start = block * LANES
-            count = min(<Py_ssize_t>LANES, n - start)
-            for group in range((C + COLUMNS - 1) // COLUMNS):
-                k = min(group * COLUMNS, C - COLUMNS)
+        for group in range((C + COLUMNS - 1) // COLUMNS):
+            k = min(group * COLUMNS, C - COLUMNS)
+            for block in range((n + LANES - 1) // LANES):
+                start = block * LANES
+                count = min(<Py_ssize_t>LANES, n - start)
                 if count == LANES and simple:
                     copy_in(
                         <const floating*>(first + start * step + k * view.classes),
@@ -231,11 +232,12 @@ cdef inline void gather_run(
                     read_numbers(
                         view, first + start * step + (k + c) * view.classes, step, count, panel + c * LANES
                     )
-                columns_out(<const floating*>panel, C, count, COLUMNS, out + start * C + k)
+                columns_out(<const floating*>panel, row_step, count, COLUMNS, out + start * row_step + k)
 
 
 cdef inline void scatter_run(
-    const View* view, char* first, Py_ssize_t step, Py_ssize_t n, Py_ssize_t C, const floating* rows
+    const View* view, char* first, Py_ssize_t step, Py_ssize_t n, Py_ssize_t C, Py_ssize_t row_step,
+    const floating* rows         # in   (n, row_step)
 ) noexcept nogil:
     """The way back of gather_run."""
     cdef floating panel[COLUMNS * LANES]
@@ -243,18 +245,18 @@ cdef inline void scatter_run(
     cdef Py_ssize_t block, c, j, k, start, count, group
     if C == 1:
         write_numbers(view, first, step, n, rows)
-    elif step == C * view.classes:
+    elif step == C * view.classes and row_step == C:
         write_numbers(view, first, view.classes, n * C, rows)
     elif not apart(view.classes, step) or C < COLUMNS:
         for j in range(n):
-            write_numbers(view, first + j * step, view.classes, C, rows + j * C)
+            write_numbers(view, first + j * step, view.classes, C, rows + j * row_step)
     else:
-        for block in range((n + LANES - 1) // LANES):
-            start = block * LANES
-            count = min(<Py_ssize_t>LANES, n - start)
-            for group in range((C + COLUMNS - 1) // COLUMNS):
-                k = min(group * COLUMNS, C - COLUMNS)
-                columns_in(rows + start * C + k, C, count, COLUMNS, panel)
+        for group in range((C + COLUMNS - 1) // COLUMNS):
+            k = min(group * COLUMNS, C - COLUMNS)
+            for block in range((n + LANES - 1) // LANES):
+                start = block * LANES
+                count = min(<Py_ssize_t>LANES, n - start)
+                columns_in(rows + start * row_step + k, row_step, count, COLUMNS, panel)
                 if count == LANES and simple:
                     copy_out(
                         <const floating*>panel, view.classes // <Py_ssize_t>sizeof(floating),

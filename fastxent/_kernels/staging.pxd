@@ -13,10 +13,11 @@ from fastxent._kernels.problem cimport (
     has, is_half, is_loss, side_by_side, size_of,
 )
 from fastxent._kernels.target cimport is_plain
-from fastxent._kernels.ways cimport SHORT, rows_of_block, whole_strips
+from fastxent._kernels.ways cimport LANES, SHORT, rows_of_block, whole_strips
 
 cdef enum:
-    RUN_BYTES = LINE     # of a class, from samples side by side
+    RUN_BYTES = 512      # of a class that are gathered in one go, from samples side by side
+    FEW_SETS = 512       # bytes, an eighth of a page: so many apart, 32 rows lie in eight sets of the level-1 cache
 
 cdef inline Py_ssize_t locate(
     const Problem* problem, int role, Py_ssize_t sample, Py_ssize_t* offset
@@ -67,6 +68,15 @@ cdef inline bint classes_apart(const Problem* problem) noexcept nogil:
     )
 
 
+cdef inline Py_ssize_t tile_step(const Problem* problem, int role) noexcept nogil:
+    """From one sample of a tile to the next, in numbers.
+
+    A line more than it has, where samples that are written class by class would else meet in few sets of the caches.
+    """
+    cdef Py_ssize_t n = numbers_of(problem, role), size = size_of(staged_kind(problem, role))
+    return n + LINE // size if n > 1 and n * size % FEW_SETS == 0 and classes_apart(problem) else n
+
+
 cdef inline bint goes_by_row(const Problem* problem, int role) noexcept nogil:
     """Whether softmax_row.pxd moves each row when it comes to it, by way of the level-1 cache."""
     return (
@@ -84,12 +94,19 @@ cdef inline bint shares_tile(const Problem* problem, int role) noexcept nogil:
 
 cdef inline Py_ssize_t tile_bytes(const Problem* problem, int role, Py_ssize_t rows) noexcept nogil:
     """Of a role in a tile of so many samples, to the end of a cache line."""
-    cdef Py_ssize_t bytes = numbers_of(problem, role) * size_of(staged_kind(problem, role))
+    cdef Py_ssize_t bytes = tile_step(problem, role) * size_of(staged_kind(problem, role))
     if problem.view[role].data == NULL or shares_tile(problem, role):
         return 0
     if goes_by_row(problem, role):       # the next row of logits is looked at before this one is done with
         return 2 * whole_lines(bytes)
     return whole_lines(rows * bytes)
+
+
+cdef inline Py_ssize_t samples_of_run(const Problem* problem) noexcept nogil:
+    """How many samples are worth going from class to class for: those that are transposed at once, at least."""
+    cdef Py_ssize_t size = size_of(problem.kind)
+    cdef Py_ssize_t most = 2 * problem.tuning.stage_bytes // (problem.C * size) // LANES * LANES
+    return max(<Py_ssize_t>LANES, min(most, RUN_BYTES // size))
 
 
 cdef inline Py_ssize_t samples_of_block(const Problem* problem) noexcept nogil:
@@ -98,7 +115,7 @@ cdef inline Py_ssize_t samples_of_block(const Problem* problem) noexcept nogil:
     if problem.family == CLAMPED and is_plain(problem):
         C //= problem.tuning.gather_blocks
     rows = rows_of_block(&problem.tuning, C)
-    return max(rows, RUN_BYTES // size_of(problem.kind)) if classes_apart(problem) else rows
+    return max(rows, samples_of_run(problem)) if classes_apart(problem) else rows
 
 
 cdef inline Py_ssize_t samples_of_tile(const Problem* problem) noexcept nogil:
@@ -110,7 +127,7 @@ cdef inline Py_ssize_t samples_of_tile(const Problem* problem) noexcept nogil:
             bytes += numbers_of(problem, role) * size_of(staged_kind(problem, role))
     rows = whole_strips(max(<Py_ssize_t>1, problem.tuning.stage_bytes // bytes))
     if classes_apart(problem):
-        rows = max(rows, RUN_BYTES // size_of(problem.kind))
+        rows = max(rows, samples_of_run(problem))
     return min(rows, samples_of_block(problem), problem.outer * problem.inner)
 
 
@@ -143,16 +160,16 @@ cdef inline void gather(
     """Samples start ... start + n - 1 of an input."""
     cdef const View* view = &problem.view[role]
     cdef Py_ssize_t offset, run, C = numbers_of(problem, role), done = 0
-    cdef Py_ssize_t step = last_step(problem, role)
+    cdef Py_ssize_t step = last_step(problem, role), row_step = tile_step(problem, role)
     cdef Kind kind = staged_kind(problem, role)
     while done < n:
         run = min(locate(problem, role, start + done, &offset), n - done)
         if role == LABELS:
             read_labels(view, view.data + offset, step, run, <int64_t*>tile + done)
         elif kind == FLOAT32:
-            gather_run(view, view.data + offset, step, run, C, <float*>tile + done * C)
+            gather_run(view, view.data + offset, step, run, C, row_step, <float*>tile + done * row_step)
         else:
-            gather_run(view, view.data + offset, step, run, C, <double*>tile + done * C)
+            gather_run(view, view.data + offset, step, run, C, row_step, <double*>tile + done * row_step)
         done += run
 
 
@@ -162,13 +179,13 @@ cdef inline void scatter(
     """Samples start ... start + n - 1 of an output."""
     cdef const View* view = &problem.view[role]
     cdef Py_ssize_t offset, run, C = numbers_of(problem, role), done = 0
-    cdef Py_ssize_t step = last_step(problem, role)
+    cdef Py_ssize_t step = last_step(problem, role), row_step = tile_step(problem, role)
     while done < n:
         run = min(locate(problem, role, start + done, &offset), n - done)
         if staged_kind(problem, role) == FLOAT32:
-            scatter_run(view, view.data + offset, step, run, C, <const float*>tile + done * C)
+            scatter_run(view, view.data + offset, step, run, C, row_step, <const float*>tile + done * row_step)
         else:
-            scatter_run(view, view.data + offset, step, run, C, <const double*>tile + done * C)
+            scatter_run(view, view.data + offset, step, run, C, row_step, <const double*>tile + done * row_step)
         done += run
 
 
@@ -213,7 +230,7 @@ cdef inline void stage(
         view.swapped = view.unaligned = False
         view.classes = size_of(view.kind)
         view.by_row = goes_by_row(problem, role)
-        view.inner = 0 if view.by_row else view.classes * numbers_of(problem, role)
+        view.inner = 0 if view.by_row else view.classes * tile_step(problem, role)
         view.outer = 0
         if role < LOSSES and not view.by_row:
             gather(problem, role, start, n, view.data)
