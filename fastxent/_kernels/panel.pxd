@@ -108,11 +108,11 @@ cdef inline void add_group(
             part[j] = (unless_top(v[j], top) + unless_top(v[LANES + j], top)) + (
                 unless_top(v[2 * LANES + j], top) + unless_top(v[3 * LANES + j], top)
             )
-    else:
+    else:                        # in two passes: of both at once GCC makes a dozen masks
         for j in range(LANES):
-            top = shift[TOP + j]
-            count[j] = if_top(v[j], top) + if_top(v[LANES + j], top)
-            part[j] = unless_top(v[j], top) + unless_top(v[LANES + j], top)
+            count[j] = if_top(v[j], shift[TOP + j]) + if_top(v[LANES + j], shift[TOP + j])
+        for j in range(LANES):
+            part[j] = unless_top(v[j], shift[TOP + j]) + unless_top(v[LANES + j], shift[TOP + j])
     for j in range(LANES):  # two_sum, in one array, so that the compiler sees what does not overlap
         total = sums[REST + j] + part[j]
         shadow = total - sums[REST + j]
