@@ -35,21 +35,27 @@ cdef inline double widened(floating high, floating low) noexcept nogil:
     return <double>high + <double>(low if low == low else <floating>0.0)
 
 
-cdef inline double sum_lanes(floating* high, floating* low) noexcept nogil:
-    """The sum of LANES compensated accumulators, which are used up."""
+cdef inline double sum_lanes(const floating* high, const floating* low) noexcept nogil:
+    """The sum of LANES compensated accumulators."""
     cdef double wide[HALF]
+    cdef double total[LANES]
+    cdef double rest[LANES]
     cdef Py_ssize_t j
     if floating is float:  # in double nothing of them is lost that counts
         for j in range(HALF):
             wide[j] = widened(high[j], low[j]) + widened(high[HALF + j], low[HALF + j])
         return sum_of_half(wide)
-    else:  # halved five times, compensated too
-        halve(high, low, 16)
-        halve(high, low, 8)
-        halve(high, low, 4)
-        halve(high, low, 2)
-        halve(high, low, 1)
-        return total_of(<double>high[0], <double>low[0])
+    else:  # halved five times, compensated too; in arrays of this function's, of which GCC keeps most in registers
+        for j in range(LANES):
+            total[j] = high[j]
+        for j in range(LANES):
+            rest[j] = low[j]
+        halve(total, rest, 16)
+        halve(total, rest, 8)
+        halve(total, rest, 4)
+        halve(total, rest, 2)
+        halve(total, rest, 1)
+        return total_of(total[0], rest[0])
 
 
 cdef inline double count_lanes(const floating* count) noexcept nogil:
