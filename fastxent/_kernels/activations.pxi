@@ -10,10 +10,9 @@ from fastxent._kernels.panel cimport MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES,
 from fastxent._kernels.problem cimport (
     GRAD, LOGSUMEXP, LOSSES, SOFTMAX_ITSELF, X, Problem, Strip, View, Which, at, has, side_by_side,
 )
-from fastxent._kernels.row cimport row_exp, row_scale, row_shift
+from fastxent._kernels.row cimport row_exp, row_scale, row_shift, row_sums
 from fastxent._kernels.soon cimport Soon, nothing_soon, soon_of
 from fastxent._kernels.strips cimport strip_at
-from fastxent._kernels.sums cimport count_lanes, sum_lanes
 from fastxent._kernels.transpose cimport transpose_in
 from fastxent._kernels.ways cimport LANES
 
@@ -43,8 +42,7 @@ cdef inline void activation_row(
     row_exp(x, C, shift, next, out if name == SOFTMAX_ITSELF else <floating*>NULL, home, sums)
     m = shift[MAXIMUM]
     top = shift[TOP]
-    ties = count_lanes(sums + TIES)
-    rest = sum_lanes(sums + REST, sums + REST_LOW)
+    row_sums(<const floating*>sums, &ties, &rest)
     if name == SOFTMAX_ITSELF:
         row_scale(out, <floating>(1.0 / (ties * top + rest)), C)
         return

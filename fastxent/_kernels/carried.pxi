@@ -8,13 +8,13 @@ from cython cimport floating
 from libc.math cimport INFINITY, NAN, exp
 from libc.stdint cimport int64_t
 
-from fastxent._kernels.panel cimport MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP
+from fastxent._kernels.panel cimport MAXIMUM, SHIFT, SUMS, TOP
 from fastxent._kernels.problem cimport LABELS, LOSSES, Problem
-from fastxent._kernels.row cimport row_exp, row_shift
+from fastxent._kernels.row cimport row_exp, row_shift, row_sums
 from fastxent._kernels.softmax_row cimport AHEAD
 from fastxent._kernels.softmax_sums cimport row_gaps
 from fastxent._kernels.soon cimport nothing_soon, soon_behind
-from fastxent._kernels.sums cimport Total, count_lanes, sum_lanes, two_sum
+from fastxent._kernels.sums cimport Total, sum_lanes, two_sum
 from fastxent._kernels.ways cimport LANES
 
 
@@ -91,7 +91,7 @@ cdef inline void carry_row(const floating* x, const Problem* problem, int64_t y,
     cdef floating sums[SUMS]
     cdef floating few[LANES]
     cdef const floating* filled = x
-    cdef double before = row.m
+    cdef double before = row.m, ties, rest
     cdef Py_ssize_t k, n = max(problem.C, <Py_ssize_t>LANES)
     if problem.C < LANES:
         for k in range(LANES):
@@ -102,9 +102,8 @@ cdef inline void carry_row(const floating* x, const Problem* problem, int64_t y,
     row_shift(filled, n, shift)
     if shift[MAXIMUM] != -INFINITY:
         row_exp(filled, n, shift, soon_behind(filled, AHEAD), NULL, nothing_soon(), sums)
-        add_part(
-            row, shift[MAXIMUM], count_lanes(sums + TIES), sum_lanes(sums + REST, sums + REST_LOW) / shift[TOP]
-        )
+        row_sums(<const floating*>sums, &ties, &rest)
+        add_part(row, shift[MAXIMUM], ties, rest / shift[TOP])
     else:                        # nothing is added, but nan stays
         for k in range(problem.C):
             row.rest = row.rest if x[k] == x[k] else NAN

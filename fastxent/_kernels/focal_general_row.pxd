@@ -7,13 +7,13 @@ from fastxent._kernels.focal_general cimport (
     CURVES, FOUND, H_SUM, KNOWN, LACK, LOGARITHM, LOSS_SUM, MOST, PEAK, SLOPE_SUM, focal_block, focal_hess, set_curves,
     set_known,
 )
-from fastxent._kernels.panel cimport MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP
+from fastxent._kernels.panel cimport MAXIMUM, SHIFT, SUMS, TOP
 from fastxent._kernels.problem cimport Problem, Strip
-from fastxent._kernels.row cimport row_exp, row_shift
+from fastxent._kernels.row cimport row_exp, row_shift, row_sums
 from fastxent._kernels.softmax_row cimport place_of, row_subtract
 from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
 from fastxent._kernels.soon cimport nothing_soon, soon_behind
-from fastxent._kernels.sums cimport count_lanes, plain_sum, sum_lanes
+from fastxent._kernels.sums cimport plain_sum, sum_lanes
 from fastxent._kernels.target cimport classes_of_target
 from fastxent._kernels.ways cimport LANES
 
@@ -100,8 +100,7 @@ cdef inline double general_focal_row(
     row_shift(x, C, shift)
     row_exp(x, C, shift, soon_behind(x, 0), <floating*>NULL, nothing_soon(), exponentials)
     top = shift[TOP]
-    ties = count_lanes(exponentials + TIES)
-    rest = sum_lanes(exponentials + REST, exponentials + REST_LOW)
+    row_sums(<const floating*>exponentials, &ties, &rest)
     s = ties * top + rest
     spread = (ties - 1.0) * top + rest
     log_s = scalar.log1p(spread / top)

@@ -4,11 +4,10 @@ from cython cimport floating
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_terms cimport focal_bend, odds_of, odds_times
-from fastxent._kernels.panel cimport BOTTOM, MAGIC, MAXIMUM, ORIGIN, REST, REST_LOW, TIES, TOP
+from fastxent._kernels.panel cimport BOTTOM, MAGIC, MAXIMUM, ORIGIN, TOP
 from fastxent._kernels.problem cimport Problem
-from fastxent._kernels.row cimport row_scale
+from fastxent._kernels.row cimport row_scale, row_sums
 from fastxent._kernels.softmax_terms cimport Row
-from fastxent._kernels.sums cimport count_lanes, sum_lanes
 
 
 cdef struct Bend:                # hess = a e o + b e^2 + c e^2 / o_y
@@ -32,14 +31,15 @@ cdef inline void focal_row_hess(
 cdef inline double finish_focal_row(
     Row* row,
     const floating* shift,       # in   (SHIFT,)
-    floating* sums,              # in   (SUMS,), used up
+    const floating* sums,        # in   (SUMS,)
     const Problem* problem,
     Py_ssize_t y,
     floating* grad,              # out  (C,) holds the exponentials, may be NULL
     floating* hess,              # out  (C,), may be NULL
 ) noexcept nogil:
     """The loss of one row whose exponentials are known; they become its gradient."""
-    cdef double top = shift[TOP], ties = count_lanes(sums + TIES), rest = sum_lanes(sums + REST, sums + REST_LOW)
+    cdef double top = shift[TOP], ties, rest
+    row_sums(sums, &ties, &rest)
     cdef double s = ties * top + rest, spread = (ties - 1.0) * top + rest, t = row.total, gamma = problem.option.gamma
     cdef double z_loss = problem.option.z_loss, log_s = scalar.log1p(spread / top), lse = shift[MAXIMUM] + log_s
     cdef double z_slope = 2.0 * z_loss * lse

@@ -3,11 +3,13 @@
 from cython cimport floating
 from libc.math cimport INFINITY
 
+from fastxent._kernels.frames cimport apart
 from fastxent._kernels.panel cimport (
-    BOTTOM, MAGIC, MAXIMUM, ORIGIN, SUMS, TOP, add_group, clear_blocks, exp_block,
+    BOTTOM, MAGIC, MAXIMUM, ORIGIN, REST, REST_LOW, SUMS, TIES, TOP, add_group, clear_blocks, exp_block,
 )
 from fastxent._kernels.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
 from fastxent._kernels.soon cimport Soon, read_soon, write_soon
+from fastxent._kernels.sums cimport count_lanes, sum_lanes
 from fastxent._kernels.ways cimport GROUP, LANES
 
 
@@ -124,6 +126,16 @@ cdef inline void row_exp(
         write_soon(&home, x, LANES)
         for j in range(unused, LANES):
             e[n - LANES + j] = last[j]
+
+
+cdef inline apart row_sums(
+    const floating* sums,    # in   (SUMS,)
+    double* ties,            # out
+    double* rest,            # out
+) noexcept nogil:
+    """What is in the lanes. Apart: within a loop over rows GCC takes loops of 16 to pieces and converts one by one."""
+    ties[0] = count_lanes(sums + TIES)
+    rest[0] = sum_lanes(sums + REST, sums + REST_LOW)
 
 
 cdef inline void row_scale(floating* x, floating factor, Py_ssize_t n) noexcept nogil:

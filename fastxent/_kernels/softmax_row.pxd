@@ -8,15 +8,15 @@ from fastxent._kernels.focal_row cimport finish_focal_row
 from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.memory cimport prefetch_block, whole_lines
 from fastxent._kernels.output cimport by_rule
-from fastxent._kernels.panel cimport MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, clear_blocks
+from fastxent._kernels.panel cimport MAXIMUM, SHIFT, SUMS, TOP, clear_blocks
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, View, at
-from fastxent._kernels.row cimport row_exp, row_scale, row_shift
+from fastxent._kernels.row cimport row_exp, row_scale, row_shift, row_sums
 from fastxent._kernels.scalar cimport rounded
 from fastxent._kernels.softmax_sums cimport add_dots, clear_sums, largest_of_lanes, row_gaps
 from fastxent._kernels.softmax_terms cimport Row, entry, quotient_rest, slope_of, sum_rest
 from fastxent._kernels.soon cimport Soon, soon_of
 from fastxent._kernels.strips cimport part_of
-from fastxent._kernels.sums cimport count_lanes, sum_lanes
+from fastxent._kernels.sums cimport sum_lanes
 from fastxent._kernels.target cimport (
     is_flat, is_index, is_plain, narrowed, others_share, own_share, read_samples, read_scales, row_of_classes,
     target_of_classes, view_of_target, weight_of,
@@ -155,7 +155,7 @@ cdef inline void row_hess(
 cdef inline double finish_row(
     Row* row,
     const floating* shift,       # in   (SHIFT,)
-    floating* sums,              # in   (SUMS,), used up
+    const floating* sums,        # in   (SUMS,)
     const Problem* problem,
     const floating* t,           # in   (C,), or the classes' weights; not read where a label has closed forms
     floating* grad,              # out  (C,) holds the exponentials, may be NULL
@@ -164,8 +164,9 @@ cdef inline double finish_row(
 ) noexcept nogil:
     """The exponentials of one row become its gradient. Returns c lse^2, and the row's spread over its top."""
     cdef double share = problem.option.share if is_index(problem) else 1.0
-    cdef double top = shift[TOP], ties = count_lanes(sums + TIES), rest = sum_lanes(sums + REST, sums + REST_LOW)
-    cdef double z_loss = problem.option.z_loss, lse = 0.0, own_e, slope, factor, factor_low = 0.0
+    cdef double top = shift[TOP], ties, rest, own_e, slope, factor
+    cdef double z_loss = problem.option.z_loss, lse = 0.0, factor_low = 0.0
+    row_sums(sums, &ties, &rest)
     row.s = ties * top + rest
     row.spread = (ties - 1.0) * top + rest
     spread[0] = row.spread / top
@@ -279,9 +280,9 @@ cdef inline Py_ssize_t softmax_rows(
         if short_rows and j + 1 < strip.n:
             x_next = look_at_row(x, problem, strip, j + 1, shift[(j + 1) % 2])
         if problem.option.is_focal:
-            losses[j] = finish_focal_row(&row, shift[j % 2], sums, problem, y, g, h)
+            losses[j] = finish_focal_row(&row, shift[j % 2], <const floating*>sums, problem, y, g, h)
         else:
-            losses[j] = finish_row(&row, shift[j % 2], sums, problem, t, g, h, spread + j)
+            losses[j] = finish_row(&row, shift[j % 2], <const floating*>sums, problem, t, g, h, spread + j)
             dot[j] = row.dot
             total[j] = row.total
         if lanes.weight[j] == 0.0:

@@ -13,7 +13,7 @@ from fastxent._kernels.panel cimport (
     MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, add_group, clear_blocks, exp_block, panel_exp, shift_by,
 )
 from fastxent._kernels.problem cimport LOSSES, X, Problem, Strip, at, side_by_side
-from fastxent._kernels.row cimport row_shift
+from fastxent._kernels.row cimport row_shift, row_sums
 from fastxent._kernels.softmax_row cimport AHEAD, place_of
 from fastxent._kernels.softmax_sums cimport add_pulls
 from fastxent._kernels.soon cimport Soon, nothing_soon, read_soon, soon_of
@@ -177,8 +177,7 @@ cdef inline void statistics_row(
     if next_row != NULL:
         row_shift(next_row, C, next_shift)
     top = shift[TOP]
-    ties = count_lanes(sums + TIES)
-    rest = sum_lanes(sums + REST, sums + REST_LOW)
+    row_sums(<const floating*>sums, &ties, &rest)
     if predicted < 0:            # the maximum is infinite
         predicted = place_of(x, C, shift[MAXIMUM])
     found.m[sample] = shift[MAXIMUM]
