@@ -10,7 +10,7 @@ from fastxent._kernels.panel cimport (
 from fastxent._kernels.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
 from fastxent._kernels.soon cimport Soon, read_soon, write_soon
 from fastxent._kernels.sums cimport count_lanes, sum_lanes
-from fastxent._kernels.ways cimport GROUP, LANES
+from fastxent._kernels.ways cimport BATCH, GROUP, LANES
 
 
 cdef enum:
@@ -71,11 +71,21 @@ cdef inline void in_all_lanes(
 cdef inline void exp_part(
     const floating* x,       # in   (PART,)
     const floating* shift,   # in   (SHIFT,) the same for all lanes
+    int overlap,             # what is before it counts elsewhere
     floating* v,             # out  (PART,)
+    floating* counted,       # out  (PART,) with 0 for that
 ) noexcept nogil:
-    cdef Py_ssize_t j
+    cdef floating e
+    cdef int j
     for j in range(PART):
-        v[j] = exp_scaled(x[j], shift[ORIGIN + j], shift[MAGIC + j], shift[BOTTOM + j])
+        e = exp_scaled(x[j], shift[ORIGIN + j], shift[MAGIC + j], shift[BOTTOM + j])
+        v[j] = e
+        counted[j] = e if j >= overlap else <floating>0.0
+
+
+cdef inline bint begins_with_rest(Py_ssize_t n) noexcept nogil:
+    """Whether what is left over of n classes behind whole blocks finds no room in a group: the sums begin with it."""
+    return 0 < n % BATCH < LANES
 
 
 cdef inline void row_exp(
@@ -89,22 +99,22 @@ cdef inline void row_exp(
 ) noexcept nogil:
     """e_k = exp(x_k - m), all times the same number. Blocks of LANES classes are a panel of lanes with one maximum.
 
-    What is left over behind the last whole block is in a block of its own that overlaps the one before.
+    What is left over behind the last whole block is in a block of its own that overlaps the one before. A group of its
+    own at the end would have a processor wait for the sums: see begins_with_rest.
     """
     cdef floating last[LANES]
-    cdef floating masked[LANES]
+    cdef floating counted[2 * LANES]
     cdef floating v[GROUP * LANES]
     cdef Py_ssize_t first, group, j, k, width, n_blocks = n // LANES, overlap = (n_blocks + 1) * LANES - n
-    cdef Py_ssize_t unused = overlap // PART * PART
-    for j in range(LANES):
-        last[j] = <floating>0.0
-    for k in range(unused // PART, LANES // PART):  # first, since e may be x
-        exp_part(x + n - LANES + k * PART, shift, last + k * PART)
-    for j in range(LANES):
-        masked[j] = last[j] if j >= overlap else <floating>0.0
+    cdef Py_ssize_t unused = overlap // PART
+    clear_blocks(0, counted)
+    for k in range(unused, LANES // PART):  # first, since e may be x
+        exp_part(x + n - LANES + k * PART, shift, <int>(overlap - k * PART), last + k * PART, counted + k * PART)
     for j in range(SUMS):
         sums[j] = <floating>0.0
-    for group in range((n + GROUP * LANES - 1) // (GROUP * LANES)):
+    if begins_with_rest(n):
+        add_group(counted, 1, shift, sums)
+    for group in range((n_blocks + GROUP - 1) // GROUP):
         first = group * GROUP
         width = min(<Py_ssize_t>GROUP, n_blocks - first)
         for k in range(width):
@@ -117,14 +127,14 @@ cdef inline void row_exp(
                     e[(first + k) * LANES + j] = v[k * LANES + j]
         if width < GROUP:
             for j in range(LANES):
-                v[width * LANES + j] = masked[j]
+                v[width * LANES + j] = counted[j]
             width += 1
             clear_blocks(width, v)
         add_group(v, width, shift, sums)
     read_soon(&next, x, LANES)          # what is behind whole blocks, or in a line more where those begin within one
     if e != NULL:
         write_soon(&home, x, LANES)
-        for j in range(unused, LANES):
+        for j in range(unused * PART, LANES):
             e[n - LANES + j] = last[j]
 
 

@@ -13,7 +13,7 @@ from fastxent._kernels.panel cimport (
     MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, add_group, clear_blocks, exp_block, panel_exp, shift_by,
 )
 from fastxent._kernels.problem cimport LOSSES, X, Problem, Strip, at, side_by_side
-from fastxent._kernels.row cimport row_shift, row_sums
+from fastxent._kernels.row cimport begins_with_rest, row_shift, row_sums
 from fastxent._kernels.softmax_row cimport AHEAD, place_of
 from fastxent._kernels.softmax_sums cimport add_pulls
 from fastxent._kernels.soon cimport Soon, nothing_soon, read_soon, soon_of
@@ -107,7 +107,8 @@ cdef inline const floating* batch_of(
 ) noexcept nogil:
     """The classes of a row from `first` on, up to BATCH: where they lie, or whole blocks that are filled up with -inf.
 
-    The last block is filled up at its start, which row_exp leaves to the block before: the sums have its bits.
+    The last block is filled up at its start, which row_exp leaves to the block before: the sums have its bits, and
+    begin as they do.
     """
     cdef Py_ssize_t j, k, n = C - first, whole = n // LANES, overlap = (whole + 1) * LANES - n
     if n >= BATCH:
@@ -160,6 +161,10 @@ cdef inline void statistics_row(
         pulls[j] = <floating>0.0
     for j in range(LANES):
         above[j] = <floating>0.0
+    if begins_with_rest(C):
+        exp_block(batch_of(x, C, C // BATCH * BATCH, room), shift, v)
+        clear_blocks(1, v)
+        add_group(v, 1, shift, sums)
     for block in range((C + BATCH - 1) // BATCH):
         first = block * BATCH
         batch = batch_of(x, C, first, room)
@@ -168,7 +173,8 @@ cdef inline void statistics_row(
             read_soon(&next, x, LANES)
             exp_block(batch + k * LANES, shift, v + k * LANES)
         clear_blocks(n, v)
-        add_group(v, n, shift, sums)
+        if first + BATCH <= C or not begins_with_rest(C):
+            add_group(v, n, shift, sums)
         add_pulls(batch, v, n, shift + MAXIMUM, pulls, pulls + LANES)
         count_above(batch, n, x[y], above)
         if predicted < 0 and has_maximum(sums + TIES):       # or what rounds to it
