@@ -12,16 +12,7 @@ from torch import Tensor
 from fastxent._kernels import door
 from fastxent._types import Array
 from fastxent.torch._operations import operation_of
-from fastxent.torch._tensors import (
-    FEW,
-    evaluate,
-    is_constant,
-    is_ours,
-    is_traceable,
-    n_threads,
-    refuse_elsewhere,
-    widened,
-)
+from fastxent.torch._tensors import evaluate, is_constant, is_ours, is_traceable, n_threads, refuse_elsewhere, widened
 
 
 @dataclass(slots=True)
@@ -44,8 +35,7 @@ class BinaryLoss:
         if n > 1 and order == 1:
             grad_output = (1.0 if grad_output is None else grad_output) / n
         result = door.sigmoid_cross_entropy(
-            order, logits, target, weight, pos_weight, None, 0.0, reduction,
-            1 if logits.size <= FEW else n_threads(), grad_output, out,
+            order, logits, target, weight, pos_weight, None, 0.0, reduction, n_threads(logits.size), grad_output, out,
         )  # fmt: skip
         loss = result if order == 0 else result[0]
         return loss / n if n > 1 else loss

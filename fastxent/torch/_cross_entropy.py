@@ -12,16 +12,7 @@ from torch import Tensor
 from fastxent._kernels import door
 from fastxent._types import Array
 from fastxent.torch._operations import operation_of
-from fastxent.torch._tensors import (
-    FEW,
-    evaluate,
-    is_constant,
-    is_ours,
-    is_traceable,
-    n_threads,
-    refuse_elsewhere,
-    widened,
-)
+from fastxent.torch._tensors import evaluate, is_constant, is_ours, is_traceable, n_threads, refuse_elsewhere, widened
 
 
 @dataclass(slots=True)
@@ -42,7 +33,7 @@ class ClassLoss:
         order = 0 if out is None else 1
         result = door.softmax_cross_entropy(
             order, logits, target, axis, weight, None, ignored, self.label_smoothing, 0.0, None, self.reduction,
-            1 if logits.size <= FEW else n_threads(), grad_output, out,
+            n_threads(logits.size), grad_output, out,
         )  # fmt: skip
         return result if order == 0 else result[0]
 

@@ -110,8 +110,10 @@ def is_plain(value: Any) -> bool:
     )
 
 
-def n_threads() -> int | None:
-    """How many threads a call may have: torch's number is the most, unless fastxent has been told another."""
+def n_threads(size: float = math.inf) -> int | None:
+    """How many threads so many logits may have: torch's number is the most, unless fastxent has been told another."""
+    if size <= FEW:
+        return 1
     return min(_threads.default_num_threads(), get_num_threads()) if _threads.chosen is None else None
 
 
