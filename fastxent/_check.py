@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike
 
 from fastxent import _bfloat16, _hints
 from fastxent._explain import element, place, raise_outside
-from fastxent._threads import thread_count
 from fastxent._types import Array
 
 REDUCTIONS = ("none", "sum", "mean")
@@ -131,8 +130,10 @@ def axis_of(axis: Any, ndim: int, name: str) -> int:
 
 
 def whole_number(value: Any, name: str, least: int) -> int:
-    """An integer that is at least so large."""
+    """An integer that is at least so large; a bool, for no and yes, only where 0 is."""
     try:
+        if isinstance(value, bool) and least > 0:
+            raise TypeError
         number = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} = {value!r}, but it must be an integer") from None
@@ -213,7 +214,7 @@ def broadcast(p: Array, q: Array) -> tuple[Array, Array]:
 
 def n_threads_of(value: Any) -> int | None:
     """The number of threads a call asks for; None leaves it to the pool."""
-    return None if value is None else thread_count(value, "n_threads")
+    return None if value is None else whole_number(value, "n_threads", 1)
 
 
 def integer_labels(array: Array, name: str, scores: str, classes: int, focal: bool) -> Array:
@@ -235,12 +236,17 @@ def integer_labels(array: Array, name: str, scores: str, classes: int, focal: bo
     return array.astype(np.int64)
 
 
-def ignored_label(ignore_index: Any, labels: Array | None) -> int | None:
-    """ignore_index as the kernels compare it with labels of this dtype; None where no label can be equal to it."""
+def class_label(ignore_index: Any) -> int:
+    """ignore_index as the label that it is."""
     try:
-        number = operator.index(ignore_index)
+        return operator.index(ignore_index)
     except TypeError:
         raise TypeError(f"ignore_index = {ignore_index!r}, but it must be an integer or None") from None
+
+
+def ignored_label(ignore_index: Any, labels: Array | None) -> int | None:
+    """ignore_index as the kernels compare it with labels of this dtype; None where no label can be equal to it."""
+    number = class_label(ignore_index)
     if labels is None:
         raise ValueError(f"ignore_index = {number}, but the target is a distribution; use sample_weight 0 instead")
     if labels.dtype.kind in "fV":  # V: bfloat16

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import _thread
 import functools
-import operator
 import os
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, SupportsIndex
 
+from fastxent._check import whole_number
 from fastxent._cpus import usable_cpus
 from fastxent._kernels.job import Job, forked
 from fastxent._kernels.ways import numbers
@@ -141,17 +141,7 @@ def set_num_threads(n: SupportsIndex) -> None:
     >>> fx.set_num_threads(before)
     """
     global chosen
-    chosen = thread_count(n, "n")
-
-
-def thread_count(value: SupportsIndex, name: str) -> int:
-    """The number of threads that ``value`` is."""
-    if not isinstance(value, SupportsIndex) or isinstance(value, bool):
-        raise TypeError(f"{name} = {value!r}, but it must be an integer")
-    number = operator.index(value)
-    if number < 1:
-        raise ValueError(f"{name} = {number}, but it must be at least 1")
-    return number
+    chosen = whole_number(n, "n", 1)
 
 
 @functools.cache

@@ -57,6 +57,7 @@ def test_a_bad_probability_changes_nothing_and_is_named(monkeypatch):
     [
         ({"n_classes": 0}, ValueError, "n_classes = 0"),
         ({"n_classes": 2.5}, TypeError, "n_classes = 2.5"),
+        ({"n_classes": True}, TypeError, "n_classes = True"),
         ({"of": "scores"}, ValueError, "of = 'scores'"),
         ({"axis": None}, TypeError, "axis"),
         ({"class_weight": [1.0]}, ValueError, "class_weight has shape"),

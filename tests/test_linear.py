@@ -442,6 +442,7 @@ BAD = {
     "softcap": ((HIDDEN, WEIGHT, LABELS), {"softcap": 0.0}, ValueError, "softcap = 0.0"),
     "chunk": ((HIDDEN, WEIGHT, LABELS), {"chunk_rows": 0}, ValueError, "chunk_rows = 0"),
     "half a chunk": ((HIDDEN, WEIGHT, LABELS), {"chunk_rows": 1.5}, TypeError, "chunk_rows = 1.5"),
+    "any chunk": ((HIDDEN, WEIGHT, LABELS), {"chunk_rows": True}, TypeError, "chunk_rows = True"),
     "strings": ((HIDDEN, WEIGHT.astype(str), LABELS), {}, TypeError, "weight has dtype"),
     "weights": ((HIDDEN, WEIGHT, LABELS), {"class_weight": [1, 2]}, ValueError, "class_weight has shape"),
     "negative": ((HIDDEN, WEIGHT, LABELS), {"sample_weight": [1, -1]}, ValueError, r"sample_weight\[1\]"),

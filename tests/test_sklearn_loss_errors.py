@@ -293,6 +293,7 @@ def test_the_intercept_counts_classes_alone():
     [
         (lambda: MultinomialLoss(0), ValueError, "n_classes = 0"),
         (lambda: MultinomialLoss(2.0), TypeError, r"n_classes = 2\.0"),
+        (lambda: MultinomialLoss(True), TypeError, "n_classes = True"),
         (lambda: MultinomialLoss(3, class_weight=[1, 2]), ValueError, r"class_weight has shape \(2,\)"),
         (lambda: MultinomialLoss(3, class_weight=[1, 2, -1]), ValueError, r"class_weight\[2\] = -1"),
         (lambda: MultinomialLoss(3, ignore_index=0.5), TypeError, r"ignore_index = 0\.5"),

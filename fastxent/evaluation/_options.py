@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,7 +33,7 @@ def options_of(
     elif eps is not None:
         raise ValueError(f"eps = {eps} goes with probabilities, but the scores are {of}")
     if ignore_index is not None:
-        ignore_index = _check.ignored_target(ignore_index) if multilabel else class_label(ignore_index)
+        ignore_index = _check.ignored_target(ignore_index) if multilabel else _check.class_label(ignore_index)
     return {
         "n_classes": C,
         "of": of,
@@ -62,10 +61,3 @@ def written(options: dict[str, Any]) -> dict[str, Any]:
 def options_in(options: dict[str, Any]) -> dict[str, Any]:
     """The way back of `written`."""
     return options | {"ignore_index": math.nan} if options["ignore_index"] == "nan" else options
-
-
-def class_label(value: Any) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"ignore_index = {value!r}, but it must be an integer or None") from None

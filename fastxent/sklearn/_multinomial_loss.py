@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -110,12 +109,7 @@ class MultinomialLoss(CrossEntropy):
         label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None,
         sample_weight: object = None,
     ) -> None:  # fmt: skip
-        try:
-            classes = operator.index(n_classes)
-        except TypeError:
-            raise TypeError(f"n_classes = {n_classes!r}, but it must be an integer") from None
-        if classes < 1:
-            raise ValueError(f"n_classes = {classes}, but it must be at least 1")
+        classes = _check.whole_number(n_classes, "n_classes", 1)
         super().__init__(MultinomialLogit(), classes)
         self.interval_y_true = Interval(0, classes - 1, True, True)
         labels = np.empty(0, np.int64)

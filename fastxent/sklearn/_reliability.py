@@ -9,7 +9,6 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from fastxent import _check
 from fastxent._kernels import door
-from fastxent._threads import thread_count
 from fastxent._types import Array
 from fastxent.evaluation._scores import bins_of as numbers_of
 from fastxent.evaluation._scores import edges_of
@@ -95,7 +94,7 @@ def weight_of(sample_weight: Any, n: int) -> Array | None:
 
 def check_options(n_bins: Any, strategy: Any) -> int:
     """The number of bins."""
-    number = thread_count(n_bins, "n_bins")
+    number = _check.whole_number(n_bins, "n_bins", 1)
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy = {strategy!r}, but it must be one of {', '.join(map(repr, STRATEGIES))}")
     return number

@@ -15,7 +15,6 @@ from sklearn.utils.validation import check_is_fitted
 
 import fastxent as fx
 from fastxent import _blas, _check
-from fastxent._threads import thread_count
 from fastxent._types import Array
 from fastxent.sklearn._optimum import temperature_alone, temperature_and_bias
 from fastxent.sklearn._scaled_loss import SigmoidLoss, SoftmaxLoss
@@ -183,7 +182,7 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
             If the `estimator` is not fitted.
         """
         tol = _check.number_of(self.tol, "tol", 0.0, 1.0, "in [0, 1]")
-        max_iter = thread_count(self.max_iter, "max_iter")
+        max_iter = _check.whole_number(self.max_iter, "max_iter", 1)
         n_threads = _check.n_threads_of(self.n_threads)
         scores, y = scores_and_labels_of(self, X, y)
         if not scores.probabilities and looks_like_probabilities(scores):
