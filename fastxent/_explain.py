@@ -10,6 +10,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 import numpy as np
 
 from fastxent import _bfloat16, _hints
+from fastxent._blocks import cuts
 from fastxent._kernels.ways import numbers
 from fastxent._types import Array
 
@@ -238,7 +239,7 @@ def raise_bad_probability(
     moved, _pins = np.moveaxis(probs, axis, -1), [*pinned(probs), *pinned(labels), *pinned(weight)]
     classes = moved.shape[-1]
     weights = None if weight is None else np.broadcast_to(weight, moved.shape[:-1])
-    for index in blocks(moved.shape[:-1], max(1, ELEMENTS // classes)):
+    for index in cuts(moved.shape[:-1], max(1, ELEMENTS // classes)):
         wrong = ~(_bfloat16.widened(moved[index]) >= 0)
         if weights is not None:
             wrong &= (weights[index] != 0)[..., None]
@@ -251,31 +252,13 @@ def raise_bad_probability(
                 wrong &= y == np.arange(classes)
         if wrong.any():
             *sample, k = (int(i) for i in np.argwhere(wrong)[0])
-            fixed = [i for i in index if not isinstance(i, slice)]
-            if len(fixed) < len(index):
-                sample[0] += index[-1].start
-            sample = fixed + sample
+            for i, part in enumerate(index):
+                sample[i] += part.start
             where = (*sample[:axis], k, *sample[axis:])
             position = ", ".join(map(str, where))
             value = _bfloat16.widened(probs[where])
             hint = _hints.SOFTMAX if value < LEAST else ""
             raise ValueError(f"probs[{position}] = {value}, but a probability is not negative{hint}")
-
-
-def blocks(shape: tuple[int, ...], rows: int) -> Iterator[tuple[Any, ...]]:
-    """Indices that cut an array of samples into pieces of at most `rows`, in C order."""
-    axis = len(shape)
-    size = 1
-    while axis > 0 and size * shape[axis - 1] <= rows:
-        axis -= 1
-        size *= shape[axis]
-    if axis == 0:
-        yield ()
-        return
-    step = max(1, rows // size)
-    for prefix in np.ndindex(*shape[: axis - 1]):
-        for start in range(0, shape[axis - 1], step):
-            yield (*prefix, slice(start, min(start + step, shape[axis - 1])))
 
 
 def place(name: str, shape: tuple[int, ...], position: int) -> str:

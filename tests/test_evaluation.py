@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastxent as fx
+from fastxent._blocks import cuts
 from fastxent.evaluation import Evaluation
-from fastxent.evaluation._blocks import cuts
 from fastxent.evaluation._reading import Block, losses_of
 from tests.evaluations import OF, data, each_dtype, each_of, of_loss, options, state_of
 from tests.peak import peak

@@ -16,10 +16,11 @@ from scipy import sparse
 from sklearn.utils import check_array, column_or_1d
 
 from fastxent import _blas, _check
+from fastxent._blocks import blocks
 from fastxent._types import Array
 from fastxent.dask._files import Rows, part_of, read
 from fastxent.dask._tree import Sums
-from fastxent.sklearn._labels import blocks, classes_of, numbers_of
+from fastxent.sklearn._labels import classes_of, numbers_of
 from fastxent.sklearn._objective import Objective
 from fastxent.sklearn._target import Target, encode, is_distribution, masses, one_for_each
 from fastxent.sklearn._validation import CHECKED_BYTES, FLOATS, check_finite

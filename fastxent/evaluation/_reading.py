@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastxent import _bfloat16, _check
+from fastxent._blocks import Cut, cuts
 from fastxent._kernels import door
 from fastxent._types import Array
-from fastxent.evaluation._blocks import cuts, part
 from fastxent.evaluation._ranks import largest, ranks
 from fastxent.evaluation._scores import bins_of, edges_of
 from fastxent.evaluation._totals import Totals
@@ -84,12 +84,20 @@ def broadcasts(weight: Array, shape: tuple[int, ...]) -> bool:
     return weight.ndim == len(shape) and all(n in (1, m) for n, m in zip(weight.shape, shape, strict=True))
 
 
-def part_of(whole: Block, cut: tuple[slice, ...], multilabel: bool) -> Block:
+def part_of(whole: Block, cut: Cut, multilabel: bool) -> Block:
+    """The samples of a cut."""
     target = part(whole.target, cut, None if whole.has_labels else whole.axis)
     weight = whole.weight
     if weight is not None:
         weight = part(weight, cut, whole.axis if multilabel else None)
     return whole._replace(scores=part(whole.scores, cut, whole.axis), target=target, weight=weight)
+
+
+def part(array: Array, cut: Cut, axis: int | None) -> Array:
+    """A block's part of an array of the samples; of one that has classes along an axis, too."""
+    if axis is not None and axis < len(cut):
+        cut = (*cut[:axis], slice(None), *cut[axis:])
+    return array[cut]
 
 
 def losses_of(options: dict[str, Any], block: Block, plain: bool = False) -> Array:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastxent._blocks import views
 from fastxent._kernels import door
 from fastxent._types import Array
 
@@ -28,8 +29,8 @@ class Encoded(NamedTuple):
         if self.table is None:
             return labels
         numbers = np.empty(len(labels), self.table.dtype)
-        for start, block in zip(range(0, len(labels), BLOCK), blocks(labels), strict=True):
-            numbers[start : start + BLOCK] = self.table[offsets(block, self.low)]
+        for part, block in views(labels, BLOCK):
+            numbers[part] = self.table[offsets(block, self.low)]
         return numbers
 
 
@@ -82,14 +83,14 @@ def sorted_classes(labels: Array) -> Array | None:
 
 def is_integral(y: Array) -> bool:
     """Whether all floats are whole numbers."""
-    return all((block == np.rint(block)).all() for block in blocks(y))
+    return all((block == np.rint(block)).all() for _, block in views(y, BLOCK))
 
 
 def by_table(y: Array, low: int, high: int, classes: Array | None) -> Encoded | None:
     """Numbers near to each other: the class of each whole number from low to high is in a table."""
     table = np.full(high - low + 1, -1, np.int64)
     if classes is None:
-        for block in blocks(y):
+        for _, block in views(y, BLOCK):
             table[offsets(block, low)] = 0
         present = np.flatnonzero(table == 0)
         table[present] = np.arange(len(present))
@@ -98,7 +99,7 @@ def by_table(y: Array, low: int, high: int, classes: Array | None) -> Encoded | 
         for number, label in enumerate(classes.tolist()):
             if low <= label <= high:
                 table[int(label) - low] = number
-        if (table < 0).any() and not all((table[offsets(block, low)] >= 0).all() for block in blocks(y)):
+        if (table < 0).any() and not all((table[offsets(block, low)] >= 0).all() for _, block in views(y, BLOCK)):
             return None  # a label that is not in `labels`
     return Encoded(y, classes, table.astype(np.min_scalar_type(max(1, len(classes) - 1))), low)
 
@@ -120,7 +121,7 @@ def by_dictionary(y: Array, classes: Array | None, limit: int) -> Encoded | None
     known = Numbering() if classes is None else {label: i for i, label in enumerate(classes.tolist())}
     numbers = np.empty(len(y), np.min_scalar_type(max(1, limit)))
     kinds: set[type] = set()
-    for start, block in zip(range(0, len(y), BLOCK), blocks(y), strict=True):
+    for part, block in views(y, BLOCK):
         listed = block.tolist()
         if y.dtype.kind == "O":
             kinds.update(map(type, listed))
@@ -132,18 +133,13 @@ def by_dictionary(y: Array, classes: Array | None, limit: int) -> Encoded | None
             return None
         if len(known) > max(limit, 0 if classes is None else len(classes)):
             return None
-        numbers[start : start + BLOCK] = found
+        numbers[part] = found
     if classes is None:
         first_seen = np.array(list(known), None if y.dtype.kind == "O" else y.dtype)
         order = np.argsort(first_seen)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
         classes = first_seen[order]
-        for block in blocks(numbers):
+        for _, block in views(numbers, BLOCK):
             block[...] = rank[block]
     return Encoded(numbers, classes)
-
-
-def blocks(array: Array) -> list[Array]:
-    """Views of at most BLOCK elements."""
-    return [array[start : start + BLOCK] for start in range(0, len(array), BLOCK)]

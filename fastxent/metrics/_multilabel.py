@@ -9,7 +9,7 @@ import numpy as np
 from fastxent import _check, _sums
 from fastxent._kernels import door
 from fastxent._types import Array
-from fastxent.metrics._predictions import binary_total, block_rows, row_blocks, total_weight
+from fastxent.metrics._predictions import binary_total, row_blocks, total_weight
 
 
 def total_loss(
@@ -32,11 +32,10 @@ def total_loss(
     if weight is not None:
         door.check_range(weight, "sample_weight", -_check.LARGEST, _check.LARGEST, "it must be finite", n_threads)
     parts = []
-    for start, block in zip(range(0, len(probs), block_rows(probs)), row_blocks(probs), strict=True):
-        rows = slice(start, start + len(block))
+    for rows, block in row_blocks(probs):
         if not door.is_within(block, 0.0, 1.0, n_threads):
             door.check_range(probs, "y_proba", 0.0, 1.0, "a probability is in [0, 1]", n_threads)  # says where
-        check_indicator(truth[rows], start)
+        check_indicator(truth[rows], rows.start)
         parts.append(binary_total(block, truth[rows], None if weight is None else weight[rows, None], eps))
     return _sums.total(parts) / probs.shape[1], total_weight(len(probs), weight)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastxent import _check, _sums
+from fastxent._blocks import views
 from fastxent._kernels import door
 from fastxent._kernels.ways import numbers
 from fastxent._types import Array
@@ -42,10 +43,9 @@ class Prediction:
             target = self.target if isinstance(self.target, np.ndarray) else self.target.labels
             yield self.probs, target, self.weight
             return
-        for start in range(0, len(self.probs), most):
-            rows = slice(start, start + most)
+        for rows, probs in views(self.probs, most):
             target = self.target.numbers(rows) if isinstance(self.target, _labels.Encoded) else self.target[rows]
-            yield self.probs[rows], target, None if self.weight is None else self.weight[rows]
+            yield probs, target, None if self.weight is None else self.weight[rows]
 
 
 def bind(y_true: Any, y_proba: Any, sample_weight: Any, labels: Any, n_threads: int | None) -> Prediction | None:
@@ -132,10 +132,10 @@ def worst_row(probs: Array) -> int:
     dtype = dtype_of(probs)
     clear = 2 * math.sqrt(epsilon_of(dtype))
     worst, position = -1.0, 0
-    for start, block in zip(range(0, len(probs), block_rows(probs)), row_blocks(probs), strict=True):
+    for rows, block in row_blocks(probs):
         deviations = np.abs(block.sum(axis=1, dtype=dtype) - 1)
         if deviations.max() > worst:
-            worst, position = float(deviations.max()), start + int(deviations.argmax())
+            worst, position = float(deviations.max()), rows.start + int(deviations.argmax())
         if worst > clear:
             break
     return position
@@ -151,23 +151,23 @@ def is_target(y: Array, probs: Array, n_threads: int | None) -> bool:
     """
     if y.dtype.kind not in "biuf":
         return False
-    if all(((block == 0) | (block == 1)).all() for block in row_blocks(y)):
+    if all(((block == 0) | (block == 1)).all() for _, block in row_blocks(y)):
         return True
     if y.dtype.kind != "f" or y.dtype.itemsize > 8 or not is_finite(y, n_threads):
         return False
-    if all((block == np.rint(block)).all() for block in row_blocks(y)):
+    if all((block == np.rint(block)).all() for _, block in row_blocks(y)):
         return False
     tolerance = math.sqrt(np.finfo(y.dtype).eps)
     if any(door.off_simplex(y, tolerance, False, n_threads)):
         if misfits(probs, n_threads) is None:
             return False
-        for start, block in zip(range(0, len(y), block_rows(y)), row_blocks(y), strict=True):
+        for rows, block in row_blocks(y):
             total = block.sum(axis=1, dtype=np.float64)
             bad = (np.abs(total - 1) > tolerance) | (block < 0).any(axis=1) | (block > 1).any(axis=1)
             if bad.any():
                 i = int(bad.argmax())
                 raise ValueError(
-                    f"y_true[{start + i}] = {block[i]}, which sums to {total[i]}, but a target distribution has "
+                    f"y_true[{rows.start + i}] = {block[i]}, which sums to {total[i]}, but a target distribution has "
                     "numbers in [0, 1] that sum to 1"
                 )
     return True
@@ -188,14 +188,9 @@ def limits(dtype: np.dtype[Any], eps: float | None) -> tuple[float, float]:
     return eps, float(dtype.type(1 - eps))
 
 
-def block_rows(array: Array) -> int:
-    return max(1, BLOCK // (array.shape[1] if array.ndim == 2 else 1))
-
-
-def row_blocks(array: Array) -> list[Array]:
-    """Views of so many rows that scratch for one is small."""
-    step = block_rows(array)
-    return [array[start : start + step] for start in range(0, len(array), step)]
+def row_blocks(array: Array) -> Iterator[tuple[slice, Array]]:
+    """Of so many rows that scratch for one is small."""
+    return views(array, max(1, BLOCK // (array.shape[1] if array.ndim == 2 else 1)))
 
 
 def total_loss(prediction: Prediction, eps: float | None, n_threads: int | None) -> tuple[float, int] | None:
@@ -229,8 +224,7 @@ def binary_total(probs: Array, second: Array, weight: Array | None, eps: float |
     dtype = dtype_of(probs)
     least, most = limits(dtype, eps)
     parts = []
-    for start, block in zip(range(0, len(probs), block_rows(probs)), row_blocks(probs), strict=True):
-        rows = slice(start, start + len(block))
+    for rows, block in row_blocks(probs):
         block = block.astype(dtype, copy=False)
         own = np.where(second[rows] != 0, block, 1 - block)
         v = None if weight is None else weight[rows]

@@ -28,8 +28,8 @@ from scipy import sparse
 
 import fastxent as fx
 from fastxent import _blas
+from fastxent._blocks import blocks
 from fastxent._types import Array
-from fastxent.sklearn._labels import blocks
 from fastxent.sklearn._objective import LinearObjective, Objective, linear, padded
 
 LEAST_RATIO = 1e-7  # of eigenvalues, the smallest to the largest: below that, what is seen is rounding

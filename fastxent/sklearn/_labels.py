@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
+from fastxent._blocks import blocks, views
 from fastxent._types import Array
 
 ROWS = 65_536  # of a block: NumPy's temporaries stay in the caches, and Ctrl-C is heard between two
 SPAN = 100_000  # integers that lie no further apart are looked up in a table
-
-
-def blocks(n_samples: int, rows: int = ROWS, first: int = 0) -> Iterator[slice]:
-    """Slices of so many rows, from the first on."""
-    for start in range(first, n_samples, rows):
-        yield slice(start, min(start + rows, n_samples))
 
 
 def encode_labels(y: Array) -> tuple[Array, Array]:
@@ -58,8 +51,8 @@ def numbers_of(y: Array, classes: Array) -> Array:
     if span <= SPAN:
         table = np.empty(int(span), numbers.dtype)
         table[offsets(classes, low)] = numbers
-    for rows in blocks(len(y)):
-        labels[rows] = table[offsets(y[rows], low)] if span <= SPAN else np.searchsorted(classes, y[rows])
+    for rows, block in views(y, ROWS):
+        labels[rows] = table[offsets(block, low)] if span <= SPAN else np.searchsorted(classes, block)
     return labels
 
 
@@ -67,7 +60,7 @@ def span_of(y: Array) -> tuple[Array, float]:
     """The least of integers and how many there are from it to the largest; of anything else infinitely many."""
     if y.dtype.kind not in "iub":
         return y[:0], np.inf
-    low, high = (extreme([extreme(y[rows]) for rows in blocks(len(y))]) for extreme in (np.min, np.max))
+    low, high = (extreme([extreme(block) for _, block in views(y, ROWS)]) for extreme in (np.min, np.max))
     return low, int(high) - int(low) + 1
 
 
@@ -79,15 +72,14 @@ def offsets(y: Array, low: Array) -> Array:
 def classes_of_span(y: Array, low: Array, span: float) -> Array:
     """The classes of integers that lie close together."""
     seen = np.zeros(int(span), bool)
-    for rows in blocks(len(y)):
-        seen[offsets(y[rows], low)] = True
+    for _, block in views(y, ROWS):
+        seen[offsets(block, low)] = True
     return (np.flatnonzero(seen).astype(y.dtype) + low).astype(y.dtype)
 
 
 def classes_of_any(y: Array) -> Array:
     """The classes of labels that can be sorted."""
     classes = np.unique(y[:ROWS])
-    for rows in blocks(len(y)):
-        if rows.start:
-            classes = np.unique(np.concatenate([classes, np.unique(y[rows])]))
+    for rows in blocks(len(y), ROWS, ROWS):
+        classes = np.unique(np.concatenate([classes, np.unique(y[rows])]))
     return classes

@@ -16,10 +16,10 @@ from sklearn.utils.extmath import safe_sparse_dot
 
 import fastxent as fx
 from fastxent import _blas, _explain, _threads
+from fastxent._blocks import blocks
 from fastxent._kernels.job import Job
 from fastxent._kernels.linear import Groups
 from fastxent._types import Array
-from fastxent.sklearn._labels import blocks
 from fastxent.sklearn._target import Target
 
 BLOCK_BYTES = 2**19  # rows of X and of logits that a block holds: it stays in an L2 cache between the passes

@@ -16,6 +16,7 @@ import numpy as np
 
 import fastxent as fx
 from fastxent import _sums, _threads
+from fastxent._blocks import views
 from fastxent._kernels.ways import numbers
 from fastxent._types import Array
 from fastxent.sklearn._scores import Scores
@@ -207,8 +208,7 @@ def unit_of(scores: Scores, rows: int) -> tuple[float, bool]:
     if scores.probabilities:
         return 1.0, False
     largest, with_infinities = 0.0, False
-    for start in range(0, len(scores.array), rows):
-        block = scores.array[start : start + rows]
+    for _, block in views(scores.array, rows):
         low, high = float(block.min()), float(block.max())
         if low == -math.inf:
             with_infinities = True

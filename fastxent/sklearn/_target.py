@@ -11,9 +11,10 @@ import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
 from fastxent import _bfloat16, _check
+from fastxent._blocks import views
 from fastxent._kernels import door
 from fastxent._types import Array
-from fastxent.sklearn._labels import blocks, encode_labels
+from fastxent.sklearn._labels import ROWS, encode_labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,8 @@ def one_for_each(sample_weight: Any, n_samples: int, n_threads: int | None) -> A
 def masses(values: Array, weight: Array | None, n_classes: int) -> Array:
     """The weighted number of samples of each class."""
     mass = np.zeros(n_classes)
-    for rows in blocks(len(values)):
-        block, counts = values[rows], None if weight is None else weight[rows]
+    for rows, block in views(values, ROWS):
+        counts = None if weight is None else weight[rows]
         if values.ndim == 1:
             mass += np.bincount(block, counts, n_classes)
         else:

@@ -10,9 +10,9 @@ from sklearn.utils import assert_all_finite, check_array, check_consistent_lengt
 from sklearn.utils.validation import validate_data
 
 from fastxent import _check, _threads
+from fastxent._blocks import blocks
 from fastxent._kernels.job import Job
 from fastxent._types import Array
-from fastxent.sklearn._labels import blocks
 from fastxent.sklearn._target import is_distribution
 
 FLOATS = (np.float64, np.float32)
