@@ -8,8 +8,9 @@ from typing import Literal, Unpack, cast, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastxent._chunks import TILE_CLASSES, losses_and_gradients, losses_of_labels, products_of, statistics
 from fastxent._linear_arguments import LinearCall, Results, linear_call, outputs
+from fastxent._linear_losses import TILE_CLASSES, losses_and_gradients, losses_of_labels, statistics
+from fastxent._linear_product import products_of
 from fastxent._statistics import TargetStatistics
 from fastxent._types import Array, ClassWeight, LinearOptions, Reduced, Reduction
 
@@ -113,7 +114,7 @@ def linear_cross_entropy(
         hidden, weight, target, bias, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, softcap,
         reduction, chunk_rows, n_threads,
     )  # fmt: skip
-    if call.targets.labels is not None and call.product.classes > TILE_CLASSES:
+    if call.targets.are_labels and call.product.classes > TILE_CLASSES:
         losses = np.zeros(len(call.product.hidden))
         with products_of(n_threads):
             losses_of_labels(call.product, call.targets, call.chunk_rows, n_threads, losses)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from fastxent import _bfloat16, _check, _explain, _sums
-from fastxent._chunks import Product, Targets
 from fastxent._kernels import door
+from fastxent._linear_product import Product
+from fastxent._linear_rows import Targets
 from fastxent._types import Array
 
 NOTHING = np.empty(0)
@@ -90,8 +91,7 @@ def linear_call(
         layer["hidden"].reshape(n, features), layer["weight"], layer.get("bias"), cap_of(softcap, dtype), dtype
     )  # fmt: skip
     targets = Targets(
-        None if labels is None else labels.reshape(-1),
-        None if distribution is None else distribution.reshape(n, classes),
+        distribution.reshape(n, classes) if labels is None else labels.reshape(-1),
         class_weight,
         None if sample_weight is None else np.broadcast_to(sample_weight, shape).reshape(-1),
         ignored, smoothing, z_loss, denominator,

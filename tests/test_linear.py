@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import fastxent as fx
-from fastxent import _chunks, reference
+from fastxent import _linear_product, reference
 from fastxent._blas import one_thread
-from fastxent._chunks import Product
+from fastxent._linear_product import Product
 from tests.bits import assert_same_bits
 from tests.layouts import LAYOUTS, negative_classes, negative_rows, packed_field, strided
 from tests.table import each_dtype
@@ -128,8 +128,7 @@ def test_chunks_of_whole_rows_fit_into_128_mebibytes_but_have_at_least_256_rows(
     for classes, rows in ((10, 1024), (32_768, 1024), (65_536, 512), (131_072, 256), (1_000_000, 256)):
         weight = np.broadcast_to(np.float32(0), (classes, 1))
         product = Product(np.zeros((1, 1), np.float32), weight, None, None, np.dtype(np.float32))
-        assert product.chunk_rows(None) == rows
-        assert product.chunk_rows(7) == 7
+        assert product.chunk_rows() == rows
 
 
 @in_turn("margin", [0, 5, 15, 17, 20, 40, 80])
@@ -348,7 +347,7 @@ def test_memory_does_not_grow_with_the_vocabulary(function, rng):
 @pytest.mark.parametrize("chunk_rows", [None, 100])
 def test_gradients_take_one_chunk_of_logits_beside_themselves(dtype, options, chunk_rows, rng, monkeypatch):
     """By default an eighth of the usual chunk here, for time's sake."""
-    monkeypatch.setattr(_chunks, "CHUNK_BYTES", 16 * MEBIBYTE)
+    monkeypatch.setattr(_linear_product, "CHUNK_BYTES", 16 * MEBIBYTE)
     (hidden, weight, y), kwargs = layer(rng, (1000, 16_000, 64), dtype, options)
     outs = {"out_hidden": np.empty_like(hidden), "out_weight": np.empty_like(weight)}
     chunk = 16 * MEBIBYTE
@@ -363,7 +362,7 @@ def test_gradients_take_one_chunk_of_logits_beside_themselves(dtype, options, ch
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, *HALVES])
 def test_a_gradient_narrower_than_its_sum_in_double_shortens_the_chunks_by_the_sum(dtype, rng, monkeypatch):
-    monkeypatch.setattr(_chunks, "CHUNK_BYTES", 16 * MEBIBYTE)
+    monkeypatch.setattr(_linear_product, "CHUNK_BYTES", 16 * MEBIBYTE)
     args, _ = layer(rng, (1500, 4000, 256), np.float64)
     outs = {"out_hidden": np.empty((1500, 256)), "out_weight": np.empty((4000, 256), dtype)}
     tracemalloc.start()
