@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import warnings
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NoReturn, Protocol
 
 import numpy as np
 
 from fastxent import _check
 from fastxent._types import Array
+from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._loss import Loss
 
 Library = Literal["xgboost", "lightgbm", "catboost"]
@@ -68,6 +70,20 @@ class Made:
     calc_ders_multi: Any = calc_ders_range
     get_final_error: Any = evaluate
     is_max_optimal: Any = evaluate
+
+
+@dataclass(frozen=True)
+class OfArrays(Made):
+    """Objectives of XGBoost and LightGBM, which take both derivatives in float32."""
+
+    loss: Loss
+    buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
+
+    def __call__(
+        self, y_true: Array | None, y_pred: Array | Labelled, sample_weight: Array | None = None
+    ) -> tuple[Array, Array]:
+        scores, labels, weights = arguments(self, y_true, y_pred, sample_weight)
+        return self.loss.derivatives(scores, labels, weights, np.float32, self.buffers)
 
 
 class ForCatBoost(Made):

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import overload
 
-import numpy as np
-
 from fastxent._types import Array
-from fastxent.boosting._buffers import Buffers
-from fastxent.boosting._caller import Labelled, Made, arguments, warn_of_probabilities
+from fastxent.boosting._caller import Labelled, Made, OfArrays, arguments, warn_of_probabilities
 from fastxent.boosting._loss import Loss
 
 
-@dataclass(frozen=True)
-class Objective(Made):
+class Objective(OfArrays):
     """For ``xgboost.train(..., obj=...)`` and `cv`, and for ``XGBClassifier(objective=...)``.
 
     The first leave it to the objective to apply weights; the estimator passes them on if there is a parameter
     `sample_weight`.
     """
-
-    loss: Loss
-    buffers: Buffers = field(default_factory=Buffers, repr=False, compare=False)
-
-    def __call__(
-        self, y_true: Array | None, y_pred: Array | Labelled, sample_weight: Array | None = None
-    ) -> tuple[Array, Array]:
-        scores, labels, weights = arguments(self, y_true, y_pred, sample_weight)
-        return self.loss.derivatives(scores, labels, weights, np.float32, self.buffers)
 
 
 @dataclass(frozen=True)
