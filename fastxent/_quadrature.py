@@ -20,7 +20,8 @@ import numpy as np
 from scipy.integrate import quad_vec
 from scipy.special import exprel
 
-Array = np.ndarray[Any, Any]
+from fastxent._types import Array
+
 Function = Callable[[Array], Array]
 Value = Callable[[Array, Array], Array]  # of x and log p(x)
 

@@ -14,7 +14,8 @@ try:
 except ImportError as error:
     raise ImportError("fastxent.continuous needs SciPy: pip install fastxent[continuous]") from error
 
-from fastxent._quadrature import Array, DivergentError, Grid, Value, integral
+from fastxent._quadrature import DivergentError, Grid, Value, integral
+from fastxent._types import Array
 
 __all__ = ["cross_entropy", "entropy", "kl_divergence"]
 

@@ -10,8 +10,7 @@ import numpy as np
 
 import fastxent as fx
 from fastxent._selftest import formulas
-
-Array = np.ndarray[Any, Any]
+from fastxent._types import Array
 
 DIGITS = 50  # beyond what 1 - p loses at a margin of 30
 RESULTS = {"loss": 4.0, "gradient": 4.0, "Hessian": 8.0}  # the most ulp that are promised

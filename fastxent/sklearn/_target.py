@@ -150,9 +150,7 @@ def class_weights(class_weight: Any, classes: Array, mass: Array) -> Array | Non
     """(C,) float64; "balanced" gives every class the same share of the weight."""
     if class_weight is None:
         return None
-    if isinstance(class_weight, str):
-        if class_weight != "balanced":
-            raise ValueError(f'class_weight = {class_weight!r}, but it must be a dict, "balanced" or None')
+    if isinstance(class_weight, str) and class_weight == "balanced":
         weights = np.divide(mass.sum(), len(mass) * mass, out=np.ones(len(mass)), where=mass > 0.0)
     elif isinstance(class_weight, Mapping):
         weights = compute_class_weight(dict(class_weight), classes=classes, y=classes)
