@@ -152,7 +152,7 @@ FUNCTIONS = (
     Function("cross_entropy", "information", ("value",), INFORMATION),
     Function("kl_divergence", "information", ("value",), INFORMATION),
 )
-# Those of large vocabularies, which take other arrays and have laws of their own: test_linear.py, test_statistics.py.
+# Those of large vocabularies, which take other arrays and have laws of their own: test_linear*.py, test_statistics.py.
 STATISTICS = ("log_prob", "lse", "predicted", "rank", "entropy")
 LARGE_VOCABULARY = (
     Function("target_statistics", "statistics", STATISTICS, ("axis", "ignore_index", "n_threads")),

@@ -1,18 +1,14 @@
 """Losses of a linear layer: the loss of the product, without the product."""
 
 import itertools
-import tracemalloc
 
-import ml_dtypes
 import numpy as np
 import pytest
 
 import fastxent as fx
-from fastxent import _linear_product, reference
-from fastxent._blas import one_thread
-from fastxent._linear_product import Product
+from fastxent import reference
 from tests.bits import assert_same_bits
-from tests.layouts import LAYOUTS, negative_classes, negative_rows, packed_field, strided
+from tests.linear import assert_near, each_half, layer
 from tests.table import each_dtype
 from tests.test_half import rounded
 from tests.turns import in_turn
@@ -21,41 +17,8 @@ from tests.ulp import assert_ulp
 OPTIONS = ("class_weight", "sample_weight", "ignore_index", "label_smoothing", "z_loss", "softcap", "bias")
 OPTION_SETS = [(), *itertools.combinations(OPTIONS, 1), ("class_weight", "label_smoothing"), OPTIONS]
 SHAPES = [(7, 5, 3), (60, 40, 8), (1, 1, 4), (9, 1500, 4), (1500, 33, 2)]  # rows, classes, features
-HALVES = [np.float16, ml_dtypes.bfloat16]
-LOGITS = Product.logits
-MEBIBYTE = 2**20
 each_shape = in_turn("shape", SHAPES)
 each_options = pytest.mark.parametrize("options", OPTION_SETS, ids="+".join)
-each_half = in_turn("half", HALVES)
-
-
-def layer(rng, shape, dtype, options=(), target="index"):
-    """(hidden, weight, target), options of `linear_cross_entropy`."""
-    n, classes, features = shape
-    hidden = rng.standard_normal((n, features)).astype(dtype)
-    weight = rng.standard_normal((classes, features)).astype(dtype)
-    y = rng.integers(0, classes, n)
-    drawn = {
-        "class_weight": rng.random(classes) + 0.1,
-        "sample_weight": rng.random(n) * (rng.random(n) < 0.8) + (np.arange(n) == 0),
-        "ignore_index": -100,
-        "label_smoothing": 0.2,
-        "z_loss": 0.01,
-        "softcap": 3.0,
-        "bias": rng.standard_normal(classes).astype(dtype),
-    }
-    if target == "distribution":
-        y = rng.dirichlet(np.ones(classes), n)
-        options = [option for option in options if option != "ignore_index"]
-    elif "ignore_index" in options:
-        y[1::3] = -100
-    return (hidden, weight, y), {option: drawn[option] for option in options}
-
-
-def assert_near(got, want, dtype, size=None):
-    """Within the rounding of some products of a few terms, and of the losses of them."""
-    want = np.asarray(want)
-    assert_ulp(got, want, 100, dtype, np.maximum(np.abs(want), np.abs(want).max(initial=1.0) if size is None else size))
 
 
 @each_options
@@ -124,13 +87,6 @@ def test_products_that_round_nothing_leave_the_loss_of_the_logits(classes, smoot
         assert_same_bits(got, wanted)
 
 
-def test_chunks_of_whole_rows_fit_into_128_mebibytes_but_have_at_least_256_rows():
-    for classes, rows in ((10, 1024), (32_768, 1024), (65_536, 512), (131_072, 256), (1_000_000, 256)):
-        weight = np.broadcast_to(np.float32(0), (classes, 1))
-        product = Product(np.zeros((1, 1), np.float32), weight, None, None, np.dtype(np.float32))
-        assert product.chunk_rows() == rows
-
-
 @in_turn("margin", [0, 5, 15, 17, 20, 40, 80])
 @each_dtype
 def test_confident_rows_are_as_exact_as_the_loss_whatever_tile_their_class_is_in(margin, dtype):
@@ -163,31 +119,6 @@ def test_logits_that_are_not_finite(place, dtype):
     np.testing.assert_array_equal(
         fx.linear_cross_entropy(hidden, weight, [2999, 0, 1], reduction="none"), [0] + 2 * [np.inf]
     )
-
-
-@each_dtype
-def test_the_number_of_threads_changes_no_bit_of_what_is_made_of_the_products(dtype, rng):
-    args, kwargs = layer(rng, (500, 3000, 4), dtype, ("label_smoothing", "class_weight"))
-    with one_thread:  # of BLAS, which a call on one thread limits itself
-        one, three = (fx.linear_cross_entropy_grad(*args, **kwargs, n_threads=n) for n in (1, 3))
-        losses = {fx.linear_cross_entropy(*args, **kwargs, n_threads=n) for n in (1, 2, 3)}
-    assert len(losses) == 1
-    assert one[0] == three[0]
-    for a, b in zip(one[1][:2], three[1][:2], strict=True):
-        assert_same_bits(a, b)
-
-
-@pytest.mark.parametrize("function", ["linear_cross_entropy", "linear_cross_entropy_grad", "linear_target_statistics"])
-def test_a_call_on_one_thread_has_one_thread_of_blas_and_no_other_has(function, rng, monkeypatch):
-    args, _ = layer(rng, (5, 3, 4), np.float32)
-    seen = []
-    monkeypatch.setattr(
-        Product, "logits", lambda self, *rest: seen.append(len(one_thread.inside)) or LOGITS(self, *rest)
-    )
-    for n_threads in (1, 3):
-        getattr(fx, function)(*args, n_threads=n_threads)
-    assert not one_thread.inside
-    assert (seen[0], seen[-1]) == (1, 0)
 
 
 @in_turn("option", ["hidden", "weight", "bias"])
@@ -234,35 +165,6 @@ def test_half_precision_is_computed_in_float32_and_rounded_once(half, chunk_rows
     other = fx.linear_cross_entropy_grad(*args, **wide, chunk_rows=chunk_rows)
     for got, want in zip(wide_grads, other[1], strict=True):
         assert_near(got, want, np.float32, np.abs(want).max())
-
-
-@in_turn("arrange", LAYOUTS.values())
-@each_dtype
-def test_any_layout_gives_the_same(arrange, dtype, rng):
-    (hidden, weight, y), _ = layer(rng, (20, 1500, 6), dtype)
-    want = fx.linear_cross_entropy_grad(hidden, weight, y)
-    got = fx.linear_cross_entropy_grad(arrange(hidden), arrange(weight), y)
-    assert_near(got[0], want[0], dtype)
-    for one, other in zip(got[1][:2], want[1][:2], strict=True):
-        assert_near(one, other, dtype)
-    assert_near(fx.linear_cross_entropy(arrange(hidden), arrange(weight), y), want[0], dtype)
-
-
-@each_dtype
-def test_outputs_of_any_steps_are_written(dtype, rng):
-    (hidden, weight, y), kwargs = layer(rng, (24, 50, 6), dtype, ("bias", "ignore_index"))
-    hidden, y = hidden.reshape(4, 6, 6), y.reshape(4, 6)
-    want = fx.linear_cross_entropy_grad(hidden, weight, y, **kwargs)
-    outs = {
-        "out_hidden": np.full((6, 4, 12), 7.0).transpose(1, 0, 2)[..., ::2],
-        "out_weight": np.full((6, 50), 7.0, np.float32).T,
-        "out_bias": np.full(100, 7.0, np.float16)[::2],
-    }
-    loss, grads = fx.linear_cross_entropy_grad(hidden, weight, y, **kwargs, **outs)
-    assert loss == want[0]
-    for got, wanted, (name, out) in zip(grads, want[1], outs.items(), strict=True):
-        assert got is out, name
-        np.testing.assert_array_equal(got, wanted.astype(out.dtype))
 
 
 @each_dtype
@@ -329,145 +231,6 @@ def test_a_layer_without_features_has_its_bias_alone(dtype, rng):
         assert [grad.shape for grad in grads[:2]] == [(7, 0), (5, 0)]
 
 
-@in_turn("function", ["linear_cross_entropy", "linear_target_statistics"])
-def test_memory_does_not_grow_with_the_vocabulary(function, rng):
-    (hidden, weight, y), _ = layer(rng, (300, 100_000, 2), np.float32)
-    options = {"chunk_rows": 8} if function == "linear_target_statistics" else {}
-    tracemalloc.start()
-    getattr(fx, function)(hidden, weight, y, **options)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 6 * MEBIBYTE
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float16])
-@pytest.mark.parametrize(
-    "options", [(), ("ignore_index",), ("softcap",), ("bias", "sample_weight", "softcap")], ids="+".join
-)
-@pytest.mark.parametrize("chunk_rows", [None, 100])
-def test_gradients_take_one_chunk_of_logits_beside_themselves(dtype, options, chunk_rows, rng, monkeypatch):
-    """By default an eighth of the usual chunk here, for time's sake."""
-    monkeypatch.setattr(_linear_product, "CHUNK_BYTES", 16 * MEBIBYTE)
-    (hidden, weight, y), kwargs = layer(rng, (1000, 16_000, 64), dtype, options)
-    outs = {"out_hidden": np.empty_like(hidden), "out_weight": np.empty_like(weight)}
-    chunk = 16 * MEBIBYTE
-    if chunk_rows is not None:
-        chunk = 100 * 16_000 * 4 + 2 * weight.size * (dtype is not np.float32)
-    tracemalloc.start()
-    fx.linear_cross_entropy_grad(hidden, weight, y, chunk_rows=chunk_rows, **outs, **kwargs)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < chunk + 2 * MEBIBYTE
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, *HALVES])
-def test_a_gradient_narrower_than_its_sum_in_double_shortens_the_chunks_by_the_sum(dtype, rng, monkeypatch):
-    monkeypatch.setattr(_linear_product, "CHUNK_BYTES", 16 * MEBIBYTE)
-    args, _ = layer(rng, (1500, 4000, 256), np.float64)
-    outs = {"out_hidden": np.empty((1500, 256)), "out_weight": np.empty((4000, 256), dtype)}
-    tracemalloc.start()
-    fx.linear_cross_entropy_grad(*args, **outs)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 18 * MEBIBYTE
-
-
-@in_turn("dtype", [np.float32, np.float64])
-def test_distributions_of_rows_that_count_are_not_copied_by_whole_chunks(dtype, rng):
-    (hidden, weight, _), kwargs = layer(rng, (200, 20_000, 2), np.float32, ("sample_weight",))
-    target = np.full((200, 20_000), 1 / 20_000, dtype)
-    outs = {"out_hidden": np.empty_like(hidden), "out_weight": np.empty_like(weight)}
-    chunk = np.count_nonzero(kwargs["sample_weight"]) * 20_000 * 4
-    for call in (
-        lambda: fx.linear_cross_entropy(hidden, weight, target, **kwargs),
-        lambda: fx.linear_cross_entropy_grad(hidden, weight, target, **kwargs, **outs),
-    ):
-        tracemalloc.start()
-        call()
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak < chunk + 3 * MEBIBYTE
-
-
-@in_turn("arrange", [np.asfortranarray, strided])
-@each_dtype
-def test_rows_that_count_are_copied_by_chunks_in_any_layout(arrange, dtype, rng):
-    hidden = arrange(np.zeros((4000, 1000), dtype))
-    weight, y = np.zeros((1030, 1000), dtype), np.zeros(4000, int)
-    y[::9] = -1
-    for function in (fx.linear_cross_entropy, fx.linear_target_statistics):
-        tracemalloc.start()
-        function(hidden, weight, y, ignore_index=-1, chunk_rows=50)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak < 4 * MEBIBYTE  # of 15 or more
-
-
-@each_half
-def test_hidden_states_are_copied_once_and_their_gradients_not(half, rng):
-    """What is picked of them, and what goes back, is widened and rounded by a mebibyte at a time."""
-    hidden, y = np.zeros((200, 32_768), half), np.arange(200) % 3 - 1
-    weight = np.zeros((2, 32_768), half)
-    outs = {"out_hidden": np.empty_like(hidden), "out_weight": np.empty_like(weight)}
-    states = (y >= 0).sum() * 32_768 * 4
-    tracemalloc.start()
-    fx.linear_cross_entropy_grad(hidden, weight, y, ignore_index=-1, **outs)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 2 * states + 3 * MEBIBYTE  # they and their gradient, which is added up by parts of the classes
-
-
-@each_half
-@in_turn("arrange", [np.asfortranarray, strided, negative_rows, negative_classes, packed_field])
-@in_turn("chunk_rows", [None, 9])
-def test_gradients_of_half_precision_have_the_same_bits_in_any_layout(half, arrange, chunk_rows, rng):
-    (hidden, weight, y), kwargs = layer(rng, (30, 40, 6), half, ("ignore_index",))
-    want = fx.linear_cross_entropy_grad(hidden, weight, y, **kwargs, chunk_rows=chunk_rows)[1]
-    outs = [arrange(np.zeros(array.shape, half)) for array in (hidden, weight)]
-    fx.linear_cross_entropy_grad(
-        hidden, weight, y, **kwargs, chunk_rows=chunk_rows, out_hidden=outs[0], out_weight=outs[1]
-    )
-    for out, wanted in zip(outs, want, strict=False):
-        assert_same_bits(np.array(out).view(np.uint16), wanted.view(np.uint16))
-
-
-HIDDEN, WEIGHT, LABELS = np.ones((2, 4)), np.ones((3, 4)), np.array([0, 2])
-BAD = {
-    "transposed weight": ((HIDDEN, WEIGHT.T, LABELS), {}, ValueError, "did you mean weight.T"),
-    "features": ((HIDDEN, np.ones((3, 5)), LABELS), {}, ValueError, r"hidden has shape \(2, 4\) and weight \(3, 5\)"),
-    "bias": ((HIDDEN, WEIGHT, LABELS, np.ones(4)), {}, ValueError, r"bias has shape \(4,\), but weight has 3 rows"),
-    "label": ((HIDDEN, WEIGHT, [0, 3]), {}, ValueError, r"target\[1\] = 3"),
-    "target": ((HIDDEN, WEIGHT, [0]), {}, ValueError, r"hidden @ weight.T have shape \(2, 3\): expected \(2,\)"),
-    "softcap": ((HIDDEN, WEIGHT, LABELS), {"softcap": 0.0}, ValueError, "softcap = 0.0"),
-    "chunk": ((HIDDEN, WEIGHT, LABELS), {"chunk_rows": 0}, ValueError, "chunk_rows = 0"),
-    "half a chunk": ((HIDDEN, WEIGHT, LABELS), {"chunk_rows": 1.5}, TypeError, "chunk_rows = 1.5"),
-    "any chunk": ((HIDDEN, WEIGHT, LABELS), {"chunk_rows": True}, TypeError, "chunk_rows = True"),
-    "strings": ((HIDDEN, WEIGHT.astype(str), LABELS), {}, TypeError, "weight has dtype"),
-    "weights": ((HIDDEN, WEIGHT, LABELS), {"class_weight": [1, 2]}, ValueError, "class_weight has shape"),
-    "negative": ((HIDDEN, WEIGHT, LABELS), {"sample_weight": [1, -1]}, ValueError, r"sample_weight\[1\]"),
-    "threads": ((HIDDEN, WEIGHT, LABELS), {"n_threads": 0}, ValueError, "n_threads = 0"),
-    "out shape": ((HIDDEN, WEIGHT, LABELS), {"out_weight": np.empty((4, 3))}, ValueError, "out_weight has shape"),
-    "out dtype": ((HIDDEN, WEIGHT, LABELS), {"out_hidden": np.empty((2, 4), int)}, TypeError, "out_hidden has dtype"),
-    "out of no bias": ((HIDDEN, WEIGHT, LABELS), {"out_bias": np.empty(3)}, ValueError, "there is no bias"),
-    "out is an input": ((HIDDEN, WEIGHT, LABELS), {"out_weight": WEIGHT}, ValueError, "out_weight overlaps weight"),
-    "grad_output": ((HIDDEN, WEIGHT, LABELS), {"grad_output": [1.0, 2.0]}, ValueError, "grad_output"),
-}
-
-
-@in_turn("what", BAD)
-def test_bad_input_is_named_and_nothing_is_written(what):
-    args, options, error, text = BAD[what]
-    outs = {name: np.full(shape, 7.0) for name, shape in (("out_hidden", (2, 4)), ("out_weight", (3, 4)))}
-    with pytest.raises(error, match=text):
-        fx.linear_cross_entropy_grad(*args, **outs | options)
-    assert all((outs[name] == 7.0).all() for name in outs)
-    assert (HIDDEN == 1).all()
-    assert (WEIGHT == 1).all()
-    if not any(name.startswith(("out", "grad")) for name in options):
-        with pytest.raises(error, match=text):
-            fx.linear_cross_entropy(*args, **options)
-
-
 @in_turn("rows", [1, 1024])
 @in_turn("place", [0, 1024, 2048])
 @each_dtype
@@ -478,62 +241,3 @@ def test_a_smoothed_target_and_a_tile_of_minus_infinity_make_the_loss_infinite(r
     arrays = np.zeros((rows, 1), dtype), np.zeros((3072, 1), dtype), np.full(rows, label), bias
     for options in ({}, {"class_weight": np.ones(3072) * 2}):
         assert (fx.linear_cross_entropy(*arrays, label_smoothing=0.1, reduction="none", **options) == np.inf).all()
-
-
-@each_dtype
-def test_what_is_made_of_exact_products_depends_on_no_cut(dtype, rng):
-    hidden, y = rng.integers(-4, 5, (1500, 3)).astype(dtype), rng.integers(0, 3000, 1500)
-    weight = (rng.integers(-4, 5, (3000, 3)) / 8).astype(dtype)
-    options = {"label_smoothing": 0.1, "reduction": "none"}
-    want = fx.linear_cross_entropy(hidden, weight, y, **options)
-    for size in (1, 100, 700, 2000):
-        assert_same_bits(fx.linear_cross_entropy(hidden[:700], weight, y[:700], chunk_rows=size, **options), want[:700])
-
-
-@in_turn("softcap", [1e39, 1e-46])
-def test_a_cap_beyond_the_dtype_is_refused(softcap):
-    with pytest.raises(ValueError, match=r"softcap = .* normal number of float32"):
-        fx.linear_cross_entropy(HIDDEN.astype(np.float32), WEIGHT.astype(np.float32), LABELS, softcap=softcap)
-
-
-def test_numpys_settings_for_errors_change_nothing(rng):
-    (hidden, weight, y), _ = layer(rng, (600, 40, 4), np.float16)
-    scale = np.ones(600)
-    scale[500] = 1e7
-    options = {"reduction": "none", "grad_output": scale, "chunk_rows": 256}
-    with np.errstate(all="raise"):
-        got = fx.linear_cross_entropy_grad(hidden, weight, y, **options)
-        fx.linear_cross_entropy(np.full((2, 4), 1e-30, "f4"), np.full((2000, 4), 1e-30, "f4"), [0, 1])
-    with np.errstate(all="ignore"):
-        want = fx.linear_cross_entropy_grad(hidden, weight, y, **options)
-    assert_same_bits(got[1][0], want[1][0])
-
-
-def test_outputs_in_the_place_of_any_input_are_refused(rng):
-    weights = np.ones(3)
-    with pytest.raises(ValueError, match="out_bias overlaps class_weight"):
-        fx.linear_cross_entropy_grad(HIDDEN, WEIGHT, LABELS, np.zeros(3), class_weight=weights, out_bias=weights)
-    turned = np.moveaxis(rng.normal(size=(2, 4, 3)), 1, -1)  # whose rows are copied
-    with pytest.raises(ValueError, match="out_hidden overlaps hidden"):
-        fx.linear_cross_entropy_grad(turned, WEIGHT, np.zeros((2, 3), int), out_hidden=turned)
-
-
-@pytest.mark.parametrize("name", ["target", "sample_weight", "grad_output"])
-def test_outputs_in_the_memory_of_what_is_no_array_are_refused(name):
-    memory = np.ones(3, np.int64 if name == "target" else np.float64)
-    options = {"target": [0, 1, 1], name: memoryview(memory), "reduction": "none"}
-    out = memory.view(np.float64).reshape(3, 1)
-    with pytest.raises(ValueError, match=f"out_hidden overlaps {name}"):
-        fx.linear_cross_entropy_grad(np.ones((3, 1)), np.ones((2, 1)), **options, out_hidden=out)
-    assert (memory == 1).all()
-
-
-def test_outputs_that_share_memory_are_refused():
-    room = np.empty((3, 4))
-    with pytest.raises(ValueError, match="out_weight overlaps out_hidden"):
-        fx.linear_cross_entropy_grad(HIDDEN, WEIGHT, LABELS, out_hidden=room[:2], out_weight=room)
-
-
-def test_statistics_are_those_of_class_indices():
-    with pytest.raises(ValueError, match="statistics are those of class indices"):
-        fx.linear_target_statistics(HIDDEN, WEIGHT, np.eye(3)[:2])
