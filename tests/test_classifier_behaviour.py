@@ -1,4 +1,4 @@
-"""What SoftmaxClassifier does beside the optimum: labels, probabilities, progress, warm starts, tools of scikit-learn."""
+"""What SoftmaxClassifier does beside the optimum: labels, probabilities, progress, warm starts, scikit-learn tools."""
 
 import copy
 import pickle

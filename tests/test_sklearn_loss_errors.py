@@ -10,7 +10,7 @@ from fastxent.sklearn import BinomialLoss, MultinomialLoss
 from tests.layouts import read_only
 from tests.peak import peak
 from tests.problem import SENTINEL, unmodified
-from tests.test_sklearn_losses import (
+from tests.sklearn_losses import (
     METHODS,
     OPTIONS,
     PLAIN,
@@ -20,6 +20,7 @@ from tests.test_sklearn_losses import (
     each_loss,
     each_option,
     each_plain_method,
+    each_size,
     methods_of,
     outputs,
     with_methods,
@@ -29,7 +30,6 @@ from tests.turns import in_turn
 SCRATCH = (
     5 * ways.numbers()["block_elements"] * 8
 )  # a block of each of raw predictions, targets and two outputs, and a quarter more
-each_n = in_turn("n", [50, 400_000])
 
 
 def assert_rejected(loss, method, arguments, exception, match):
@@ -68,7 +68,7 @@ def test_a_label_that_is_no_class(dtype, value, method, n, rng):
 
 @in_turn("ignore", [-(2**63), 2**63, -1, 2**64 - 1, 10**400])
 @in_turn("value", [np.nan, 0.5, np.inf])
-@each_n
+@each_size
 def test_what_is_no_integer_is_never_ignored(ignore, value, n, rng):
     loss = MultinomialLoss(C, ignore_index=ignore)
     y, raw, _ = data(loss, rng, n)
@@ -81,7 +81,7 @@ def test_what_is_no_integer_is_never_ignored(ignore, value, n, rng):
     "ignore, dtype",
     [(2**64 - 1, np.uint64), (2**63, np.uint64), (-1, np.float32), (2.0**40, np.float64), (-1, np.int8)],
 )
-@each_n
+@each_size
 def test_ignored_labels_of_every_dtype(ignore, dtype, n, rng):
     loss = MultinomialLoss(C, ignore_index=int(ignore))
     y, raw, _ = data(loss, rng, n, labels=dtype)
@@ -104,7 +104,7 @@ def test_a_label_beyond_int64_is_not_a_negative_one(ignore, rng):
 
 @in_turn("value", [-0.5, 1.0 + 1e-15, np.nan, np.inf])
 @in_turn("method", methods_of(BinomialLoss()))
-@each_n
+@each_size
 def test_a_target_outside_0_to_1(value, method, n, rng):
     loss = BinomialLoss()
     y, raw, weight = data(loss, rng, n)
@@ -117,7 +117,7 @@ def test_a_target_outside_0_to_1(value, method, n, rng):
 
 
 @each_plain_method
-@each_n
+@each_size
 @in_turn("value", [np.nan, np.inf, -np.inf])
 def test_a_weight_that_is_not_finite(loss, method, n, value, rng):
     y, raw, weight = data(loss, rng, n)
@@ -208,7 +208,7 @@ def assert_overlap_is_rejected(loss, method, rng):
 
 
 @each_option
-@each_n
+@each_size
 def test_samples_without_weight_have_no_influence(loss, n, rng):
     y, raw, weight = data(loss, rng, n)
     weight[::5] = 0.0
@@ -223,7 +223,7 @@ def test_samples_without_weight_have_no_influence(loss, n, rng):
 
 
 @each_loss
-@each_n
+@each_size
 def test_nan_stays_in_its_sample(loss, n, rng):
     y, raw, weight = data(loss, rng, n)
     want = {method: call(loss, method, y, raw, weight) for method in methods_of(loss)}

@@ -1,10 +1,9 @@
-"""MultinomialLoss and BinomialLoss: their results, their options, and every kind of array they have to take."""
+"""MultinomialLoss and BinomialLoss: results beside the public functions, scikit-learn's losses and the real values."""
 
 import copy
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.optimize import minimize
 from sklearn._loss.loss import HalfBinomialLoss, HalfMultinomialLoss
@@ -13,80 +12,10 @@ import fastxent as fx
 from fastxent.sklearn import BinomialLoss, MultinomialLoss
 from tests import oracle
 from tests.exact_cases import CASES, truth
-from tests.layouts import LAYOUTS
-from tests.problem import SENTINEL, unmodified
-from tests.table import DTYPES, each_dtype
+from tests.sklearn_losses import METHODS, C, call, data, each_method, each_option, each_size, methods_of
+from tests.table import each_dtype
 from tests.turns import in_turn
 from tests.ulp import BOUND
-
-C = 4
-METHODS = {
-    "loss": ("loss_out",),
-    "gradient": ("gradient_out",),
-    "loss_gradient": ("loss_out", "gradient_out"),
-    "gradient_hessian": ("gradient_out", "hessian_out"),
-    "gradient_proba": ("gradient_out", "proba_out"),
-}
-MULTINOMIAL = {
-    "plain": {},
-    "class_weight": {"class_weight": [0.5, 2.0, 0.0, 1.25]},
-    "ignore_index": {"ignore_index": 1},
-    "label_smoothing": {"label_smoothing": 0.125},
-    "z_loss": {"z_loss": 0.25},
-    "infogain": {"infogain": np.arange(16.0).reshape(4, 4) / 8},
-    "all": {"class_weight": [0.5, 2.0, 0.0, 1.25], "ignore_index": -1, "label_smoothing": 0.125, "z_loss": 0.25},
-}
-BINOMIAL = {
-    "plain": {},
-    "pos_weight": {"pos_weight": 2.5},
-    "ignore_index": {"ignore_index": 1.0},
-    "label_smoothing": {"label_smoothing": 0.125},
-    "all": {"pos_weight": 2.5, "ignore_index": -1.0, "label_smoothing": 0.125},
-}
-OPTIONS = [pytest.param(MultinomialLoss(C, **o), id=f"multinomial {name}") for name, o in MULTINOMIAL.items()]
-OPTIONS += [pytest.param(BinomialLoss(**o), id=f"binomial {name}") for name, o in BINOMIAL.items()]
-PLAIN = [pytest.param(MultinomialLoss(C), id="multinomial"), pytest.param(BinomialLoss(), id="binomial")]
-each_loss = pytest.mark.parametrize("loss", PLAIN)
-each_option = pytest.mark.parametrize("loss", OPTIONS)
-
-
-def methods_of(loss):
-    """Only the multinomial loss gives probabilities beside the gradient."""
-    return [method for method in METHODS if hasattr(loss, method)]
-
-
-def with_methods(params):
-    """Each loss with each of its methods."""
-    pairs = [(p, method) for p in params for method in methods_of(p.values[0])]
-    return pytest.mark.parametrize(
-        "loss, method", [pytest.param(*p.values, method, id=f"{p.id} {method}") for p, method in pairs]
-    )
-
-
-each_plain_method = with_methods(PLAIN)
-each_method = with_methods(OPTIONS)
-# Both ways through the code: a small call of plain arrays, and one too large for the quick way.
-each_size = in_turn("n", [50, 400_000])
-
-
-def data(loss, rng, n, dtype=np.float64, labels=np.float64):
-    """Targets, raw predictions and weights."""
-    raw = rng.normal(0, 3, (n, C) if loss.is_multiclass else n).astype(dtype)
-    y = rng.integers(0, C if loss.is_multiclass else 2, n).astype(labels)
-    if y.dtype.kind == "f" and not loss.is_multiclass:
-        y[::3] = 0.25
-    return y, raw, rng.uniform(0.25, 2, n).astype(dtype)
-
-
-def call(loss, method, *args, **options):
-    """The results by the names of the arguments that take them."""
-    results = getattr(loss, method)(*args, **options)
-    return dict(zip(METHODS[method], results if isinstance(results, tuple) else (results,), strict=True))
-
-
-def outputs(method, y, raw, dtype, fill=SENTINEL):
-    return {name: np.full_like(y if name == "loss_out" else raw, fill, dtype=dtype) for name in METHODS[method]}
-
 
 # Which of the public functions of a family computes as much as a method does.
 ORDER = {"loss": "", "gradient": "_grad", "loss_gradient": "_grad", "gradient_hessian": "_grad_hess"}
@@ -199,88 +128,6 @@ def test_class_weights_by_dict(rng):
     np.testing.assert_array_equal(one.loss(y, raw, weight), other.loss(y, raw, weight))
 
 
-LABELS = [np.bool_, np.int8, np.uint8, np.int32, np.int64, np.uint64, np.float16, np.float32, np.float64, ">i4", ">f8"]
-
-
-@each_method
-@in_turn("labels", LABELS)
-def test_labels_of_every_dtype(loss, labels, method, rng):
-    y, raw, weight = data(loss, rng, 70, labels=np.int64)
-    y %= 2
-    want = call(loss, method, y, raw, weight)
-    for name, got in call(loss, method, y.astype(labels), raw, weight).items():
-        np.testing.assert_array_equal(got, want[name])
-    assert loss(y.astype(labels), raw, weight) == loss(y, raw, weight)
-
-
-@each_method
-@in_turn("n", [70, 10_000])
-@in_turn("layout", LAYOUTS)
-def test_every_memory_layout(loss, layout, method, n, rng):
-    """Outputs too have that layout, where it can be written to."""
-    arrange = LAYOUTS[layout]
-    args = data(loss, rng, n)
-    want = call(loss, method, *args)
-    outs = {name: arrange(out) for name, out in outputs(method, *args[:2], np.float64).items()}
-    takes = all(out.flags.writeable and out.dtype.isnative and out.flags.aligned for out in outs.values())
-    arranged = [arrange(array) for array in args]
-    with unmodified(arranged):
-        got = call(loss, method, *arranged, **(outs if takes else {}))
-    for name in want:
-        assert not takes or got[name] is outs[name]
-        np.testing.assert_allclose(got[name], want[name], rtol=1e-14, atol=1e-17)
-
-
-@each_method
-@in_turn("out_dtype", DTYPES)
-@each_dtype
-def test_outputs_of_either_dtype_are_filled_and_returned(loss, method, out_dtype, dtype, rng):
-    args = data(loss, rng, 70, dtype)
-    want = call(loss, method, *args)
-    outs = outputs(method, *args[:2], out_dtype)
-    got = call(loss, method, *args, **outs)
-    for name, out in outs.items():
-        assert got[name] is out
-        with np.errstate(under="ignore"):
-            if name == "loss_out" and out.itemsize > want[name].itemsize:  # in double, as they are computed
-                out = out.astype(dtype)
-            np.testing.assert_array_equal(out, want[name].astype(out.dtype))
-        alone = call(loss, method, *args, **{name: np.empty_like(outs[name])})
-        assert {array.dtype for array in alone.values()} == {np.dtype(out_dtype)}
-    first, *others = outs
-    mixed = call(loss, method, *args, **outs | {first: np.empty_like(outs[first], dtype=dtype)})
-    np.testing.assert_array_equal(mixed[first], want[first])
-    for name in others:
-        np.testing.assert_array_equal(mixed[name], outs[name])
-
-
-@each_method
-@each_size
-def test_a_derivative_may_be_written_over_the_raw_prediction(loss, method, n, rng):
-    y, raw, weight = data(loss, rng, n)
-    want = call(loss, method, y, raw, weight)
-    for name in set(METHODS[method]) - {"loss_out"}:
-        over = raw.copy()
-        got = call(loss, method, y, over, weight, **{name: over})
-        assert got[name] is over
-        for other in want:
-            np.testing.assert_array_equal(got[other], want[other])
-    with pytest.raises(ValueError, match=r"loss_out (overlaps raw_prediction|has shape)"):
-        loss.loss(y, raw, loss_out=raw)
-
-
-def test_a_column_is_a_row_of_numbers(rng):
-    loss = BinomialLoss()
-    y, raw, weight = data(loss, rng, 70)
-    for method in list(METHODS)[:-1]:
-        for name, got in call(loss, method, y, raw[:, None], weight).items():
-            np.testing.assert_array_equal(got, call(loss, method, y, raw, weight)[name])
-    column = np.empty((70, 1))
-    assert loss.gradient(y, raw[:, None], weight, column) is column
-    np.testing.assert_array_equal(column[:, 0], loss.gradient(y, raw, weight))
-    np.testing.assert_array_equal(loss.predict_proba(raw[:, None]), loss.predict_proba(raw))
-
-
 @each_option
 @each_size
 def test_a_negative_weight_turns_the_sign(loss, n, rng):
@@ -289,24 +136,6 @@ def test_a_negative_weight_turns_the_sign(loss, n, rng):
         want, got = (call(loss, method, y, raw, sign * weight) for sign in (1, -1))
         for name in want:
             np.testing.assert_array_equal(got[name], -want[name])
-
-
-@each_method
-def test_the_number_of_threads_makes_no_difference(loss, method, rng):
-    args = data(loss, rng, 300_000)
-    one, two = (call(loss, method, *args, n_threads=n) for n in (1, 2))
-    for name in one:
-        np.testing.assert_array_equal(one[name], two[name])
-    assert loss(*args, n_threads=None) == loss(*args)
-
-
-@each_loss
-def test_lists_and_columns_of_a_table(loss, rng):
-    y, raw, weight = data(loss, rng, 6)
-    want = loss.gradient(y, raw, weight)
-    np.testing.assert_array_equal(loss.gradient(y.tolist(), raw.tolist(), weight.tolist()), want)
-    table = pd.DataFrame(raw) if raw.ndim == 2 else pd.Series(raw)
-    np.testing.assert_array_equal(loss.gradient(pd.Series(y), table, pd.Series(weight)), want)
 
 
 @each_option
