@@ -40,8 +40,8 @@ def softmax(x: ArrayLike, *, axis: int = -1, out: Array | None = None, n_threads
     Raises
     ------
     TypeError
-        If `x` is not an array of real numbers, or is longdouble, masked or sparse; if `out` is no array of such a
-        dtype.
+        If `x` is not an array of real numbers, or is longdouble, masked, sparse or a dask collection; if `out` is no
+        array of such a dtype; if `axis` or `n_threads` is no integer.
     ValueError
         If `x` is a scalar; if there is no such axis; if `out` is read-only, of another shape, or overlaps `x` in part.
 
@@ -144,10 +144,8 @@ def logsumexp(
 
     Raises
     ------
-    TypeError
-        If `x` is not an array of real numbers, or is longdouble, masked or sparse.
-    ValueError
-        If `x` is a scalar; if there is no such axis.
+    TypeError, ValueError
+        As `softmax` does.
 
     See Also
     --------

@@ -89,7 +89,7 @@ def clamped_cross_entropy(
     ------
     TypeError
         If an input is not an array of real numbers, or is masked, sparse or a dask collection; if the probabilities are
-        longdouble; if class labels are floats.
+        longdouble; if class labels are floats; if an option is of the wrong type.
     ValueError
         If a probability that is read is negative or NaN; if a shape does not fit; if a label is neither a class nor
         `ignore_index`; if a weight or a distribution is negative or not finite; if integers in the probabilities' shape

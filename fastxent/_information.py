@@ -38,7 +38,8 @@ def entropy(
     Raises
     ------
     TypeError
-        If `p` is not an array of real numbers, or is longdouble, masked or sparse.
+        If `p` is not an array of real numbers, or is longdouble, masked, sparse or a dask collection; if an option is
+        of the wrong type.
     ValueError
         If an element of `p` is negative, infinite or NaN; if `p` is a scalar; if there is no such axis; if `base` is
         out of range.
@@ -105,11 +106,10 @@ def cross_entropy(
     Raises
     ------
     TypeError
-        If `p` or `q` is not an array of real numbers, or is longdouble, masked or sparse; if `q` is an array of
-        integers or bool: for logits and class indices there is `softmax_cross_entropy`.
+        As `entropy` does, for `q` as well; if `q` is an array of integers or bool: for logits and class indices there
+        is `softmax_cross_entropy`.
     ValueError
-        If an element of `p` or `q` is negative, infinite or NaN, even where it is multiplied by 0; if the shapes do
-        not broadcast; if `p` or `q` is a scalar; if there is no such axis; if `base` is out of range.
+        As `entropy` does, for `q` as well, even where it is multiplied by 0; if the shapes do not broadcast.
 
     See Also
     --------
@@ -177,11 +177,8 @@ def kl_divergence(
 
     Raises
     ------
-    TypeError
-        If `p` or `q` is not an array of real numbers, or is longdouble, masked or sparse.
-    ValueError
-        If an element of `p` or `q` is negative, infinite or NaN, even where the other is 0; if the shapes do not
-        broadcast; if `p` or `q` is a scalar; if there is no such axis; if `base` is out of range.
+    TypeError, ValueError
+        As `entropy` does, for `q` as well, even where the other is 0; if the shapes do not broadcast.
 
     See Also
     --------

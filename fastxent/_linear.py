@@ -77,7 +77,7 @@ def linear_cross_entropy(
     ------
     TypeError, ValueError
         As `softmax_cross_entropy` does; if the shapes of `hidden`, `weight` and `bias` do not fit each other; if
-        `softcap` is not positive and finite.
+        `softcap` is not positive and finite; if `chunk_rows` is no integer from 1 on.
 
     See Also
     --------
@@ -187,7 +187,7 @@ def linear_cross_entropy_grad(
     ------
     TypeError, ValueError
         As `linear_cross_entropy` does; if an output has another shape, is not of a float dtype, is read-only, or shares
-        memory with another array of the call.
+        memory with another array of the call; if `out_bias` is given, but no `bias`.
 
     See Also
     --------

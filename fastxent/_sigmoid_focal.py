@@ -78,7 +78,7 @@ def sigmoid_focal_loss(
     ------
     TypeError
         If an input is not an array of real numbers, or is masked, sparse or a dask collection; if the logits are
-        longdouble.
+        longdouble; if an option is of the wrong type.
     ValueError
         If a target is outside [0, 1] or NaN, and neither `ignore_index` nor of sample weight 0; if a shape does not
         fit; if a weight is negative or not finite; if an option is out of its range; if a pandas object has missing

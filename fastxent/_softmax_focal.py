@@ -89,7 +89,7 @@ def softmax_focal_loss(
     ------
     TypeError
         If an input is not an array of real numbers, or is masked, sparse or a dask collection; if the logits are
-        longdouble; if class labels are floats.
+        longdouble; if class labels are floats; if an option is of the wrong type.
     ValueError
         If a shape does not fit; if a label is neither a class nor `ignore_index`; if `alpha`, a weight or a
         distribution is negative or not finite; if integers in the logits' shape are not zeros and ones; if an option is

@@ -75,8 +75,8 @@ def softmax_metric(
 
     Raises
     ------
-    ValueError
-        Here, if an option is out of its range; in training, if a label is no class.
+    TypeError, ValueError
+        Here, if an option is of the wrong type or out of its range; in training, if a label is no class.
 
     See Also
     --------
@@ -155,8 +155,8 @@ def sigmoid_metric(
 
     Raises
     ------
-    ValueError
-        Here, if an option is out of its range; in training, if a label is outside [0, 1].
+    TypeError, ValueError
+        Here, if an option is of the wrong type or out of its range; in training, if a label is outside [0, 1].
 
     See Also
     --------
@@ -232,9 +232,9 @@ def focal_metric(
 
     Raises
     ------
-    ValueError
-        Here, if an option is out of its range; in training, if a label is no class, or if `alpha` or the class weights
-        do not fit the number of classes.
+    TypeError, ValueError
+        Here, if an option is of the wrong type or out of its range; in training, if a label is no class, or if `alpha`
+        or the class weights do not fit the number of classes.
 
     See Also
     --------

@@ -84,9 +84,9 @@ def softmax_objective(
 
     Raises
     ------
-    ValueError
-        Here, if an option is out of its range; in training, if a label is no class, if there is no column of scores for
-        each class, or if the class weights are not one for each class.
+    TypeError, ValueError
+        Here, if an option is of the wrong type or out of its range; in training, if a label is no class, if there is no
+        column of scores for each class, or if the class weights are not one for each class.
 
     See Also
     --------
@@ -198,8 +198,8 @@ def sigmoid_objective(
 
     Raises
     ------
-    ValueError
-        Here, if an option is out of its range; in training, if a label is outside [0, 1].
+    TypeError, ValueError
+        Here, if an option is of the wrong type or out of its range; in training, if a label is outside [0, 1].
 
     See Also
     --------
@@ -296,9 +296,10 @@ def focal_objective(
 
     Raises
     ------
-    ValueError
-        Here, if an option is out of its range; in training, if a label is no class, if `alpha` or the class weights
-        do not fit the number of classes, or if CatBoost is to train several classes with ``hessian="exact"``.
+    TypeError, ValueError
+        Here, if an option is of the wrong type or out of its range; in training, if a label is no class, if `alpha` or
+        the class weights do not fit the number of classes, or if CatBoost is to train several classes with
+        ``hessian="exact"``.
 
     See Also
     --------

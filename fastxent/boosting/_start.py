@@ -72,8 +72,9 @@ def start_scores(
 
     Raises
     ------
-    ValueError
-        If a label is no class, a weight is out of its range, nothing has weight, or there is no such library.
+    TypeError, ValueError
+        If a label is no class, a weight is no number or out of its range, nothing has weight, or there is no such
+        library.
 
     See Also
     --------

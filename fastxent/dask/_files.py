@@ -57,6 +57,8 @@ def from_npy(path: str | os.PathLike[str], *, chunk_rows: int | None = None) -> 
     ValueError
         If a file is none of NumPy's, or has objects, several arrays or a scalar; if the files differ in their dtypes or
         in the sizes of the axes after the first; when it is computed, if a file has another array by then.
+    TypeError, ValueError
+        If `chunk_rows` is no integer from 1 on.
 
     See Also
     --------

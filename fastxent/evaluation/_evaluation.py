@@ -57,6 +57,11 @@ class Evaluation:
     options : dict
         All of the above.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an option is of the wrong type, out of its range, or does not go with what the scores are.
+
     Notes
     -----
     What is added of a weighted sample is the product of its loss and its weight, rounded to double as in the functions

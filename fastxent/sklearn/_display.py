@@ -222,7 +222,7 @@ class ReliabilityDisplay:
         ------
         ImportError
             Without matplotlib.
-        ValueError
+        TypeError, ValueError
             As `from_predictions` does.
         """
         prob, classes = estimator.predict_proba(X), estimator.classes_
@@ -286,6 +286,8 @@ class ReliabilityDisplay:
         ------
         ImportError
             Without matplotlib.
+        TypeError
+            If `n_bins` is no integer, or an argument no array of numbers.
         ValueError
             If a probability is outside [0, 1]; if shapes, classes, weights or options do not fit.
         """

@@ -174,7 +174,7 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
         Raises
         ------
         TypeError
-            If `X` is sparse or no array of real numbers.
+            If `X` is sparse or no array of real numbers; if a parameter is of the wrong type.
         ValueError
             If a score is NaN or infinite, but for -inf of another class than the sample's own; if shapes, classes,
             weights or parameters do not fit; if there is a bias to fit for a class without samples.
