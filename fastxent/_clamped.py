@@ -61,23 +61,8 @@ def clamped_cross_entropy(
         computed in.
     axis : int, default -1
         The probabilities' axis that holds the classes.
-    class_weight : array_like, shape (C,), or dict, optional
-        Finite, not negative; 1 for each class by default. A dict has every class from 0 to C - 1 as a key.
-    sample_weight : array_like, optional
-        Finite, not negative; 1 for each row by default. A scalar, or an array with as many axes as there are besides
-        `axis`, each of the rows' size or of size 1.
-    ignore_index : int, optional
-        Rows with this label have no influence. It may be a class; by default no label is ignored. Only for class
-        indices.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is spread evenly over the classes.
-    infogain : array_like, shape (C, C), optional
-        Row y is the target of the rows with label y: finite and not negative. Only for class indices, and neither with
-        `class_weight` nor with `label_smoothing`.
-    reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the rows are combined.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+    class_weight, sample_weight, ignore_index, label_smoothing, infogain, reduction, n_threads
+        As `softmax_cross_entropy` takes them.
 
     Returns
     -------
@@ -87,14 +72,9 @@ def clamped_cross_entropy(
 
     Raises
     ------
-    TypeError
-        If an input is not an array of real numbers, or is masked, sparse or a dask collection; if the probabilities are
-        longdouble; if class labels are floats; if an option is of the wrong type.
-    ValueError
-        If a probability that is read is negative or NaN; if a shape does not fit; if a label is neither a class nor
-        `ignore_index`; if a weight or a distribution is negative or not finite; if integers in the probabilities' shape
-        are not zeros and ones; if an option is out of its range or goes against another; if there are rows but no
-        class; if a pandas object has missing values.
+    TypeError, ValueError
+        As `softmax_cross_entropy` does, of probabilities in place of logits; if a probability that is read is negative
+        or NaN.
 
     See Also
     --------
@@ -174,8 +154,10 @@ def clamped_cross_entropy_grad(
 
     Parameters
     ----------
-    probs, target, eps, axis, class_weight, sample_weight, ignore_index, label_smoothing, infogain, n_threads
+    probs, target, eps, axis
         As `clamped_cross_entropy` takes them.
+    class_weight, sample_weight, ignore_index, label_smoothing, infogain, n_threads
+        As `softmax_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
         The gradient is that of the result; for "none", of each row's own loss.
     grad_output : array_like, optional

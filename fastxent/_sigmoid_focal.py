@@ -42,47 +42,25 @@ def sigmoid_focal_loss(
 
     Parameters
     ----------
-    logits : array_like
-        Log-odds, of any shape with at least one axis. float32, float16 and bfloat16 are computed in float32; float64,
-        integers and bool in float64.
-    target : array_like, the shape of `logits`
-        Of any real dtype, in [0, 1] where the element counts.
+    logits, target
+        As `sigmoid_cross_entropy` takes them.
     gamma : float, default 2.0
         The focusing parameter: finite, not negative. The larger, the less an element counts that is nearly right.
     alpha : float, optional
         Balances the two answers: in [0, 1], the factor of the target 1, where that of 0 is `1 - alpha`. By default
         both are 1.
-    sample_weight : array_like, optional
-        Finite, not negative; 1 for each element by default. A scalar, or an array with as many axes as the logits,
-        each of the same size or of size 1.
-    pos_weight : array_like, optional
-        Weight of the positive part of the loss: finite, not negative, 1 by default. A scalar, an array of shape
-        (K,) where the logits' last axis has size K, or an array shaped as `sample_weight` may be.
-    ignore_index : float, optional
-        Elements with this target have no influence. It need not lie in [0, 1], and nan stands for missing targets; by
-        default no target is ignored.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is split evenly between 0 and 1.
-    reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the elements are combined.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+    sample_weight, pos_weight, ignore_index, label_smoothing, reduction, n_threads
+        As `sigmoid_cross_entropy` takes them.
 
     Returns
     -------
     float or ndarray
-        In nats: a float, accumulated in double precision, for "mean" and "sum"; for "none" an array of the logits'
-        shape and of the dtype computed in.
+        As `sigmoid_cross_entropy` returns it, in nats.
 
     Raises
     ------
-    TypeError
-        If an input is not an array of real numbers, or is masked, sparse or a dask collection; if the logits are
-        longdouble; if an option is of the wrong type.
-    ValueError
-        If a target is outside [0, 1] or NaN, and neither `ignore_index` nor of sample weight 0; if a shape does not
-        fit; if a weight is negative or not finite; if an option is out of its range; if a pandas object has missing
-        values.
+    TypeError, ValueError
+        As `sigmoid_cross_entropy` does; if `gamma` is negative or not finite, or `alpha` is outside [0, 1].
 
     See Also
     --------
@@ -164,8 +142,12 @@ def sigmoid_focal_loss_grad(
 
     Parameters
     ----------
-    logits, target, gamma, alpha, sample_weight, pos_weight, ignore_index, label_smoothing, n_threads
+    logits, target
+        As `sigmoid_cross_entropy` takes them.
+    gamma, alpha
         As `sigmoid_focal_loss` takes them.
+    sample_weight, pos_weight, ignore_index, label_smoothing, n_threads
+        As `sigmoid_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
         The gradient is that of the result; for "none", of each element's own loss.
     grad_output, out
@@ -245,8 +227,12 @@ def sigmoid_focal_loss_grad_hess(
 
     Parameters
     ----------
-    logits, target, gamma, alpha, sample_weight, pos_weight, ignore_index, label_smoothing, n_threads
+    logits, target
+        As `sigmoid_cross_entropy` takes them.
+    gamma, alpha
         As `sigmoid_focal_loss` takes them.
+    sample_weight, pos_weight, ignore_index, label_smoothing, n_threads
+        As `sigmoid_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
         The derivatives are those of the result; for "none", of each element's own loss.
     out : ndarray, optional

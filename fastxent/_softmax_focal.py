@@ -44,56 +44,25 @@ def softmax_focal_loss(
 
     Parameters
     ----------
-    logits : array_like, shape (..., C, ...)
-        Unnormalised log-probabilities, at least one axis. float32, float16 and bfloat16 are computed in float32;
-        float64, integers and bool in float64.
-    target : array_like, shape (...) or (..., C, ...)
-        Class indices, of any integer or bool dtype, in the logits' shape without `axis`; or distributions, finite and
-        not negative, in the logits' shape. Distributions of integers or bool are zeros and ones;
-        that of a single row, of one axis, is one-hot.
+    logits, target
+        As `softmax_cross_entropy` takes them.
     gamma : float, default 2.0
         The focusing parameter: finite, not negative. The larger, the less a row counts that is nearly right.
     alpha : array_like, shape () or (C,), optional
         Balances the classes: a factor of each class's part of the loss, or one for all. Finite, not negative; 1 by
-        default.
-    axis : int, default -1
-        The logits' axis that holds the classes.
-    class_weight : array_like, shape (C,), or dict, optional
-        Finite, not negative; 1 for each class by default. A dict has every class from 0 to C - 1 as a key. Unlike
-        `alpha`, it counts in what the mean divides by.
-    sample_weight : array_like, optional
-        Finite, not negative; 1 for each row by default. A scalar, or an array with as many axes as there are besides
-        `axis`, each of the rows' size or of size 1.
-    ignore_index : int, optional
-        Rows with this label have no influence. It may be a class; by default no label is ignored. Only for class
-        indices.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is spread evenly over the classes.
-    z_loss : float, default 0.0
-        Coefficient, not negative, of the squared log-sum-exp.
-    infogain : array_like, shape (C, C), optional
-        Row y is the target of the rows with label y: finite and not negative. Only for class indices, and neither with
-        `class_weight` nor with `label_smoothing`.
-    reduction : {"mean", "sum", "none"}, default "mean"
-        How the losses of the rows are combined.
-    n_threads : int, optional
-        The most threads to use, `get_num_threads` by default. The result is the same, to the bit, for any number.
+        default. Unlike `class_weight` it does not count in what the mean divides by.
+    axis, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, infogain, reduction, n_threads
+        As `softmax_cross_entropy` takes them.
 
     Returns
     -------
     float or ndarray
-        In nats: a float, accumulated in double precision, for "mean" and "sum"; for "none" an array of the logits'
-        shape without `axis` and of the dtype computed in (a NumPy scalar if the logits are one row).
+        As `softmax_cross_entropy` returns it, in nats.
 
     Raises
     ------
-    TypeError
-        If an input is not an array of real numbers, or is masked, sparse or a dask collection; if the logits are
-        longdouble; if class labels are floats; if an option is of the wrong type.
-    ValueError
-        If a shape does not fit; if a label is neither a class nor `ignore_index`; if `alpha`, a weight or a
-        distribution is negative or not finite; if integers in the logits' shape are not zeros and ones; if an option is
-        out of its range or goes against another; if there are rows but no class; if a pandas object has missing values.
+    TypeError, ValueError
+        As `softmax_cross_entropy` does; if `gamma` or an element of `alpha` is negative or not finite.
 
     See Also
     --------
@@ -173,10 +142,12 @@ def softmax_focal_loss_grad(
 
     Parameters
     ----------
-    logits, target, gamma, alpha, axis
+    logits, target
+        As `softmax_cross_entropy` takes them.
+    gamma, alpha
         As `softmax_focal_loss` takes them.
-    class_weight, sample_weight, ignore_index, label_smoothing, z_loss, infogain, n_threads
-        As `softmax_focal_loss` takes them.
+    axis, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, infogain, n_threads
+        As `softmax_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
         The gradient is that of the result; for "none", of each row's own loss.
     grad_output, out
@@ -262,10 +233,12 @@ def softmax_focal_loss_grad_hess(
 
     Parameters
     ----------
-    logits, target, gamma, alpha, axis
+    logits, target
+        As `softmax_cross_entropy` takes them.
+    gamma, alpha
         As `softmax_focal_loss` takes them.
-    class_weight, sample_weight, ignore_index, label_smoothing, z_loss, infogain, n_threads
-        As `softmax_focal_loss` takes them.
+    axis, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, infogain, n_threads
+        As `softmax_cross_entropy` takes them.
     reduction : {"mean", "sum", "none"}, default "mean"
         The derivatives are those of the result; for "none", of each row's own loss.
     out : ndarray, optional

@@ -142,7 +142,7 @@ def cross_entropy(p: Any, q: Any, *, points: Sequence[float] = ()) -> float:
     Warns
     -----
     scipy.integrate.IntegrationWarning
-        If the estimated error exceeds 1e-9, or 1e-9 of the result if that is more; the warning gives the estimate.
+        As `entropy` does.
 
     See Also
     --------
@@ -193,19 +193,13 @@ def kl_divergence(p: Any, q: Any, *, points: Sequence[float] = ()) -> float:
 
     Raises
     ------
-    ImportError
-        On import of the module, without SciPy.
-    TypeError
-        If `p` or `q` is discrete (for their probabilities there is `fastxent.kl_divergence`), or neither a distribution
-        of one variable nor a pair.
-    ValueError
-        If `p` does not integrate to 1, if `q` is nan or infinite where `p` has mass, or if `points` or a support are
-        no such numbers.
+    ImportError, TypeError, ValueError
+        As `cross_entropy` does.
 
     Warns
     -----
     scipy.integrate.IntegrationWarning
-        If the estimated error exceeds 1e-9, or 1e-9 of the result if that is more; the warning gives the estimate.
+        As `entropy` does.
 
     See Also
     --------

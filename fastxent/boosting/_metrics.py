@@ -137,16 +137,12 @@ def sigmoid_metric(
 
     Parameters
     ----------
-    library : {"xgboost", "lightgbm", "catboost"}
-        Who calls the metric, as in `softmax_metric`.
-    api : {"native", "sklearn"}, optional
-        How it is called, which need not be said: both are served, and told apart by the arguments.
-    class_weight : array_like, shape (2,), or dict, optional
-        Of the labels 0 and 1: finite, positive; 1 by default.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is split evenly between 0 and 1.
-    n_threads : int, optional
-        The most threads to use, `fastxent.get_num_threads` by default.
+    library, api
+        As `softmax_metric` takes them.
+    class_weight, label_smoothing
+        As `sigmoid_objective` takes them.
+    n_threads
+        As `softmax_metric` takes it.
 
     Returns
     -------
@@ -210,20 +206,12 @@ def focal_metric(
 
     Parameters
     ----------
-    library : {"xgboost", "lightgbm", "catboost"}
-        Who calls the metric, as in `softmax_metric`.
-    api : {"native", "sklearn"}, optional
-        How it is called, which need not be said: both are served, and told apart by the arguments.
-    gamma : float, default 2.0
-        The focusing parameter: finite, not negative.
-    alpha : array_like, shape () or (K,), optional
-        As in `focal_objective`. It does not count in what the mean divides by.
-    class_weight : array_like, shape (K,), or dict, optional
-        Finite, not negative; 1 for each class by default. For one score a row two weights, positive.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is spread evenly over the classes.
-    n_threads : int, optional
-        The most threads to use, `fastxent.get_num_threads` by default.
+    library, api
+        As `softmax_metric` takes them.
+    gamma, alpha, class_weight
+        As `focal_objective` takes them.
+    label_smoothing, n_threads
+        As `softmax_metric` takes them.
 
     Returns
     -------

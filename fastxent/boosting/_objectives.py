@@ -175,10 +175,8 @@ def sigmoid_objective(
 
     Parameters
     ----------
-    library : {"xgboost", "lightgbm", "catboost"}
-        Who calls the objective: the training functions as well as the estimators.
-    api : {"native", "sklearn"}, optional
-        How it is called, which need not be said: both are served, and told apart by the arguments.
+    library, api
+        As `softmax_objective` takes them.
     hessian : {"exact", "xgboost", "lightgbm"}, default "exact"
         The rule of the second derivative. For one score the libraries take it as it is, but XGBoost has a floor of
         1e-16 under it.
@@ -186,8 +184,8 @@ def sigmoid_objective(
         Of the labels 0 and 1: finite, positive; 1 by default.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is split evenly between 0 and 1.
-    n_threads : int, optional
-        The most threads to use, `fastxent.get_num_threads` by default.
+    n_threads
+        As `softmax_objective` takes it.
 
     Returns
     -------
@@ -267,10 +265,8 @@ def focal_objective(
 
     Parameters
     ----------
-    library : {"xgboost", "lightgbm", "catboost"}
-        Who calls the objective: the training functions as well as the estimators.
-    api : {"native", "sklearn"}, optional
-        How it is called, which need not be said: both are served, and told apart by the arguments.
+    library, api
+        As `softmax_objective` takes them.
     gamma : float, default 2.0
         The focusing parameter: finite, not negative. With 0 the loss is the cross entropy.
     alpha : array_like, shape () or (K,), optional
@@ -284,8 +280,8 @@ def focal_objective(
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is spread evenly over the classes. Only with ``hessian="exact"``, since
         the Gauss-Newton rule is for rows with one class.
-    n_threads : int, optional
-        The most threads to use, `fastxent.get_num_threads` by default.
+    n_threads
+        As `softmax_objective` takes it.
 
     Returns
     -------

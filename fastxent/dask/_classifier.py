@@ -35,16 +35,8 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
 
     Parameters
     ----------
-    C : float, default 1.0
-        Inverse strength of the L2 penalty, positive; ``np.inf`` for none. The intercept has no penalty.
-    fit_intercept : bool, default True
-        Whether there is an intercept.
-    class_weight : dict or "balanced", optional
-        Weights of the classes, by label, as `fastxent.sklearn.SoftmaxClassifier` has them.
-    label_smoothing : float, default 0.0
-        The share, in [0, 1], of the target that is spread evenly over the classes.
-    tol : float, default 1e-4
-        When the fit has converged, as `fastxent.sklearn.SoftmaxClassifier` has it.
+    C, fit_intercept, class_weight, label_smoothing, tol
+        As `fastxent.sklearn.SoftmaxClassifier` takes them.
     max_iter : int, default 100
         The most iterations, with those before a checkpoint.
     warm_start : bool, default False
@@ -53,10 +45,8 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
     n_threads : int, optional
         The most threads of a prediction of arrays in memory. Tasks have one thread, and BLAS one, since dask runs tasks
         side by side.
-    batch_rows : int, optional
-        How many rows are computed at a time; by default as many as suit the caches. Results differ by rounding.
-    verbose : int, default 0
-        1 for a progress bar, if tqdm is installed, and else a line for each iteration; 2 for lines; 0 for neither.
+    batch_rows, verbose
+        As `fastxent.sklearn.SoftmaxClassifier` takes them.
     classes : array_like, shape (C,), optional
         The labels; by default those found. Labels that are not among them are an error, and classes without samples are
         none.

@@ -191,27 +191,14 @@ class ReliabilityDisplay:
             What the estimator takes.
         y : array-like of shape (n_samples,)
             The true classes.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Finite, not negative; 1 by default.
-        n_bins : int, default=5
-            The number of bins; those without samples are left out.
-        strategy : {"uniform", "quantile"}, default="uniform"
-            Whether the bins have equal widths or equal numbers of samples.
+        sample_weight, n_bins, strategy
+            As `from_predictions` takes them.
         pos_label : int, float, bool or str, default=None
             Which of two classes is the positive one; by default the second. Of more there is none.
         name : str, default=None
             For the legend; by default the name of the estimator's class.
-        ax : matplotlib Axes, default=None
-            Where to draw. By default a new figure is made.
-        ref_line : bool, default=True
-            Whether to draw the diagonal.
-        bars : bool, default=False
-            Whether to draw the share of the samples in each bin.
-        ece : bool, default=None
-            Whether the legend gives the expected calibration error behind the name; by default where the most probable
-            class is predicted.
-        **kwargs : dict
-            Passed on to `matplotlib.pyplot.plot`.
+        ax, ref_line, bars, ece, **kwargs
+            As `plot` takes them.
 
         Returns
         -------
@@ -265,17 +252,8 @@ class ReliabilityDisplay:
             The classes of the columns of `y_prob`; by default the sorted classes of `y_true`.
         name : str, default=None
             For the legend; by default "Classifier".
-        ax : matplotlib Axes, default=None
-            Where to draw. By default a new figure is made.
-        ref_line : bool, default=True
-            Whether to draw the diagonal.
-        bars : bool, default=False
-            Whether to draw the share of the samples in each bin.
-        ece : bool, default=None
-            Whether the legend gives the expected calibration error behind the name; by default where the most probable
-            class is predicted.
-        **kwargs : dict
-            Passed on to `matplotlib.pyplot.plot`.
+        ax, ref_line, bars, ece, **kwargs
+            As `plot` takes them.
 
         Returns
         -------

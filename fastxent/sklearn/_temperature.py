@@ -228,8 +228,8 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_classes) or (n_samples,)
-            Scores; with an `estimator`, what that takes.
+        X
+            As `transform` takes it.
 
         Returns
         -------
@@ -244,8 +244,8 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_classes) or (n_samples,)
-            Scores; with an `estimator`, what that takes.
+        X
+            As `transform` takes it.
 
         Returns
         -------
@@ -260,8 +260,8 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_classes) or (n_samples,)
-            Scores; with an `estimator`, what that takes.
+        X
+            As `transform` takes it.
 
         Returns
         -------
