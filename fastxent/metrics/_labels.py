@@ -105,14 +105,10 @@ def by_table(y: Array, low: int, high: int, classes: Array | None) -> Encoded | 
 
 
 def offsets(block: Array, low: int) -> Array:
-    """The distances of whole numbers from the least of them, in a dtype that has room for them."""
+    """How far whole numbers are from the least of them; that is right although large ones wrap around."""
     if low == 0 and block.dtype.kind in "iu":
         return block
-    distances: Array
-    if block.dtype.kind == "u":
-        distances = block - block.dtype.type(low)
-    else:
-        distances = np.subtract(block, low, dtype=np.int64, casting="unsafe")
+    distances: Array = np.subtract(block, block.dtype.type(low), dtype=np.intp, casting="unsafe")
     return distances
 
 
