@@ -14,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from fastxent import _blas, _check, sklearn
 from fastxent._types import Array
 from fastxent.dask._checkpoint import Checkpoint, digest
-from fastxent.dask._collections import example, is_collection, pieces_of
+from fastxent.dask._collections import example, pieces_of
 from fastxent.dask._objective import PartitionedObjective
+from fastxent.dask._operands import is_collection
 from fastxent.dask._predictions import accuracy, lazily
 from fastxent.dask._samples import read
 from fastxent.sklearn._callbacks import Iterations, calling_back

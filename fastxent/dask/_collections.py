@@ -11,7 +11,7 @@ import dask.array as da
 import numpy as np
 from dask.delayed import Delayed
 
-from fastxent.dask._operands import is_known
+from fastxent.dask._operands import is_collection, is_known
 
 
 class Pieces(NamedTuple):
@@ -31,11 +31,6 @@ def task(name: str, function: Callable[..., Any]) -> Callable[..., Delayed]:
 def constant(name: str, value: Any) -> Delayed:
     """A value that many tasks take, in one task of its own."""
     return dask.delayed(value, name=f"fastxent-{name}-{uuid4().hex}", traverse=False)
-
-
-def is_collection(value: Any) -> bool:
-    """Whether it is an array or a data frame of dask's."""
-    return isinstance(value, da.Array) or hasattr(type(value), "to_dask_array")  # a Delayed has any attribute
 
 
 def pieces_of(X: Any, y: Any, sample_weight: Any) -> Pieces:

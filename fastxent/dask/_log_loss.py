@@ -9,7 +9,7 @@ import dask.array as da
 import numpy as np
 
 from fastxent import _check
-from fastxent.dask._operands import Operands, as_dask, is_collection, operands_of, scores_of, shape_of
+from fastxent.dask._operands import Operands, as_dask, has_graph, is_collection, operands_of, scores_of, shape_of
 from fastxent.dask._partitions import as_it_is, brought_together, mapped
 
 
@@ -84,12 +84,13 @@ def log_loss(
     >>> round(fastxent.dask.log_loss(["spam", "ham", "ham", "spam"], probs), 5)
     0.21616
     """
-    from fastxent.dask import _probabilities  # here, since it needs scikit-learn, which losses do not
+    from fastxent.dask import _probabilities  # here, since they need scikit-learn, which losses do not
+    from fastxent.metrics._log_loss import threshold_of
 
     n_threads = _check.n_threads_of(n_threads)
-    threshold = _probabilities.threshold_of(eps)
+    threshold = threshold_of(eps)
     y_proba = _probabilities.renamed(y_proba, y_pred)
-    if not is_collection(y_true):
+    if not has_graph(y_true):
         y_true = da.from_array(np.asarray(y_true), chunks=-1)
     if not multilabel:
         y_true, y_proba = as_column(y_true), as_column(y_proba)
@@ -116,7 +117,6 @@ def log_loss(
 
 def as_column(value: Any) -> Any:
     """An array or a DataFrame of one column without the axis of columns."""
-    is_array = isinstance(value, da.Array)
-    if not (is_array or hasattr(type(value), "to_dask_array")) or value.ndim != 2 or value.shape[1] != 1:
+    if not is_collection(value) or value.ndim != 2 or value.shape[1] != 1:
         return value
-    return value[:, 0] if is_array else value[value.columns[0]]
+    return value[:, 0] if isinstance(value, da.Array) else value[value.columns[0]]

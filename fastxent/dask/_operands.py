@@ -69,7 +69,7 @@ def operands_of(scores: Any, target: Any, weight: Any, axis: Any, name: str, tar
 
 def scores_of(value: Any, name: str) -> Any:
     """A collection; for an array in memory there are other functions."""
-    if not is_collection(value):
+    if not has_graph(value):
         raise TypeError(
             f"{name} is a {type(value).__name__} in memory, but fastxent.dask takes dask arrays, DataFrames or Series: "
             f"dask.array.from_array({name}) makes one; fastxent and fastxent.metrics have the functions for memory"
@@ -80,17 +80,21 @@ def scores_of(value: Any, name: str) -> Any:
     return array
 
 
-def is_collection(value: Any) -> bool:
+def has_graph(value: Any) -> bool:
+    """Whether it is dask's, of any kind."""
     return hasattr(value, "__dask_graph__")
+
+
+def is_collection(value: Any) -> bool:
+    """Whether it is an array or a data frame of dask's."""
+    return isinstance(value, da.Array) or hasattr(type(value), "to_dask_array")  # a Delayed has any attribute
 
 
 def as_dask(value: Any, name: str) -> Any:
     """A collection as a dask array, of unknown lengths if it was a DataFrame; an array in memory as one block."""
-    if isinstance(value, da.Array):
-        return value
-    if hasattr(type(value), "to_dask_array"):  # a Delayed has any attribute
-        return of_frame(value)
     if is_collection(value):
+        return value if isinstance(value, da.Array) else of_frame(value)
+    if has_graph(value):
         library = type(value).__module__.partition(".")[0]
         raise TypeError(f"{name} is a {library} {type(value).__name__}; expected a dask array, DataFrame or Series")
     return da.from_array(_check.array_of(value, name), chunks=-1)

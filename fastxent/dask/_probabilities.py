@@ -35,10 +35,6 @@ def renamed(y_proba: Any, y_pred: Any) -> Any:
     return y_pred
 
 
-def threshold_of(eps: float | str) -> float | None:
-    return None if isinstance(eps, str) and eps == "auto" else _log_loss.eps_of(eps)
-
-
 def classes_of_partition(number: Any, labels: Any, same: Any, weight: None) -> Array:
     """The labels that occur, sorted."""
     y = np.asarray(labels)

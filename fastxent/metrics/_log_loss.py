@@ -131,7 +131,7 @@ def log_loss(
     0.299
     """
     n_threads = _check.n_threads_of(n_threads)
-    threshold = None if isinstance(eps, str) and eps == "auto" else eps_of(eps)
+    threshold = threshold_of(eps)
     y_proba = renamed(sklearn_log_loss, y_true, y_proba, y_pred)
     if multilabel:
         total, weight = _multilabel.total_loss(y_true, y_proba, sample_weight, labels, threshold, n_threads)
@@ -245,7 +245,10 @@ def renamed(judge: Callable[..., Any], y_true: Any, y_proba: Any, y_pred: Any) -
     return y_pred
 
 
-def eps_of(eps: Any) -> float:
+def threshold_of(eps: Any) -> float | None:
+    """Where probabilities are clipped; None for what their dtype says."""
+    if isinstance(eps, str) and eps == "auto":
+        return None
     return _check.number_of(eps, "eps", 0.0, BELOW_HALF, '"auto", or at least 0 and below 1/2')
 
 
