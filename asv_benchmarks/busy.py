@@ -21,7 +21,6 @@ from side_by_side.rounds import seconds_per_call
 # below, a call is over before a second thread is awake
 FROM_ELEMENTS = 1_000_000
 MEDIUM = [Shape("softmax", (1024, 1000)), Shape("softmax", (2048, 1000))]
-OPERATIONS = ["softmax", "sigmoid", "clamped", "log_softmax"]
 BESIDE = ["nothing", "process", "thread"]
 
 

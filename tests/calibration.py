@@ -30,14 +30,14 @@ def derivative(scores, labels, weight, inverse):
     return np.sum(weight * np.sum(np.where(e > 0, e * np.where(e > 0, d, 0), 0), axis=1) / e.sum(axis=1))
 
 
-def bisected(scores, labels, weight=1.0):
+def bisected(scores, labels):
     """The best temperature, to all digits of a double."""
     low, high = np.longdouble(1e-3), np.longdouble(1e8)
     while (high - low) > 1e-17 * low:
         middle = np.sqrt(low * high)
         if not low < middle < high:
             break
-        if derivative(scores, labels, weight, middle) < 0:
+        if derivative(scores, labels, 1.0, middle) < 0:
             low = middle
         else:
             high = middle

@@ -6,10 +6,10 @@ import numpy as np
 from tests.samples import drawn
 
 
-def samples(rng, n=4000, n_features=6, n_classes=4, dtype=np.float64):
+def samples(rng, n=4000, n_classes=4, dtype=np.float64):
     """Features and labels."""
-    X = rng.standard_normal((n, n_features)).astype(dtype)
-    return X, drawn(X @ rng.standard_normal((n_features, n_classes)), rng)
+    X = rng.standard_normal((n, 6)).astype(dtype)
+    return X, drawn(X @ rng.standard_normal((6, n_classes)), rng)
 
 
 def partitioned(array, rows=1000, form=np.asarray):

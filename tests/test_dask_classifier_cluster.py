@@ -26,10 +26,10 @@ pytestmark = pytest.mark.xdist_group("clusters of fits")  # one process starts t
 OPTIONS = {"block_rows": 500, "tol": 1e-5}
 
 
-def parts(rows=1500, n=6000):
+def parts(rows=1500):
     """Features and labels, the same at each call."""
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((n, 6)).astype(np.float32)
+    X = rng.standard_normal((6000, 6)).astype(np.float32)
     y = drawn(X @ rng.standard_normal((6, 4)), rng)
     return da.from_array(X, chunks=(rows, -1)), da.from_array(y, chunks=rows)
 
