@@ -8,10 +8,10 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.output cimport is_own, store, store_panels
 from fastxent._kernels.panel cimport MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, panel_exp, panel_max, shift_by
 from fastxent._kernels.problem cimport (
-    GRAD, LOGSUMEXP, LOSSES, SOFTMAX_ITSELF, X, Problem, Strip, View, Which, at, has, side_by_side,
+    GRAD, LOGSUMEXP, LOSSES, SOFTMAX_ITSELF, X, Problem, Strip, View, Which, at, has, side_by_side, size_of,
 )
 from fastxent._kernels.row cimport row_exp, row_scale, row_shift, row_sums
-from fastxent._kernels.soon cimport Soon, nothing_soon, soon_of
+from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, soon_of
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.transpose cimport transpose_in
 from fastxent._kernels.ways cimport LANES
@@ -99,11 +99,12 @@ cdef void activation_strip(
     cdef floating* to
     cdef const View* out = &problem.view[<int>(LOSSES if problem.which == LOGSUMEXP else GRAD)]
     cdef Py_ssize_t j, C = problem.C, step = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
+    cdef bint far = C * size_of(problem.kind) > problem.tuning.close_bytes
     if not side_by_side(problem):
         for j in range(strip.n):
             to = <floating*>at(out, strip.o, strip.i + j)
-            next = soon_of(&problem.next, strip.i + j, x + j * step, C)
-            home = soon_of(&problem.home, strip.i + j, <const floating*>to, C)
+            next = far_if(far, soon_of(&problem.next, strip.i + j, x + j * step, C))
+            home = far_if(far, soon_of(&problem.home, strip.i + j, <const floating*>to, C))
             activation_row(problem.which, x + j * step, C, next, to, home)
         return
     transpose_in(x, step, problem.view[<int>X].classes // <Py_ssize_t>sizeof(floating), C, strip.n, panel)

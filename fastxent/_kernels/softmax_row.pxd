@@ -9,12 +9,12 @@ from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.memory cimport prefetch_block, whole_lines
 from fastxent._kernels.output cimport by_rule
 from fastxent._kernels.panel cimport MAXIMUM, SHIFT, SUMS, TOP, clear_blocks
-from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, View, at
+from fastxent._kernels.problem cimport FLOAT64, GRAD, HESS, X, Problem, Strip, View, at, has, size_of
 from fastxent._kernels.row cimport row_exp, row_scale, row_shift, row_sums
 from fastxent._kernels.scalar cimport rounded
 from fastxent._kernels.softmax_sums cimport add_dots, clear_sums, largest_of_lanes, row_gaps
 from fastxent._kernels.softmax_terms cimport Row, entry, quotient_rest, slope_of, sum_rest
-from fastxent._kernels.soon cimport Soon, soon_of
+from fastxent._kernels.soon cimport Soon, far_if, soon_of
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.sums cimport sum_lanes
 from fastxent._kernels.target cimport (
@@ -216,6 +216,16 @@ cdef inline const floating* look_at_row(
     return row
 
 
+cdef inline bint is_far(const Problem* problem, bint short_rows) noexcept nogil:
+    """Whether rows that come are asked for into the level-2 cache: that of level 1 has no room for them as well."""
+    cdef Py_ssize_t arrays = 2 + has(problem, HESS) + (not is_index(problem))
+    if not has(problem, GRAD):
+        return False
+    return problem.kind == FLOAT64 or (
+        short_rows and arrays * problem.C * size_of(problem.kind) > problem.tuning.close_bytes
+    )
+
+
 cdef inline Py_ssize_t softmax_rows(
     const floating* x,           # in   n <= LANES rows of C >= LANES classes
     const Problem* problem,
@@ -245,6 +255,7 @@ cdef inline Py_ssize_t softmax_rows(
     cdef Py_ssize_t j, y, C = problem.C, bad = read_samples(problem, strip, lanes.y, lanes.weight)
     cdef Py_ssize_t step = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
     cdef bint short_rows = C * <Py_ssize_t>sizeof(floating) <= SHORT
+    cdef bint far = is_far(problem, short_rows)
     cdef Soon next, home
     cdef Py_ssize_t ahead = 2 * step if short_rows else AHEAD, e_ahead = AHEAD
     cdef Py_ssize_t t_ahead = AHEAD * <Py_ssize_t>sizeof(floating)
@@ -274,8 +285,8 @@ cdef inline Py_ssize_t softmax_rows(
         if floating is float:
             if row.dot - row.dot != 0:
                 row.dot = wide_dot(x_j, shift[j % 2][MAXIMUM], problem, &sample, y)
-        next = soon_of(&problem.next, strip.i + j, x_j, ahead)
-        home = soon_of(&problem.home, strip.i + j, <const floating*>g, e_ahead)
+        next = far_if(far, soon_of(&problem.next, strip.i + j, x_j, ahead))
+        home = far_if(far, soon_of(&problem.home, strip.i + j, <const floating*>g, e_ahead))
         row_exp(x_j, C, shift[j % 2], next, g, home, sums)
         if short_rows and j + 1 < strip.n:
             x_next = look_at_row(x, problem, strip, j + 1, shift[(j + 1) % 2])

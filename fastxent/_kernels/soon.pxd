@@ -40,6 +40,13 @@ cdef inline Soon soon_of(const View* view, Py_ssize_t i, const floating* x, Py_s
     return soon
 
 
+cdef inline Soon far_if(bint far, Soon soon) noexcept nogil:
+    """The same, asked for into the level-2 cache."""
+    if far and soon.step > 0:
+        soon.step = -soon.step
+    return soon
+
+
 cdef inline void read_soon(Soon* soon, const floating* _, Py_ssize_t n) noexcept nogil:
     """What stands for the next n numbers will be read: of what is far two lines for one: it may have gaps."""
     cdef Py_ssize_t line, lines = n * <Py_ssize_t>sizeof(floating) // LINE

@@ -26,6 +26,7 @@ cdef struct Tuning:
     Py_ssize_t stream_bytes     # outputs of so many bytes would not stay in the caches
     Py_ssize_t thread_blocks    # fewer blocks than this are not worth waking a thread
     Py_ssize_t stage_bytes      # of samples that are gathered before they are computed
+    Py_ssize_t close_bytes      # a float32 row's arrays of so many stay in the level-1 cache beside those of the next
     Py_ssize_t grad_by_row      # 1: rows with a gradient are moved one by one, as those without one are
     Py_ssize_t held_elements    # calls of up to so many keep the GIL, which takes longer to give back and get
 
