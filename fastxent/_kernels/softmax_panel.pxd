@@ -20,7 +20,7 @@ from fastxent._kernels.softmax_general cimport (
     Curves, finish_general, make_hess, panel_dot, target_of_panel, target_room,
 )
 from fastxent._kernels.solo cimport solo_exp, solo_max, solo_rows, solo_width
-from fastxent._kernels.soon cimport Soon, nothing_soon, soon_of
+from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, soon_of
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport is_index, is_plain, others_shares, own_shares, read_samples, read_scales
 from fastxent._kernels.transpose cimport lanes_in, transpose_in
@@ -190,9 +190,11 @@ cdef inline void sum_panels(
         shift_by(m, of)
         i = strip.i + c * LANES
         if sample_step == row_bytes:
-            next = soon_of(&problem.next, i, x, (n + c * LANES) * C)
+            next = far_if(with_grad or floating is double, soon_of(&problem.next, i, x, (n + c * LANES) * C))
         if with_grad and problem.view[<int>GRAD].inner == row_bytes and is_own(&problem.view[<int>GRAD], x):
-            home = soon_of(&problem.home, i, <const floating*>at(&problem.view[<int>GRAD], strip.o, i), 0)
+            home = far_if(
+                True, soon_of(&problem.home, i, <const floating*>at(&problem.view[<int>GRAD], strip.o, i), 0)
+            )
         panel_exp(e, C, of, next, home, e if with_grad else <floating*>NULL, of + SHIFT)
         of += PANEL
 

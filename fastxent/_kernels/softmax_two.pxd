@@ -18,7 +18,7 @@ from fastxent._kernels.output cimport is_own, store_hess, store_panels
 from fastxent._kernels.panel cimport LOG_S, MAXIMUM, OWN_X, PANEL, clear_dead
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, View, at, has
 from fastxent._kernels.softmax_panel cimport simple_losses
-from fastxent._kernels.soon cimport Soon, nothing_soon, read_soon, soon_of, write_soon
+from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, read_soon, soon_of, write_soon
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport own_shares, read_samples, read_scales
 from fastxent._kernels.transpose cimport transpose_in
@@ -132,9 +132,12 @@ cdef inline Py_ssize_t softmax_two(
         none[j] = -INFINITY
     two_in(x, sample_step, class_step, C, n, panels)
     if sample_step == C:
-        next = soon_of(&problem.next, strip.i, x, n * C)
+        next = far_if(floating is double, soon_of(&problem.next, strip.i, x, n * C))
         if has(problem, GRAD) and grad.inner == C * <Py_ssize_t>sizeof(floating) and is_own(grad, x):
-            home = soon_of(&problem.home, strip.i, <const floating*>at(grad, strip.o, strip.i), n * C)
+            home = far_if(
+                floating is double,
+                soon_of(&problem.home, strip.i, <const floating*>at(grad, strip.o, strip.i), n * C),
+            )
     for c in range(n_panels):
         zero = panels + c * LANES * C
         if next.data != NULL:
