@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fastxent._kernels.half cimport narrow, widen
-from fastxent._kernels.memory cimport LINE, prefetch_far, prefetch_far_to_write
+from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write, prefetch_far, prefetch_far_to_write
 from fastxent._kernels.operand cimport load, load_labels
 from fastxent._kernels.output cimport is_own, store
 from fastxent._kernels.problem cimport FLOAT32, View, is_half, size_of
@@ -170,17 +170,13 @@ cdef inline bint is_simple(const View* view, Py_ssize_t step, const floating* ow
 
 cdef inline void ask_for(const floating* x) noexcept nogil:
     """LANES numbers, which may begin within a line, will be read."""
-    cdef Py_ssize_t line
-    for line in range(LANES * <Py_ssize_t>sizeof(floating) // LINE):
-        prefetch_far(<const char*>x + line * LINE)
+    prefetch_block(x, LANES)
     prefetch_far(x + LANES - 1)
 
 
 cdef inline void ask_for_to_write(const floating* x) noexcept nogil:
     """The same, and written."""
-    cdef Py_ssize_t line
-    for line in range(LANES * <Py_ssize_t>sizeof(floating) // LINE):
-        prefetch_far_to_write(<const char*>x + line * LINE)
+    prefetch_block_to_write(x, LANES)
     prefetch_far_to_write(x + LANES - 1)
 
 

@@ -63,14 +63,14 @@ cdef inline Py_ssize_t whole_lines(Py_ssize_t bytes) noexcept nogil:
 
 
 cdef inline void prefetch_block(const floating* x, Py_ssize_t n) noexcept nogil:
-    """n numbers from x on will be read soon."""
+    """n numbers from x on will be read soon: from the level-2 cache, lest they drive out what is computed."""
     cdef Py_ssize_t line
     for line in range(n * <Py_ssize_t>sizeof(floating) // LINE):
-        prefetch(<const char*>x + line * LINE)
+        prefetch_far(<const char*>x + line * LINE)
 
 
 cdef inline void prefetch_block_to_write(const floating* x, Py_ssize_t n) noexcept nogil:
     """n numbers from x on will be written soon."""
     cdef Py_ssize_t line
     for line in range(n * <Py_ssize_t>sizeof(floating) // LINE):
-        prefetch_to_write(<const char*>x + line * LINE)
+        prefetch_far_to_write(<const char*>x + line * LINE)
