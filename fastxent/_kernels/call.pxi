@@ -96,7 +96,10 @@ cdef class Call:
             return None
         if self.outs is not None and role in self.outs:
             return self.outs[role]
-        if role >= LOSSES and descr_of(self.array(role)) == <void*>of_tensors:
+        if (
+            role >= LOSSES and descr_of(self.array(role)) == <void*>of_tensors
+            and cnp.PyArray_CHKFLAGS(self.array(role), cnp.NPY_ARRAY_OWNDATA)   # made here; a caller's is a tensor's
+        ):
             return _bfloat16.tensor_of(self.array(role))
         return <object>self.held[<int>role]
 

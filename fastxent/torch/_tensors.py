@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from fastxent import _check, _threads
-from fastxent._bfloat16 import of_tensor
+from fastxent._bfloat16 import OF_TENSORS
 from fastxent._types import Array
 
 HALVES = (torch.bfloat16, torch.float16)
 DTYPES = (torch.float32, torch.float64, *HALVES)
 FEW = 2**12  # numbers, for which nobody needs to ask how many threads there may be
-LARGEST = torch.finfo(torch.float32).max
+LARGEST = torch.finfo(torch.float16).max
 
 # Calls of few numbers consist of questions: each is a name of this module's, which is found sooner than one of torch's.
 are_transforms_active = torch._C._are_functorch_transforms_active
@@ -122,17 +122,20 @@ def array_of(tensor: Tensor | None) -> Any:
     if tensor is None:
         return None
     if tensor.dtype is torch.bfloat16:
-        return of_tensor(tensor)
-    return (tensor.detach() if tensor.requires_grad else tensor).numpy()
+        return tensor.view(torch.int16).numpy(force=True).view(OF_TENSORS)
+    return tensor.numpy(force=True) if tensor.requires_grad else tensor.numpy()
 
 
 def tensor_of(loss: float | np.float32 | Array, logits: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """A loss as a tensor, of the logits' dtype if no other is named."""
     dtype = logits.dtype if dtype is None else dtype
-    if not isinstance(loss, np.ndarray):  # the fastest way to a tensor of one number; torch overflows without a warning
-        wide = dtype is torch.float64 or abs(loss) > LARGEST
-        loss = np.array(loss, np.float64 if wide else np.float32)
-    tensor = torch.from_numpy(loss)
+    if isinstance(loss, np.ndarray):
+        tensor = torch.from_numpy(loss)
+    elif dtype in HALVES and abs(loss) <= LARGEST:  # torch refuses to fill with what overflows, but converts it
+        tensor = logits.new_full((), loss, dtype=dtype)
+    else:  # the fastest way to a tensor of one number
+        narrow = dtype is torch.float32 and abs(loss) <= LARGEST
+        tensor = torch.from_numpy(np.array(loss, np.float32 if narrow else np.float64))
     return tensor if tensor.dtype is dtype else tensor.to(dtype)
 
 
