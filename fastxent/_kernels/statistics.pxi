@@ -18,7 +18,7 @@ from fastxent._kernels.softmax_row cimport AHEAD, place_of
 from fastxent._kernels.softmax_sums cimport add_pulls
 from fastxent._kernels.soon cimport Soon, nothing_soon, read_soon, soon_of
 from fastxent._kernels.strips cimport strip_at
-from fastxent._kernels.sums cimport Total, count_lanes, sum_lanes, total_of
+from fastxent._kernels.sums cimport Total, total_of
 from fastxent._kernels.target cimport read_samples
 from fastxent._kernels.transpose cimport transpose_in
 from fastxent._kernels.ways cimport BATCH, GROUP, LANES, SHORT, whole_groups
@@ -138,6 +138,17 @@ cdef inline void count_above(const floating* x, Py_ssize_t n, floating own, floa
             above[j] += <floating>1.0 if x[k * LANES + j] > own else <floating>0.0
 
 
+cdef inline void add_batch(
+    const floating* x, floating* v,              # in   n blocks, and their exponentials
+    Py_ssize_t n, const floating* shift, floating own,
+    floating* sums, floating* more,              # out  (SUMS,)
+) noexcept nogil:
+    clear_blocks(n, v)
+    add_group(v, n, shift, sums)
+    add_pulls(x, v, n, shift + MAXIMUM, more + REST, more + REST_LOW)
+    count_above(x, n, own, more + TIES)
+
+
 cdef inline void statistics_row(
     const floating* x, Py_ssize_t C, Py_ssize_t y,                # C >= LANES
     const floating* shift,         # in   (SHIFT,)
@@ -148,35 +159,27 @@ cdef inline void statistics_row(
     Found* found                   # out  where log_s is s - 1
 ) noexcept nogil:
     cdef floating sums[SUMS]
-    cdef floating pulls[2 * LANES]
-    cdef floating above[LANES]
+    cdef floating more[SUMS]       # the pulls where sums has the rest, and for ties what exceeds the target's logit
     cdef floating v[BATCH]
     cdef floating room[BATCH]
     cdef const floating* batch
-    cdef double top, rest, ties
-    cdef Py_ssize_t block, first, j, k, n, place, predicted = -1
+    cdef double top, rest, ties, pulls, above
+    cdef Py_ssize_t block, first, j, k, n, place, predicted = -1, n_batches = (C + BATCH - 1) // BATCH
     for j in range(SUMS):
-        sums[j] = <floating>0.0
-    for j in range(2 * LANES):
-        pulls[j] = <floating>0.0
-    for j in range(LANES):
-        above[j] = <floating>0.0
+        sums[j] = more[j] = <floating>0.0
     if begins_with_rest(C):
-        exp_block(batch_of(x, C, C // BATCH * BATCH, room), shift, v)
-        clear_blocks(1, v)
-        add_group(v, 1, shift, sums)
-    for block in range((C + BATCH - 1) // BATCH):
+        n_batches -= 1
+        batch = batch_of(x, C, n_batches * BATCH, room)
+        exp_block(batch, shift, v)
+        add_batch(batch, v, 1, shift, x[y], sums, more)
+    for block in range(n_batches):
         first = block * BATCH
         batch = batch_of(x, C, first, room)
         n = min(<Py_ssize_t>GROUP, (C - first + LANES - 1) // LANES)
         for k in range(n):
             read_soon(&next, x, LANES)
             exp_block(batch + k * LANES, shift, v + k * LANES)
-        clear_blocks(n, v)
-        if first + BATCH <= C or not begins_with_rest(C):
-            add_group(v, n, shift, sums)
-        add_pulls(batch, v, n, shift + MAXIMUM, pulls, pulls + LANES)
-        count_above(batch, n, x[y], above)
+        add_batch(batch, v, n, shift, x[y], sums, more)
         if predicted < 0 and has_maximum(sums + TIES):       # or what rounds to it
             place = place_of(x + first, min(<Py_ssize_t>BATCH, C - first), shift[MAXIMUM])
             predicted = first + place if place >= 0 else -1
@@ -184,14 +187,15 @@ cdef inline void statistics_row(
         row_shift(next_row, C, next_shift)
     top = shift[TOP]
     row_sums(<const floating*>sums, &ties, &rest)
-    if predicted < 0:            # the maximum is infinite
+    row_sums(<const floating*>more, &above, &pulls)
+    if predicted < 0:            # the maximum is infinite, or in what is left over
         predicted = place_of(x, C, shift[MAXIMUM])
     found.m[sample] = shift[MAXIMUM]
     found.own_gap[sample] = <double>shift[MAXIMUM] - x[y]
     found.log_s[sample] = ((ties - 1.0) * top + rest) / top
-    found.spread[sample] = sum_lanes(pulls, pulls + LANES) / (ties * top + rest)
+    found.spread[sample] = pulls / (ties * top + rest)
     found.predicted[sample] = predicted
-    found.rank[sample] = <int64_t>count_lanes(above)
+    found.rank[sample] = <int64_t>above
 
 
 cdef inline void statistics_rows(
