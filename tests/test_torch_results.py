@@ -191,6 +191,34 @@ def test_a_class_without_probability_and_without_a_share():
     assert ft.cross_entropy(logits, target) == 0
 
 
+def test_rows_without_any_weight_have_no_gradient():
+    logits, weight = torch.randn(3, 4, requires_grad=True), torch.zeros(4)
+    for function, gradient in ((F.cross_entropy, np.nan), (ft.cross_entropy, 0.0)):
+        loss, grad = both(function, logits, torch.tensor([0, 1, 2]), weight)
+        assert loss.isnan()
+        np.testing.assert_array_equal(grad, np.full((3, 4), gradient))
+
+
+def test_what_is_infinite_and_has_no_weight_does_not_count():
+    logits, weight = torch.tensor([[0.0, -np.inf, 1.0], [0.0, 1.0, 2.0]]), torch.tensor([1.0, 0.0, 1.0])
+    target = torch.tensor([1, 2])
+    assert F.cross_entropy(logits, target, weight).isnan()
+    assert ft.cross_entropy(logits, target, weight) == ft.cross_entropy(logits[1:], target[1:])
+    logits, target, weight = (torch.tensor(each) for each in ([-np.inf, 0.5], [1.0, 1.0], [0.0, 1.0]))
+    assert F.binary_cross_entropy_with_logits(logits, target, weight, reduction="sum").isnan()
+    assert ft.binary_cross_entropy_with_logits(logits, target, weight, reduction="sum") == (
+        ft.binary_cross_entropy_with_logits(logits[1:], target[1:])
+    )
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_a_sum_of_many_rows_is_added_in_double(reduction):
+    logits, target = torch.randn(2**17, 3), torch.randint(0, 3, (2**17,))
+    exact = F.cross_entropy(logits.double(), target, reduction=reduction).float()
+    loss = ft.cross_entropy(logits, target, reduction=reduction)
+    assert abs(loss - exact) <= torch.finfo(FLOAT).eps * exact  # half an ulp, and what the rows' own roundings leave
+
+
 @pytest.mark.parametrize("dtype", [FLOAT, BFLOAT], ids=str)
 def test_a_sum_beyond_the_largest_number_is_infinite(no_torch, dtype):
     logits = torch.tensor([[3e38, -3e38], [3e38, -3e38]], dtype=dtype, requires_grad=True)

@@ -130,3 +130,9 @@ def test_autocast_gives_what_torch_gives():
                 results = [both(function, logits, target) for function in (FUNCTIONS[name], getattr(F, name))]
             for ours, theirs in zip(*results, strict=True):
                 torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_scripts_are_refused():
+    with pytest.raises(torch.jit.frontend.NotSupportedError):
+        torch.jit.script(ft.CrossEntropyLoss())
