@@ -2,7 +2,7 @@
 
 from cython cimport floating
 
-from fastxent._kernels.memory cimport STREAMED
+from fastxent._kernels.memory cimport LINE, STREAMED
 from fastxent._kernels.panel cimport clear_dead
 from fastxent._kernels.problem cimport (
     FLOAT32, FLOAT64, HESS, X, Options, Problem, Role, Strip, View, at, size_of,
@@ -10,6 +10,36 @@ from fastxent._kernels.problem cimport (
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.transpose cimport Stored, lanes_out, lanes_streamed, transpose_out
 from fastxent._kernels.ways cimport LANES, PANELS, WIDTH
+
+cdef extern from *:
+    """
+    #if defined(__AVX512F__)
+    #include <immintrin.h>
+    #define FX_SPREADS 1
+    static inline void fx_spread_line(const void *numbers, size_t size, void *to)
+    {
+        char *half = (char *)to + 64;
+        if (size == 4) {
+            const __m512i low = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
+            const __m512i high = _mm512_set_epi32(15, 15, 14, 14, 13, 13, 12, 12, 11, 11, 10, 10, 9, 9, 8, 8);
+            __m512 x = _mm512_loadu_ps(numbers);
+            _mm512_mask_storeu_ps(to, 0x5555, _mm512_permutexvar_ps(low, x));
+            _mm512_mask_storeu_ps(half, 0x5555, _mm512_permutexvar_ps(high, x));
+        } else {
+            __m512d x = _mm512_loadu_pd(numbers);
+            _mm512_mask_storeu_pd(to, 0x55, _mm512_permutexvar_pd(_mm512_set_epi64(3, 3, 2, 2, 1, 1, 0, 0), x));
+            _mm512_mask_storeu_pd(half, 0x55, _mm512_permutexvar_pd(_mm512_set_epi64(7, 7, 6, 6, 5, 5, 4, 4), x));
+        }
+    }
+    #else
+    #define FX_SPREADS 0
+    #define fx_spread_line(numbers, size, to) ((void)0)
+    #endif
+    """
+    enum:
+        SPREADS "FX_SPREADS"     # whether there is:
+    # a line of numbers to every second place, what lies between left alone
+    void spread_line "fx_spread_line"(const void* numbers, size_t size, void* to) noexcept nogil
 
 
 cdef inline bint is_own(const View* view, const floating* _) noexcept nogil:
@@ -29,10 +59,17 @@ cdef inline void by_rule(const Options* option, Py_ssize_t n, floating* hess) no
 
 cdef inline void store_numbers(const floating* values, Py_ssize_t n, Py_ssize_t step, Stored* out) noexcept nogil:
     """n values, `step` bytes apart."""
-    cdef Py_ssize_t j
+    cdef Stored line[16]
+    cdef Py_ssize_t block, j, k, width = LINE // <Py_ssize_t>sizeof(Stored)
     if step == <Py_ssize_t>sizeof(Stored):
         for j in range(n):
             out[j] = <Stored>values[j]
+    elif SPREADS and step == 2 * <Py_ssize_t>sizeof(Stored) and n >= width:
+        for block in range((n + width - 1) // width):
+            k = min(block * width, n - width)     # the last may overlap the one before
+            for j in range(width):
+                line[j] = <Stored>values[k + j]
+            spread_line(line, sizeof(Stored), out + 2 * k)
     else:
         for j in range(n):
             (<Stored*>(<char*>out + j * step))[0] = <Stored>values[j]
