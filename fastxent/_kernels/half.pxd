@@ -19,19 +19,21 @@ cdef extern from *:
 
     static inline float fx_from_half(uint16_t half)
     {
-        uint32_t body = (half & 0x7fffu) << 13, sign = (half & 0x8000u) << 16;
-        uint32_t normal = body + (112u << 23), special = body | (255u << 23) | (body > (31u << 23) ? 1u << 22 : 0u);
+        int32_t body = (half & 0x7fff) << 13;           /* signed, which is what vectors of SSE compare */
+        uint32_t sign = (uint32_t)(half & 0x8000) << 16, quiet = body > 31 << 23 ? 1u << 22 : 0u;
+        uint32_t wide = ((uint32_t)body + (body < 31 << 23 ? 112u << 23 : 224u << 23)) | quiet;
         uint32_t small = fx_bits(fx_number(body + (113u << 23)) - fx_number(113u << 23));  /* subnormal, or 0 */
-        return fx_number((body < (1u << 23) ? small : body < (31u << 23) ? normal : special) | sign);
+        return fx_number((body < 1 << 23 ? small : wide) | sign);
     }
 
     static inline uint16_t fx_to_half(float x)
     {
-        uint32_t u = fx_bits(x), body = u & 0x7fffffffu;
-        uint32_t normal = (body - (112u << 23) + 0xfffu + (body >> 13 & 1u)) >> 13;
+        uint32_t u = fx_bits(x);
+        int32_t body = u & 0x7fffffffu;
+        uint32_t normal = ((uint32_t)body - (112u << 23) + 0xfffu + (body >> 13 & 1)) >> 13;
         uint32_t small = fx_bits(fx_number(body) + 0.5f) - fx_bits(0.5f);  /* in steps of 2^-24 */
-        uint32_t special = body > 0x7f800000u ? 0x7e00u | (body >> 13 & 0x3ffu) : 0x7c00u;
-        uint32_t rest = body < (113u << 23) ? small : body < (143u << 23) ? normal : special;
+        uint32_t special = body > 0x7f800000 ? 0x7e00u | (body >> 13 & 0x3ff) : 0x7c00u;
+        uint32_t rest = body < 113 << 23 ? small : body < 143 << 23 ? normal : special;
         return (uint16_t)((u >> 16 & 0x8000u) | rest);
     }
 
@@ -39,8 +41,8 @@ cdef extern from *:
 
     static inline uint16_t fx_to_bfloat(float x)
     {
-        uint32_t u = fx_bits(x), rounded = (u + 0x7fffu + (u >> 16 & 1u)) >> 16;
-        return (uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? u >> 16 | 0x40u : rounded);
+        uint32_t u = fx_bits(x), rounded = u + 0x7fffu + (u >> 16 & 1u);
+        return (uint16_t)((x == x ? rounded : u | 0x400000u) >> 16);
     }
 
     /* rounded to odd: what is rounded once more, to fewer digits, is as if it had been rounded once */
@@ -53,38 +55,68 @@ cdef extern from *:
         return fx_number(near != size && x == x ? u | 1u : u);
     }
 
-    /* as many as the kernels will load at once: what two stores wrote, one load would wait for */
-    #if defined(__AVX512F__)
-    #define FX_HALVES 16
+    /* each store as many as the kernels will load at once: what two wrote, one load would wait for; a loop of 8 or 16
+       GCC would take to pieces, number by number */
+    #define FX_HALVES 32
+    #if defined(__AVX512BW__)
     static inline void fx_widen_some(const uint16_t *half, float *x)
     {
-        _mm512_storeu_ps(x, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)half)));
+        for (int j = 0; j < FX_HALVES; j += 16)
+            _mm512_storeu_ps(x + j, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(half + j))));
     }
-    static inline void fx_narrow_some(const float *x, uint16_t *half)
+    static inline void fx_halves_of(const float *x, uint16_t *half)
     {
-        _mm256_storeu_si256((__m256i *)half, _mm512_cvtps_ph(_mm512_loadu_ps(x), _MM_FROUND_TO_NEAREST_INT));
+        for (int j = 0; j < FX_HALVES; j += 16)
+            _mm256_storeu_si256(
+                (__m256i *)(half + j), _mm512_cvtps_ph(_mm512_loadu_ps(x + j), _MM_FROUND_TO_NEAREST_INT));
     }
-    #elif defined(__F16C__)
-    #define FX_HALVES 8
-    static inline void fx_widen_some(const uint16_t *half, float *x)
+    static inline __m512i fx_rounded_bits(const float *x)     /* as fx_to_bfloat does, before it shifts */
     {
-        _mm256_storeu_ps(x, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)half)));
+        const __m512i u = _mm512_loadu_si512(x), odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
+        const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(u, _mm512_set1_epi32(0x7fff)), odd);
+        const __mmask16 is_nan = _mm512_cmp_ps_mask(_mm512_loadu_ps(x), _mm512_loadu_ps(x), _CMP_UNORD_Q);
+        return _mm512_mask_or_epi32(rounded, is_nan, u, _mm512_set1_epi32(0x400000));
     }
-    static inline void fx_narrow_some(const float *x, uint16_t *half)
+    static inline void fx_bfloats_of(const float *x, uint16_t *half)
     {
-        _mm_storeu_si128((__m128i *)half, _mm256_cvtps_ph(_mm256_loadu_ps(x), _MM_FROUND_TO_NEAREST_INT));
+        const __m512i upper = _mm512_set_epi16(
+            63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33,
+            31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+        _mm512_storeu_si512(half, _mm512_permutex2var_epi16(fx_rounded_bits(x), upper, fx_rounded_bits(x + 16)));
     }
     #else
-    #define FX_HALVES 8
+    #if defined(__F16C__)
+    static inline void fx_widen_some(const uint16_t *half, float *x)
+    {
+        for (int j = 0; j < FX_HALVES; j += 8)
+            _mm256_storeu_ps(x + j, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(half + j))));
+    }
+    static inline void fx_halves_of(const float *x, uint16_t *half)
+    {
+        for (int j = 0; j < FX_HALVES; j += 8)
+            _mm_storeu_si128(
+                (__m128i *)(half + j), _mm256_cvtps_ph(_mm256_loadu_ps(x + j), _MM_FROUND_TO_NEAREST_INT));
+    }
+    #else
     static inline void fx_widen_some(const uint16_t *half, float *x)
     {
         for (int j = 0; j < FX_HALVES; j++) x[j] = fx_from_half(half[j]);
     }
-    static inline void fx_narrow_some(const float *x, uint16_t *half)
+    static inline void fx_halves_of(const float *x, uint16_t *half)
     {
         for (int j = 0; j < FX_HALVES; j++) half[j] = fx_to_half(x[j]);
     }
     #endif
+    static inline void fx_bfloats_of(const float *x, uint16_t *half)
+    {
+        for (int j = 0; j < FX_HALVES; j++) half[j] = fx_to_bfloat(x[j]);
+    }
+    #endif
+    static inline void fx_narrow_some(int bfloats, const float *x, uint16_t *half)
+    {
+        if (bfloats) fx_bfloats_of(x, half);
+        else fx_halves_of(x, half);
+    }
     """
     float from_half "fx_from_half"(uint16_t half) noexcept nogil
     uint16_t to_half "fx_to_half"(float x) noexcept nogil
@@ -94,7 +126,7 @@ cdef extern from *:
     enum:
         HALVES "FX_HALVES"
     void widen_some "fx_widen_some"(const uint16_t* half, float* x) noexcept nogil    # HALVES numbers
-    void narrow_some "fx_narrow_some"(const float* x, uint16_t* half) noexcept nogil
+    void narrow_some "fx_narrow_some"(bint bfloats, const float* x, uint16_t* half) noexcept nogil
 
 
 cdef inline void widen(Kind kind, const uint16_t* half, Py_ssize_t n, float* x) noexcept nogil:
@@ -123,13 +155,10 @@ cdef inline void narrow(Kind kind, const floating* x, Py_ssize_t n, uint16_t* ha
             for j in range(count):
                 odd[j] = to_odd(x[start + j])
             narrow(kind, <const float*>odd, count, half + start)
-    elif kind == FLOAT16:
-        for j in range(n // HALVES):
-            narrow_some(x + HALVES * j, half + HALVES * j)
-        if n >= HALVES:
-            narrow_some(x + n - HALVES, half + n - HALVES)
-        for j in range(0 if n >= HALVES else n):
-            half[j] = to_half(x[j])
     else:
-        for j in range(n):
-            half[j] = to_bfloat(x[j])
+        for j in range(n // HALVES):
+            narrow_some(kind != FLOAT16, x + HALVES * j, half + HALVES * j)
+        if n >= HALVES:
+            narrow_some(kind != FLOAT16, x + n - HALVES, half + n - HALVES)
+        for j in range(0 if n >= HALVES else n):
+            half[j] = to_half(x[j]) if kind == FLOAT16 else to_bfloat(x[j])
