@@ -32,6 +32,7 @@ COMMON = [
     "--param=ipa-cp-unit-growth=60",
     "-fno-tree-loop-distribute-patterns",  # a loop that copies a block is not to become a call or a slow "rep movs"
     "-fwrapv",
+    "-falign-loops=32",  # gradients of rows took 1.04 of the time where a short one lay across two lines of code
     "-g0",
     "-Wno-maybe-uninitialized",
     "-Wno-sign-compare",  # of an int and an enum, in C that Cython wrote
