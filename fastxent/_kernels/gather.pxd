@@ -10,10 +10,11 @@ from fastxent._kernels.operand cimport load, load_labels
 from fastxent._kernels.output cimport is_own, store
 from fastxent._kernels.problem cimport FLOAT32, View, is_half, size_of
 from fastxent._kernels.transpose cimport columns_in, columns_out
+from fastxent._kernels.turn cimport SIDE, TURNS, turn
 from fastxent._kernels.ways cimport LANES, WIDTH
 
 cdef enum:
-    COLUMNS = 8          # classes that are transposed at once
+    COLUMNS = SIDE       # classes that are transposed at once
     # Classes that are asked for before they are needed: into the level-2 cache, since in that of level 1 all of them
     # share a few places where classes lie a power of two apart.
     SOON = 16
@@ -180,22 +181,40 @@ cdef inline void ask_for_to_write(const floating* x) noexcept nogil:
     prefetch_far_to_write(x + LANES - 1)
 
 
-cdef inline void copy_in(const floating* x, Py_ssize_t class_step, floating* panel) noexcept nogil:
+cdef inline void columns_to_rows(
+    const floating* x, Py_ssize_t class_step, Py_ssize_t row_step, floating* rows
+) noexcept nogil:
     """COLUMNS classes of LANES samples that lie side by side; the next classes will be needed soon."""
+    cdef floating panel[COLUMNS * LANES]
     cdef Py_ssize_t c, j
     for c in range(COLUMNS):
         ask_for(x + (SOON + c) * class_step)
-        for j in range(LANES):
-            panel[c * LANES + j] = x[c * class_step + j]
+        if not TURNS:
+            for j in range(LANES):
+                panel[c * LANES + j] = x[c * class_step + j]
+    if TURNS:
+        for j in range(LANES // SIDE):
+            turn(x + j * SIDE, class_step, rows + j * SIDE * row_step, row_step)
+    else:
+        columns_out(<const floating*>panel, row_step, LANES, COLUMNS, rows)
 
 
-cdef inline void copy_out(const floating* panel, Py_ssize_t class_step, floating* x) noexcept nogil:
-    """The way back of copy_in."""
+cdef inline void rows_to_columns(
+    const floating* rows, Py_ssize_t row_step, Py_ssize_t class_step, floating* x
+) noexcept nogil:
+    """The way back of columns_to_rows."""
+    cdef floating panel[COLUMNS * LANES]
     cdef Py_ssize_t c, j
     for c in range(COLUMNS):
         ask_for_to_write(x + (SOON + c) * class_step)
-        for j in range(LANES):
-            x[c * class_step + j] = panel[c * LANES + j]
+    if TURNS:
+        for j in range(LANES // SIDE):
+            turn(rows + j * SIDE * row_step, row_step, x + j * SIDE, class_step)
+    else:
+        columns_in(rows, row_step, LANES, COLUMNS, panel)
+        for c in range(COLUMNS):
+            for j in range(LANES):
+                x[c * class_step + j] = panel[c * LANES + j]
 
 
 cdef inline void gather_run(
@@ -220,11 +239,12 @@ cdef inline void gather_run(
                 start = block * LANES
                 count = min(<Py_ssize_t>LANES, n - start)
                 if count == LANES and simple:
-                    copy_in(
+                    columns_to_rows(
                         <const floating*>(first + start * step + k * view.classes),
-                        view.classes // <Py_ssize_t>sizeof(floating), panel
+                        view.classes // <Py_ssize_t>sizeof(floating), row_step, out + start * row_step + k
                     )
-                for c in range(0 if count == LANES and simple else COLUMNS):
+                    continue
+                for c in range(COLUMNS):
                     read_numbers(
                         view, first + start * step + (k + c) * view.classes, step, count, panel + c * LANES
                     )
@@ -252,13 +272,14 @@ cdef inline void scatter_run(
             for block in range((n + LANES - 1) // LANES):
                 start = block * LANES
                 count = min(<Py_ssize_t>LANES, n - start)
-                columns_in(rows + start * row_step + k, row_step, count, COLUMNS, panel)
                 if count == LANES and simple:
-                    copy_out(
-                        <const floating*>panel, view.classes // <Py_ssize_t>sizeof(floating),
+                    rows_to_columns(
+                        rows + start * row_step + k, row_step, view.classes // <Py_ssize_t>sizeof(floating),
                         <floating*>(first + start * step + k * view.classes)
                     )
-                for c in range(0 if count == LANES and simple else COLUMNS):
+                    continue
+                columns_in(rows + start * row_step + k, row_step, count, COLUMNS, panel)
+                for c in range(COLUMNS):
                     write_numbers(
                         view, first + start * step + (k + c) * view.classes, step, count,
                         <const floating*>panel + c * LANES
