@@ -29,13 +29,14 @@ cdef inline Py_ssize_t locate(
     while axis > 0 and step[axis - 1] == step[axis] * problem.lengths[axis]:
         axis -= 1
         run *= problem.lengths[axis]
-    left = run - sample % run
+    left = run - (sample % run if sample >= run else sample)
     axis = problem.n_axes - 1
     offset[0] = 0
-    while axis >= 0:
+    while axis > 0 and sample >= problem.lengths[axis]:      # of one axis nothing is divided, which is slow
         offset[0] += sample % problem.lengths[axis] * step[axis]
         sample //= problem.lengths[axis]
         axis -= 1
+    offset[0] += sample * step[axis]
     return left
 
 
