@@ -2,17 +2,22 @@
 
 Threads may have 64 KiB of it, and a function that the compiler inlines leaves its arrays there even while it does not
 run: what is large and not on the way to the deepest call is declared `apart`. setup.py limits each frame. So is what
-makes GCC compile worse the function that it would be inlined in.
+makes GCC compile worse the function that it would be inlined in. What is to be compiled anew for each constant that it
+is called with is declared `inlined`.
 """
 
 cdef extern from *:
     """
     #if defined(__GNUC__) || defined(__clang__)
     #define fastxent_apart __attribute__((noinline)) void
+    #define fastxent_inlined __attribute__((always_inline)) void
     #elif defined(_MSC_VER)
     #define fastxent_apart __declspec(noinline) void
+    #define fastxent_inlined __forceinline void
     #else
     #define fastxent_apart void
+    #define fastxent_inlined void
     #endif
     """
     ctypedef void apart "fastxent_apart"     # what such a function returns: nothing
+    ctypedef void inlined "fastxent_inlined"

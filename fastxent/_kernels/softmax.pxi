@@ -5,13 +5,13 @@ from cython cimport floating
 from fastxent._kernels.focal_strip cimport focal_strip
 from fastxent._kernels.frames cimport apart
 from fastxent._kernels.problem cimport LOSSES, Problem, Strip, panels_of_strip, side_by_side
+from fastxent._kernels.softmax_few cimport softmax_few
 from fastxent._kernels.softmax_panel cimport softmax_panels
 from fastxent._kernels.softmax_row cimport softmax_rows
-from fastxent._kernels.softmax_two cimport softmax_two
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.sums cimport Total, add_losses
 from fastxent._kernels.target cimport is_plain
-from fastxent._kernels.ways cimport LANES, WIDTH
+from fastxent._kernels.ways cimport FEW, LANES, WIDTH
 
 
 cdef apart general_focal_strip(
@@ -36,8 +36,8 @@ cdef Py_ssize_t softmax_strip(
         return bad
     if not side_by_side(problem):
         return softmax_rows(x, problem, strip, panels, losses)
-    if problem.C <= 2 and is_plain(problem) and problem.option.z_loss == 0.0 and not problem.option.is_focal:
-        return softmax_two(x, problem, strip, panels, losses)
+    if problem.C <= FEW and is_plain(problem) and problem.option.z_loss == 0.0 and not problem.option.is_focal:
+        return softmax_few(x, problem, strip, panels, losses)
     return softmax_panels(x, problem, strip, panels, losses)
 
 

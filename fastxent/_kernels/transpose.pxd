@@ -138,12 +138,15 @@ cdef inline void transpose_in(
             columns_in(x + C - 2, sample_step, n, 2, panel + (C - 2) * LANES)
     elif class_step == 1 and C >= 4:
         columns_in(x, sample_step, n, 4, panel)
-        if C > 4:
+        if C == 5 or C == 6:
+            columns_in(x + C - 2, sample_step, n, 2, panel + (C - 2) * LANES)
+        elif C > 6:
             columns_in(x + C - 4, sample_step, n, 4, panel + (C - 4) * LANES)
     elif class_step == 1 and C >= 2:
-        columns_in(x, sample_step, n, 2, panel)
-        if C > 2:
-            columns_in(x + C - 2, sample_step, n, 2, panel + (C - 2) * LANES)
+        if C == 3:
+            columns_in(x, sample_step, n, 3, panel)
+        else:
+            columns_in(x, sample_step, n, 2, panel)
     elif sample_step == 1 and n == LANES:
         lanes_in(x, class_step, C, 1, panel)
     else:
@@ -175,12 +178,15 @@ cdef inline void transpose_out(
             columns_out(panel + (C - 2) * LANES, sample_step, n, 2, x + C - 2)
     elif class_step == 1 and C >= 4:
         columns_out(panel, sample_step, n, 4, x)
-        if C > 4:
+        if C == 5 or C == 6:
+            columns_out(panel + (C - 2) * LANES, sample_step, n, 2, x + C - 2)
+        elif C > 6:
             columns_out(panel + (C - 4) * LANES, sample_step, n, 4, x + C - 4)
     elif class_step == 1 and C >= 2:
-        columns_out(panel, sample_step, n, 2, x)
-        if C > 2:
-            columns_out(panel + (C - 2) * LANES, sample_step, n, 2, x + C - 2)
+        if C == 3:
+            columns_out(panel, sample_step, n, 3, x)
+        else:
+            columns_out(panel, sample_step, n, 2, x)
     elif sample_step == 1 and n == LANES:
         lanes_out(panel, class_step, C, 1, x)
     else:
