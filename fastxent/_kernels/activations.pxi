@@ -6,7 +6,9 @@ from cython cimport floating
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.output cimport is_own, store, store_panels
-from fastxent._kernels.panel cimport MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, panel_exp, panel_max, shift_by
+from fastxent._kernels.panel cimport (
+    MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, few_exp, panel_exp, panel_max, panel_top, shift_by,
+)
 from fastxent._kernels.problem cimport (
     GRAD, LOGSUMEXP, LOSSES, SOFTMAX_ITSELF, X, Problem, Strip, View, Which, at, has, side_by_side, size_of,
 )
@@ -14,7 +16,7 @@ from fastxent._kernels.row cimport row_exp, row_scale, row_shift, row_sums
 from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, soon_of
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.transpose cimport transpose_in
-from fastxent._kernels.ways cimport LANES
+from fastxent._kernels.ways cimport FEW, LANES
 
 
 cdef inline floating with_infinities(
@@ -63,14 +65,19 @@ cdef inline void activation_panel(
     floating* of_lane,             # out  (LANES,) logsumexp
 ) noexcept nogil:
     cdef floating m[LANES]
+    cdef floating first[LANES]
     cdef floating shift[SHIFT]
     cdef floating sums[SUMS]
     cdef floating factor[LANES]
     cdef Which name = problem.which
     cdef Py_ssize_t j, k, C = problem.C
-    panel_max(x, C, m)
-    shift_by(m, shift)
-    panel_exp(x, C, shift, next, home, x if name == SOFTMAX_ITSELF else <floating*>NULL, sums)
+    if C <= FEW and name != SOFTMAX_ITSELF:      # with the logarithms of the losses
+        panel_top(<const floating*>x, C, m, first)
+        few_exp(x, C, m, first, next, home, shift, <floating*>NULL, sums)
+    else:
+        panel_max(x, C, m)
+        shift_by(m, shift)
+        panel_exp(x, C, shift, next, home, x if name == SOFTMAX_ITSELF else <floating*>NULL, sums)
     if name == SOFTMAX_ITSELF:
         for j in range(LANES):
             factor[j] = <floating>1.0 / (sums[TIES + j] * shift[TOP + j] + (sums[REST + j] + sums[REST_LOW + j]))

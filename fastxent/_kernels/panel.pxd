@@ -6,9 +6,9 @@ A panel is a buffer of C x LANES numbers, into which samples are transposed (tra
 from cython cimport floating
 from libc.math cimport INFINITY
 
-from fastxent._kernels.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
+from fastxent._kernels.scalar cimport bottom_of, exp_of_difference, exp_scaled, magic_of, origin_of
 from fastxent._kernels.soon cimport Soon, read_soon, write_soon
-from fastxent._kernels.ways cimport GROUP, LANES
+from fastxent._kernels.ways cimport FEW, GROUP, LANES
 
 cdef enum:
     # What the lanes' exponentials are relative to (see exp_scaled in scalar.pxd): an array of SHIFT numbers, in which
@@ -179,6 +179,75 @@ cdef inline void panel_max(
             best[j] = here if here > before else before
     for j in range(LANES):
         m[j] = best[j]
+
+
+cdef inline void panel_top(
+    const floating* x,           # in   C x LANES
+    Py_ssize_t C,
+    floating* m,                 # out  (LANES,) as panel_max has it
+    floating* first,             # out  (LANES,) the first class with it
+) noexcept nogil:
+    cdef floating most[LANES]
+    cdef floating place[LANES]
+    cdef floating here, before, number
+    cdef Py_ssize_t j, k
+    for j in range(LANES):
+        most[j] = -INFINITY
+        place[j] = <floating>0.0
+    for k in range(C):
+        number = <floating>k
+        for j in range(LANES):
+            here = x[k * LANES + j]
+            before = place[j]
+            place[j] = number if here > most[j] else before
+        for j in range(LANES):   # in a loop of its own, or GCC makes a branch of the two choices
+            here = x[k * LANES + j]
+            before = most[j]
+            most[j] = here if here > before else before
+    for j in range(LANES):
+        m[j] = most[j]
+        first[j] = place[j]
+
+
+cdef inline void few_exp(
+    const floating* x,       # in   C x LANES, C <= FEW
+    Py_ssize_t C,
+    const floating* m,       # in   (LANES,) as panel_top has them
+    const floating* first,   # in   (LANES,)
+    Soon next,               # C x LANES numbers that are read soon
+    Soon home,               # and written
+    floating* shift,         # out  (SHIFT,) MAXIMUM, TOP
+    floating* e,             # out  C x LANES, may be x, may be NULL
+    floating* sums,          # out  (SUMS,)
+) noexcept nogil:
+    """What shift_by and panel_exp make, of few classes, by the steps of softmax_few.pxd and with their bits."""
+    cdef floating kept[FEW * LANES]
+    cdef floating v[GROUP * LANES]
+    cdef floating* to = e if e != NULL else <floating*>kept
+    cdef floating zero, here
+    cdef Py_ssize_t j, k
+    if next.data != NULL:
+        read_soon(&next, x, C * LANES)
+    if home.data != NULL:
+        write_soon(&home, x, C * LANES)
+    for k in range(C):
+        for j in range(LANES):
+            to[k * LANES + j] = exp_of_difference(x[k * LANES + j], m[j])
+    for k in range(1, C):        # the maximum's is not added: the first class takes its place
+        for j in range(LANES):
+            zero = to[j]
+            here = to[k * LANES + j]
+            v[(k - 1) * LANES + j] = zero if first[j] == <floating>k else here
+    clear_blocks(C - 1, v)
+    for j in range(LANES):
+        shift[MAXIMUM + j] = m[j]
+        shift[TOP + j] = <floating>INFINITY
+    for j in range(SUMS):
+        sums[j] = <floating>0.0
+    add_group(v, C - 1, shift, sums)
+    for j in range(LANES):
+        shift[TOP + j] = sums[TIES + j] = <floating>1.0
+        sums[REST + j] += m[j] - m[j]    # nan of an infinite maximum, even without another class
 
 
 cdef inline void panel_pick(

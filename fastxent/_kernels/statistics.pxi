@@ -10,7 +10,8 @@ from libc.stdint cimport int64_t
 from fastxent._kernels cimport scalar
 from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.panel cimport (
-    MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, add_group, clear_blocks, exp_block, panel_exp, shift_by,
+    MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, add_group, clear_blocks, exp_block, few_exp, panel_exp,
+    panel_top, shift_by,
 )
 from fastxent._kernels.problem cimport LOSSES, X, Problem, Strip, at, side_by_side
 from fastxent._kernels.row cimport begins_with_rest, row_shift, row_sums
@@ -21,7 +22,7 @@ from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.sums cimport Total, total_of
 from fastxent._kernels.target cimport read_samples
 from fastxent._kernels.transpose cimport transpose_in
-from fastxent._kernels.ways cimport BATCH, GROUP, LANES, SHORT, whole_groups
+from fastxent._kernels.ways cimport BATCH, FEW, GROUP, LANES, SHORT, whole_groups
 
 
 cdef struct FloatStatistics:     # one sample's, as the door's array has them
@@ -225,34 +226,6 @@ cdef inline void statistics_rows(
     describe(&found, problem, strip, weight, x, step, 1)
 
 
-cdef inline void panel_top(
-    const floating* x,           # in   C x LANES
-    Py_ssize_t C,
-    floating* m,                 # out  (LANES,) as panel_max has it
-    floating* first,             # out  (LANES,) the first class with it
-) noexcept nogil:
-    cdef floating most[LANES]
-    cdef floating place[LANES]
-    cdef floating here, before, number
-    cdef Py_ssize_t j, k
-    for j in range(LANES):
-        most[j] = -INFINITY
-        place[j] = <floating>0.0
-    for k in range(C):
-        number = <floating>k
-        for j in range(LANES):
-            here = x[k * LANES + j]
-            before = place[j]
-            place[j] = number if here > most[j] else before
-        for j in range(LANES):   # in a loop of its own, or GCC makes a branch of the two choices
-            here = x[k * LANES + j]
-            before = most[j]
-            most[j] = here if here > before else before
-    for j in range(LANES):
-        m[j] = most[j]
-        first[j] = place[j]
-
-
 cdef inline void statistics_panel(
     const floating* x,           # in   C x LANES and what lies behind, of part.n samples
     const Problem* problem, const Strip* part, const int64_t* y, const double* weight,
@@ -268,10 +241,13 @@ cdef inline void statistics_panel(
     cdef floating best[LANES]
     cdef floating log_s[LANES]
     cdef floating pulls[2 * LANES]
-    cdef Py_ssize_t first, j, k, n, C = problem.C
+    cdef Py_ssize_t j, k, n, C = problem.C
     panel_top(x, C, m, best)
-    shift_by(m, shift)
-    panel_exp(x, C, shift, next, nothing_soon(), e, sums)
+    if C <= FEW:
+        few_exp(x, C, m, best, next, nothing_soon(), shift, e, sums)
+    else:
+        shift_by(m, shift)
+        panel_exp(x, C, shift, next, nothing_soon(), e, sums)
     for j in range(2 * LANES):
         pulls[j] = <floating>0.0
     for k in range(whole_groups(C) // GROUP):
