@@ -43,6 +43,11 @@ class Limit(Undisturbed):  # type: ignore[misc]  # which is compiled
         tokens: list[object] = self.own.tokens
         return tokens
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a BLAS that this one limits, while somebody is in."""
+        return bool(self.before)
+
     def begin(self, token: object) -> None:
         with self.lock:
             if not self.before:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from fastxent._linear_arguments import LinearCall, Results, linear_call, outputs
 from fastxent._linear_losses import TILE_CLASSES, losses_and_gradients, losses_of_labels, statistics
-from fastxent._linear_product import products_of
+from fastxent._linear_multiply import products_of
 from fastxent._statistics import TargetStatistics
 from fastxent._types import Array, ClassWeight, LinearOptions, Reduced, Reduction
 
@@ -64,8 +64,8 @@ def linear_cross_entropy(
         How many rows are multiplied at once: 1024 by default; with distributions as many as fit into 128 MiB of
         logits, at least 256 and at most 1024.
     n_threads : int, optional
-        The most threads to use for the losses, `get_num_threads` by default. The products are NumPy's, which has the
-        threads of its BLAS; with 1 it has one, as well.
+        The most threads to use, `get_num_threads` by default. The products are NumPy's, whose BLAS has one thread
+        meanwhile in each of them.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def linear_cross_entropy(
     Rows that are ignored or have the sample weight 0 are not computed, and cost nothing.
 
     Products are computed in the dtype computed in, float32 for float16 and bfloat16, and their rounding is that of
-    NumPy's BLAS: it may change with the number of rows at a time, so with `chunk_rows`, and with the number of BLAS
+    NumPy's BLAS: it may change with the number of rows at a time, so with `chunk_rows`, and with the number of
     threads. What is made of them does not depend on either: a confident row's loss is as exact as
     `softmax_cross_entropy` has it. Beside a number for each row there are 1024 logits of each of `chunk_rows` rows at a
     time.
@@ -116,12 +116,12 @@ def linear_cross_entropy(
     )  # fmt: skip
     if call.targets.are_labels and call.product.classes > TILE_CLASSES:
         losses = np.zeros(len(call.product.hidden))
-        with products_of(n_threads):
-            losses_of_labels(call.product, call.targets, call.chunk_rows, n_threads, losses)
+        with products_of(call.product.n_threads, call.product.size):
+            losses_of_labels(call.product, call.targets, call.chunk_rows, losses)
         return call.reduced(losses, cast(Collection[float], losses))
     per_row = call.per_row()
-    with products_of(n_threads):
-        totals = losses_and_gradients(call.product, call.targets, call.chunk_rows, n_threads, 1.0, None, per_row)
+    with products_of(call.product.n_threads, call.product.size):
+        totals = losses_and_gradients(call.product, call.targets, call.chunk_rows, 1.0, None, per_row)
     return call.reduced(per_row, totals)
 
 
@@ -219,16 +219,14 @@ def linear_cross_entropy_grad(
         hidden, weight, target, bias, class_weight, sample_weight, ignore_index, label_smoothing, z_loss, softcap,
         reduction, chunk_rows, n_threads, grad_output,
     )  # fmt: skip
-    return loss_and_gradients(call, n_threads, outputs(call, out_hidden, out_weight, out_bias))
+    return loss_and_gradients(call, outputs(call, out_hidden, out_weight, out_bias))
 
 
-def loss_and_gradients(call: LinearCall, n_threads: int | None, results: Results) -> tuple[float | Array, Gradients]:
+def loss_and_gradients(call: LinearCall, results: Results) -> tuple[float | Array, Gradients]:
     """What a call returns whose arguments and outputs are checked."""
     losses = call.per_row()
-    with products_of(n_threads):
-        totals = losses_and_gradients(
-            call.product, call.targets, call.chunk_rows, n_threads, call.scale, results.arrays, losses
-        )
+    with products_of(call.product.n_threads, call.product.size):
+        totals = losses_and_gradients(call.product, call.targets, call.chunk_rows, call.scale, results.arrays, losses)
     return call.reduced(losses, totals), results.returned()
 
 
@@ -260,7 +258,7 @@ def linear_target_statistics(
         How many rows of logits exist at once, as a whole: by default as many as fit into 128 MiB, at least 256 and at
         most 1024.
     n_threads : int, optional
-        The most threads to use for the statistics, `get_num_threads` by default; the products are NumPy's.
+        The most threads to use, `get_num_threads` by default.
 
     Returns
     -------
@@ -294,6 +292,6 @@ def linear_target_statistics(
         hidden, weight, target, bias, None, None, ignore_index, 0.0, 0.0, softcap, "sum", chunk_rows, n_threads,
         labels_only=True,
     )  # fmt: skip
-    with products_of(n_threads):
-        records = statistics(call.product, call.targets, call.chunk_rows, n_threads).reshape(call.shape)
+    with products_of(call.product.n_threads, call.product.size):
+        records = statistics(call.product, call.targets, call.chunk_rows).reshape(call.shape)
     return TargetStatistics(*(records[name][()] for name in TargetStatistics._fields))

@@ -88,7 +88,8 @@ def linear_call(
     class_weight, sample_weight, ignored, smoothing, z_loss, denominator = options
     dtype = np.dtype(np.float64 if in_double else np.float32)
     product = Product(
-        layer["hidden"].reshape(n, features), layer["weight"], layer.get("bias"), cap_of(softcap, dtype), dtype
+        layer["hidden"].reshape(n, features), layer["weight"], layer.get("bias"), cap_of(softcap, dtype), dtype,
+        n_threads,
     )  # fmt: skip
     targets = Targets(
         distribution.reshape(n, classes) if labels is None else labels.reshape(-1),

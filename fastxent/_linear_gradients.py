@@ -8,6 +8,7 @@ import numpy as np
 
 from fastxent._blocks import blocks
 from fastxent._kernels import door
+from fastxent._linear_multiply import multiply
 from fastxent._linear_product import Product, converted, scatter
 from fastxent._linear_rows import Chunk
 from fastxent._types import Array
@@ -73,7 +74,7 @@ class Gradients:
         if self.weight_sum is not None:
             for classes in blocks(self.product.classes, self.product.part):
                 part = room[: classes.stop - classes.start]
-                np.matmul(grad[:, classes].T, chunk.hidden, out=part)
+                multiply(grad[:, classes].T, chunk.hidden, part, self.product.n_threads)
                 self.weight_sum.add(part, classes, chunk)
         if self.hidden is not None:
             self.add_hidden(chunk, grad, self.hidden, room)
@@ -85,12 +86,12 @@ class Gradients:
         product, n = self.product, len(grad)
         whole = out[chunk.rows] if self.states is None else self.states[:n]
         if self.more is None:
-            np.matmul(grad, product.weight, out=whole)
+            multiply(grad, product.weight, whole, product.n_threads)
         else:
             whole[...] = 0
             for classes in blocks(product.classes, product.part):
                 weight = converted(product.weight[classes], product.dtype, room)
-                whole += np.matmul(grad[:, classes], weight, out=self.more[:n])
+                whole += multiply(grad[:, classes], weight, self.more[:n], product.n_threads)
         if isinstance(chunk.rows, slice) and self.states is not None:
             door.convert(whole, out[chunk.rows], 1)
         elif self.states is not None:

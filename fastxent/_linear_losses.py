@@ -23,9 +23,7 @@ TILE_CLASSES = 1024  # the same for any number of rows, on which no row's bits d
 STATE_BYTES = 2**24  # of hidden states that are copied at once where a tile is all that exists of the logits
 
 
-def losses_of_labels(
-    product: Product, targets: Targets, size: int | None, n_threads: int | None, losses: Array
-) -> None:
+def losses_of_labels(product: Product, targets: Targets, size: int | None, losses: Array) -> None:
     """The losses of the rows that count: by tiles of rows and classes."""
     counted = targets.counted()
     copies = product.copies(counted.rows)
@@ -44,7 +42,7 @@ def losses_of_labels(
             tile = tiles[: n * (classes.stop - classes.start)].reshape(n, -1)
             product.logits(chunk.hidden, classes, tile, room)
             weight = None if targets.class_weight is None else targets.class_weight[classes]
-            door.carry(tile, labels - classes.start, carried, weight, targets.smoothing > 0, n_threads)
+            door.carry(tile, labels - classes.start, carried, weight, targets.smoothing > 0, product.n_threads)
         losses[chunk.rows] = finished(carried, labels, product.classes, targets) * targets.weights(chunk.rows)
 
 
@@ -65,8 +63,7 @@ def finished(carried: Array, labels: Array, classes: int, targets: Targets) -> A
 
 
 def losses_and_gradients(
-    product: Product, targets: Targets, size: int | None, n_threads: int | None, scale: Any, gradients: Outs | None,
-    losses: Array | None,
+    product: Product, targets: Targets, size: int | None, scale: Any, gradients: Outs | None, losses: Array | None
 ) -> list[float]:  # fmt: skip
     """The losses of the rows that count, or their sums, and the gradients: by chunks of whole rows.
 
@@ -85,7 +82,7 @@ def losses_and_gradients(
         if out is not None and is_left:  # where nothing is going to be written
             out[...] = np.zeros((), out.dtype)
     for chunk, logits in chunks_of_logits(product, counted, size, states, room):
-        for rows, loss in of_logits(product, targets, chunk, logits, n_threads, scale, sums is not None, losses):
+        for rows, loss in of_logits(product, targets, chunk, logits, scale, sums is not None, losses):
             if losses is None:
                 totals.append(loss)
             else:
@@ -116,8 +113,7 @@ def size_of_chunks(product: Product, asked: int | None, n: int, copies: bool, we
 
 
 def of_logits(
-    product: Product, targets: Targets, chunk: Chunk, logits: Array, n_threads: int | None, scale: Any, grad: bool,
-    losses: Array | None,
+    product: Product, targets: Targets, chunk: Chunk, logits: Array, scale: Any, grad: bool, losses: Array | None
 ) -> Iterator[tuple[Any, Any]]:  # fmt: skip
     """The losses of a chunk's logits, whose gradient takes their place: (where, losses or their sum) of each part."""
     capped = grad and product.softcap is not None
@@ -130,7 +126,7 @@ def of_logits(
         own_weight = None if targets.sample_weight is None else targets.sample_weight[rows]
         result = door.softmax_cross_entropy(
             1 if grad else 0, part, targets.each[rows], -1, targets.class_weight, own_weight, None, targets.smoothing,
-            targets.z_loss, None, "sum" if losses is None else "none", n_threads,
+            targets.z_loss, None, "sum" if losses is None else "none", product.n_threads,
             *((scale[rows] if np.ndim(scale) else scale, part) if grad else ()),
         )  # fmt: skip
         if slope is not None:
@@ -152,7 +148,7 @@ def numbered(rows: Any, block: slice) -> Any:
     return slice(rows.start + block.start, rows.start + block.stop) if isinstance(rows, slice) else rows[block]
 
 
-def statistics(product: Product, targets: Targets, size: int | None, n_threads: int | None) -> Array:
+def statistics(product: Product, targets: Targets, size: int | None) -> Array:
     """An array of one record for each row: of those that count, by chunks of whole rows."""
     records = np.empty(len(product.hidden), door.records_of(product.dtype))
     counted = targets.counted()
@@ -164,5 +160,5 @@ def statistics(product: Product, targets: Targets, size: int | None, n_threads: 
             records[name] = np.nan if records.dtype[name].kind == "f" else -1
     room = product.room() if product.converts else NONE
     for chunk, logits in chunks_of_logits(product, counted, size, states, room):
-        records[chunk.rows] = door.target_statistics(logits, targets.each[chunk.rows], -1, None, n_threads)
+        records[chunk.rows] = door.target_statistics(logits, targets.each[chunk.rows], -1, None, product.n_threads)
     return records

@@ -1,22 +1,19 @@
 """The logits of a linear layer, of which no more than a part ever exists.
 
-The products are NumPy's, with the threads of its BLAS, one where one is asked for; the losses are the kernels', with
-those of our pool, never both at once.
+The products are NumPy's and the losses the kernels', both with the threads of our pool.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from fastxent._blas import one_thread
 from fastxent._blocks import blocks
 from fastxent._kernels import door
-from fastxent._threads import get_num_threads
+from fastxent._linear_multiply import multiply
 from fastxent._types import Array
 
 CHUNK_BYTES = 2**27  # of whole rows
@@ -53,14 +50,6 @@ def scatter(array: Array, rows: Array, out: Array) -> None:
         out[rows[piece]] = converted(array[piece], out.dtype)
 
 
-@contextlib.contextmanager
-def products_of(n_threads: int | None) -> Iterator[None]:
-    """While products are made: one thread of BLAS where the whole call may use one, and no word of NumPy's."""
-    number = get_num_threads() if n_threads is None else n_threads
-    with np.errstate(all="ignore"), one_thread if number == 1 else contextlib.nullcontext():
-        yield
-
-
 @dataclass(frozen=True)
 class Product:
     """logits = cap(hidden @ weight.T + bias)."""
@@ -70,10 +59,16 @@ class Product:
     bias: Array | None  # (C,)
     softcap: float | None
     dtype: np.dtype[Any]  # computed in
+    n_threads: int | None = None  # of products, and of what is made of logits
 
     @property
     def classes(self) -> int:
         return len(self.weight)
+
+    @property
+    def size(self) -> int:
+        """How many multiplications the logits take."""
+        return self.hidden.size * self.classes
 
     def bytes_of(self, n: int) -> int:
         """What so many hidden states take, or rows of the weight, in the dtype computed in."""
@@ -106,9 +101,11 @@ class Product:
         if self.converts:
             for part in blocks(classes.stop, self.part, classes.start):
                 weight = converted(self.weight[part], self.dtype, room)
-                np.matmul(hidden, weight.T, out=out[:, part.start - classes.start : part.stop - classes.start])
+                multiply(
+                    hidden, weight.T, out[:, part.start - classes.start : part.stop - classes.start], self.n_threads
+                )
         else:
-            np.matmul(hidden, self.weight[classes].T, out=out)
+            multiply(hidden, self.weight[classes].T, out, self.n_threads)
         if self.bias is not None:
             out += converted(self.bias[classes], self.dtype)
         if self.softcap is not None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import fastxent as fx
-from fastxent._blas import one_thread
+from fastxent import _linear_multiply
+from fastxent._blas import Limit, one_thread
 from fastxent._linear_product import Product
 from tests.bits import assert_same_bits
 from tests.layouts import LAYOUTS, negative_classes, negative_rows, packed_field, strided
@@ -28,16 +29,37 @@ def test_the_number_of_threads_changes_no_bit_of_what_is_made_of_the_products(dt
 
 
 @pytest.mark.parametrize("function", ["linear_cross_entropy", "linear_cross_entropy_grad", "linear_target_statistics"])
-def test_a_call_on_one_thread_has_one_thread_of_blas_and_no_other_has(function, rng, monkeypatch):
-    args, _ = layer(rng, (5, 3, 4), np.float32)
+@pytest.mark.parametrize(
+    ("shape", "n_threads", "limited"), [((5, 3, 4), 1, 1), ((5, 3, 4), 3, 0), ((99, 60, 64), 3, 1)]
+)
+def test_blas_has_one_thread_but_where_it_takes_no_other(function, shape, n_threads, limited, rng, monkeypatch):
+    args, _ = layer(rng, shape, np.float32)
     seen = []
     monkeypatch.setattr(
         Product, "logits", lambda self, *rest: seen.append(len(one_thread.inside)) or LOGITS(self, *rest)
     )
-    for n_threads in (1, 3):
-        getattr(fx, function)(*args, n_threads=n_threads)
+    getattr(fx, function)(*args, n_threads=n_threads)
     assert not one_thread.inside
-    assert (seen[0], seen[-1]) == (1, 0)
+    assert set(seen) == {limited}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("known", [True, False])
+def test_products_cut_for_threads_are_those_of_one(dtype, known, rng, monkeypatch):
+    """With exact products, of which each number is made once."""
+    monkeypatch.setattr(Limit, "is_known", known)
+    monkeypatch.setattr(_linear_multiply, "WORTH_THREADS", 1)
+    hidden, y = rng.integers(-4, 5, (700, 300)).astype(dtype), rng.integers(0, 2000, 700)
+    weight = (rng.integers(-4, 5, (2000, 300)) / 64).astype(dtype)
+    for name in ("linear_cross_entropy", "linear_target_statistics"):
+        one, *others = (getattr(fx, name)(hidden, weight, y, n_threads=n) for n in (1, 2, 5, 40))
+        for other in others:
+            np.testing.assert_array_equal(one, other)
+    one, *others = (fx.linear_cross_entropy_grad(hidden, weight, y, n_threads=n) for n in (1, 2, 5, 40))
+    for other in others:
+        assert one[0] == other[0]
+        for a, b in zip(one[1][:2], other[1][:2], strict=True):
+            assert_near(b, a, dtype)
 
 
 @in_turn("arrange", LAYOUTS.values())

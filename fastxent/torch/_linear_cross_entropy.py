@@ -63,7 +63,7 @@ class LinearLoss:
             for each, is_wanted in zip(tensors[:3], wanted, strict=True)
         )
         hidden, of_weight, of_bias = map(array_of, gradients)
-        loss, _ = loss_and_gradients(call, threads, outputs(call, hidden, of_weight, of_bias, wanted))
+        loss, _ = loss_and_gradients(call, outputs(call, hidden, of_weight, of_bias, wanted))
         return self.result(loss, tensors[0]), gradients
 
     def by_torch(self, *tensors: Tensor | None) -> Tensor:

@@ -1,0 +1,58 @@
+"""Products of matrices, by threads of our pool that have one thread of BLAS each.
+
+A BLAS with threads of its own has them wait for one another after every product, and they spin meanwhile: beside a busy
+process, of which a large vocabulary's many products meet one all the time, they take several times as long. Ours draw
+pieces of a product, and those that come late are not waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from fastxent import _threads
+from fastxent._blas import one_thread
+from fastxent._blocks import blocks
+from fastxent._kernels.job import Job
+from fastxent._types import Array
+
+SHARED_BY_BLAS = 2**18  # multiplications from which OpenBLAS uses threads of its own
+WORTH_THREADS = 2**23  # from which we do: a quarter of a millisecond
+PIECE_ROWS, PIECE_COLUMNS = 256, 128  # of a product, the fewest: a BLAS arranges both factors anew for each piece
+
+
+@contextlib.contextmanager
+def products_of(n_threads: int | None, size: int) -> Iterator[None]:
+    """While products are made that take so many multiplications: BLAS has one thread, and NumPy says nothing.
+
+    To set it takes 15 microseconds, which products are spared that BLAS gives to one thread in any case.
+    """
+    number = _threads.get_num_threads() if n_threads is None else n_threads
+    with np.errstate(all="ignore"), one_thread if number == 1 or size >= SHARED_BY_BLAS else contextlib.nullcontext():
+        yield
+
+
+def multiply(a: Array, b: Array, out: Array, n_threads: int | None) -> Array:
+    """out = a @ b, as a whole where that is soon done, and where BLAS goes on using threads of its own."""
+    number = _threads.get_num_threads() if n_threads is None else n_threads
+    if number == 1 or out.size * len(b) < WORTH_THREADS or not one_thread.is_known:
+        return np.matmul(a, b, out=out)
+    n_rows, n_columns = out.shape
+    columns = max(1, min(n_columns // PIECE_COLUMNS, number))
+    rows = max(1, min(n_rows // PIECE_ROWS, -(-number // columns)))
+    pieces = list(itertools.product(blocks(n_rows, -(-n_rows // rows)), blocks(n_columns, -(-n_columns // columns))))
+
+    def piece(i: int) -> None:
+        part, other = pieces[i]
+        np.matmul(a[part], b[:, other], out=out[part, other])
+
+    def kernel(job: Job) -> None:
+        one_thread.help()
+        with np.errstate(all="ignore"):
+            job.each(piece)
+
+    _threads.run(kernel, (), len(pieces), number, blocks_each=1)
+    return out
