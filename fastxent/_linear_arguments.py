@@ -89,7 +89,7 @@ def linear_call(
     dtype = np.dtype(np.float64 if in_double else np.float32)
     product = Product(
         layer["hidden"].reshape(n, features), layer["weight"], layer.get("bias"), cap_of(softcap, dtype), dtype,
-        n_threads,
+        _check.n_threads_of(n_threads),
     )  # fmt: skip
     targets = Targets(
         distribution.reshape(n, classes) if labels is None else labels.reshape(-1),

@@ -104,17 +104,19 @@ cdef inline void few_grads(
     const floating* of,          # in   (PANEL,)
     Py_ssize_t C,                # known to the compiler
     const floating* label,       # in   (LANES,)
-    const floating* factor,      # in   (LANES,) T
+    const double* factor,        # in   (LANES,) T
     floating* grad,              # out  C x LANES
 ) noexcept nogil:
     cdef floating own[LANES]
     cdef floating own_share[LANES]
+    cdef floating others[LANES]
     cdef floating scale[LANES]
-    cdef floating share, others, rest
+    cdef floating share, rest
+    cdef double s
     cdef Py_ssize_t j, k
     for j in range(LANES if C == 2 else 0):    # both gradients are the same but for the sign
         share = of[SHIFT + REST + j] if of[OWN_X + j] == of[MAXIMUM + j] else <floating>1.0
-        share = factor[j] * (share / (<floating>1.0 + of[SHIFT + REST + j]))
+        share = <floating>factor[j] * (share / (<floating>1.0 + of[SHIFT + REST + j]))
         grad[j] = share if label[j] != 0 else -share
         grad[LANES + j] = -share if label[j] != 0 else share
     if C == 2:
@@ -122,9 +124,17 @@ cdef inline void few_grads(
     panel_pick(shares, C, label, own_share)
     for j in range(LANES):
         rest = of[SHIFT + REST + j]
-        others = rest if of[OWN_X + j] == of[MAXIMUM + j] else <floating>1.0 + (rest - own_share[j])
-        scale[j] = factor[j] / (<floating>1.0 + rest)
-        own[j] = -scale[j] * others
+        share = <floating>1.0 + (rest - own_share[j])
+        others[j] = rest if of[OWN_X + j] == of[MAXIMUM + j] else share
+    for j in range(LANES):       # in double, and the label's by a quotient of its own in float64: it has the most roundings
+        s = 1.0 + <double>of[SHIFT + REST + j]
+        if floating is double:
+            scale[j] = factor[j] / s
+            own[j] = -(factor[j] * (others[j] / s))
+        else:
+            s = factor[j] / s
+            scale[j] = <floating>s
+            own[j] = <floating>-(s * others[j])
     for k in range(C):
         for j in range(LANES):
             grad[k * LANES + j] = shares[k * LANES + j]
@@ -135,11 +145,10 @@ cdef inline void few_hess(
     const floating* shares,      # in   C x LANES; of two classes not
     const floating* of,          # in   (PANEL,)
     Py_ssize_t C,                # known to the compiler
-    const double* own,           # in   (LANES,)
-    const double* scale,         # in   (LANES,)
+    const double* factor,        # in   (LANES,) T
     floating* hess,              # out  C x LANES
 ) noexcept nogil:
-    cdef double factor[LANES]
+    cdef double scale[LANES]
     cdef double rest[LANES]
     cdef double s[LANES]
     cdef double share, others
@@ -147,9 +156,9 @@ cdef inline void few_hess(
     for j in range(LANES):
         rest[j] = of[SHIFT + REST + j]
         s[j] = 1.0 + rest[j]
-        factor[j] = own[j] * scale[j] / (s[j] * s[j])
+        scale[j] = factor[j] / (s[j] * s[j])
     for j in range(LANES if C == 2 else 0):
-        hess[j] = <floating>(factor[j] * rest[j])
+        hess[j] = <floating>(scale[j] * rest[j])
     for j in range(LANES if C == 2 else 0):
         hess[LANES + j] = hess[j]
     for k in range(C if C != 2 else 0):
@@ -157,7 +166,7 @@ cdef inline void few_hess(
             share = shares[k * LANES + j]
             others = s[j] - share
             others = rest[j] if share == 1.0 else others
-            hess[k * LANES + j] = <floating>(factor[j] * (share * others))
+            hess[k * LANES + j] = <floating>(scale[j] * (share * others))
 
 
 cdef inline inlined few_strip(
@@ -169,7 +178,7 @@ cdef inline inlined few_strip(
     cdef floating hess[FEW * LANES]
     cdef floating shares[FEW * LANES]
     cdef floating label[WIDTH]
-    cdef floating factor[WIDTH]
+    cdef double factor[WIDTH]
     cdef floating top[WIDTH]
     cdef floating e[FEW * WIDTH]
     cdef floating* of
@@ -217,7 +226,7 @@ cdef inline inlined few_strip(
     for j in range(n, n_panels * LANES):
         lanes.scale[j] = 0.0
     for j in range(n_panels * LANES):
-        factor[j] = <floating>(lanes.own[j] * lanes.scale[j])
+        factor[j] = lanes.own[j] * lanes.scale[j]
     for c in range(n_panels):
         first = c * LANES
         of = known + c * PANEL
@@ -227,7 +236,7 @@ cdef inline inlined few_strip(
             few_shares(<const floating*>e + first * FEW, <const floating*>top + first, C, shares)
         if has(problem, HESS):
             part = part_of(strip, first)
-            few_hess(shares, of, C, lanes.own + first, lanes.scale + first, hess)
+            few_hess(shares, of, C, factor + first, hess)
             store_hess(problem, &part, lanes.weight + first, 0, C, hess)
         few_grads(shares, of, C, label + first, factor + first, panels + first * C)
     for j in range(n):

@@ -273,6 +273,7 @@ cdef inline Py_ssize_t softmax_panels(
             )
         if solo:
             if with_grad:
+                kill_factors(lanes.weight, factor, own_grad, kept)
                 store_solo(problem, strip, &lanes, factor, own_grad, panels)
             return bad
         for c in range(n_panels if with_grad else 0):
