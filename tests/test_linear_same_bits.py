@@ -16,6 +16,17 @@ from tests.turns import in_turn
 LOGITS = Product.logits
 
 
+
+class Index:
+    """What stands for a whole number."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __index__(self):
+        return self.number
+
+
 @each_dtype
 def test_the_number_of_threads_changes_no_bit_of_what_is_made_of_the_products(dtype, rng):
     args, kwargs = layer(rng, (500, 3000, 4), dtype, ("label_smoothing", "class_weight"))
@@ -55,7 +66,7 @@ def test_products_cut_for_threads_are_those_of_one(dtype, known, rng, monkeypatc
         one, *others = (getattr(fx, name)(hidden, weight, y, n_threads=n) for n in (1, 2, 5, 40))
         for other in others:
             np.testing.assert_array_equal(one, other)
-    one, *others = (fx.linear_cross_entropy_grad(hidden, weight, y, n_threads=n) for n in (1, 2, 5, 40))
+    one, *others = (fx.linear_cross_entropy_grad(hidden, weight, y, n_threads=n) for n in (1, 2, 5, 40, Index(2)))
     for other in others:
         assert one[0] == other[0]
         for a, b in zip(one[1][:2], other[1][:2], strict=True):

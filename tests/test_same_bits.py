@@ -8,6 +8,7 @@ classes, the dtype, and whether a Hessian is wanted.
 import numpy as np
 import pytest
 
+import fastxent as fx
 from fastxent._kernels import ways
 from tests.bits import assert_same_bits
 from tests.layouts import LAYOUTS, byte_swapped, packed_field, strided
@@ -46,6 +47,16 @@ def test_a_row_has_the_results_that_it_has_alone(f, options, dtype, rng):
         for n in samples(C):
             which = rng.integers(rows.size, size=n)
             assert_same(rows.batch(which).run(), taken(alone, which), f"{n} rows of {C} classes")
+
+
+@each_dtype
+def test_a_label_whose_class_has_no_weight_has_the_same_zero_alone(dtype, rng):
+    for C in classes(dtype):
+        x, y, weight = rng.standard_normal((LANES, C)).astype(dtype), rng.integers(C, size=LANES), np.arange(C) % 2
+        together = fx.softmax_cross_entropy_grad(x, y, class_weight=weight, reduction="none")[1]
+        for i in range(3):
+            alone = fx.softmax_cross_entropy_grad(x[i : i + 1], y[i : i + 1], class_weight=weight, reduction="none")[1]
+            assert_same_bits(alone[0], together[i], f"row {i} of {C} classes")
 
 
 @each_function
