@@ -16,7 +16,6 @@ from tests.turns import in_turn
 LOGITS = Product.logits
 
 
-
 class Index:
     """What stands for a whole number."""
 
