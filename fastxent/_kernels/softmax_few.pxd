@@ -126,7 +126,7 @@ cdef inline void few_grads(
         rest = of[SHIFT + REST + j]
         share = <floating>1.0 + (rest - own_share[j])
         others[j] = rest if of[OWN_X + j] == of[MAXIMUM + j] else share
-    for j in range(LANES):       # in double, and the label's by a quotient of its own in float64: it has the most roundings
+    for j in range(LANES):       # the label's has the most roundings: it is made in double, or of a quotient of its own
         s = 1.0 + <double>of[SHIFT + REST + j]
         if floating is double:
             scale[j] = factor[j] / s
