@@ -10,6 +10,7 @@ in float32 is added up again in double.
 
 from cython cimport floating
 
+from fastxent._kernels.frames cimport inlined
 from fastxent._kernels.scalar cimport rounded
 from fastxent._kernels.sums cimport sum_lanes, total_of, two_sum
 from fastxent._kernels.ways cimport GROUP, LANES, whole_groups
@@ -40,7 +41,7 @@ cdef inline floating sum_of_group(
     return ((a + b) + (c + d)) + ((e + f) + (g + h))
 
 
-cdef inline void match(
+cdef inline inlined match(
     const floating* x,           # in   (2 n,)
     Py_ssize_t n,
     floating* winners,           # out  (n,) the larger of each pair
