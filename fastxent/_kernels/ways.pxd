@@ -10,7 +10,7 @@ cdef enum:
     BATCH = 256             # GROUP * LANES, the classes of a row that are added up at once
     PANELS = 4              # the most panels of a strip
     WIDTH = 128             # PANELS * LANES, the most samples of a strip
-    FEW = 9                 # classes of samples whose every class is in a register: softmax_few.pxd
+    FEW = 9                 # classes, each of them in a register (softmax_few.pxd); all but one are a tree of GROUP
     SHORT = 16384           # bytes of a row that the level-1 cache holds beside its gradient
     LARGEST_PANEL = 16777216   # 2^24 classes; a panel's lanes compare them as float32
 
