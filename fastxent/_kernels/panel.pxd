@@ -140,7 +140,14 @@ cdef inline void panel_exp(
 ) noexcept nogil:
     """e_k = exp(x_k - m) in each lane, all of a lane times the same number."""
     cdef floating v[GROUP * LANES]
+    cdef floating block[LANES]
+    cdef floating kept[TOP]
+    cdef const floating* by = shift
     cdef Py_ssize_t first, group, j, k, n
+    if floating is float:        # a copy, which stays in registers: for all that GCC knows, e might be shift
+        for j in range(TOP):
+            kept[j] = shift[j]
+        by = <const floating*>kept
     for j in range(SUMS):
         sums[j] = <floating>0.0
     for group in range((C + GROUP - 1) // GROUP):
@@ -151,12 +158,18 @@ cdef inline void panel_exp(
         if home.data != NULL:
             write_soon(&home, x, n * LANES)
         # in passes of one thing each, which keep their numbers in registers
-        for k in range(n):
-            exp_block(x + (first + k) * LANES, shift, v + k * LANES)
-        if e != NULL:
-            for k in range(n):
+        if e != NULL and n == GROUP:
+            for k in range(first, first + GROUP):
+                exp_block(x + k * LANES, by, block)
                 for j in range(LANES):
-                    e[(first + k) * LANES + j] = v[k * LANES + j]
+                    e[k * LANES + j] = block[j]
+            add_group(<const floating*>e + first * LANES, GROUP, shift, sums)
+            continue
+        for k in range(n):
+            exp_block(x + (first + k) * LANES, by, v + k * LANES)
+        for k in range(n if e != NULL else 0):
+            for j in range(LANES):
+                e[(first + k) * LANES + j] = v[k * LANES + j]
         clear_blocks(n, v)
         add_group(v, n, shift, sums)
 
@@ -282,14 +295,21 @@ cdef inline void scaled_panel(
 ) noexcept nogil:
     """The gradient where t has one entry: the exponentials times a factor, but for the label's class."""
     cdef floating scaled[LANES]
+    cdef floating by[LANES]      # copies, which stay in registers: the gradient might be what pointers point to
+    cdef floating at_own[LANES]
+    cdef floating place[LANES]
     cdef floating own, other, number
     cdef Py_ssize_t j, k
+    for j in range(LANES):
+        by[j] = factor[j]
+        at_own[j] = own_grad[j]
+        place[j] = label[j]
     for k in range(C):
         number = <floating>k
         for j in range(LANES):
-            own = own_grad[j]
-            other = grad[k * LANES + j] * factor[j]
-            scaled[j] = own if label[j] == number else other
+            own = at_own[j]
+            other = grad[k * LANES + j] * by[j]
+            scaled[j] = own if place[j] == number else other
         for j in range(LANES):
             grad[k * LANES + j] = scaled[j]
 

@@ -105,6 +105,7 @@ cdef inline void row_exp(
     cdef floating last[LANES]
     cdef floating counted[2 * LANES]
     cdef floating v[GROUP * LANES]
+    cdef floating block[LANES]
     cdef Py_ssize_t first, group, j, k, width, n_blocks = n // LANES, overlap = (n_blocks + 1) * LANES - n
     cdef Py_ssize_t unused = overlap // PART
     clear_blocks(0, counted)
@@ -117,6 +118,15 @@ cdef inline void row_exp(
     for group in range((n_blocks + GROUP - 1) // GROUP):
         first = group * GROUP
         width = min(<Py_ssize_t>GROUP, n_blocks - first)
+        if floating is double and e != NULL and width == GROUP:
+            for k in range(first, first + GROUP):
+                read_soon(&next, x, LANES)
+                exp_block(x + k * LANES, shift, block)
+                write_soon(&home, x, LANES)
+                for j in range(LANES):
+                    e[k * LANES + j] = block[j]
+            add_group(<const floating*>e + first * LANES, GROUP, shift, sums)
+            continue
         for k in range(width):
             read_soon(&next, x, LANES)
             exp_block(x + (first + k) * LANES, shift, v + k * LANES)
