@@ -9,11 +9,12 @@ from fastxent._kernels.panel cimport (
 )
 from fastxent._kernels.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
 from fastxent._kernels.soon cimport Soon, read_soon, write_soon
-from fastxent._kernels.sums cimport count_lanes, sum_lanes
+from fastxent._kernels.sums cimport count_lanes, sum_lanes, two_sum
 from fastxent._kernels.ways cimport BATCH, GROUP, LANES
 
 
 cdef enum:
+    LONG = 2048              # classes of which most groups have no maximum, so that a look is worth it
     PART = 16                # what is left over behind whole blocks is computed by so many classes
 
 
@@ -83,6 +84,36 @@ cdef inline void exp_part(
         counted[j] = e if j >= overlap else <floating>0.0
 
 
+cdef inline bint add_below_top(
+    const floating* v,       # in   GROUP x LANES
+    const floating* shift,   # in   (SHIFT,) the same for all lanes
+    floating* sums,          # out  (SUMS,)
+) noexcept nogil:
+    """Add a whole group as add_group does if none of it is a maximum's, as of most groups of a long row; else False."""
+    cdef floating most[LANES]
+    cdef floating part[LANES]
+    cdef Py_ssize_t j
+    cdef int found = 0
+    for j in range(LANES):
+        most[j] = larger(
+            larger(larger(v[j], v[LANES + j]), larger(v[2 * LANES + j], v[3 * LANES + j])),
+            larger(larger(v[4 * LANES + j], v[5 * LANES + j]), larger(v[6 * LANES + j], v[7 * LANES + j])),
+        )
+        part[j] = ((v[j] + v[LANES + j]) + (v[2 * LANES + j] + v[3 * LANES + j])) + (
+            (v[4 * LANES + j] + v[5 * LANES + j]) + (v[6 * LANES + j] + v[7 * LANES + j])
+        )
+    for j in range(LANES):
+        found += most[j] >= shift[TOP + j]
+    if found > 0:
+        return False
+    two_sum(sums + REST, sums + REST_LOW, part, LANES)
+    return True
+
+
+cdef inline floating larger(floating a, floating b) noexcept nogil:
+    return a if a > b else b
+
+
 cdef inline bint begins_with_rest(Py_ssize_t n) noexcept nogil:
     """Whether what is left over of n classes behind whole blocks finds no room in a group: the sums begin with it."""
     return 0 < n % BATCH < LANES
@@ -125,7 +156,8 @@ cdef inline void row_exp(
                 write_soon(&home, x, LANES)
                 for j in range(LANES):
                     e[k * LANES + j] = block[j]
-            add_group(<const floating*>e + first * LANES, GROUP, shift, sums)
+            if n < LONG or not add_below_top(<const floating*>e + first * LANES, shift, sums):
+                add_group(<const floating*>e + first * LANES, GROUP, shift, sums)
             continue
         for k in range(width):
             read_soon(&next, x, LANES)
@@ -140,7 +172,8 @@ cdef inline void row_exp(
                 v[width * LANES + j] = counted[j]
             width += 1
             clear_blocks(width, v)
-        add_group(v, width, shift, sums)
+        if n < LONG or width < GROUP or not add_below_top(v, shift, sums):
+            add_group(v, width, shift, sums)
     read_soon(&next, x, LANES)          # what is behind whole blocks, or in a line more where those begin within one
     if e != NULL:
         write_soon(&home, x, LANES)
