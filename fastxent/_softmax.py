@@ -107,9 +107,9 @@ def softmax_cross_entropy(
 
     Notes
     -----
-    The loss of a row is within 4 ulp of the real value, in the dtype computed in; with z-loss, of the size of its
-    terms. The maximum is left out of the sum, whose logarithm is taken by log1p [5]_; a confident row has a loss far
-    below the dtype's epsilon, not 0.
+    The loss of a row is within 4 ulp of the real value, in the dtype computed in, and in one confident row of 100,000
+    within 5; with z-loss, of the size of its terms. The maximum is left out of the sum, whose logarithm is taken by
+    log1p [5]_; a confident row has a loss far below the dtype's epsilon, not 0.
 
     An ignored row, or one of sample weight 0, has loss 0 even if its logits are NaN. If nothing has weight
     (:math:`D = 0`), the mean is nan, and the sum 0.0.
@@ -234,8 +234,9 @@ def softmax_cross_entropy_grad(
     factor.
 
     For class indices without smoothing and z-loss every entry is within 4 ulp of the real value, that of a confident
-    row's own class included; elsewhere within 4 ulp of :math:`(T + 2 c\, (|m| + \log s))\, p_k + t_k`, with the
-    largest logit :math:`m` and :math:`\mathrm{lse} = m + \log s`.
+    row's own class included (in one such row of 100,000 within 5); elsewhere within 4 ulp of
+    :math:`(T + 2 c\, (|m| + \log s))\, p_k + t_k`, with the largest logit :math:`m` and
+    :math:`\mathrm{lse} = m + \log s`.
     After a KeyboardInterrupt the content of `out` is unspecified.
 
     References

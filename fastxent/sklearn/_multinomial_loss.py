@@ -71,8 +71,8 @@ class MultinomialLoss(CrossEntropy):
     A sample that is ignored, or has weight 0, has the loss 0 and the gradient 0 even if its raw predictions are NaN.
     Weights may be negative, as in scikit-learn.
 
-    In float64 losses and gradients are within 4 ulp of the real values, Hessians within 8; with label smoothing,
-    infogain or z-loss, within as many of the size of their terms, which may cancel.
+    In float64 losses and gradients are within 4 ulp of the real values, in rare rows within 5, Hessians within 8; with
+    label smoothing, infogain or z-loss, within as many of the size of their terms, which may cancel.
 
     The methods multiply each sample by its weight and leave the mean to the caller, as scikit-learn does. Its linear
     models divide by the sum of the sample weights, ignored samples and all: class weights and ignored samples change
