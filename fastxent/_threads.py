@@ -114,7 +114,8 @@ def set_num_threads(n: SupportsIndex) -> None:
     """Set the number of threads that large calls use from now on, in the whole process.
 
     It holds for calls that do not say otherwise with ``n_threads``. Small calls stay in the calling thread, and results
-    have the same bits for any number of threads. No call takes more than 32, or than there are processors.
+    have the same bits for any number of threads; those of linear layers may differ by the rounding of their products.
+    No call takes more than 32, or than there are processors if these are more.
 
     Parameters
     ----------
