@@ -12,7 +12,6 @@ from fastxent import _bfloat16
 from fastxent._types import Array
 
 VOID = 255  # what images of labels have where there is none
-NAMES = "classes, target = np.unique(target, return_inverse=True)"
 BALANCED = "len(target) / (C * np.bincount(target, minlength=C))"
 MASK = f"; a mask of 0 and {VOID} has the targets target == {VOID}"
 SOFTMAX = "; did you mean softmax_cross_entropy(logits, target)?"
@@ -145,23 +144,36 @@ def left_out(values: Array) -> str:
 
 
 def not_numbers(array: Array, name: str) -> str:
-    """Of an array that is none of numbers: what it holds in place of them."""
+    """Of an array that is none of numbers that NumPy knows: what it holds in place of them."""
+    if array.dtype.kind == "V" and array.dtype.names is None and np.can_cast(array.dtype, np.float32):
+        whole = array.dtype.name.startswith(("int", "uint"))  # of ml_dtypes, as are floats of a byte
+        return f" of NumPy's; cast them: {name}.astype(np.{'int64' if whole else 'float32'})"
     if array.dtype.kind not in "OUS":
         return ""
     values = array.ravel().tolist()  # at once: another thread may change the array
     if array.dtype.kind == "O":
         for position, value in enumerate(values):
             if is_missing(value):
-                at = ", ".join(str(int(k)) for k in np.unravel_index(position, array.shape))
-                return f": {name}[{at}] is {value}" if array.ndim else f": {name} is {value}"
+                return f": {indexed(name, array, position)} is {value}"
         if all(isinstance(value, Real) for value in values):
             whole = all(isinstance(value, Integral) for value in values)
             return f"; cast them: {name}.astype(np.{'int64' if whole else 'float64'})"
     named = array.dtype.kind in "US" or any(isinstance(value, str | bytes) for value in values)
-    if not named or name != "target":
+    if not named or not values:
         return ""
+    if name not in ("target", "y"):
+        position = next(i for i, value in enumerate(values) if isinstance(value, str | bytes))
+        return f": {indexed(name, array, position)} = {values[position][:40]!r}"
     digits = all(str(value).isdigit() for value in values)
-    return "; cast them: np.asarray(target).astype(np.int64)" if digits else f"; of names make class indices: {NAMES}"
+    if digits:
+        return f"; cast them: np.asarray({name}).astype(np.int64)"
+    return f"; of names make class indices: classes, {name} = np.unique({name}, return_inverse=True)"
+
+
+def indexed(name: str, array: Array, position: int) -> str:
+    """``name[i, j]``, or the name alone for a scalar."""
+    at = ", ".join(str(int(k)) for k in np.unravel_index(position, array.shape))
+    return f"{name}[{at}]" if array.ndim else name
 
 
 def is_missing(value: Any) -> bool:

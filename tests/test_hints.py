@@ -1,5 +1,6 @@
 """Errors end in what was probably meant, where the arguments say so."""
 
+import ml_dtypes
 import numpy as np
 import pandas as pd
 import pytest
@@ -148,6 +149,29 @@ def test_what_is_no_array_is_named():
         fx.softmax([[1.0], [1.0, 2.0]])
     with pytest.raises(ValueError, match="sample_weight is no array: "):
         fx.softmax_cross_entropy(PROBS, [0, 1, 1, 2], sample_weight=[1.0, [1.0], 2.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    "x, end",
+    [
+        (np.array([["1", "2"]]), ": x[0, 0] = '1'"),
+        (pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, "two"]}), ": x[1, 1] = 'two'"),
+        (np.zeros((0, 2), "U1"), "expected real numbers"),
+        (np.zeros((2, 3), ml_dtypes.float8_e4m3fn), "; cast them: x.astype(np.float32)"),
+        (np.zeros((2, 3), ml_dtypes.int4), "; cast them: x.astype(np.int64)"),
+        (np.zeros((2, 3), "V4"), "expected real numbers"),
+    ],
+    ids=["strings", "a string", "no strings", "floats of a byte", "integers of four bits", "bytes"],
+)
+def test_what_holds_no_numbers_is_named(x, end):
+    with pytest.raises(TypeError) as error:
+        fx.softmax(x)
+    assert str(error.value).endswith(end)
+
+
+def test_names_as_labels_of_start_scores():
+    with pytest.raises(TypeError, match=r"make class indices: classes, y = np\.unique\(y, return_inverse=True\)$"):
+        fx.boosting.start_scores(["ham", "spam"])
 
 
 @each_of([f for f in CLASS_LOSSES if f.kind == "clamped"])
