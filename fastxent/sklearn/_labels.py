@@ -40,7 +40,8 @@ def check_classes(classes: Array, n_samples: float) -> None:
 
 def raise_one_class(classes: Array) -> None:
     """Say that one is too few."""
-    raise ValueError(f"y holds one class, {classes[0]!r}: a classifier needs samples of at least two classes")
+    (only,) = classes[:1].tolist()
+    raise ValueError(f"y holds one class, {only!r}: a classifier needs samples of at least two classes")
 
 
 def numbers_of(y: Array, classes: Array) -> Array:
