@@ -36,11 +36,22 @@ def test_nothing_large_is_imported_with_the_package():
 
 
 @pytest.mark.parametrize(
-    ("module", "library", "named"), [("sklearn", "sklearn", "scikit-learn"), ("dask", "dask.array", "dask")]
+    ("module", "library", "named"),
+    [
+        ("sklearn", "sklearn", "scikit-learn: pip install scikit-learn"),
+        ("dask", "dask.array", "dask: pip install 'dask[array]' distributed"),
+        ("torch", "torch", "torch 2.13 or newer: pip install torch"),
+    ],
 )
-def test_a_module_whose_library_is_missing_names_the_extra(module, library, named):
+def test_a_module_whose_library_is_missing_names_it(module, library, named):
     done = interpreted(f"import sys; sys.modules[{library!r}] = None\nimport fastxent as fx; fx.{module}")
-    assert done.stderr.endswith(f"ImportError: fastxent.{module} needs {named}: pip install fastxent[{module}]\n")
+    assert done.stderr.endswith(f"ImportError: fastxent.{module} needs {named}\n")
+
+
+def test_a_torch_that_is_too_old_is_named():
+    program = "import sys, types; sys.modules['torch'] = types.SimpleNamespace(nn=None, __version__='2.8.0')"
+    done = interpreted(f"{program}\nimport fastxent.torch")
+    assert "ImportError: fastxent.torch needs torch 2.13 or newer, but 2.8.0 is installed: pip" in done.stderr
 
 
 def test_other_names_are_attribute_errors():
