@@ -191,6 +191,8 @@ def clamped_cross_entropy_grad(
     -----
     Below the threshold the loss is constant, but the gradient is not 0: it keeps the value that it has at the
     threshold, as in Caffe [1]_, so that it pushes a vanished probability back up. With `eps` 0 it is -inf there.
+    float16 holds numbers up to 65504: a gradient of float16 that is larger is -inf, as it is of a vanished probability
+    for the default `eps`. Give an `out` of float32, or a larger `eps`.
 
     The gradient of an ignored row, or of one of sample weight 0, is exactly 0, and so is the whole gradient where the
     mean is nan for want of any weight. After a KeyboardInterrupt the content of `out` is unspecified.

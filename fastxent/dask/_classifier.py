@@ -48,7 +48,7 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
         side by side.
     batch_rows, verbose
         As `fastxent.sklearn.SoftmaxClassifier` takes them.
-    classes : array_like, shape (C,), optional
+    classes : array_like, shape (n_classes,), optional
         The labels; by default those found. Labels that are not among them are an error, and classes without samples are
         none.
     checkpoint : path, optional
@@ -60,12 +60,12 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
 
     Attributes
     ----------
-    coef_ : ndarray, shape (C, n_features) or (1, n_features)
+    coef_ : ndarray, shape (n_classes, n_features) or (1, n_features)
         Coefficients, in the dtype of X; one row if there are two classes.
-    intercept_ : ndarray, shape (C,) or (1,)
+    intercept_ : ndarray, shape (n_classes,) or (1,)
         Intercepts, 0 without `fit_intercept`.
-    classes_ : ndarray, shape (C,)
-        The labels, sorted; of distributions 0 to C - 1.
+    classes_ : ndarray, shape (n_classes,)
+        The labels, sorted; of distributions 0 to n_classes - 1.
     n_iter_ : ndarray, shape (1,)
         Number of iterations.
     loss_curve_ : ndarray, shape (n_iter,)
@@ -141,9 +141,9 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
         ----------
         X : dask array or data frame, shape (n_samples, n_features)
             Features; blocks may be sparse, and partitions of a length that is not known yet.
-        y : dask array or series, shape (n_samples,) or (n_samples, C)
-            Labels of any kind; or floats of shape (n_samples, C), C at least 2: target distributions, not negative.
-            Partitions of known lengths are cut as those of X are.
+        y : dask array or series, shape (n_samples,) or (n_samples, n_classes)
+            Labels of any kind; or floats of shape (n_samples, n_classes), of at least two classes: target
+            distributions, not negative. Partitions of known lengths are cut as those of X are.
         sample_weight : dask array or series, shape (n_samples,), or float, optional
             Finite, not negative; 1 by default.
 
@@ -230,7 +230,7 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
         return local
 
     def decision_function(self, X: Any) -> Any:
-        """Logits, (n_samples, C); of two classes the log-odds of the second, (n_samples,)."""
+        """Logits, (n_samples, n_classes); of two classes the log-odds of the second, (n_samples,)."""
         return self._predicted("decision_function", X, len(self.intercept_) if len(self.intercept_) > 1 else None)
 
     def predict(self, X: Any) -> Any:
@@ -238,11 +238,11 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
         return self._predicted("predict", X, None)
 
     def predict_proba(self, X: Any) -> Any:
-        """Probabilities, (n_samples, C)."""
+        """Probabilities, (n_samples, n_classes)."""
         return self._predicted("predict_proba", X, len(self.classes_))
 
     def predict_log_proba(self, X: Any) -> Any:
-        """Logarithms of the probabilities, (n_samples, C), exact where these are near 0 or 1."""
+        """Logarithms of the probabilities, (n_samples, n_classes), exact where these are near 0 or 1."""
         return self._predicted("predict_log_proba", X, len(self.classes_))
 
     def _predicted(self, method: str, X: Any, columns: int | None) -> Any:
@@ -258,7 +258,7 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
         ----------
         X : dask array or data frame, or array_like, shape (n_samples, n_features)
             Features.
-        y : dask array or series, or array_like, shape (n_samples,) or (n_samples, C)
+        y : dask array or series, or array_like, shape (n_samples,) or (n_samples, n_classes)
             Labels, or target distributions.
         sample_weight : dask array or series, or array_like, shape (n_samples,), optional
             Finite, not negative; 1 by default.

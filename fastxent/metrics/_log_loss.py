@@ -97,7 +97,7 @@ def log_loss(
 
     See Also
     --------
-    fastxent.clamped_cross_entropy : The loss of probabilities with class indices, with its gradient, and unchecked.
+    fastxent.clamped_cross_entropy : The loss of numbers that need not be at most 1 or sum to 1, with its gradient.
     fastxent.softmax_cross_entropy : The loss of logits, which is more exact than that of their softmax.
 
     Notes

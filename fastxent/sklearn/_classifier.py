@@ -44,7 +44,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         Whether there is an intercept.
     class_weight : dict or "balanced", optional
         Weights of the classes, by label; 1 by default, and for classes that the dict does not name. "balanced" gives
-        every class the same sum of weights. Of distributions the labels are 0 to C - 1.
+        every class the same sum of weights. Of distributions the labels are 0 to n_classes - 1.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is spread evenly over the classes.
     tol : float, default 1e-4
@@ -66,12 +66,12 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
 
     Attributes
     ----------
-    coef_ : ndarray, shape (C, n_features) or (1, n_features)
+    coef_ : ndarray, shape (n_classes, n_features) or (1, n_features)
         Coefficients, in the dtype of X; one row if there are two classes.
-    intercept_ : ndarray, shape (C,) or (1,)
+    intercept_ : ndarray, shape (n_classes,) or (1,)
         Intercepts, 0 without `fit_intercept`.
-    classes_ : ndarray, shape (C,)
-        The labels, sorted; of distributions 0 to C - 1.
+    classes_ : ndarray, shape (n_classes,)
+        The labels, sorted; of distributions 0 to n_classes - 1.
     n_iter_ : ndarray, shape (1,)
         Number of iterations.
     loss_curve_ : ndarray, shape (n_iter,)
@@ -158,8 +158,9 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         ----------
         X : array_like or sparse matrix, shape (n_samples, n_features)
             Features; float32 and float64 are used as they are, in any memory order, and CSR among sparse formats.
-        y : array_like, shape (n_samples,) or (n_samples, C)
-            Labels of any kind; or floats of shape (n_samples, C), C at least 2: target distributions, not negative.
+        y : array_like, shape (n_samples,) or (n_samples, n_classes)
+            Labels of any kind; or floats of shape (n_samples, n_classes), of at least two classes: target
+            distributions, not negative.
         sample_weight : array_like, shape (n_samples,), optional
             Finite, not negative; 1 by default.
 
@@ -268,7 +269,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         return other.densify()
 
     def decision_function(self, X: Any) -> Array:
-        """Logits, (n_samples, C); of two classes the log-odds of the second, (n_samples,)."""
+        """Logits, (n_samples, n_classes); of two classes the log-odds of the second, (n_samples,)."""
         logits = self._computed(X, "logits")
         return logits[:, 0] if len(self.intercept_) == 1 else logits
 
@@ -279,11 +280,11 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         return classes
 
     def predict_proba(self, X: Any) -> Array:
-        """Probabilities, (n_samples, C)."""
+        """Probabilities, (n_samples, n_classes)."""
         return self._computed(X, "probabilities")
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Logarithms of the probabilities, (n_samples, C), exact where these are near 0 or 1."""
+        """Logarithms of the probabilities, (n_samples, n_classes), exact where these are near 0 or 1."""
         return self._computed(X, "log_probabilities")
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
@@ -293,7 +294,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         ----------
         X : array_like or sparse matrix, shape (n_samples, n_features)
             Features.
-        y : array_like, shape (n_samples,) or (n_samples, C)
+        y : array_like, shape (n_samples,) or (n_samples, n_classes)
             Labels, or target distributions.
         sample_weight : array_like, shape (n_samples,), optional
             Finite, not negative; 1 by default.

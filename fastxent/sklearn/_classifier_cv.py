@@ -140,7 +140,7 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         ----------
         X : array_like or sparse matrix, shape (n_samples, n_features)
             As in `SoftmaxClassifier`.
-        y : array_like, shape (n_samples,) or (n_samples, C)
+        y : array_like, shape (n_samples,) or (n_samples, n_classes)
             Labels, or target distributions.
         sample_weight : array_like, shape (n_samples,), optional
             Finite, not negative; 1 by default. They count in fits and, where the scorer takes them, in scores.

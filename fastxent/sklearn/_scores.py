@@ -108,9 +108,8 @@ def response(estimator: Any, X: Any, probabilities: bool) -> tuple[Any, bool]:
     """Scores of a fitted classifier; whether they are probabilities."""
     name = "decision_function" if hasattr(estimator, "decision_function") and not probabilities else "predict_proba"
     if not hasattr(estimator, name):
-        raise TypeError(
-            f"estimator {estimator!r} has neither decision_function nor predict_proba, or not that asked for"
-        )
+        needed = "no predict_proba" if probabilities else "neither decision_function nor predict_proba"
+        raise TypeError(f"estimator {estimator!r} has {needed}")
     try:
         return getattr(estimator, name)(X), name == "predict_proba"
     except NotFittedError as error:
