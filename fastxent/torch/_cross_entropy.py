@@ -85,7 +85,8 @@ def cross_entropy(
         The share, in [0, 1], of the target that is spread evenly over the classes.
     inplace_backward : bool, default False
         Write the gradient over the logits, when it is asked for, instead of into new memory: `input` is lost then, and
-        a second pass backward through it is an error. Logits that are a leaf of the graph, such as parameters, stay.
+        a second backward pass through it is an error; so is the first one if whatever made `input` keeps it, as
+        `torch.tanh` does. Logits that are a leaf of the graph, such as parameters, stay.
 
     Returns
     -------

@@ -175,11 +175,11 @@ def linear_cross_entropy(
     `cross_entropy`.
 
     Products and sums are computed in float32, of float64 tensors in float64; gradients of half precision are rounded
-    once, after what reaches them in the pass backward has been multiplied in. Under autocast the tensors are taken as
+    once, after what reaches them in the backward pass has been multiplied in. Under autocast the tensors are taken as
     they are, in whatever dtype each of them is, and nothing is rounded to the dtype of autocast.
 
     With `reduction="none"`, within `torch.utils.checkpoint`, and the second time that gradients are asked for, they are
-    computed in the pass backward.
+    computed in the backward pass.
 
     References
     ----------
@@ -316,7 +316,7 @@ def run_backward(grad_output: Tensor, wanted: list[bool], *args: Any) -> list[Te
 
 
 def keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    """What the pass backward needs."""
+    """What the backward pass needs."""
     ctx.save_for_backward(*inputs[:5])
     ctx.options = inputs[5:]
 

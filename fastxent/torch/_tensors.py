@@ -200,7 +200,7 @@ def gradient(
 
 
 def is_memory_spared() -> bool:
-    """Whether hooks take what is saved for the pass backward, as those of `torch.utils.checkpoint` do."""
+    """Whether hooks take what is saved for the backward pass, as those of `torch.utils.checkpoint` do."""
     return hooks_of_saved_tensors(True) is not None
 
 
