@@ -12,10 +12,10 @@ def lacking() -> str | None:
     try:
         import sklearn
     except ImportError:
-        return "scikit-learn: pip install scikit-learn"
+        return "scikit-learn: pip install fastxent[sklearn]"
     if tuple(map(int, re.findall(r"\d+", sklearn.__version__)[:2])) >= OLDEST:
         return None
     return (
         f"scikit-learn {'.'.join(map(str, OLDEST))} or newer, but {sklearn.__version__} is installed: "
-        "pip install --upgrade scikit-learn"
+        "pip install --upgrade fastxent[sklearn]"
     )

@@ -12,7 +12,7 @@ import numpy as np
 try:
     from scipy.integrate import IntegrationWarning
 except ImportError as error:
-    raise ImportError("fastxent.continuous needs SciPy: pip install scipy") from error
+    raise ImportError("fastxent.continuous needs SciPy: pip install fastxent[continuous]") from error
 
 from fastxent._quadrature import DivergentError, Grid, Value, integral
 from fastxent._types import Array

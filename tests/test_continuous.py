@@ -232,6 +232,6 @@ def test_importing_the_package_does_not_import_scipy():
     )
 
 
-def test_without_scipy_the_error_names_it():
+def test_without_scipy_the_error_names_the_extra():
     result = interpreted("import sys; sys.modules['scipy'] = None; import fastxent.continuous")
-    assert "ImportError: fastxent.continuous needs SciPy: pip install scipy" in result.stderr
+    assert "ImportError: fastxent.continuous needs SciPy: pip install fastxent[continuous]" in result.stderr

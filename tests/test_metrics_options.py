@@ -331,9 +331,9 @@ def test_20000_rows_of_1000_classes_need_little_memory(kind, dtype, rng):
     assert_little_memory(log_loss, LABELS[kind](y), probs)
 
 
-def test_without_scikit_learn_the_error_names_it():
+def test_without_scikit_learn_the_error_names_the_extra():
     result = interpreted("import sys; sys.modules['sklearn'] = None; import fastxent.metrics")
-    assert "ImportError: fastxent.metrics needs scikit-learn: pip install scikit-learn" in result.stderr
+    assert "ImportError: fastxent.metrics needs scikit-learn: pip install fastxent[sklearn]" in result.stderr
 
 
 def test_importing_the_package_does_not_import_scikit_learn():

@@ -212,4 +212,4 @@ try:
 except ImportError as error:
     print(error)
 """
-    assert "pip install matplotlib" in interpreted(code).stdout
+    assert "pip install fastxent[plot]" in interpreted(code).stdout

@@ -7,7 +7,7 @@ every number of workers, and after one was lost.
 try:
     import dask.array  # noqa: F401 - here, so that what is missing is said once and by name
 except ImportError as error:
-    raise ImportError("fastxent.dask needs dask: pip install 'dask[array]' distributed") from error
+    raise ImportError("fastxent.dask needs dask: pip install fastxent[dask]") from error
 
 from typing import TYPE_CHECKING, Any
 

@@ -284,7 +284,7 @@ def new_axes() -> Any:
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise ImportError("fastxent.sklearn.ReliabilityDisplay needs matplotlib: pip install matplotlib") from error
+        raise ImportError("fastxent.sklearn.ReliabilityDisplay needs matplotlib: pip install fastxent[plot]") from error
     return plt.subplots()[1]
 
 

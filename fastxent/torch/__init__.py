@@ -8,10 +8,11 @@ transforms of `torch.func`, forward-mode and second derivatives, derivatives of 
 try:
     import torch  # here, so that what is missing is said once and by name
 except ImportError as error:
-    raise ImportError("fastxent.torch needs torch 2.13 or newer: pip install torch") from error
+    raise ImportError("fastxent.torch needs torch: pip install fastxent[torch]") from error
 if not hasattr(torch.nn, "LinearCrossEntropyLoss"):  # which is no older
     raise ImportError(
-        f"fastxent.torch needs torch 2.13 or newer, but {torch.__version__} is installed: pip install --upgrade torch"
+        f"fastxent.torch needs torch 2.13 or newer, but {torch.__version__} is installed: "
+        "pip install --upgrade fastxent[torch]"
     )
 
 from fastxent.torch._binary_cross_entropy import binary_cross_entropy_with_logits
