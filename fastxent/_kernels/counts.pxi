@@ -8,6 +8,7 @@ from fastxent._kernels.operand cimport load
 from fastxent._kernels.problem cimport (
     FLOAT32, FLOAT64, LABELS, SAMPLE_WEIGHT, TARGET, Problem, View, at, has, size_of,
 )
+from fastxent._kernels.scalar cimport are_up_to
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.sums cimport Total, add_losses
 from fastxent._kernels.target cimport labels_ignored, labels_outside, read_samples
@@ -68,6 +69,8 @@ cdef inline Py_ssize_t outside_of(const floating* x, Py_ssize_t n, double low, d
     cdef floating least = <floating>low, most = <floating>high
     cdef Py_ssize_t j
     cdef int outside = 0
+    if low == 0.0 and are_up_to(x, n, most):
+        return 0
     for j in range(n):
         outside += not ((x[j] >= least) & (x[j] <= most))
     return outside

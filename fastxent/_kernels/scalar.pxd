@@ -62,6 +62,24 @@ cdef inline floating rounded(floating product) noexcept nogil:
         return rounded_d(product)
 
 
+cdef inline bint are_up_to(const floating* x, Py_ssize_t n, floating high) noexcept nogil:
+    """Whether n numbers are from 0., not -0., to a number >= 0: bits of what is not are those of a larger integer."""
+    cdef uint32_t worst32 = 0, bits32
+    cdef int64_t worst64 = 0, bits64, high64
+    cdef Py_ssize_t j
+    if floating is float:
+        for j in range(n):
+            bits32 = bits_f(x[j])
+            worst32 = bits32 if bits32 > worst32 else worst32
+        return worst32 <= bits_f(high)
+    else:
+        high64 = bits_d(high)
+        for j in range(n):       # AVX2 and SSE compare signed integers of this size, and have no larger of two
+            bits64 = bits_d(x[j])
+            worst64 |= bits64 | -<int64_t>(bits64 > high64)
+        return worst64 >= 0
+
+
 cdef inline floating exp(floating x) noexcept nogil:
     """exp(x) for x <= 0, within 1 ulp; exactly 0 where the result would be subnormal; nan for nan."""
     cdef floating t, n, result
