@@ -6,6 +6,7 @@ A panel is a buffer of C x LANES numbers, into which samples are transposed (tra
 from cython cimport floating
 from libc.math cimport INFINITY
 
+from fastxent._kernels.frames cimport inlined
 from fastxent._kernels.scalar cimport bottom_of, exp_of_difference, exp_scaled, magic_of, origin_of
 from fastxent._kernels.soon cimport Soon, read_soon, write_soon
 from fastxent._kernels.ways cimport FEW, GROUP, LANES
@@ -26,10 +27,11 @@ cdef enum:
     TIES = 2 * LANES
     SUMS = 3 * LANES
     # What is known of one panel, an array of PANEL numbers: SHIFT and SUMS, then for each lane the label's class (-1:
-    # the target is no class), the logit there, and log(s) from:
+    # the target is no class), the logit there and its exponential, and log(s) from:
     LABEL = SHIFT + SUMS
     OWN_X = LABEL + LANES
-    LOG_S = OWN_X + LANES
+    OWN_E = OWN_X + LANES
+    LOG_S = OWN_E + LANES
     PANEL = LOG_S + LANES
 
 
@@ -263,7 +265,7 @@ cdef inline void few_exp(
         sums[REST + j] += m[j] - m[j]    # nan of an infinite maximum, even without another class
 
 
-cdef inline void panel_pick(
+cdef inline inlined panel_pick(
     const floating* x,       # in   C x LANES
     Py_ssize_t C,
     const floating* y,       # in   (LANES,) a class for each lane

@@ -6,6 +6,7 @@ from fastxent._kernels.focal_strip cimport focal_strip
 from fastxent._kernels.frames cimport apart
 from fastxent._kernels.problem cimport LOSSES, Problem, Strip, panels_of_strip, side_by_side
 from fastxent._kernels.softmax_few cimport softmax_few
+from fastxent._kernels.softmax_few_general cimport softmax_few_general
 from fastxent._kernels.softmax_panel cimport softmax_panels
 from fastxent._kernels.softmax_row cimport softmax_rows
 from fastxent._kernels.strips cimport strip_at
@@ -38,6 +39,8 @@ cdef Py_ssize_t softmax_strip(
         return softmax_rows(x, problem, strip, panels, losses)
     if problem.C <= FEW and is_plain(problem) and problem.option.z_loss == 0.0 and not problem.option.is_focal:
         return softmax_few(x, problem, strip, panels, losses)
+    if problem.C <= FEW and not problem.option.is_focal:
+        return softmax_few_general(x, problem, strip, panels, losses)
     return softmax_panels(x, problem, strip, panels, losses)
 
 

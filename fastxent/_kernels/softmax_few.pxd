@@ -37,7 +37,7 @@ cdef inline apart few_in(
         )
 
 
-cdef inline void few_lanes(
+cdef inline inlined few_lanes(
     const floating* x,           # in   C x LANES
     Py_ssize_t C,                # known to the compiler
     const floating* label,       # in   (LANES,)
@@ -75,7 +75,7 @@ cdef inline void few_lanes(
         top[j] = number
 
 
-cdef inline void few_shares(
+cdef inline inlined few_shares(
     const floating* e,           # in   C x LANES, from few_lanes
     const floating* top,         # in   (LANES,)
     Py_ssize_t C,                # known to the compiler

@@ -9,8 +9,8 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.output cimport store_hess
 from fastxent._kernels.panel cimport (
-    BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead,
-    scaled_panel,
+    BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_E, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP,
+    clear_dead, scaled_panel,
 )
 from fastxent._kernels.problem cimport GRAD, HESS, Problem, Strip, has, panels_of_strip, room_of_panels
 from fastxent._kernels.scalar cimport rounded
@@ -226,6 +226,13 @@ cdef inline void target_panel(
             grad[k * LANES + j] = result[j]
 
 
+cdef inline void own_exponential(floating* of) noexcept nogil:    # in, out  (PANEL,)
+    """What panel_exp made of the logit of the label's class."""
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        of[OWN_E + j] = scalar.exp_scaled(of[OWN_X + j], of[ORIGIN + j], of[MAGIC + j], of[BOTTOM + j])
+
+
 cdef inline void general_panel(
     const Problem* problem,
     const Lanes* lanes,
@@ -240,19 +247,17 @@ cdef inline void general_panel(
     cdef floating own_grad[LANES]
     cdef floating factor[LANES]
     cdef floating less[LANES]
-    cdef floating own_e
     cdef double share = problem.option.share if is_index(problem) else 1.0
     cdef Py_ssize_t j
     for j in range(LANES):
-        own_e = scalar.exp_scaled(of[OWN_X + j], of[ORIGIN + j], of[MAGIC + j], of[BOTTOM + j])
         own_grad[j] = <floating>entry(
-            own_e, of[TOP + j], lanes.own[first + j], lanes.others[first + j], slopes.z_slope[j], curves.spread[j],
-            curves.s[j], lanes.scale[first + j], slopes.quotient[j], slopes.quotient_low[j]
+            of[OWN_E + j], of[TOP + j], lanes.own[first + j], lanes.others[first + j], slopes.z_slope[j],
+            curves.spread[j], curves.s[j], lanes.scale[first + j], slopes.quotient[j], slopes.quotient_low[j]
         )
     for j in range(LANES):
-        factor[j] = <floating>slope_of(
+        factor[j] = slope_of(
             lanes.own[first + j], lanes.others[first + j], slopes.z_slope[j], slopes.quotient[j],
-            slopes.quotient_low[j]
+            slopes.quotient_low[j], <floating>0.0
         )
     for j in range(LANES):
         less[j] = <floating>(share * lanes.scale[first + j])
@@ -279,8 +284,10 @@ cdef inline void finish_general(
     cdef Strip part
     cdef const floating* of
     cdef const floating* sums
-    cdef Py_ssize_t c, first, j, C = problem.C
+    cdef Py_ssize_t c, first, j, dead = 0, C = problem.C
     cdef double lse, rest, z_loss = problem.option.z_loss
+    for j in range(strip.n):
+        dead += lanes.weight[j] == 0
     for c in range((strip.n + LANES - 1) // LANES):
         of = known + c * PANEL
         sums = of + SHIFT
@@ -318,4 +325,5 @@ cdef inline void finish_general(
         general_panel(
             problem, lanes, first, of, &slopes, &curves, t + target_of_panel(problem, first), grad + first * C
         )
-        clear_dead(lanes.weight + first, C, grad + first * C)
+        if dead > 0:
+            clear_dead(lanes.weight + first, C, grad + first * C)

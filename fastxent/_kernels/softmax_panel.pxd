@@ -17,7 +17,7 @@ from fastxent._kernels.panel cimport (
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at, has
 from fastxent._kernels.row cimport row_scale
 from fastxent._kernels.softmax_general cimport (
-    Curves, finish_general, make_hess, panel_dot, target_of_panel, target_room,
+    Curves, finish_general, make_hess, own_exponential, panel_dot, target_of_panel, target_room,
 )
 from fastxent._kernels.solo cimport solo_exp, solo_max, solo_rows, solo_width
 from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, soon_of
@@ -261,6 +261,8 @@ cdef inline Py_ssize_t softmax_panels(
     if problem.option.is_focal:
         finish_focal_panels(problem, strip, &lanes, known, panels, losses)
     elif not simple:
+        for c in range(n_panels if with_grad else 0):
+            own_exponential(known + c * PANEL)
         finish_general(problem, strip, &lanes, known, target_room(problem, panels), panels, losses)
     else:
         for c in range(n_panels if losses != NULL else 0):

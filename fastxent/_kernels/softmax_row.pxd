@@ -164,8 +164,9 @@ cdef inline double finish_row(
 ) noexcept nogil:
     """The exponentials of one row become its gradient. Returns c lse^2, and the row's spread over its top."""
     cdef double share = problem.option.share if is_index(problem) else 1.0
-    cdef double top = shift[TOP], ties, rest, own_e, slope, factor
+    cdef double top = shift[TOP], ties, rest, own_e, factor
     cdef double z_loss = problem.option.z_loss, lse = 0.0, factor_low = 0.0
+    cdef floating slope
     row_sums(sums, &ties, &rest)
     row.s = ties * top + rest
     row.spread = (ties - 1.0) * top + rest
@@ -183,13 +184,13 @@ cdef inline double finish_row(
         factor = row.scale / row.s
         if floating is double:
             factor_low = quotient_rest(factor, row.scale, row.s, sum_rest(row.s, top, ties, rest))
-        slope = slope_of(row.own_t, row.others, row.z_slope, factor, factor_low)
+        slope = slope_of(row.own_t, row.others, row.z_slope, factor, factor_low, <floating>0.0)
         if is_plain(problem):
-            row_scale(grad, <floating>slope, problem.C)
+            row_scale(grad, slope, problem.C)
         elif is_flat(problem):
-            row_lower(grad, problem.C, <floating>slope, <floating>(row.scale * share))
+            row_lower(grad, problem.C, slope, <floating>(row.scale * share))
         else:
-            row_subtract(grad, t, problem.C, <floating>slope, <floating>(row.scale * share))
+            row_subtract(grad, t, problem.C, slope, <floating>(row.scale * share))
         if row.own >= 0:
             grad[row.own] = <floating>entry(
                 own_e, top, row.own_t, row.others, row.z_slope, row.spread, row.s, row.scale, factor, factor_low

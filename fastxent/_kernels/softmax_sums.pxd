@@ -210,7 +210,6 @@ cdef inline void panel_dots(
     cdef floating low[2 * LANES]
     cdef floating most[LANES]
     cdef Py_ssize_t first, j, k, n
-    cdef int odd = 0
     clear_sums(high, low, most)
     for k in range(whole_groups(C) // GROUP):
         first = k * GROUP * LANES
@@ -222,6 +221,15 @@ cdef inline void panel_dots(
         others[j] = total_of(<double>high[LANES + j], <double>low[LANES + j])
     for j in range(LANES):
         largest[j] = most[j]
+    mend_dots(x, t, C, m, dot)
+
+
+cdef inline inlined mend_dots(
+    const floating* x, const floating* t, Py_ssize_t C, const floating* m, double* dot    # as in panel_dots
+) noexcept nogil:
+    """What overflows in float32 is added up in double."""
+    cdef Py_ssize_t j, k
+    cdef int odd = 0
     if floating is float:
         for j in range(LANES):
             odd += dot[j] - dot[j] != 0

@@ -43,14 +43,18 @@ cdef inline double cut_off(double a, double b, double total) noexcept nogil:
     return rest if rest - rest == 0 else 0.0
 
 
-cdef inline double slope_of(
-    double own, double others, double z_slope, double quotient, double quotient_low
+cdef inline floating slope_of(
+    double own, double others, double z_slope, double quotient, double quotient_low, floating _
 ) noexcept nogil:
-    """(T + 2 c lse) scale / s with T = own + others, rounded once: every sum and the quotient in two parts."""
+    """(T + 2 c lse) scale / s with T = own + others, rounded once: in double of sums and quotient in two parts."""
     cdef double T = own + others
     cdef double whole = T + z_slope
-    cdef double low = cut_off(own, others, T) + cut_off(T, z_slope, whole)
-    return whole * quotient + (rounded(whole * quotient_low) + low * quotient)
+    cdef double low
+    if floating is float:
+        return <floating>(whole * quotient)
+    else:
+        low = cut_off(own, others, T) + cut_off(T, z_slope, whole)
+        return whole * quotient + (rounded(whole * quotient_low) + low * quotient)
 
 
 cdef inline double entry(

@@ -8,12 +8,13 @@ from libc.stdint cimport int64_t, uint64_t
 
 from fastxent._kernels.memory cimport LINE, prefetch, prefetch_block
 from fastxent._kernels.operand cimport load, load_labels, times
+from fastxent._kernels.panel cimport clear_blocks
 from fastxent._kernels.problem cimport (
     FLOAT32, FLOAT64, GRAD_OUTPUT, LABELS, SAMPLE_WEIGHT, TARGET, Problem, Strip, View, at, has,
     panels_of_strip,
 )
 from fastxent._kernels.transpose cimport transpose_in
-from fastxent._kernels.ways cimport BATCH, LANES, whole_groups
+from fastxent._kernels.ways cimport BATCH, GROUP, LANES
 
 
 cdef inline bint is_index(const Problem* problem) noexcept nogil:
@@ -255,7 +256,10 @@ cdef inline const floating* row_of_classes(
 cdef inline void panel_of_target(
     const Problem* problem, const Strip* part, const int64_t* y, floating* t   # out  whole_groups(C) x LANES
 ) noexcept nogil:
-    """The target of a panel's samples, side by side, missing samples 0; of a class index the weights alone."""
+    """The target of a panel's samples, side by side, missing samples 0; of a class index the weights alone.
+
+    Behind its classes zeros, as far as add_dots reads.
+    """
     cdef double values[LANES]
     cdef floating row[LANES]
     cdef const View* view = view_of_target(problem)
@@ -289,6 +293,5 @@ cdef inline void panel_of_target(
             target_of_samples(problem, part, y, k, values)
             for j in range(LANES):
                 t[k * LANES + j] = narrowed(values[j], <floating>0.0)
-    for k in range(problem.C, whole_groups(problem.C)):
-        for j in range(LANES):
-            t[k * LANES + j] = <floating>0.0
+    n = (problem.C - 1) % GROUP + 1
+    clear_blocks(n, t + (problem.C - n) * LANES)

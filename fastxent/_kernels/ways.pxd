@@ -42,7 +42,10 @@ cdef inline bint in_panels(Py_ssize_t panel_bytes, Py_ssize_t C, Py_ssize_t byte
 
 cdef inline Py_ssize_t panels_of(const Tuning* tuning, Py_ssize_t C) noexcept nogil:
     """How many panels a strip has: a processor would otherwise wait for one result after the other."""
-    return max(<Py_ssize_t>1, min(<Py_ssize_t>PANELS, tuning.panel_elements // max(<Py_ssize_t>1, C)))
+    cdef Py_ssize_t n = PANELS
+    while n > 1 and n * C > tuning.panel_elements:       # no division: it is asked for with every panel
+        n -= 1
+    return n
 
 
 cdef inline Py_ssize_t whole_groups(Py_ssize_t C) noexcept nogil:
