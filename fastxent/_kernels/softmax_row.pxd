@@ -6,7 +6,7 @@ from libc.string cimport memset
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_row cimport finish_focal_row
 from fastxent._kernels.lanes cimport Lanes
-from fastxent._kernels.memory cimport prefetch_block, whole_lines
+from fastxent._kernels.memory cimport LINE, prefetch_block, whole_lines
 from fastxent._kernels.output cimport by_rule
 from fastxent._kernels.panel cimport MAXIMUM, SHIFT, SUMS, TOP, clear_blocks
 from fastxent._kernels.problem cimport FLOAT64, GRAD, HESS, X, Problem, Strip, View, at, has, size_of
@@ -58,13 +58,13 @@ cdef inline void row_dot(
     cdef floating last[BATCH]
     cdef floating last_t[BATCH]
     cdef const floating* soon = <const floating*>(<const char*>t + ahead)
-    cdef Py_ssize_t batch, blocks, j, k = C // BATCH * BATCH, n = C - k
+    cdef Py_ssize_t batch, blocks, j, k = C // BATCH * BATCH, n = C - k, line = LINE // <Py_ssize_t>sizeof(floating)
     clear_sums(high, low, most)
     for batch in range(C // BATCH):
         prefetch_block(soon + batch * BATCH, BATCH)
         add_dots(x + batch * BATCH, t + batch * BATCH, GROUP, m, with_total, high, low, most)
     if n > 0:
-        prefetch_block(soon + k, n)
+        prefetch_block(soon + k, n + line)    # to the end of the last line, wherever in one the row begins
         for j in range(n):
             last[j] = x[k + j]
         for j in range(n):

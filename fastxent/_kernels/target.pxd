@@ -248,7 +248,7 @@ cdef inline const floating* row_of_classes(
         k = batch * BATCH
         n = min(<Py_ssize_t>BATCH, problem.C - k)
         if 0 < step <= <Py_ssize_t>sizeof(double):
-            prefetch_block(<const float*>(row + k * step + ahead), n * step // <Py_ssize_t>sizeof(float))
+            prefetch_block(<const float*>(row + k * step + ahead), (n * step + LINE) // <Py_ssize_t>sizeof(float))
         classes_of_target(problem, sample, y, k, n, room + k)
     return room
 
