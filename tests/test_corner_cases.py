@@ -272,6 +272,18 @@ def test_targets_beyond_float32(C, kind, size, rng):
         np.testing.assert_allclose(grad, want_grad.astype(np.float32), rtol=1e-6)
 
 
+@in_turn("C", [1, 3, 9, 10, 40, 300])
+@in_turn("value", [-0.0, 2.0**40, 2.0**41, 3e38])
+def test_entries_of_any_size_are_the_same_with_and_without_out(value, C, rng):
+    x, target = rng.standard_normal((200, C)).astype(np.float32), rng.random((200, C)).astype(np.float32)
+    target[17, C // 2] = value
+    loss, grad = fx.softmax_cross_entropy_grad(x, target, reduction="none")
+    want_loss, want_grad = fx.softmax_cross_entropy_grad(x, target, reduction="none", out=np.empty_like(x))
+    np.testing.assert_array_equal(loss, want_loss)
+    np.testing.assert_array_equal(grad, want_grad)
+    np.testing.assert_array_equal(fx.softmax_cross_entropy(x, target, reduction="none"), want_loss)
+
+
 LARGE_FACTORS = {
     "grad_output": {"grad_output": 1e40},
     "grad_output below 0": {"grad_output": -1e40},

@@ -91,6 +91,18 @@ def test_distribution_with_a_negative_nan_or_inf_entry(f, reduction, kernel, val
     p.change(target=spoiled(p.target, value)).assert_rejected(ValueError, names("target", last(p.target), value))
 
 
+@in_turn("C", [1, 3, 9, 10, 40, 300])
+@in_turn("value", [-0.5, np.nan, np.inf])
+@in_turn("row", [0, 17, 199])
+@each_dtype
+def test_bad_entries_of_distributions_where_nothing_of_the_callers_is_written(row, value, C, dtype, rng):
+    x, target = rng.standard_normal((200, C)).astype(dtype), rng.random((200, C)).astype(dtype)
+    target[row, C // 2] = value
+    for f in (fx.softmax_cross_entropy, fx.softmax_cross_entropy_grad, fx.softmax_cross_entropy_grad_hess):
+        with pytest.raises(ValueError, match=names("target", (row, C // 2), value)):
+            f(x, target)
+
+
 @each_of(CLASS_LOSSES)
 @each_large_kernel
 @in_turn("value, target_dtype", [(2, "int64"), (-1, "int8"), (255, "uint8"), (2**63, "uint64"), (3, ">i4")])

@@ -40,7 +40,7 @@ from fastxent._kernels.problem cimport (
 from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
 from fastxent._kernels.staging cimport samples_of_block
 from fastxent._kernels.sums cimport total_of, two_sum
-from fastxent._kernels.target cimport is_plain
+from fastxent._kernels.target cimport is_bare, is_plain
 from fastxent._kernels.ways cimport LANES, WIDTH, tuning
 
 from fastxent import _bfloat16, _check, _explain, _isa, _sums, _threads

@@ -12,7 +12,7 @@ cdef object solve(Call call, int order, object grad_output, object loss_out, obj
         look_at_probabilities(call)
     if call.denominator == 0.0:
         clear(call)
-    elif run(call) != 0:
+    elif run(call) != 0 and (call.problem.option.high == 0.0 or run_anew(call) != 0):
         raise_bad(call)
     return finished(call, order) if call.rules is PUBLIC else results(call)
 
@@ -31,7 +31,6 @@ cdef int prepare(
     lay_out(call)
     is_large = check_weights(call, SAMPLE_WEIGHT, "sample_weight") and call.problem.family == SOFTMAX
     is_large |= check_weights(call, POS_WEIGHT, "pos_weight")
-    is_large |= check_distribution(call)
     take_precision(call, is_large)
     option.with_loss = call.rules.with_loss
     option.hess_factor = call.rules.factor
@@ -41,7 +40,31 @@ cdef int prepare(
     even_out_weights(call)
     if call.denominator != 0.0:
         option.scale /= call.denominator
+    if may_look_later(call):
+        option.high = LARGEST_SHARE
+    elif check_distribution(call):
+        take_precision(call, True)
     return 0
+
+
+cdef bint may_look_later(Call call) noexcept:
+    """Whether the kernels look through a distribution themselves, while it is in the nearest caches.
+
+    Where nothing of a caller's is written; and they have to read it as it is.
+    """
+    cdef Problem* problem = &call.problem
+    if call.given or call.denominator == 0.0 or call.rules is not PUBLIC or problem.is_staged:
+        return False
+    if problem.family != SOFTMAX or problem.option.is_focal or not call.has(TARGET):
+        return False
+    return is_bare(problem, <float*>NULL) if problem.kind == FLOAT32 else is_bare(problem, <double*>NULL)
+
+
+cdef Py_ssize_t run_anew(Call call) except -1:
+    """Once the kernels have come upon something in a distribution: name it, or compute in double if it is large."""
+    call.problem.option.high = 0.0
+    take_precision(call, check_distribution(call))
+    return run(call)
 
 
 cdef int check_weights(Call call, Role role, object name) except -1:

@@ -68,7 +68,7 @@ cdef struct Options:
     double per_nat          # 1 / log(base), rounded, and what the rounding cut off
     double per_nat_low
     double low              # what numbers have to be between
-    double high
+    double high             # of a distribution 0: they have been looked at
 
 
 cdef struct Problem

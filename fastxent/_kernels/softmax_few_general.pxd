@@ -21,7 +21,7 @@ from fastxent._kernels.softmax_sums cimport gap, larger, mend_dots, smaller
 from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, read_soon, soon_of, write_soon
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport (
-    is_index, others_shares, own_shares, panel_of_target, read_samples, read_scales,
+    are_outside, is_index, others_shares, own_shares, panel_of_target, read_samples, read_scales,
 )
 from fastxent._kernels.ways cimport FEW, LANES, PANELS
 
@@ -186,6 +186,7 @@ cdef inline Py_ssize_t softmax_few_general(
         if not is_index(problem):
             part = part_of(strip, first)
             panel_of_target(problem, &part, lanes.y + first, t)
+            bad += are_outside(problem, <const floating*>t, C * LANES)
         if next.data != NULL:
             read_soon(&next, x, LANES * C)
         if home.data != NULL:

@@ -22,7 +22,9 @@ from fastxent._kernels.softmax_general cimport (
 from fastxent._kernels.solo cimport solo_exp, solo_max, solo_rows, solo_width
 from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, soon_of
 from fastxent._kernels.strips cimport part_of
-from fastxent._kernels.target cimport is_index, is_plain, others_shares, own_shares, read_samples, read_scales
+from fastxent._kernels.target cimport (
+    are_outside, is_index, is_plain, others_shares, own_shares, read_samples, read_scales,
+)
 from fastxent._kernels.transpose cimport lanes_in, transpose_in
 from fastxent._kernels.ways cimport LANES, PANELS, WIDTH, is_solo
 
@@ -261,6 +263,10 @@ cdef inline Py_ssize_t softmax_panels(
     if problem.option.is_focal:
         finish_focal_panels(problem, strip, &lanes, known, panels, losses)
     elif not simple:
+        for c in range(n_panels if not is_index(problem) else 0):
+            bad += are_outside(
+                problem, target_room(problem, panels) + target_of_panel(problem, c * LANES), C * LANES
+            )
         for c in range(n_panels if with_grad else 0):
             own_exponential(known + c * PANEL)
         finish_general(problem, strip, &lanes, known, target_room(problem, panels), panels, losses)

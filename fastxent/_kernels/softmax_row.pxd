@@ -18,8 +18,8 @@ from fastxent._kernels.soon cimport Soon, far_if, soon_of
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.sums cimport sum_lanes
 from fastxent._kernels.target cimport (
-    is_flat, is_index, is_plain, narrowed, others_share, own_share, read_samples, read_scales, row_of_classes,
-    target_of_classes, view_of_target, weight_of,
+    are_outside, is_flat, is_index, is_plain, narrowed, others_share, own_share, read_samples, read_scales,
+    row_of_classes, target_of_classes, view_of_target, weight_of,
 )
 from fastxent._kernels.ways cimport BATCH, GROUP, LANES, SHORT
 
@@ -282,6 +282,7 @@ cdef inline Py_ssize_t softmax_rows(
             label_dot(x_j, shift[j % 2] + MAXIMUM, problem, y, t, &row)
         else:
             t = row_of_classes(problem, &sample, y, t_ahead, room)
+            bad += are_outside(problem, t, C)
             row_dot(x_j, t, C, shift[j % 2] + MAXIMUM, True, t_ahead if t != room else 0, &row)
         if floating is float:
             if row.dot - row.dot != 0:

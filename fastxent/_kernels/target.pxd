@@ -13,6 +13,7 @@ from fastxent._kernels.problem cimport (
     FLOAT32, FLOAT64, GRAD_OUTPUT, LABELS, SAMPLE_WEIGHT, TARGET, Problem, Strip, View, at, has,
     panels_of_strip,
 )
+from fastxent._kernels.scalar cimport are_up_to
 from fastxent._kernels.transpose cimport transpose_in
 from fastxent._kernels.ways cimport BATCH, GROUP, LANES
 
@@ -43,6 +44,11 @@ cdef inline bint is_bare(const Problem* problem, const floating* _) noexcept nog
         not is_index(problem) and problem.option.share == 0.0 and problem.weight == NULL
         and view_of_target(problem).kind == (FLOAT32 if sizeof(floating) == sizeof(float) else FLOAT64)
     )
+
+
+cdef inline bint are_outside(const Problem* problem, const floating* t, Py_ssize_t n) noexcept nogil:
+    """Whether one of n numbers is not in [0, high], if that is still to be looked at."""
+    return problem.option.high > 0 and not are_up_to(t, n, <floating>problem.option.high)
 
 
 cdef inline const char* row_of_target(const Problem* problem, const Strip* sample, int64_t y) noexcept nogil:
