@@ -77,8 +77,7 @@ cdef inline void row_dot(
         add_dots(<const floating*>last, <const floating*>last_t, blocks, m, with_total, high, low, most)
     row.dot = sum_lanes(high, low)
     if with_total:
-        row.own_t = largest_of_lanes(<const floating*>most, high + LANES, low + LANES)
-        row.others = sum_lanes(high + LANES, low + LANES)
+        row.own_t = largest_of_lanes(<const floating*>most, high + LANES, low + LANES, &row.others)
         row.total = row.own_t + row.others
         row.own = place_of(t, C, <floating>row.own_t) if row.own_t > row.others else -1
 

@@ -180,10 +180,16 @@ cdef inline void add_gaps(
     two_sum(high, low, part, LANES)
 
 
-cdef inline floating largest_of_lanes(const floating* most, floating* high, floating* low) noexcept nogil:
-    """The largest of LANES numbers; high + low += the others."""
+cdef inline floating largest_of_lanes(
+    const floating* most, floating* high, floating* low, double* others    # others: out
+) noexcept nogil:
+    """The largest of LANES numbers; others = high + low, which are used up, and the rest of them."""
     cdef floating won[LANES]
     cdef floating lost[LANES]
+    cdef double eight[8]
+    cdef double four[4]
+    cdef double two[2]
+    cdef Py_ssize_t j
     cdef floating* winners = won
     cdef floating* losers = lost
     match(most, 16, winners, losers)
@@ -191,8 +197,18 @@ cdef inline floating largest_of_lanes(const floating* most, floating* high, floa
     match(winners + 16, 4, winners + 24, losers + 24)
     match(winners + 24, 2, winners + 28, losers + 28)
     match(winners + 28, 1, winners + 30, losers + 30)
-    lost[LANES - 1] = <floating>0.0
-    two_sum(high, low, <const floating*>lost, LANES)
+    if floating is float:        # in double nothing of them is lost that counts
+        for j in range(8):
+            eight[j] = (<double>lost[j] + <double>lost[8 + j]) + <double>lost[16 + j]
+        for j in range(4):
+            four[j] = (eight[j] + eight[4 + j]) + <double>lost[24 + j]
+        for j in range(2):
+            two[j] = (four[j] + four[2 + j]) + <double>lost[28 + j]
+        others[0] = sum_lanes(high, low) + ((two[0] + two[1]) + <double>lost[30])
+    else:
+        lost[LANES - 1] = <floating>0.0
+        two_sum(high, low, <const floating*>lost, LANES)
+        others[0] = sum_lanes(high, low)
     return won[30]
 
 
