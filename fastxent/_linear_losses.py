@@ -7,6 +7,7 @@ tile to tile. The backward pass needs whole rows, whose gradient takes the place
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from fastxent._blocks import blocks
 from fastxent._kernels import door
 from fastxent._linear_gradients import NONE, Gradients, Outs, WeightSum
+from fastxent._linear_multiply import in_threads, number_of, row_parts
 from fastxent._linear_product import CHUNK_ROWS, PART_BYTES, Product
 from fastxent._linear_rows import Chunk, Targets, chunks, chunks_of_logits
 from fastxent._types import Array
@@ -30,20 +32,45 @@ def losses_of_labels(product: Product, targets: Targets, size: int | None, losse
     if size is None:
         size = min(max(STATE_BYTES // max(1, product.bytes_of(1)), CHUNK_ROWS[0]), TILE_ROWS) if copies else TILE_ROWS
     most = min(size, counted.n)
-    tiles = np.empty(most * TILE_CLASSES, product.dtype)
+    tiles = np.empty((most, TILE_CLASSES), product.dtype)
     states = product.states(most) if copies else None
-    room = product.room() if product.converts else NONE
+    rooms = [product.room() if product.converts else NONE for _ in row_parts(most, product.n_threads)]
     for chunk in chunks(product, counted, size, states):
-        n = len(chunk.hidden)
         labels = np.ascontiguousarray(targets.each[chunk.rows], np.int64)
-        carried = np.zeros(n, door.CARRIED_ROW)
-        carried["m"] = -np.inf
-        for classes in blocks(product.classes, TILE_CLASSES):
-            tile = tiles[: n * (classes.stop - classes.start)].reshape(n, -1)
-            product.logits(chunk.hidden, classes, tile, room)
-            weight = None if targets.class_weight is None else targets.class_weight[classes]
-            door.carry(tile, labels - classes.start, carried, weight, targets.smoothing > 0, product.n_threads)
+        carried = carried_of(product, targets, chunk.hidden, labels, tiles, rooms)
         losses[chunk.rows] = finished(carried, labels, product.classes, targets) * targets.weights(chunk.rows)
+
+
+def carried_of(
+    product: Product, targets: Targets, hidden: Array, labels: Array, tiles: Array, rooms: list[Array]
+) -> Array:  # fmt: skip
+    """What is known of each row once all its logits have been seen; each thread has rows of its own."""
+    carried = np.zeros(len(hidden), door.CARRIED_ROW)
+    carried["m"] = -np.inf
+    parts = row_parts(len(hidden), product.n_threads)
+    shared = replace(product, n_threads=max(1, number_of(product.n_threads) // len(parts)))
+
+    def part(i: int) -> None:
+        rows = parts[i]
+        carry_rows(shared, targets, hidden[rows], labels[rows], tiles[rows], rooms[i], carried[rows])
+
+    if len(parts) == 1:
+        part(0)
+    else:
+        in_threads(part, len(parts), product.n_threads)
+    return carried
+
+
+def carry_rows(
+    product: Product, targets: Targets, hidden: Array, labels: Array, tiles: Array, room: Array, carried: Array
+) -> None:  # fmt: skip
+    """What is known of some rows, from tile to tile of their logits."""
+    for classes in blocks(product.classes, TILE_CLASSES):
+        width = classes.stop - classes.start
+        tile = tiles.reshape(-1)[: len(hidden) * width].reshape(-1, width)
+        product.logits(hidden, classes, tile, room)
+        weight = None if targets.class_weight is None else targets.class_weight[classes]
+        door.carry(tile, labels - classes.start, carried, weight, targets.smoothing > 0, product.n_threads)
 
 
 def finished(carried: Array, labels: Array, classes: int, targets: Targets) -> Array:
