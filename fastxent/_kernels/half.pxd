@@ -59,7 +59,7 @@ cdef extern from *:
        GCC would take to pieces, number by number */
     #define FX_HALVES 32
     #if defined(__AVX512BW__)
-    static inline void fx_widen_some(const uint16_t *half, float *x)
+    static inline void fx_from_halves(const uint16_t *half, float *x)
     {
         for (int j = 0; j < FX_HALVES; j += 16)
             _mm512_storeu_ps(x + j, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(half + j))));
@@ -70,23 +70,30 @@ cdef extern from *:
             _mm256_storeu_si256(
                 (__m256i *)(half + j), _mm512_cvtps_ph(_mm512_loadu_ps(x + j), _MM_FROUND_TO_NEAREST_INT));
     }
-    static inline __m512i fx_rounded_bits(const float *x)     /* as fx_to_bfloat does, before it shifts */
+    static inline __m512i fx_rounded_bits(__m512i u)     /* as fx_to_bfloat does, before it shifts */
     {
-        const __m512i u = _mm512_loadu_si512(x), odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
-        const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(u, _mm512_set1_epi32(0x7fff)), odd);
-        const __mmask16 is_nan = _mm512_cmp_ps_mask(_mm512_loadu_ps(x), _mm512_loadu_ps(x), _CMP_UNORD_Q);
-        return _mm512_mask_or_epi32(rounded, is_nan, u, _mm512_set1_epi32(0x400000));
+        const __mmask16 odd = _mm512_test_epi32_mask(u, _mm512_set1_epi32(0x10000));
+        return _mm512_mask_add_epi32(_mm512_add_epi32(u, _mm512_set1_epi32(0x7fff)), odd, u, _mm512_set1_epi32(0x8000));
+    }
+    static inline __m512i fx_quiet_bits(__m512i rounded, __m512 x)
+    {
+        const __mmask16 is_nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+        return _mm512_mask_or_epi32(rounded, is_nan, _mm512_castps_si512(x), _mm512_set1_epi32(0x400000));
     }
     static inline void fx_bfloats_of(const float *x, uint16_t *half)
     {
         const __m512i upper = _mm512_set_epi16(
             63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33,
             31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
-        _mm512_storeu_si512(half, _mm512_permutex2var_epi16(fx_rounded_bits(x), upper, fx_rounded_bits(x + 16)));
+        const __m512 x0 = _mm512_loadu_ps(x), x1 = _mm512_loadu_ps(x + 16);
+        __m512i low = fx_rounded_bits(_mm512_castps_si512(x0)), high = fx_rounded_bits(_mm512_castps_si512(x1));
+        if (_mm512_cmp_ps_mask(x0, x1, _CMP_UNORD_Q))       /* any of both: rarely */
+            low = fx_quiet_bits(low, x0), high = fx_quiet_bits(high, x1);
+        _mm512_storeu_si512(half, _mm512_permutex2var_epi16(low, upper, high));
     }
     #else
     #if defined(__F16C__)
-    static inline void fx_widen_some(const uint16_t *half, float *x)
+    static inline void fx_from_halves(const uint16_t *half, float *x)
     {
         for (int j = 0; j < FX_HALVES; j += 8)
             _mm256_storeu_ps(x + j, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(half + j))));
@@ -98,7 +105,7 @@ cdef extern from *:
                 (__m128i *)(half + j), _mm256_cvtps_ph(_mm256_loadu_ps(x + j), _MM_FROUND_TO_NEAREST_INT));
     }
     #else
-    static inline void fx_widen_some(const uint16_t *half, float *x)
+    static inline void fx_from_halves(const uint16_t *half, float *x)
     {
         for (int j = 0; j < FX_HALVES; j++) x[j] = fx_from_half(half[j]);
     }
@@ -112,6 +119,15 @@ cdef extern from *:
         for (int j = 0; j < FX_HALVES; j++) half[j] = fx_to_bfloat(x[j]);
     }
     #endif
+    static inline void fx_from_bfloats(const uint16_t *half, float *x)
+    {
+        for (int j = 0; j < FX_HALVES; j++) x[j] = fx_from_bfloat(half[j]);
+    }
+    static inline void fx_widen_some(int bfloats, const uint16_t *half, float *x)
+    {
+        if (bfloats) fx_from_bfloats(half, x);
+        else fx_from_halves(half, x);
+    }
     static inline void fx_narrow_some(int bfloats, const float *x, uint16_t *half)
     {
         if (bfloats) fx_bfloats_of(x, half);
@@ -125,23 +141,19 @@ cdef extern from *:
     float to_odd "fx_to_odd"(double x) noexcept nogil
     enum:
         HALVES "FX_HALVES"
-    void widen_some "fx_widen_some"(const uint16_t* half, float* x) noexcept nogil    # HALVES numbers
+    void widen_some "fx_widen_some"(bint bfloats, const uint16_t* half, float* x) noexcept nogil    # HALVES numbers
     void narrow_some "fx_narrow_some"(bint bfloats, const float* x, uint16_t* half) noexcept nogil
 
 
 cdef inline void widen(Kind kind, const uint16_t* half, Py_ssize_t n, float* x) noexcept nogil:
     """n numbers of a half kind, side by side."""
     cdef Py_ssize_t j
-    if kind == FLOAT16:
-        for j in range(n // HALVES):
-            widen_some(half + HALVES * j, x + HALVES * j)
-        if n >= HALVES:      # what is left, and some once more, which is sooner done than one by one
-            widen_some(half + n - HALVES, x + n - HALVES)
-        for j in range(0 if n >= HALVES else n):
-            x[j] = from_half(half[j])
-    else:
-        for j in range(n):
-            x[j] = from_bfloat(half[j])
+    for j in range(n // HALVES):
+        widen_some(kind != FLOAT16, half + HALVES * j, x + HALVES * j)
+    if n >= HALVES:          # what is left, and some once more, which is sooner done than one by one
+        widen_some(kind != FLOAT16, half + n - HALVES, x + n - HALVES)
+    for j in range(0 if n >= HALVES else n):
+        x[j] = from_half(half[j]) if kind == FLOAT16 else from_bfloat(half[j])
 
 
 cdef inline void narrow(Kind kind, const floating* x, Py_ssize_t n, uint16_t* half) noexcept nogil:
