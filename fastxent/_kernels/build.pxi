@@ -99,8 +99,10 @@ cdef apart gather_row_apart(const Problem* here, Py_ssize_t i, char* row) noexce
     gather_row(here, i, row)
 
 
-cdef apart scatter_row_apart(const Problem* here, Py_ssize_t i, char* row) noexcept nogil:
-    scatter_row(here, i, row)
+cdef apart scatter_row_apart(
+    const Problem* here, Py_ssize_t i, const char* row, double factor, Py_ssize_t own, double own_grad
+) noexcept nogil:
+    scatter_row(here, i, row, factor, own, own_grad)
 
 
 cdef apart stage_tile(

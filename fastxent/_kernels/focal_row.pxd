@@ -6,7 +6,7 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_terms cimport focal_bend, odds_of, odds_times
 from fastxent._kernels.panel cimport BOTTOM, MAGIC, MAXIMUM, ORIGIN, TOP
 from fastxent._kernels.problem cimport Problem
-from fastxent._kernels.row cimport row_scale, row_sums
+from fastxent._kernels.row cimport row_sums
 from fastxent._kernels.softmax_terms cimport Row
 
 
@@ -37,7 +37,7 @@ cdef inline double finish_focal_row(
     floating* grad,              # out  (C,) holds the exponentials, may be NULL
     floating* hess,              # out  (C,), may be NULL
 ) noexcept nogil:
-    """The loss of one row whose exponentials are known; they become its gradient."""
+    """The loss of one row whose exponentials are known; they become its gradient over row.factor."""
     cdef double top = shift[TOP], ties, rest
     row_sums(sums, &ties, &rest)
     cdef double s = ties * top + rest, spread = (ties - 1.0) * top + rest, t = row.total, gamma = problem.option.gamma
@@ -61,7 +61,7 @@ cdef inline double finish_focal_row(
         focal_row_hess(grad, problem.C, shift[TOP], row, &bend, hess)
         hess[y] = <floating>(row.scale * ((slope + z_slope) * p * q + own_bend * q + 2.0 * z_loss * p * p))
     if grad != NULL:
-        row_scale(grad, <floating>((slope + z_slope) * (row.scale / s)), problem.C)
-        grad[y] = <floating>(row.scale * (z_slope * p - slope * q))
+        row.factor = (slope + z_slope) * (row.scale / s)
+        row.own_grad = row.scale * (z_slope * p - slope * q)
     # without weight of its class a row is 0, or nan if it is that
     return (t * factor * loss if t > 0 else log_s - log_s) + (z_loss * lse * lse if z_loss != 0.0 else 0.0)

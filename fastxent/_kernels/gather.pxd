@@ -7,7 +7,7 @@ from libc.string cimport memcpy
 from fastxent._kernels.half cimport narrow, widen
 from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write, prefetch_far, prefetch_far_to_write
 from fastxent._kernels.operand cimport load, load_labels
-from fastxent._kernels.output cimport is_own, store
+from fastxent._kernels.output cimport is_own, store_scaled
 from fastxent._kernels.problem cimport FLOAT32, View, is_half, size_of
 from fastxent._kernels.transpose cimport columns_in, columns_out
 from fastxent._kernels.turn cimport SIDE, TURNS, turn
@@ -129,34 +129,53 @@ cdef inline void read_labels(
             load_labels(<const char*>room, view.kind, size_of(view.kind), count, out + start)
 
 
-cdef inline void write_numbers(
-    const View* view, char* first, Py_ssize_t step, Py_ssize_t n, const floating* values
+cdef inline void write_scaled(
+    const View* view, char* first, Py_ssize_t step, Py_ssize_t n, floating factor, const floating* values
 ) noexcept nogil:
-    """n numbers, `step` bytes apart, of any float dtype."""
+    """n numbers times a factor, `step` bytes apart, of any float dtype."""
     cdef double room[WIDTH]
     cdef Py_ssize_t block, j, start, count, size = size_of(view.kind)
+    cdef floating value
     if not view.unaligned and not is_half(view.kind):
-        store(view, first, values, n, step)
+        store_scaled(view, first, values, n, factor, step)
         return
     if is_direct(view, step):
-        narrow(view.kind, values, n, <uint16_t*>first)
+        narrow(view.kind, values, n, factor, <uint16_t*>first)
         return
     if is_own(view, values) and step == <Py_ssize_t>sizeof(floating):
         for j in range(n):       # as vectors, again
-            memcpy(first + j * <Py_ssize_t>sizeof(floating), values + j, sizeof(floating))
+            value = values[j] * factor
+            memcpy(first + j * <Py_ssize_t>sizeof(floating), &value, sizeof(floating))
         return
     for block in range((n + WIDTH - 1) // WIDTH):
         start = block * WIDTH
         count = min(<Py_ssize_t>WIDTH, n - start)
         if is_half(view.kind):
-            narrow(view.kind, values + start, count, <uint16_t*>room)
+            narrow(view.kind, values + start, count, factor, <uint16_t*>room)
         else:
-            store(view, <char*>room, values + start, count, size)
+            store_scaled(view, <char*>room, values + start, count, factor, size)
         if step == size:
             memcpy(first + start * step, room, count * size)
             continue
         for j in range(count):
             memcpy(first + (start + j) * step, <char*>room + j * size, size)
+
+
+cdef inline void write_numbers(
+    const View* view, char* first, Py_ssize_t step, Py_ssize_t n, const floating* values
+) noexcept nogil:
+    """n numbers, `step` bytes apart, of any float dtype."""
+    write_scaled(view, first, step, n, <floating>1.0, values)
+
+
+cdef inline void write_row(
+    const View* view, char* first, Py_ssize_t C, const floating* row, floating factor,
+    Py_ssize_t own, floating own_value       # own: a class that has this value, or -1
+) noexcept nogil:
+    """A row times a factor, but for one class."""
+    write_scaled(view, first, view.classes, C, factor, row)
+    if own >= 0:
+        write_numbers(view, first + own * view.classes, view.classes, 1, &own_value)
 
 
 cdef inline bint apart(Py_ssize_t class_step, Py_ssize_t step) noexcept nogil:

@@ -59,16 +59,17 @@ cdef extern from *:
        GCC would take to pieces, number by number */
     #define FX_HALVES 32
     #if defined(__AVX512BW__)
-    static inline void fx_from_halves(const uint16_t *half, float *x)
+    static inline void fx_widen_some(const uint16_t *half, float *x)
     {
         for (int j = 0; j < FX_HALVES; j += 16)
             _mm512_storeu_ps(x + j, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(half + j))));
     }
-    static inline void fx_halves_of(const float *x, uint16_t *half)
+    static inline void fx_halves_of(const float *x, float factor, uint16_t *half)
     {
-        for (int j = 0; j < FX_HALVES; j += 16)
-            _mm256_storeu_si256(
-                (__m256i *)(half + j), _mm512_cvtps_ph(_mm512_loadu_ps(x + j), _MM_FROUND_TO_NEAREST_INT));
+        for (int j = 0; j < FX_HALVES; j += 16) {
+            const __m512 wide = _mm512_mul_ps(_mm512_loadu_ps(x + j), _mm512_set1_ps(factor));
+            _mm256_storeu_si256((__m256i *)(half + j), _mm512_cvtps_ph(wide, _MM_FROUND_TO_NEAREST_INT));
+        }
     }
     static inline __m512i fx_rounded_bits(__m512i u)     /* as fx_to_bfloat does, before it shifts */
     {
@@ -80,12 +81,13 @@ cdef extern from *:
         const __mmask16 is_nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
         return _mm512_mask_or_epi32(rounded, is_nan, _mm512_castps_si512(x), _mm512_set1_epi32(0x400000));
     }
-    static inline void fx_bfloats_of(const float *x, uint16_t *half)
+    static inline void fx_bfloats_of(const float *x, float factor, uint16_t *half)
     {
         const __m512i upper = _mm512_set_epi16(
             63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33,
             31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
-        const __m512 x0 = _mm512_loadu_ps(x), x1 = _mm512_loadu_ps(x + 16);
+        const __m512 x0 = _mm512_mul_ps(_mm512_loadu_ps(x), _mm512_set1_ps(factor));
+        const __m512 x1 = _mm512_mul_ps(_mm512_loadu_ps(x + 16), _mm512_set1_ps(factor));
         __m512i low = fx_rounded_bits(_mm512_castps_si512(x0)), high = fx_rounded_bits(_mm512_castps_si512(x1));
         if (_mm512_cmp_ps_mask(x0, x1, _CMP_UNORD_Q))       /* any of both: rarely */
             low = fx_quiet_bits(low, x0), high = fx_quiet_bits(high, x1);
@@ -93,45 +95,37 @@ cdef extern from *:
     }
     #else
     #if defined(__F16C__)
-    static inline void fx_from_halves(const uint16_t *half, float *x)
+    static inline void fx_widen_some(const uint16_t *half, float *x)
     {
         for (int j = 0; j < FX_HALVES; j += 8)
             _mm256_storeu_ps(x + j, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(half + j))));
     }
-    static inline void fx_halves_of(const float *x, uint16_t *half)
+    static inline void fx_halves_of(const float *x, float factor, uint16_t *half)
     {
-        for (int j = 0; j < FX_HALVES; j += 8)
-            _mm_storeu_si128(
-                (__m128i *)(half + j), _mm256_cvtps_ph(_mm256_loadu_ps(x + j), _MM_FROUND_TO_NEAREST_INT));
+        for (int j = 0; j < FX_HALVES; j += 8) {
+            const __m256 wide = _mm256_mul_ps(_mm256_loadu_ps(x + j), _mm256_set1_ps(factor));
+            _mm_storeu_si128((__m128i *)(half + j), _mm256_cvtps_ph(wide, _MM_FROUND_TO_NEAREST_INT));
+        }
     }
     #else
-    static inline void fx_from_halves(const uint16_t *half, float *x)
+    static inline void fx_widen_some(const uint16_t *half, float *x)
     {
         for (int j = 0; j < FX_HALVES; j++) x[j] = fx_from_half(half[j]);
     }
-    static inline void fx_halves_of(const float *x, uint16_t *half)
+    static inline void fx_halves_of(const float *x, float factor, uint16_t *half)
     {
-        for (int j = 0; j < FX_HALVES; j++) half[j] = fx_to_half(x[j]);
+        for (int j = 0; j < FX_HALVES; j++) half[j] = fx_to_half(x[j] * factor);
     }
     #endif
-    static inline void fx_bfloats_of(const float *x, uint16_t *half)
+    static inline void fx_bfloats_of(const float *x, float factor, uint16_t *half)
     {
-        for (int j = 0; j < FX_HALVES; j++) half[j] = fx_to_bfloat(x[j]);
+        for (int j = 0; j < FX_HALVES; j++) half[j] = fx_to_bfloat(x[j] * factor);
     }
     #endif
-    static inline void fx_from_bfloats(const uint16_t *half, float *x)
+    static inline void fx_narrow_some(int bfloats, const float *x, float factor, uint16_t *half)
     {
-        for (int j = 0; j < FX_HALVES; j++) x[j] = fx_from_bfloat(half[j]);
-    }
-    static inline void fx_widen_some(int bfloats, const uint16_t *half, float *x)
-    {
-        if (bfloats) fx_from_bfloats(half, x);
-        else fx_from_halves(half, x);
-    }
-    static inline void fx_narrow_some(int bfloats, const float *x, uint16_t *half)
-    {
-        if (bfloats) fx_bfloats_of(x, half);
-        else fx_halves_of(x, half);
+        if (bfloats) fx_bfloats_of(x, factor, half);
+        else fx_halves_of(x, factor, half);
     }
     """
     float from_half "fx_from_half"(uint16_t half) noexcept nogil
@@ -141,23 +135,29 @@ cdef extern from *:
     float to_odd "fx_to_odd"(double x) noexcept nogil
     enum:
         HALVES "FX_HALVES"
-    void widen_some "fx_widen_some"(bint bfloats, const uint16_t* half, float* x) noexcept nogil    # HALVES numbers
-    void narrow_some "fx_narrow_some"(bint bfloats, const float* x, uint16_t* half) noexcept nogil
+    void widen_some "fx_widen_some"(const uint16_t* half, float* x) noexcept nogil    # HALVES numbers
+    void narrow_some "fx_narrow_some"(bint bfloats, const float* x, float factor, uint16_t* half) noexcept nogil
 
 
 cdef inline void widen(Kind kind, const uint16_t* half, Py_ssize_t n, float* x) noexcept nogil:
-    """n numbers of a half kind, side by side."""
+    """n numbers of a half kind, side by side. What is left, and some once more, is sooner done than one by one."""
     cdef Py_ssize_t j
-    for j in range(n // HALVES):
-        widen_some(kind != FLOAT16, half + HALVES * j, x + HALVES * j)
-    if n >= HALVES:          # what is left, and some once more, which is sooner done than one by one
-        widen_some(kind != FLOAT16, half + n - HALVES, x + n - HALVES)
-    for j in range(0 if n >= HALVES else n):
-        x[j] = from_half(half[j]) if kind == FLOAT16 else from_bfloat(half[j])
+    if kind == FLOAT16:
+        for j in range(n // HALVES):
+            widen_some(half + HALVES * j, x + HALVES * j)
+        if n >= HALVES:
+            widen_some(half + n - HALVES, x + n - HALVES)
+        for j in range(0 if n >= HALVES else n):
+            x[j] = from_half(half[j])
+    else:
+        for j in range(n // HALVES * HALVES):
+            x[j] = from_bfloat(half[j])
+        for j in range(max(<Py_ssize_t>0, n - HALVES), n):
+            x[j] = from_bfloat(half[j])
 
 
-cdef inline void narrow(Kind kind, const floating* x, Py_ssize_t n, uint16_t* half) noexcept nogil:
-    """n numbers to a half kind, side by side."""
+cdef inline void narrow(Kind kind, const floating* x, Py_ssize_t n, floating factor, uint16_t* half) noexcept nogil:
+    """n numbers times a factor to a half kind, side by side."""
     cdef float odd[WIDTH]
     cdef Py_ssize_t block, j, start, count
     if floating is double:
@@ -165,12 +165,12 @@ cdef inline void narrow(Kind kind, const floating* x, Py_ssize_t n, uint16_t* ha
             start = block * WIDTH
             count = min(<Py_ssize_t>WIDTH, n - start)
             for j in range(count):
-                odd[j] = to_odd(x[start + j])
-            narrow(kind, <const float*>odd, count, half + start)
+                odd[j] = to_odd(x[start + j] * factor)
+            narrow(kind, <const float*>odd, count, <float>1.0, half + start)
     else:
         for j in range(n // HALVES):
-            narrow_some(kind != FLOAT16, x + HALVES * j, half + HALVES * j)
+            narrow_some(kind != FLOAT16, x + HALVES * j, factor, half + HALVES * j)
         if n >= HALVES:
-            narrow_some(kind != FLOAT16, x + n - HALVES, half + n - HALVES)
+            narrow_some(kind != FLOAT16, x + n - HALVES, factor, half + n - HALVES)
         for j in range(0 if n >= HALVES else n):
-            half[j] = to_half(x[j]) if kind == FLOAT16 else to_bfloat(x[j])
+            half[j] = to_half(x[j] * factor) if kind == FLOAT16 else to_bfloat(x[j] * factor)

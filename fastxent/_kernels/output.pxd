@@ -57,32 +57,41 @@ cdef inline void by_rule(const Options* option, Py_ssize_t n, floating* hess) no
             hess[j] = floor if value < floor else value
 
 
-cdef inline void store_numbers(const floating* values, Py_ssize_t n, Py_ssize_t step, Stored* out) noexcept nogil:
-    """n values, `step` bytes apart."""
+cdef inline void store_numbers(
+    const floating* values, Py_ssize_t n, floating factor, Py_ssize_t step, Stored* out
+) noexcept nogil:
+    """n values times a factor, `step` bytes apart."""
     cdef Stored line[16]
     cdef Py_ssize_t block, j, k, width = LINE // <Py_ssize_t>sizeof(Stored)
     if step == <Py_ssize_t>sizeof(Stored):
         for j in range(n):
-            out[j] = <Stored>values[j]
+            out[j] = <Stored>(values[j] * factor)
     elif SPREADS and step == 2 * <Py_ssize_t>sizeof(Stored) and n >= width:
         for block in range((n + width - 1) // width):
             k = min(block * width, n - width)     # the last may overlap the one before
             for j in range(width):
-                line[j] = <Stored>values[k + j]
+                line[j] = <Stored>(values[k + j] * factor)
             spread_line(line, sizeof(Stored), out + 2 * k)
     else:
         for j in range(n):
-            (<Stored*>(<char*>out + j * step))[0] = <Stored>values[j]
+            (<Stored*>(<char*>out + j * step))[0] = <Stored>(values[j] * factor)
+
+
+cdef inline void store_scaled(
+    const View* output, char* first, const floating* values, Py_ssize_t n, floating factor, Py_ssize_t step
+) noexcept nogil:
+    """n values times a factor, from `first` on, `step` bytes apart."""
+    if output.kind == FLOAT32:
+        store_numbers(values, n, factor, step, <float*>first)
+    else:
+        store_numbers(values, n, factor, step, <double*>first)
 
 
 cdef inline void store(
     const View* output, char* first, const floating* values, Py_ssize_t n, Py_ssize_t step
 ) noexcept nogil:
     """n values from `first` on, `step` bytes apart."""
-    if output.kind == FLOAT32:
-        store_numbers(values, n, step, <float*>first)
-    else:
-        store_numbers(values, n, step, <double*>first)
+    store_scaled(output, first, values, n, <floating>1.0, step)
 
 
 cdef inline void store_strip(const View* output, const Strip* strip, const floating* values) noexcept nogil:

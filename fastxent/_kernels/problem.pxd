@@ -74,8 +74,12 @@ cdef struct Options:
 cdef struct Problem
 
 
-# the tile's row i, from where it lies or to there; a pointer, so that what moves it is not inlined where it is computed
-ctypedef void (*MoveRow)(const Problem* here, Py_ssize_t i, char* row) noexcept nogil
+# the tile's row i, from where it lies, or to there, times a factor but for one class; pointers, so that what moves it
+# is not inlined where it is computed
+ctypedef void (*GatherRow)(const Problem* here, Py_ssize_t i, char* row) noexcept nogil
+ctypedef void (*ScatterRow)(
+    const Problem* here, Py_ssize_t i, const char* row, double factor, Py_ssize_t own, double own_grad
+) noexcept nogil
 
 
 cdef struct Problem:
@@ -98,8 +102,8 @@ cdef struct Problem:
     View home                    # a tile's gradient: where it will be brought
     const Problem* whole         # what the tile is a part of, from its sample `first` on
     Py_ssize_t first
-    MoveRow gather_row           # of logits
-    MoveRow scatter_row          # of the gradient
+    GatherRow gather_row         # of logits
+    ScatterRow scatter_row       # of the gradient
     int n_axes
     const Py_ssize_t* lengths    # (n_axes,)
     const Py_ssize_t* steps      # (ROLES, n_axes), in bytes

@@ -191,8 +191,8 @@ cdef inline apart row_sums(
     rest[0] = sum_lanes(sums + REST, sums + REST_LOW)
 
 
-cdef inline void row_scale(floating* x, floating factor, Py_ssize_t n) noexcept nogil:
-    """x *= factor."""
+cdef inline apart row_scale(floating* x, floating factor, Py_ssize_t n) noexcept nogil:
+    """x *= factor. Apart: where GCC takes it for rare, its loop lies across two lines, for 1.05 of a gradient's time."""
     cdef Py_ssize_t k
     for k in range(n):
         x[k] *= factor

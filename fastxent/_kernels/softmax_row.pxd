@@ -161,7 +161,7 @@ cdef inline double finish_row(
     floating* hess,              # out  (C,), may be NULL
     double* spread,              # out
 ) noexcept nogil:
-    """The exponentials of one row become its gradient. Returns c lse^2, and the row's spread over its top."""
+    """The exponentials of one row become its gradient over row.factor. Returns c lse^2, and its spread over its top."""
     cdef double share = problem.option.share if is_index(problem) else 1.0
     cdef double top = shift[TOP], ties, rest, own_e, factor
     cdef double z_loss = problem.option.z_loss, lse = 0.0, factor_low = 0.0
@@ -185,13 +185,13 @@ cdef inline double finish_row(
             factor_low = quotient_rest(factor, row.scale, row.s, sum_rest(row.s, top, ties, rest))
         slope = slope_of(row.own_t, row.others, row.z_slope, factor, factor_low, <floating>0.0)
         if is_plain(problem):
-            row_scale(grad, slope, problem.C)
+            row.factor = slope
         elif is_flat(problem):
             row_lower(grad, problem.C, slope, <floating>(row.scale * share))
         else:
             row_subtract(grad, t, problem.C, slope, <floating>(row.scale * share))
         if row.own >= 0:
-            grad[row.own] = <floating>entry(
+            row.own_grad = entry(
                 own_e, top, row.own_t, row.others, row.z_slope, row.spread, row.s, row.scale, factor, factor_low
             )
     return z_loss * lse * lse
@@ -291,6 +291,7 @@ cdef inline Py_ssize_t softmax_rows(
         row_exp(x_j, C, shift[j % 2], next, g, home, sums)
         if short_rows and j + 1 < strip.n:
             x_next = look_at_row(x, problem, strip, j + 1, shift[(j + 1) % 2])
+        row.factor = 1.0
         if problem.option.is_focal:
             losses[j] = finish_focal_row(&row, shift[j % 2], <const floating*>sums, problem, y, g, h)
         else:
@@ -300,12 +301,19 @@ cdef inline Py_ssize_t softmax_rows(
         if lanes.weight[j] == 0.0:
             if g != NULL:
                 memset(g, 0, C * sizeof(floating))
+                row.factor = 1.0
+                row.own = -1
             if h != NULL:
                 memset(h, 0, C * sizeof(floating))
         if h != NULL:
             by_rule(&problem.option, C, h)
         if problem.view[<int>GRAD].by_row:
-            problem.scatter_row(problem, strip.i + j, <char*>g)
+            problem.scatter_row(problem, strip.i + j, <const char*>g, row.factor, row.own, row.own_grad)
+        elif g != NULL:
+            if is_plain(problem):
+                row_scale(g, <floating>row.factor, C)
+            if row.own >= 0:
+                g[row.own] = <floating>row.own_grad
     if not problem.option.is_focal:
         for j in range(strip.n, LANES):
             spread[j] = 0.0

@@ -24,6 +24,8 @@ cdef struct Row:                 # what is known of a row
     double z_slope               # 2 c lse
     double s
     double spread
+    double factor                # of the gradient but for that class's entry, by which it is multiplied at last
+    double own_grad              # that entry
 
 
 cdef inline double quotient_rest(double quotient, double scale, double s, double s_low) noexcept nogil:

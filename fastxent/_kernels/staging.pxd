@@ -6,7 +6,7 @@ whose classes lie apart, runs of samples too short for the lanes.
 
 from libc.stdint cimport int64_t
 
-from fastxent._kernels.gather cimport apart, gather_run, read_labels, scatter_run
+from fastxent._kernels.gather cimport apart, gather_run, read_labels, scatter_run, write_row
 from fastxent._kernels.memory cimport LINE, whole_lines
 from fastxent._kernels.problem cimport (
     CLAMPED, FLOAT32, FLOAT64, GRAD, HESS, INT64, LABELS, LOSSES, ROLES, SOFTMAX, TARGET, X, Kind, Problem, Role, View,
@@ -259,6 +259,14 @@ cdef inline void gather_row(const Problem* here, Py_ssize_t i, char* row) noexce
     gather(here.whole, <int>X, here.first + i, 1, row)
 
 
-cdef inline void scatter_row(const Problem* here, Py_ssize_t i, char* row) noexcept nogil:
+cdef inline void scatter_row(
+    const Problem* here, Py_ssize_t i, const char* row, double factor, Py_ssize_t own, double own_grad
+) noexcept nogil:
     """The gradient of the tile's row i, to where it belongs."""
-    scatter(here.whole, <int>GRAD, here.first + i, 1, row)
+    cdef const View* view = &here.whole.view[<int>GRAD]
+    cdef Py_ssize_t offset
+    locate(here.whole, <int>GRAD, here.first + i, &offset)
+    if here.kind == FLOAT32:
+        write_row(view, view.data + offset, here.C, <const float*>row, <float>factor, own, <float>own_grad)
+    else:
+        write_row(view, view.data + offset, here.C, <const double*>row, factor, own, own_grad)
