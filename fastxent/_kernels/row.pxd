@@ -40,12 +40,12 @@ cdef inline floating row_max(const floating* x, Py_ssize_t n) noexcept nogil:
     return m
 
 
-cdef inline void row_shift(
+cdef inline apart row_shift(
     const floating* x,       # in   (n,), n >= LANES
     Py_ssize_t n,
     floating* shift,         # out  (SHIFT,)
 ) noexcept nogil:
-    """What the row's exponentials are relative to: its maximum, the same for all lanes."""
+    """What the row's exponentials are relative to: its maximum, the same for all lanes. Apart for the sake of row_max."""
     cdef floating m = row_max(x, n)
     cdef floating origin = origin_of(m)
     cdef floating magic = magic_of(m, origin)
@@ -192,7 +192,7 @@ cdef inline apart row_sums(
 
 
 cdef inline apart row_scale(floating* x, floating factor, Py_ssize_t n) noexcept nogil:
-    """x *= factor. Apart: where GCC takes it for rare, its loop lies across two lines, for 1.05 of a gradient's time."""
+    """x *= factor. Apart: where GCC takes it for rare, its loop lies across two lines: 1.05 of a gradient's time."""
     cdef Py_ssize_t k
     for k in range(n):
         x[k] *= factor
