@@ -95,8 +95,8 @@ cdef void run_where_it_lies(
         double_loops[<int>problem.family](double_x, double_losses, problem, start, n, scratch, total)
 
 
-cdef apart gather_row_apart(const Problem* here, Py_ssize_t i, char* row) noexcept nogil:
-    gather_row(here, i, row)
+cdef apart gather_row_apart(const Problem* here, Py_ssize_t i, char* row, char* shift) noexcept nogil:
+    gather_row(here, i, row, shift)
 
 
 cdef apart scatter_row_apart(

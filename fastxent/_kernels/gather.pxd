@@ -4,11 +4,12 @@ from cython cimport floating
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from fastxent._kernels.half cimport narrow, widen
+from fastxent._kernels.half cimport CONVERTS, bfloats_to_floats, halves_to_floats, narrow, widen
 from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write, prefetch_far, prefetch_far_to_write
 from fastxent._kernels.operand cimport load, load_labels
 from fastxent._kernels.output cimport is_own, store_scaled
-from fastxent._kernels.problem cimport FLOAT32, View, is_half, size_of
+from fastxent._kernels.problem cimport FLOAT16, FLOAT32, Kind, View, is_half, size_of
+from fastxent._kernels.row cimport keep_larger, largest_of, row_shift, row_shift_by, start_max
 from fastxent._kernels.transpose cimport columns_in, columns_out
 from fastxent._kernels.turn cimport SIDE, TURNS, turn
 from fastxent._kernels.ways cimport LANES, WIDTH
@@ -109,6 +110,36 @@ cdef inline void read_numbers(
                 out[start + j] = <floating>wide[j]
         else:
             load(<const char*>room, view.kind, size_of(view.kind), count, out + start)
+
+
+cdef inline float widen_row(Kind kind, const uint16_t* half, Py_ssize_t C, float* row) noexcept nogil:
+    """A row of C >= LANES halves, side by side; returns its maximum, which row_max would load all of it for again."""
+    cdef float best[LANES]
+    cdef Py_ssize_t k, last = C - LANES
+    widen(kind, half + last, LANES, row + last)
+    start_max(<const float*>row + last, best)
+    if kind == FLOAT16:
+        for k in range(C // LANES):
+            halves_to_floats(half + k * LANES, row + k * LANES)
+            keep_larger(<const float*>row + k * LANES, best)
+    else:
+        for k in range(C // LANES):
+            bfloats_to_floats(half + k * LANES, row + k * LANES)
+            keep_larger(<const float*>row + k * LANES, best)
+    return largest_of(best)
+
+
+cdef inline void read_row(
+    const View* view, const char* first, Py_ssize_t C,    # C >= LANES
+    floating* row,               # out  (C,)
+    floating* shift,             # out  (SHIFT,)
+) noexcept nogil:
+    """A row of numbers of any kind, and what its exponentials are relative to."""
+    if floating is float and CONVERTS and is_direct(view, view.classes):
+        row_shift_by(widen_row(view.kind, <const uint16_t*>first, C, row), shift)
+        return
+    read_numbers(view, first, view.classes, C, row)
+    row_shift(<const floating*>row, C, shift)
 
 
 cdef inline void read_labels(

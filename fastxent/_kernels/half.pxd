@@ -12,6 +12,9 @@ cdef extern from *:
     #include <string.h>
     #if defined(__F16C__)
     #include <immintrin.h>
+    #define FX_CONVERTS 1
+    #else
+    #define FX_CONVERTS 0
     #endif
 
     static inline uint32_t fx_bits(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
@@ -59,7 +62,7 @@ cdef extern from *:
        GCC would take to pieces, number by number */
     #define FX_HALVES 32
     #if defined(__AVX512BW__)
-    static inline void fx_widen_some(const uint16_t *half, float *x)
+    static inline void fx_halves_to_floats(const uint16_t *half, float *x)
     {
         for (int j = 0; j < FX_HALVES; j += 16)
             _mm512_storeu_ps(x + j, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(half + j))));
@@ -95,7 +98,7 @@ cdef extern from *:
     }
     #else
     #if defined(__F16C__)
-    static inline void fx_widen_some(const uint16_t *half, float *x)
+    static inline void fx_halves_to_floats(const uint16_t *half, float *x)
     {
         for (int j = 0; j < FX_HALVES; j += 8)
             _mm256_storeu_ps(x + j, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(half + j))));
@@ -108,7 +111,7 @@ cdef extern from *:
         }
     }
     #else
-    static inline void fx_widen_some(const uint16_t *half, float *x)
+    static inline void fx_halves_to_floats(const uint16_t *half, float *x)
     {
         for (int j = 0; j < FX_HALVES; j++) x[j] = fx_from_half(half[j]);
     }
@@ -135,8 +138,15 @@ cdef extern from *:
     float to_odd "fx_to_odd"(double x) noexcept nogil
     enum:
         HALVES "FX_HALVES"
-    void widen_some "fx_widen_some"(const uint16_t* half, float* x) noexcept nogil    # HALVES numbers
+        CONVERTS "FX_CONVERTS"   # whether the processor does
+    void halves_to_floats "fx_halves_to_floats"(const uint16_t* half, float* x) noexcept nogil    # HALVES numbers
     void narrow_some "fx_narrow_some"(bint bfloats, const float* x, float factor, uint16_t* half) noexcept nogil
+
+
+cdef inline void bfloats_to_floats(const uint16_t* half, float* x) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(HALVES):
+        x[j] = from_bfloat(half[j])
 
 
 cdef inline void widen(Kind kind, const uint16_t* half, Py_ssize_t n, float* x) noexcept nogil:
@@ -144,9 +154,9 @@ cdef inline void widen(Kind kind, const uint16_t* half, Py_ssize_t n, float* x) 
     cdef Py_ssize_t j
     if kind == FLOAT16:
         for j in range(n // HALVES):
-            widen_some(half + HALVES * j, x + HALVES * j)
+            halves_to_floats(half + HALVES * j, x + HALVES * j)
         if n >= HALVES:
-            widen_some(half + n - HALVES, x + n - HALVES)
+            halves_to_floats(half + n - HALVES, x + n - HALVES)
         for j in range(0 if n >= HALVES else n):
             x[j] = from_half(half[j])
     else:

@@ -76,7 +76,7 @@ cdef struct Problem
 
 # the tile's row i, from where it lies, or to there, times a factor but for one class; pointers, so that what moves it
 # is not inlined where it is computed
-ctypedef void (*GatherRow)(const Problem* here, Py_ssize_t i, char* row) noexcept nogil
+ctypedef void (*GatherRow)(const Problem* here, Py_ssize_t i, char* row, char* shift) noexcept nogil
 ctypedef void (*ScatterRow)(
     const Problem* here, Py_ssize_t i, const char* row, double factor, Py_ssize_t own, double own_grad
 ) noexcept nogil
@@ -102,7 +102,7 @@ cdef struct Problem:
     View home                    # a tile's gradient: where it will be brought
     const Problem* whole         # what the tile is a part of, from its sample `first` on
     Py_ssize_t first
-    GatherRow gather_row         # of logits
+    GatherRow gather_row         # of logits, with what row_shift makes of them
     ScatterRow scatter_row       # of the gradient
     int n_axes
     const Py_ssize_t* lengths    # (n_axes,)

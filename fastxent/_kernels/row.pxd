@@ -18,16 +18,24 @@ cdef enum:
     PART = 16                # what is left over behind whole blocks is computed by so many classes
 
 
-cdef inline floating row_max(const floating* x, Py_ssize_t n) noexcept nogil:
-    """The maximum of n >= LANES numbers; nan is passed over (exp brings it back)."""
-    cdef floating best[LANES]
-    cdef Py_ssize_t j, k
-    cdef floating m
+cdef inline void start_max(const floating* x, floating* best) noexcept nogil:
+    """The first of the blocks that a maximum is looked for in, each lane by itself; nan is passed over."""
+    cdef Py_ssize_t j
     for j in range(LANES):
-        best[j] = x[n - LANES + j] if x[n - LANES + j] > -INFINITY else -INFINITY
-    for k in range(n // LANES):
-        for j in range(LANES):
-            best[j] = x[k * LANES + j] if x[k * LANES + j] > best[j] else best[j]
+        best[j] = x[j] if x[j] > -INFINITY else -INFINITY
+
+
+cdef inline void keep_larger(const floating* x, floating* best) noexcept nogil:
+    """A further block."""
+    cdef Py_ssize_t j
+    for j in range(LANES):
+        best[j] = x[j] if x[j] > best[j] else best[j]
+
+
+cdef inline floating largest_of(floating* best) noexcept nogil:
+    """Of all lanes, which are used up."""
+    cdef Py_ssize_t j
+    cdef floating m
     for j in range(16):
         best[j] = best[j] if best[j] > best[j + 16] else best[j + 16]
     for j in range(8):
@@ -40,17 +48,34 @@ cdef inline floating row_max(const floating* x, Py_ssize_t n) noexcept nogil:
     return m
 
 
+cdef inline floating row_max(const floating* x, Py_ssize_t n) noexcept nogil:
+    """The maximum of n >= LANES numbers; nan is passed over (exp brings it back)."""
+    cdef floating best[LANES]
+    cdef Py_ssize_t k
+    start_max(x + n - LANES, best)
+    for k in range(n // LANES):
+        keep_larger(x + k * LANES, best)
+    return largest_of(best)
+
+
+cdef inline void row_shift_by(
+    floating m,              # in   the row's maximum
+    floating* shift,         # out  (SHIFT,)
+) noexcept nogil:
+    """What a row's exponentials are relative to, the same for all lanes."""
+    cdef floating origin = origin_of(m)
+    cdef floating magic = magic_of(m, origin)
+    cdef floating bottom = bottom_of(magic)
+    in_all_lanes(m, origin, magic, bottom, exp_scaled(m, origin, magic, bottom), shift)
+
+
 cdef inline apart row_shift(
     const floating* x,       # in   (n,), n >= LANES
     Py_ssize_t n,
     floating* shift,         # out  (SHIFT,)
 ) noexcept nogil:
-    """What the row's exponentials are relative to: its maximum, the same for all lanes. Apart for the sake of row_max."""
-    cdef floating m = row_max(x, n)
-    cdef floating origin = origin_of(m)
-    cdef floating magic = magic_of(m, origin)
-    cdef floating bottom = bottom_of(magic)
-    in_all_lanes(m, origin, magic, bottom, exp_scaled(m, origin, magic, bottom), shift)
+    """The same of a row. Apart: within a loop over rows GCC looks through the lanes of row_max one by one."""
+    row_shift_by(row_max(x, n), shift)
 
 
 cdef inline void in_all_lanes(

@@ -211,8 +211,9 @@ cdef inline const floating* look_at_row(
     cdef const floating* row = <const floating*>(<const char*>x + j * view.inner)
     if view.by_row:
         row = <const floating*>(<const char*>x + j % 2 * whole_lines(problem.C * sizeof(floating)))
-        problem.gather_row(problem, strip.i + j, <char*>row)
-    row_shift(row, problem.C, shift)
+        problem.gather_row(problem, strip.i + j, <char*>row, <char*>shift)
+    else:
+        row_shift(row, problem.C, shift)
     return row
 
 

@@ -6,7 +6,7 @@ whose classes lie apart, runs of samples too short for the lanes.
 
 from libc.stdint cimport int64_t
 
-from fastxent._kernels.gather cimport apart, gather_run, read_labels, scatter_run, write_row
+from fastxent._kernels.gather cimport apart, gather_run, read_labels, read_row, scatter_run, write_row
 from fastxent._kernels.memory cimport LINE, whole_lines
 from fastxent._kernels.problem cimport (
     CLAMPED, FLOAT32, FLOAT64, GRAD, HESS, INT64, LABELS, LOSSES, ROLES, SOFTMAX, TARGET, X, Kind, Problem, Role, View,
@@ -254,9 +254,15 @@ cdef inline void unstage(const Problem* problem, Py_ssize_t start, Py_ssize_t n,
             scatter(problem, role, start, n, here.view[role].data)
 
 
-cdef inline void gather_row(const Problem* here, Py_ssize_t i, char* row) noexcept nogil:
-    """The tile's row i of logits."""
-    gather(here.whole, <int>X, here.first + i, 1, row)
+cdef inline void gather_row(const Problem* here, Py_ssize_t i, char* row, char* shift) noexcept nogil:
+    """The tile's row i of logits, and its shift."""
+    cdef const View* view = &here.whole.view[<int>X]
+    cdef Py_ssize_t offset
+    locate(here.whole, <int>X, here.first + i, &offset)
+    if here.kind == FLOAT32:
+        read_row(view, view.data + offset, here.C, <float*>row, <float*>shift)
+    else:
+        read_row(view, view.data + offset, here.C, <double*>row, <double*>shift)
 
 
 cdef inline void scatter_row(
