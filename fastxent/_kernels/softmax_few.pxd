@@ -15,7 +15,9 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.frames cimport apart, inlined
 from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.output cimport is_own, store_hess, store_panels
-from fastxent._kernels.panel cimport LOG_S, MAXIMUM, OWN_X, PANEL, REST, SHIFT, clear_dead, panel_pick, scaled_panel
+from fastxent._kernels.panel cimport (
+    LOG_S, MAXIMUM, OWN_X, PANEL, REST, SHIFT, clear_dead, panel_pick, scaled_panel,
+)
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, View, at, has
 from fastxent._kernels.softmax_panel cimport simple_losses
 from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, read_soon, soon_of, write_soon
@@ -100,12 +102,11 @@ cdef inline inlined few_shares(
 
 
 cdef inline void few_grads(
-    const floating* shares,      # in   C x LANES; of two classes not
     const floating* of,          # in   (PANEL,)
     Py_ssize_t C,                # known to the compiler
     const floating* label,       # in   (LANES,)
     const double* factor,        # in   (LANES,) T
-    floating* grad,              # out  C x LANES
+    floating* grad,              # out  C x LANES; but for two classes it holds the shares
 ) noexcept nogil:
     cdef floating own[LANES]
     cdef floating own_share[LANES]
@@ -113,7 +114,7 @@ cdef inline void few_grads(
     cdef floating scale[LANES]
     cdef floating share, rest
     cdef double s
-    cdef Py_ssize_t j, k
+    cdef Py_ssize_t j
     for j in range(LANES if C == 2 else 0):    # both gradients are the same but for the sign
         share = of[SHIFT + REST + j] if of[OWN_X + j] == of[MAXIMUM + j] else <floating>1.0
         share = <floating>factor[j] * (share / (<floating>1.0 + of[SHIFT + REST + j]))
@@ -121,7 +122,7 @@ cdef inline void few_grads(
         grad[LANES + j] = -share if label[j] != 0 else share
     if C == 2:
         return
-    panel_pick(shares, C, label, own_share)
+    panel_pick(<const floating*>grad, C, label, own_share)
     for j in range(LANES):
         rest = of[SHIFT + REST + j]
         share = <floating>1.0 + (rest - own_share[j])
@@ -135,24 +136,24 @@ cdef inline void few_grads(
             s = factor[j] / s
             scale[j] = <floating>s
             own[j] = <floating>-(s * others[j])
-    for k in range(C):
-        for j in range(LANES):
-            grad[k * LANES + j] = shares[k * LANES + j]
     scaled_panel(label, scale, own, C, grad)
 
 
-cdef inline void few_hess(
+cdef inline apart few_hess(
     const floating* shares,      # in   C x LANES; of two classes not
     const floating* of,          # in   (PANEL,)
-    Py_ssize_t C,                # known to the compiler
     const double* factor,        # in   (LANES,) T
-    floating* hess,              # out  C x LANES
+    const double* weight,        # in   (LANES,)
+    const Problem* problem,
+    const Strip* part,           # a panel of samples
 ) noexcept nogil:
+    """The Hessian goes to where it is wanted."""
+    cdef floating hess[FEW * LANES]
     cdef double scale[LANES]
     cdef double rest[LANES]
     cdef double s[LANES]
     cdef double share, others
-    cdef Py_ssize_t j, k
+    cdef Py_ssize_t j, k, C = problem.C
     for j in range(LANES):
         rest[j] = of[SHIFT + REST + j]
         s[j] = 1.0 + rest[j]
@@ -167,6 +168,7 @@ cdef inline void few_hess(
             others = s[j] - share
             others = rest[j] if share == 1.0 else others
             hess[k * LANES + j] = <floating>(scale[j] * (share * others))
+    store_hess(problem, part, weight, 0, C, hess)
 
 
 cdef inline inlined few_strip(
@@ -175,13 +177,12 @@ cdef inline inlined few_strip(
 ) noexcept nogil:
     cdef Lanes lanes
     cdef floating known[PANELS * PANEL]
-    cdef floating hess[FEW * LANES]
-    cdef floating shares[FEW * LANES]
     cdef floating label[WIDTH]
-    cdef double factor[WIDTH]
     cdef floating top[WIDTH]
     cdef floating e[FEW * WIDTH]
+    cdef double* factor = lanes.total
     cdef floating* of
+    cdef floating* panel
     cdef Soon next = nothing_soon(), home = nothing_soon()
     cdef const View* grad = &problem.view[<int>GRAD]
     cdef Strip part
@@ -230,15 +231,15 @@ cdef inline inlined few_strip(
     for c in range(n_panels):
         first = c * LANES
         of = known + c * PANEL
+        panel = panels + first * C
         if home.data != NULL:
             write_soon(&home, x, LANES * C)
         if C != 2:
-            few_shares(<const floating*>e + first * FEW, <const floating*>top + first, C, shares)
+            few_shares(<const floating*>e + first * FEW, <const floating*>top + first, C, panel)
         if has(problem, HESS):
             part = part_of(strip, first)
-            few_hess(shares, of, C, factor + first, hess)
-            store_hess(problem, &part, lanes.weight + first, 0, C, hess)
-        few_grads(shares, of, C, label + first, factor + first, panels + first * C)
+            few_hess(<const floating*>panel, of, factor + first, lanes.weight + first, problem, &part)
+        few_grads(of, C, label + first, factor + first, panel)
     for j in range(n):
         dead += lanes.weight[j] == 0
     for c in range(n_panels if dead > 0 else 0):
