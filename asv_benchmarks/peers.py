@@ -33,7 +33,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", nargs="+", type=int, default=sorted({1, cores}), help="one run for each number")
     parser.add_argument("--quick", action="store_true", help="three rounds only: does it run, and about how fast")
     parser.add_argument("--markdown", metavar="FILE", help="write the table here")
-    parser.add_argument("--picture", metavar="FILE", help="draw time per element against shape here (needs matplotlib)")
     return parser.parse_args()
 
 
@@ -57,11 +56,6 @@ def main() -> None:
         with open(options.markdown, "w", encoding="utf-8") as file:
             file.write(report.markdown(rows))
         print("The table is in", options.markdown)
-    if options.picture:
-        from side_by_side import picture  # only here: matplotlib is not needed for the table
-
-        picture.draw(rows, options.picture)
-        print("The picture is in", options.picture)
 
 
 def run(jobs: list[tuple[Shape, str, int]], names: list[str], effort: Effort) -> list[Row]:
