@@ -19,7 +19,7 @@ from torch.nn import functional as F
 import fastxent as fx
 import fastxent.torch as ft
 
-SHAPES = [(64, 10), (4096, 1000), (2048, 32000), (8, 21, 256, 256)]
+SHAPES = [(64, 10), (64, 100), (1000, 100), (4096, 1000), (2048, 32000), (8, 21, 256, 256)]
 BINARY = [(64, 10), (1_000_000, 10)]
 LINEAR = [(1024, 32000, 1024), (1024, 128256, 256)]  # rows, classes, features
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
