@@ -197,6 +197,7 @@ OTHERS = {
     ("simplex.pxi", 32): "numbers that are added up plainly",
     ("gather.pxd", 32): "bits of half a double",
     ("linear_rows.pxi", 32): "bytes of a vector",
+    ("statistics.pxi", 32): "bits of half an integer",
 }
 
 

@@ -4,7 +4,7 @@ from cython cimport floating
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from fastxent._kernels.half cimport CONVERTS, bfloats_to_floats, halves_to_floats, narrow, widen
+from fastxent._kernels.half cimport CONVERTS, narrow, widen, widen_some
 from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write, prefetch_far, prefetch_far_to_write
 from fastxent._kernels.operand cimport load, load_labels
 from fastxent._kernels.output cimport is_own, store_scaled
@@ -74,6 +74,17 @@ cdef inline void fetch(const View* view, const char* first, Py_ssize_t step, Py_
         swap(room, size, n)
 
 
+cdef inline void copy_some(bint swapped, const char* first, Py_ssize_t n, floating* out) noexcept nogil:
+    """n numbers that lie side by side, unaligned or with swapped bytes."""
+    cdef Py_ssize_t j
+    if swapped:
+        for j in range(n):
+            out[j] = swapped_number(first + j * <Py_ssize_t>sizeof(floating), out)
+    else:
+        for j in range(n):       # as vectors: memcpy is slow where addresses are odd
+            memcpy(out + j, first + j * <Py_ssize_t>sizeof(floating), sizeof(floating))
+
+
 cdef inline bint is_direct(const View* view, Py_ssize_t step) noexcept nogil:
     """Whether they are half precision, as it is widened and narrowed: side by side, aligned and native."""
     return is_half(view.kind) and step == size_of(view.kind) and not view.swapped and not view.unaligned
@@ -93,12 +104,7 @@ cdef inline void read_numbers(
         widen(view.kind, <const uint16_t*>first, n, out)
         return
     if is_own(view, out) and step == <Py_ssize_t>sizeof(floating):
-        if view.swapped:
-            for j in range(n):
-                out[j] = swapped_number(first + j * <Py_ssize_t>sizeof(floating), out)
-        else:
-            for j in range(n):   # as vectors: memcpy is slow where addresses are odd
-                memcpy(out + j, first + j * <Py_ssize_t>sizeof(floating), sizeof(floating))
+        copy_some(view.swapped, first, n, out)
         return
     for block in range((n + WIDTH - 1) // WIDTH):
         start = block * WIDTH
@@ -118,14 +124,21 @@ cdef inline float widen_row(Kind kind, const uint16_t* half, Py_ssize_t C, float
     cdef Py_ssize_t k, last = C - LANES
     widen(kind, half + last, LANES, row + last)
     start_max(<const float*>row + last, best)
-    if kind == FLOAT16:
-        for k in range(C // LANES):
-            halves_to_floats(half + k * LANES, row + k * LANES)
-            keep_larger(<const float*>row + k * LANES, best)
-    else:
-        for k in range(C // LANES):
-            bfloats_to_floats(half + k * LANES, row + k * LANES)
-            keep_larger(<const float*>row + k * LANES, best)
+    for k in range(C // LANES):
+        widen_some(kind, half + k * LANES, row + k * LANES)
+        keep_larger(<const float*>row + k * LANES, best)
+    return largest_of(best)
+
+
+cdef inline floating copy_row(bint swapped, const char* first, Py_ssize_t C, floating* row) noexcept nogil:
+    """The same of numbers as copy_some takes them."""
+    cdef floating best[LANES]
+    cdef Py_ssize_t k, last = C - LANES
+    copy_some(swapped, first + last * <Py_ssize_t>sizeof(floating), LANES, row + last)
+    start_max(<const floating*>row + last, best)
+    for k in range(C // LANES):
+        copy_some(swapped, first + k * LANES * <Py_ssize_t>sizeof(floating), LANES, row + k * LANES)
+        keep_larger(<const floating*>row + k * LANES, best)
     return largest_of(best)
 
 
@@ -137,9 +150,11 @@ cdef inline void read_row(
     """A row of numbers of any kind, and what its exponentials are relative to."""
     if floating is float and CONVERTS and is_direct(view, view.classes):
         row_shift_by(widen_row(view.kind, <const uint16_t*>first, C, row), shift)
-        return
-    read_numbers(view, first, view.classes, C, row)
-    row_shift(<const floating*>row, C, shift)
+    elif is_own(view, row) and view.classes == <Py_ssize_t>sizeof(floating):
+        row_shift_by(copy_row(view.swapped, first, C, row), shift)
+    else:
+        read_numbers(view, first, view.classes, C, row)
+        row_shift(<const floating*>row, C, shift)
 
 
 cdef inline void read_labels(

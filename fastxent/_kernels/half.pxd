@@ -67,6 +67,15 @@ cdef extern from *:
         for (int j = 0; j < FX_HALVES; j += 16)
             _mm512_storeu_ps(x + j, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(half + j))));
     }
+    static inline void fx_bfloats_to_floats(const uint16_t *half, float *x)
+    {
+        const __m512i count = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        const __m512i lower = _mm512_slli_epi32(count, 16);
+        const __m512i upper = _mm512_add_epi16(lower, _mm512_set1_epi16(16));
+        const __m512i all = _mm512_loadu_si512(half);
+        _mm512_storeu_si512(x, _mm512_maskz_permutexvar_epi16(0xaaaaaaaa, lower, all));
+        _mm512_storeu_si512(x + 16, _mm512_maskz_permutexvar_epi16(0xaaaaaaaa, upper, all));
+    }
     static inline void fx_halves_of(const float *x, float factor, uint16_t *half)
     {
         for (int j = 0; j < FX_HALVES; j += 16) {
@@ -97,6 +106,10 @@ cdef extern from *:
         _mm512_storeu_si512(half, _mm512_permutex2var_epi16(low, upper, high));
     }
     #else
+    static inline void fx_bfloats_to_floats(const uint16_t *half, float *x)
+    {
+        for (int j = 0; j < FX_HALVES; j++) x[j] = fx_from_bfloat(half[j]);
+    }
     #if defined(__F16C__)
     static inline void fx_halves_to_floats(const uint16_t *half, float *x)
     {
@@ -140,30 +153,26 @@ cdef extern from *:
         HALVES "FX_HALVES"
         CONVERTS "FX_CONVERTS"   # whether the processor does
     void halves_to_floats "fx_halves_to_floats"(const uint16_t* half, float* x) noexcept nogil    # HALVES numbers
+    void bfloats_to_floats "fx_bfloats_to_floats"(const uint16_t* half, float* x) noexcept nogil
     void narrow_some "fx_narrow_some"(bint bfloats, const float* x, float factor, uint16_t* half) noexcept nogil
 
 
-cdef inline void bfloats_to_floats(const uint16_t* half, float* x) noexcept nogil:
-    cdef Py_ssize_t j
-    for j in range(HALVES):
-        x[j] = from_bfloat(half[j])
+cdef inline void widen_some(Kind kind, const uint16_t* half, float* x) noexcept nogil:
+    if kind == FLOAT16:
+        halves_to_floats(half, x)
+    else:
+        bfloats_to_floats(half, x)
 
 
 cdef inline void widen(Kind kind, const uint16_t* half, Py_ssize_t n, float* x) noexcept nogil:
     """n numbers of a half kind, side by side. What is left, and some once more, is sooner done than one by one."""
     cdef Py_ssize_t j
-    if kind == FLOAT16:
-        for j in range(n // HALVES):
-            halves_to_floats(half + HALVES * j, x + HALVES * j)
-        if n >= HALVES:
-            halves_to_floats(half + n - HALVES, x + n - HALVES)
-        for j in range(0 if n >= HALVES else n):
-            x[j] = from_half(half[j])
-    else:
-        for j in range(n // HALVES * HALVES):
-            x[j] = from_bfloat(half[j])
-        for j in range(max(<Py_ssize_t>0, n - HALVES), n):
-            x[j] = from_bfloat(half[j])
+    for j in range(n // HALVES):
+        widen_some(kind, half + HALVES * j, x + HALVES * j)
+    if n >= HALVES:
+        widen_some(kind, half + n - HALVES, x + n - HALVES)
+    for j in range(0 if n >= HALVES else n):
+        x[j] = from_half(half[j]) if kind == FLOAT16 else from_bfloat(half[j])
 
 
 cdef inline void narrow(Kind kind, const floating* x, Py_ssize_t n, floating factor, uint16_t* half) noexcept nogil:

@@ -5,13 +5,14 @@
 
 from cython cimport floating
 from libc.math cimport INFINITY, NAN
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.string cimport memcpy, memset
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.panel cimport (
     MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, add_group, clear_blocks, exp_block, few_exp, panel_exp,
-    panel_top, shift_by,
+    panel_pick, panel_top, shift_by,
 )
 from fastxent._kernels.problem cimport LOSSES, X, Problem, Strip, at, side_by_side
 from fastxent._kernels.row cimport begins_with_rest, row_shift, row_sums
@@ -21,36 +22,17 @@ from fastxent._kernels.soon cimport Soon, nothing_soon, read_soon, soon_of
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.sums cimport Total, total_of
 from fastxent._kernels.target cimport read_samples
-from fastxent._kernels.transpose cimport transpose_in
+from fastxent._kernels.transpose cimport transpose_in, transpose_out
 from fastxent._kernels.ways cimport BATCH, FEW, GROUP, LANES, SHORT, whole_groups
 
 
-cdef struct FloatStatistics:     # one sample's, as the door's array has them
-    float log_prob
-    float lse
-    float entropy
-    float unused
-    int64_t predicted
-    int64_t rank
-
-
-cdef struct DoubleStatistics:
-    double log_prob
-    double lse
-    double entropy
-    int64_t predicted
-    int64_t rank
-
-
-cdef inline void store_statistics(
-    char* out, double log_prob, double lse, double entropy, int64_t predicted, int64_t rank, floating _
-) noexcept nogil:
-    if floating is float:
-        (<FloatStatistics*>out)[0] = FloatStatistics(
-            <float>log_prob, <float>lse, <float>entropy, <float>0.0, predicted, rank
-        )
-    else:
-        (<DoubleStatistics*>out)[0] = DoubleStatistics(log_prob, lse, entropy, predicted, rank)
+cdef enum:                       # a sample's record in the door's array, in numbers as they are computed
+    PREDICTED = 4                # float32: log_prob, lse, entropy, one that is not used, predicted and rank, two each
+    RANK = 6
+    RECORD = 8
+    DOUBLE_PREDICTED = 3         # float64: log_prob, lse, entropy, predicted, rank
+    DOUBLE_RANK = 4
+    DOUBLE_RECORD = 5
 
 
 cdef inline Py_ssize_t first_nan(const floating* x, Py_ssize_t step, Py_ssize_t C) noexcept nogil:
@@ -71,36 +53,50 @@ cdef struct Found:               # of each sample of a strip, in double whatever
     int64_t rank[LANES]
 
 
-cdef inline void ignore(char* out, floating _) noexcept nogil:
-    store_statistics(out, NAN, NAN, NAN, -1, -1, _)
+cdef inline void pack(const int64_t* numbers, floating* panel) noexcept nogil:
+    """The bits of LANES integers as one class of a panel, or in float32 as two: the lower halves come first."""
+    cdef int32_t halves[2][LANES]
+    cdef Py_ssize_t j
+    if floating is double:
+        memcpy(panel, numbers, LANES * sizeof(int64_t))
+    else:
+        for j in range(LANES):
+            halves[0][j] = <int32_t>numbers[j]
+        for j in range(LANES):
+            halves[1][j] = <int32_t>(<uint64_t>numbers[j] >> 32)
+        memcpy(panel, halves, sizeof(halves))
 
 
 cdef inline void describe(
-    const Found* found, const Problem* problem, const Strip* part, const double* weight,
+    Found* found, const Problem* problem, const Strip* part, const double* weight,
     const floating* x, Py_ssize_t sample_step, Py_ssize_t class_step   # the samples, for what is not finite
 ) noexcept nogil:
-    """Store the statistics of a strip's samples."""
-    cdef double own_gap, lse
-    cdef int64_t predicted
-    cdef Py_ssize_t j, odd
-    cdef char* out
-    for j in range(part.n):
-        out = at(&problem.view[<int>LOSSES], part.o, part.i + j)
+    """Store the statistics of a strip's samples: side by side as a panel, which is transposed."""
+    cdef floating panel[RECORD * LANES]
+    cdef floating* out = <floating*>at(&problem.view[<int>LOSSES], part.o, part.i)
+    cdef Py_ssize_t j, odd, record = RECORD if floating is float else DOUBLE_RECORD
+    cdef int n_odd = 0
+    for j in range(LANES):
+        panel[j] = <floating>(-(found.own_gap[j] + found.log_s[j]))
+        panel[LANES + j] = <floating>(found.m[j] + found.log_s[j])
+        panel[2 * LANES + j] = <floating>(found.log_s[j] + found.spread[j])
+    for j in range(LANES):
+        n_odd += (found.log_s[j] - found.log_s[j] != 0) | (found.m[j] - found.m[j] != 0) | (weight[j] == 0)
+    for j in range(part.n if n_odd > 0 else 0):
         if weight[j] == 0:
-            ignore(out, <floating>0.0)
-            continue
-        own_gap = found.own_gap[j]
-        lse = found.m[j] + found.log_s[j]
-        predicted = found.predicted[j]
-        if found.log_s[j] != found.log_s[j] or found.m[j] - found.m[j] != 0:
+            panel[j] = panel[LANES + j] = panel[2 * LANES + j] = <floating>NAN
+            found.predicted[j] = found.rank[j] = -1
+        elif found.log_s[j] != found.log_s[j] or found.m[j] - found.m[j] != 0:
             odd = first_nan(x + j * sample_step, class_step, problem.C)
-            lse = found.m[j] if odd < 0 else NAN
-            own_gap = NAN
-            predicted = odd if odd >= 0 else predicted
-        store_statistics(
-            out, -(own_gap + found.log_s[j]), lse, found.log_s[j] + found.spread[j], predicted, found.rank[j],
-            <floating>0.0
-        )
+            panel[j] = <floating>NAN
+            panel[LANES + j] = <floating>(found.m[j] if odd < 0 else NAN)
+            found.predicted[j] = odd if odd >= 0 else found.predicted[j]
+    if floating is float:
+        for j in range(LANES):
+            panel[3 * LANES + j] = <floating>0.0
+    pack(found.predicted, panel + (PREDICTED if floating is float else DOUBLE_PREDICTED) * LANES)
+    pack(found.rank, panel + (RANK if floating is float else DOUBLE_RANK) * LANES)
+    transpose_out(<const floating*>panel, record, 1, record, part.n, out)
 
 
 cdef inline const floating* batch_of(
@@ -211,8 +207,7 @@ cdef inline void statistics_rows(
     cdef Py_ssize_t ahead = 2 * step if short_rows else AHEAD
     cdef const floating* next_row
     cdef Soon next
-    for j in range(LANES):
-        found.log_s[j] = 0.0
+    memset(&found, 0, sizeof(Found))         # samples that are not there or ignored
     for j in range(strip.n):
         if j == 0 or not short_rows or weight[j - 1] == 0:
             row_shift(x + j * step, C, shift[j % 2])
@@ -236,6 +231,7 @@ cdef inline void statistics_panel(
     cdef floating m[LANES]
     cdef floating shift[SHIFT]
     cdef floating sums[SUMS]
+    cdef floating label[LANES]
     cdef floating own[LANES]
     cdef floating above[LANES]
     cdef floating best[LANES]
@@ -255,9 +251,14 @@ cdef inline void statistics_panel(
         clear_blocks(n, e + k * BATCH)
         add_pulls(x + k * BATCH, e + k * BATCH, n, m, pulls, pulls + LANES)
     for j in range(LANES):
-        own[j] = above[j] = <floating>0.0
-    for j in range(part.n):
-        own[j] = x[y[j] * LANES + j]
+        above[j] = <floating>0.0
+    if C < LANES:                # sooner compared than loaded one by one
+        for j in range(LANES):
+            label[j] = <floating><int32_t>y[j]
+        panel_pick(x, C, label, own)
+    else:
+        for j in range(LANES):
+            own[j] = x[y[j] * LANES + j]
     for k in range(C):
         for j in range(LANES):
             above[j] += <floating>1.0 if x[k * LANES + j] > own[j] else <floating>0.0
@@ -273,8 +274,10 @@ cdef inline void statistics_panel(
         found.m[j] = m[j]
         found.own_gap[j] = <double>m[j] - own[j]
         found.log_s[j] = log_s[j]
-        found.predicted[j] = <int64_t>best[j]
-        found.rank[j] = <int64_t>above[j]
+    for j in range(LANES):       # by way of 32 bits, as which any processor converts some at once
+        found.predicted[j] = <int32_t>best[j]
+    for j in range(LANES):
+        found.rank[j] = <int32_t>above[j]
     describe(&found, problem, part, weight, x, 1, LANES)
 
 
@@ -294,6 +297,7 @@ cdef void statistics(
     cdef floating* panel = <floating*>scratch
     cdef Soon next
     cdef Strip strip
+    memset(&lanes, 0, sizeof(Lanes))         # describe looks at all samples of a strip, there or not
     while start < stop:
         strip = strip_at(start, stop, logits.shape[1], LANES)
         total.bad += read_samples(problem, &strip, lanes.y, lanes.weight)
