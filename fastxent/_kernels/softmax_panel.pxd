@@ -25,7 +25,7 @@ from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport (
     are_outside, is_index, is_plain, others_shares, own_shares, read_samples, read_scales,
 )
-from fastxent._kernels.transpose cimport lanes_in, transpose_in
+from fastxent._kernels.transpose cimport ask_for_run, lanes_in, transpose_in
 from fastxent._kernels.ways cimport LANES, PANELS, WIDTH, is_solo
 
 
@@ -170,7 +170,7 @@ cdef inline void sum_panels(
     c = 0
     if sample_step == sizeof(floating):
         c = n // LANES
-        lanes_in(x, class_step // <Py_ssize_t>sizeof(floating), C, c, panels)
+        lanes_in(x, class_step // <Py_ssize_t>sizeof(floating), C, c, False, panels)
     for c in range(c, (n + LANES - 1) // LANES):
         transpose_in(
             <const floating*>(<const char*>x + c * LANES * sample_step), sample_step // <Py_ssize_t>sizeof(floating),
@@ -190,6 +190,8 @@ cdef inline void sum_panels(
                 target_room(problem, panels) + target_of_panel(problem, c * LANES), losses
             )
         shift_by(m, of)
+        for j in range(C if sample_step == sizeof(floating) else 0):
+            ask_for_run(<const floating*>(<const char*>x + j * class_step) + c * LANES)
         i = strip.i + c * LANES
         if sample_step == row_bytes:
             next = far_if(with_grad or floating is double, soon_of(&problem.next, i, x, (n + c * LANES) * C))

@@ -252,7 +252,7 @@ cdef inline void statistics_panel(
         add_pulls(x + k * BATCH, e + k * BATCH, n, m, pulls, pulls + LANES)
     for j in range(LANES):
         above[j] = <floating>0.0
-    if C < LANES:                # sooner compared than loaded one by one
+    if C < LANES // 2:           # sooner compared than loaded one by one
         for j in range(LANES):
             label[j] = <floating><int32_t>y[j]
         panel_pick(x, C, label, own)

@@ -51,14 +51,27 @@ cdef inline void columns_out(
             x[j * step + k] = rows[j * columns + k]
 
 
+cdef inline void ask_for_run(const floating* run) noexcept nogil:
+    """LANES samples of a class that lie as far behind as the next strip does will be read.
+
+    By the last byte of each line's length: the run before has asked for the line that this one begins in.
+    """
+    prefetch_block(run + WIDTH + LINE // <Py_ssize_t>sizeof(floating) - 1, LANES)
+
+
+cdef inline void ask_for_run_to_write(const floating* run) noexcept nogil:
+    prefetch_block_to_write(run + WIDTH + LINE // <Py_ssize_t>sizeof(floating) - 1, LANES)
+
+
 cdef inline void lanes_in(
     const floating* x,       # in   n_panels * LANES samples side by side
     Py_ssize_t class_step,
     Py_ssize_t C,
     Py_ssize_t n_panels,
+    bint asking,             # for the next ones
     floating* panels,        # out  C x LANES each
 ) noexcept nogil:
-    """Samples that lie as they do in panels: each class in one run, while the next run is asked for."""
+    """Samples that lie as they do in panels: each class in one run."""
     cdef const floating* row
     cdef floating* to
     cdef Py_ssize_t c, j, k
@@ -66,7 +79,8 @@ cdef inline void lanes_in(
         row = x + k * class_step
         to = panels + k * LANES
         for c in range(n_panels):
-            prefetch_block(row + c * LANES + WIDTH, LANES)
+            if asking:
+                ask_for_run(row + c * LANES)
             for j in range(LANES):
                 to[c * C * LANES + j] = row[c * LANES + j]
 
@@ -82,7 +96,7 @@ cdef inline void lanes_out(
         row = x + k * class_step
         of = panels + k * LANES
         for c in range(n_panels):
-            prefetch_block_to_write(row + c * LANES + WIDTH, LANES)
+            ask_for_run_to_write(<const Stored*>row + c * LANES)
             for j in range(LANES):
                 row[c * LANES + j] = <Stored>of[c * C * LANES + j]
 
@@ -148,7 +162,7 @@ cdef inline void transpose_in(
         else:
             columns_in(x, sample_step, n, 2, panel)
     elif sample_step == 1 and n == LANES:
-        lanes_in(x, class_step, C, 1, panel)
+        lanes_in(x, class_step, C, 1, True, panel)
     else:
         for k in range(C):
             for j in range(n):
