@@ -16,7 +16,7 @@ from fastxent._kernels.row cimport row_exp, row_scale, row_shift, row_sums
 from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, soon_of
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.transpose cimport transpose_in
-from fastxent._kernels.ways cimport FEW, LANES
+from fastxent._kernels.ways cimport FEW, LANES, SHORT
 
 
 cdef inline floating with_infinities(
@@ -106,7 +106,8 @@ cdef void activation_strip(
     cdef floating* to
     cdef const View* out = &problem.view[<int>(LOSSES if problem.which == LOGSUMEXP else GRAD)]
     cdef Py_ssize_t j, C = problem.C, step = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
-    cdef bint far = C * size_of(problem.kind) > problem.tuning.close_bytes
+    cdef Py_ssize_t row_bytes = C * size_of(problem.kind)
+    cdef bint far = row_bytes > problem.tuning.close_bytes
     if not side_by_side(problem):
         for j in range(strip.n):
             to = <floating*>at(out, strip.o, strip.i + j)
@@ -115,10 +116,11 @@ cdef void activation_strip(
             activation_row(problem.which, x + j * step, C, next, to, home)
         return
     transpose_in(x, step, problem.view[<int>X].classes // <Py_ssize_t>sizeof(floating), C, strip.n, panel)
+    far = 3 * LANES * row_bytes > SHORT      # this panel, the next and where it goes
     if step == C:
-        next = soon_of(&problem.next, strip.i, x, strip.n * C)
-    if problem.which != LOGSUMEXP and out.inner == C * <Py_ssize_t>sizeof(floating) and is_own(out, x):
-        home = soon_of(&problem.home, strip.i, <const floating*>at(out, strip.o, strip.i), 0)
+        next = far_if(far, soon_of(&problem.next, strip.i, x, strip.n * C))
+    if problem.which != LOGSUMEXP and out.inner == row_bytes and is_own(out, x):
+        home = far_if(far, soon_of(&problem.home, strip.i, <const floating*>at(out, strip.o, strip.i), 0))
     activation_panel(problem, panel, next, home, lse)
     if problem.which == LOGSUMEXP:
         store(out, at(out, strip.o, strip.i), <const floating*>lse, strip.n, out.inner)

@@ -14,9 +14,9 @@ from fastxent._kernels.panel cimport (
 from fastxent._kernels.problem cimport GRAD, Problem, Strip, has
 from fastxent._kernels.softmax_general cimport panel_largest, target_panel
 from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
-from fastxent._kernels.soon cimport nothing_soon
+from fastxent._kernels.soon cimport Soon, nothing_soon
 from fastxent._kernels.sums cimport total_of
-from fastxent._kernels.target cimport is_index, narrowed, panel_of_target, target_of_samples
+from fastxent._kernels.target cimport is_index, narrowed, panel_of_target, target_of_samples, targets_soon
 from fastxent._kernels.ways cimport LANES
 
 
@@ -50,11 +50,13 @@ cdef inline void general_focal_panel(
     cdef double largest[LANES]
     cdef double others[LANES]
     cdef double t[LANES]
+    cdef Soon next
     cdef double quotient, low = 0.0, lse, rest, v, gamma = problem.option.gamma, z_loss = problem.option.z_loss
     cdef Py_ssize_t j, k, C = problem.C
     panel_max(<const floating*>x, C, m)
     shift_by(<const floating*>m, shift)
-    panel_exp(<const floating*>x, C, shift, nothing_soon(), nothing_soon(), <floating*>NULL, exponentials)
+    next = targets_soon(problem, part, x)
+    panel_exp(<const floating*>x, C, shift, next, nothing_soon(), <floating*>NULL, exponentials)
     if is_index(problem):
         for k in range(C):
             for j in range(LANES):

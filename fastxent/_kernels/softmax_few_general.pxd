@@ -10,6 +10,7 @@ from libc.stdint cimport int32_t
 from fastxent._kernels cimport scalar
 from fastxent._kernels.frames cimport apart, inlined
 from fastxent._kernels.lanes cimport Lanes
+from fastxent._kernels.memory cimport prefetch_block
 from fastxent._kernels.output cimport is_own, store_panels
 from fastxent._kernels.panel cimport (
     LABEL, LOG_S, MAXIMUM, OWN_E, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, panel_pick,
@@ -21,7 +22,8 @@ from fastxent._kernels.softmax_sums cimport gap, larger, mend_dots, smaller
 from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, read_soon, soon_of, write_soon
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport (
-    are_outside, is_index, others_shares, own_shares, panel_of_target, read_samples, read_scales,
+    are_outside, is_index, others_shares, own_shares, panel_of_target, read_samples,
+    read_scales, targets_soon,
 )
 from fastxent._kernels.ways cimport FEW, LANES, PANELS
 
@@ -155,7 +157,7 @@ cdef inline Py_ssize_t softmax_few_general(
     cdef floating known[PANELS * PANEL]
     cdef floating* of
     cdef floating* t
-    cdef Soon next = nothing_soon(), home = nothing_soon()
+    cdef Soon next = nothing_soon(), home = nothing_soon(), targets = targets_soon(problem, strip, x)
     cdef const View* grad = &problem.view[<int>GRAD]
     cdef Strip part
     cdef Py_ssize_t sample_step = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
@@ -187,6 +189,8 @@ cdef inline Py_ssize_t softmax_few_general(
             part = part_of(strip, first)
             panel_of_target(problem, &part, lanes.y + first, t)
             bad += are_outside(problem, <const floating*>t, C * LANES)
+            if targets.data != NULL:
+                prefetch_block(<const floating*>targets.data + first * C, LANES * C)
         if next.data != NULL:
             read_soon(&next, x, LANES * C)
         if home.data != NULL:

@@ -16,8 +16,9 @@ from fastxent._kernels.problem cimport GRAD, HESS, Problem, Strip, has, panels_o
 from fastxent._kernels.scalar cimport rounded
 from fastxent._kernels.softmax_sums cimport panel_dots, panel_gaps
 from fastxent._kernels.softmax_terms cimport entry, quotient_rest, slope_of, sum_rest
+from fastxent._kernels.soon cimport Soon, far_if
 from fastxent._kernels.strips cimport part_of
-from fastxent._kernels.target cimport is_flat, is_index, is_plain, panel_of_target, weight_of
+from fastxent._kernels.target cimport is_flat, is_index, is_plain, panel_of_target, targets_soon, weight_of
 from fastxent._kernels.ways cimport GROUP, LANES, whole_groups
 
 
@@ -72,6 +73,7 @@ cdef inline void panel_dot(
     cdef double* own = lanes.own + first
     cdef double* others = lanes.others + first
     cdef Strip part = part_of(strip, first)
+    cdef Soon next
     cdef Py_ssize_t j
     cdef int found = 0
     if is_plain(problem):
@@ -82,7 +84,8 @@ cdef inline void panel_dot(
     else:
         if not is_index(problem) or first == 0:
             panel_of_target(problem, &part, lanes.y + first, t)
-        panel_dots(x, t, problem.C, m, not is_index(problem), dot, most, rest)
+        next = far_if(True, targets_soon(problem, &part, x))
+        panel_dots(x, t, problem.C, m, not is_index(problem), next, dot, most, rest)
     if is_index(problem):
         for j in range(LANES):
             gap = <double>m[j] - <double>of[OWN_X + j]

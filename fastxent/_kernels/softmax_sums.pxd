@@ -12,6 +12,7 @@ from cython cimport floating
 
 from fastxent._kernels.frames cimport inlined
 from fastxent._kernels.scalar cimport rounded
+from fastxent._kernels.soon cimport Soon, read_soon
 from fastxent._kernels.sums cimport sum_lanes, total_of, two_sum
 from fastxent._kernels.ways cimport GROUP, LANES, whole_groups
 
@@ -218,6 +219,7 @@ cdef inline void panel_dots(
     Py_ssize_t C,
     const floating* m,           # in   (LANES,)
     bint with_total,             # else what comes last is 0
+    Soon next,                   # C x LANES numbers that are read soon
     double* dot,                 # out  (LANES,) sum_k t_k (m - x_k)
     double* largest,             # out  (LANES,) the largest t_k
     double* others,              # out  (LANES,) T but for that
@@ -230,6 +232,8 @@ cdef inline void panel_dots(
     for k in range(whole_groups(C) // GROUP):
         first = k * GROUP * LANES
         n = min(<Py_ssize_t>GROUP, C - k * GROUP)
+        if next.data != NULL:
+            read_soon(&next, x, n * LANES)
         add_dots(x + first, t + first, n, m, with_total, high, low, most)
     for j in range(LANES):
         dot[j] = total_of(<double>high[j], <double>low[j])

@@ -14,6 +14,7 @@ from fastxent._kernels.problem cimport (
     panels_of_strip,
 )
 from fastxent._kernels.scalar cimport are_up_to
+from fastxent._kernels.soon cimport Soon, nothing_soon, soon_behind
 from fastxent._kernels.transpose cimport transpose_in
 from fastxent._kernels.ways cimport BATCH, GROUP, LANES
 
@@ -259,6 +260,16 @@ cdef inline const floating* row_of_classes(
     return room
 
 
+cdef inline Soon targets_soon(const Problem* problem, const Strip* part, const floating* _) noexcept nogil:
+    """The distributions of the next strip's panel, where they lie one after the other as they are computed."""
+    cdef const View* view = view_of_target(problem)
+    if is_index(problem) or not are_row(problem, _) or view.inner != problem.C * <Py_ssize_t>sizeof(floating):
+        return nothing_soon()
+    return soon_behind(
+        <const floating*>row_of_target(problem, part, 0), panels_of_strip(problem) * LANES * problem.C
+    )
+
+
 cdef inline void panel_of_target(
     const Problem* problem, const Strip* part, const int64_t* y, floating* t   # out  whole_groups(C) x LANES
 ) noexcept nogil:
@@ -274,8 +285,6 @@ cdef inline void panel_of_target(
     cdef Py_ssize_t block, j, k, n
     if is_bare(problem, t) and problem.infogain.data == NULL:
         found = <const floating*>row_of_target(problem, part, 0)
-        if view.inner == problem.C * <Py_ssize_t>sizeof(floating):    # the next strip's
-            prefetch_block(found + panels_of_strip(problem) * LANES * problem.C, LANES * problem.C)
         transpose_in(
             found, view.inner // <Py_ssize_t>sizeof(floating), view.classes // <Py_ssize_t>sizeof(floating), problem.C,
             part.n, t
