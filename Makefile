@@ -24,7 +24,7 @@ PARALLEL := -n auto --dist loadgroup
 EVERY_BUILD := $(addprefix tests/test_,$(addsuffix .py,same_bits values out half focal infinities corner_cases))
 # tests of what is made of the public functions, in Python, and of what no kernel has a part in: once is enough
 ADAPTERS := benchmarks* boosting* build* classifier* completeness* continuous* dask* docs* hints* metrics* migration* modules* mutants*
-ADAPTERS += recipes* reference* reliability* temperature* types*
+ADAPTERS += quiet* recipes* reference* reliability* temperature* types*
 # a time in up to five repeats and a second, where asv would take up to twenty
 SHORT := --attribute rounds=1 --attribute repeat=2,5,1.0
 # examples that need torch

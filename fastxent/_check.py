@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from fastxent import _bfloat16, _hints
 from fastxent._explain import element, place, raise_outside
+from fastxent._quiet import quiet
 from fastxent._types import Array
 
 REDUCTIONS = ("none", "sum", "mean")
@@ -172,13 +173,13 @@ def z_loss_of(value: Any) -> float:
     return number_of(value, "z_loss", 0.0, LARGEST, "finite and not negative")
 
 
+@quiet
 def eps_of(value: Any, dtype: str) -> float:
     """The clamp's threshold; its reciprocal must be finite in the dtype, unless it is 0."""
     kind = np.dtype(dtype).type
     eps = number_of(value, "eps", 0.0, float(np.finfo(dtype).max), f"at least 0 and finite in {dtype}")
-    with np.errstate(all="ignore"):
-        if eps > 0.0 and not np.isfinite(kind(1.0) / kind(eps)):
-            raise ValueError(f"eps = {eps}, but 1 / eps is not finite in {dtype}; use 0 for no clamp")
+    if eps > 0.0 and not np.isfinite(kind(1.0) / kind(eps)):
+        raise ValueError(f"eps = {eps}, but 1 / eps is not finite in {dtype}; use 0 for no clamp")
     return eps
 
 

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 
 from fastxent._linear_arguments import LinearCall, Results, linear_call, outputs
 from fastxent._linear_losses import TILE_CLASSES, losses_and_gradients, losses_of_labels, statistics
-from fastxent._linear_multiply import products_of
 from fastxent._statistics import TargetStatistics
 from fastxent._types import Array, ClassWeight, LinearOptions, Reduced, Reduction
 
@@ -116,12 +115,10 @@ def linear_cross_entropy(
     )  # fmt: skip
     if call.targets.are_labels and call.product.classes > TILE_CLASSES:
         losses = np.zeros(len(call.product.hidden))
-        with products_of(call.product.n_threads, call.product.size):
-            losses_of_labels(call.product, call.targets, call.chunk_rows, losses)
+        call.computed(losses_of_labels, losses)
         return call.reduced(losses, cast(Collection[float], losses))
     per_row = call.per_row()
-    with products_of(call.product.n_threads, call.product.size):
-        totals = losses_and_gradients(call.product, call.targets, call.chunk_rows, 1.0, None, per_row)
+    totals = call.computed(losses_and_gradients, 1.0, None, per_row)
     return call.reduced(per_row, totals)
 
 
@@ -225,8 +222,7 @@ def linear_cross_entropy_grad(
 def loss_and_gradients(call: LinearCall, results: Results) -> tuple[float | Array, Gradients]:
     """What a call returns whose arguments and outputs are checked."""
     losses = call.per_row()
-    with products_of(call.product.n_threads, call.product.size):
-        totals = losses_and_gradients(call.product, call.targets, call.chunk_rows, call.scale, results.arrays, losses)
+    totals = call.computed(losses_and_gradients, call.scale, results.arrays, losses)
     return call.reduced(losses, totals), results.returned()
 
 
@@ -292,6 +288,5 @@ def linear_target_statistics(
         hidden, weight, target, bias, None, None, ignore_index, 0.0, 0.0, softcap, "sum", chunk_rows, n_threads,
         labels_only=True,
     )  # fmt: skip
-    with products_of(call.product.n_threads, call.product.size):
-        records = statistics(call.product, call.targets, call.chunk_rows).reshape(call.shape)
+    records = call.computed(statistics).reshape(call.shape)
     return TargetStatistics(*(records[name][()] for name in TargetStatistics._fields))

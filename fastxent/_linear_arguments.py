@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fastxent import _bfloat16, _check, _explain, _sums
 from fastxent._kernels import door
+from fastxent._linear_multiply import with_products
 from fastxent._linear_product import Product
 from fastxent._linear_rows import Targets
+from fastxent._quiet import quietly
 from fastxent._types import Array
 
 NOTHING = np.empty(0)
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,16 @@ class LinearCall:
         """Where each row's loss goes, if it is wanted."""
         return np.zeros(len(self.product.hidden), self.product.dtype) if self.reduction == "none" else None
 
+    def computed(self, function: Callable[..., R], *args: Any) -> R:
+        """What a function of _linear_losses.py makes of the products."""
+        call = self.product, self.targets, self.chunk_rows, *args
+        return with_products(self.product.n_threads, self.product.size, function, *call)
+
     def reduced(self, losses: Array | None, parts: Collection[float]) -> float | Array:
         """The rows' losses, or the parts of their sum, reduced."""
         if self.reduction == "none":
             assert losses is not None
-            with np.errstate(over="ignore"):
-                result: Array = losses.astype(self.product.dtype, copy=False).reshape(self.shape)
+            result: Array = quietly(losses.astype, self.product.dtype, copy=False).reshape(self.shape)
             return result if self.shape else result[()]
         if self.targets.denominator == 0.0:
             return math.nan

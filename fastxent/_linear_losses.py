@@ -75,17 +75,16 @@ def carry_rows(
 
 def finished(carried: Array, labels: Array, classes: int, targets: Targets) -> Array:
     """The losses of rows all of whose classes have been carried; softmax_terms.pxd has the formula."""
-    with np.errstate(all="ignore"):
-        own_weight = 1.0 if targets.class_weight is None else targets.class_weight[labels]
-        own, share = own_weight * (1.0 - targets.smoothing), targets.smoothing / classes
-        log_s = np.log1p(carried["ties"] - 1.0 + carried["rest"])
-        lse = carried["m"] + log_s
-        loss = np.where(own > 0, own * (carried["m"] - carried["own_x"]), 0.0)
-        loss += (own + share * carried["weight"]) * log_s
-        if share:
-            loss += share * carried["gaps"]
-        if targets.z_loss:
-            loss += targets.z_loss * lse * lse
+    own_weight = 1.0 if targets.class_weight is None else targets.class_weight[labels]
+    own, share = own_weight * (1.0 - targets.smoothing), targets.smoothing / classes
+    log_s = np.log1p(carried["ties"] - 1.0 + carried["rest"])
+    lse = carried["m"] + log_s
+    loss = np.where(own > 0, own * (carried["m"] - carried["own_x"]), 0.0)
+    loss += (own + share * carried["weight"]) * log_s
+    if share:
+        loss += share * carried["gaps"]
+    if targets.z_loss:
+        loss += targets.z_loss * lse * lse
     return loss
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
@@ -17,7 +18,11 @@ from fastxent import _threads
 from fastxent._blas import one_thread
 from fastxent._blocks import blocks
 from fastxent._kernels.job import Job
+from fastxent._quiet import quiet, quietly
 from fastxent._types import Array
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 SHARED_BY_BLAS = 2**18  # multiplications from which OpenBLAS uses threads of its own
 WORTH_THREADS = 2**23  # from which we do: a quarter of a millisecond
@@ -40,21 +45,22 @@ def in_threads(piece: Callable[[int], None], n: int, n_threads: int | None) -> N
 
     def kernel(job: Job) -> None:
         one_thread.help()
-        with np.errstate(all="ignore"):
-            job.each(piece)
+        quietly(job.each, piece)
 
     _threads.run(kernel, (), n, number_of(n_threads), blocks_each=1)
 
 
-@contextlib.contextmanager
-def products_of(n_threads: int | None, size: int) -> Iterator[None]:
-    """While products are made that take so many multiplications: BLAS has one thread, and NumPy says nothing.
+@quiet
+def with_products(
+    n_threads: int | None, size: int, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+) -> R:  # fmt: skip
+    """What a function returns whose products take so many multiplications: meanwhile BLAS has one thread.
 
     To set it takes 15 microseconds, which products are spared that BLAS gives to one thread in any case.
     """
     limited = number_of(n_threads) == 1 or size >= SHARED_BY_BLAS
-    with np.errstate(all="ignore"), one_thread if limited else contextlib.nullcontext():
-        yield
+    with one_thread if limited else contextlib.nullcontext():
+        return function(*args, **kwargs)
 
 
 def multiply(a: Array, b: Array, out: Array, n_threads: int | None) -> Array:

@@ -15,6 +15,7 @@ except ImportError as error:
     raise ImportError("fastxent.continuous needs SciPy: pip install fastxent[continuous]") from error
 
 from fastxent._quadrature import DivergentError, Grid, Value, integral
+from fastxent._quiet import quiet
 from fastxent._types import Array
 
 __all__ = ["cross_entropy", "entropy", "kl_divergence"]
@@ -281,7 +282,7 @@ def density_of(value: Any, name: str, points: Sequence[float]) -> Density:
     return Density(inside, lower, upper, points, tails)
 
 
-@np.errstate(all="ignore")
+@quiet
 def refuse_discrete(value: Any, name: str) -> None:
     """Raise for probabilities of single points: an array, numbers, or a discrete distribution of either kind."""
     what = None
@@ -297,7 +298,7 @@ def refuse_discrete(value: Any, name: str) -> None:
         raise TypeError(f"{name} {what}, but here densities are integrated; for probabilities there is fastxent.{call}")
 
 
-@np.errstate(all="ignore")
+@quiet
 def mean(p: Density, q: Density, value: Value, tolerance: float = ROUNDING) -> tuple[float, float]:
     """The mean of value under p, and a bound of its error."""
     for n in (COARSE, FINE) if p.tails else (COARSE,):

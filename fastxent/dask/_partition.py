@@ -17,6 +17,7 @@ from sklearn.utils import check_array, column_or_1d
 
 from fastxent import _blas, _check
 from fastxent._blocks import blocks
+from fastxent._quiet import quiet
 from fastxent._types import Array
 from fastxent.dask._files import Rows, part_of, read
 from fastxent.dask._tree import Sums
@@ -221,10 +222,11 @@ class Query:
     batch_rows: int | None
 
 
+@quiet
 def gradient(partition: Partition, first_block: int, query: Query) -> Sums:
     """The sums of the gradients and of the losses."""
     sums, weight, ones = Sums(), partition.weight, np.ones(query.n_classes)
-    with np.errstate(over="ignore", invalid="ignore"), _blas.one_thread:
+    with _blas.one_thread:
         for number, rows in enumerate(blocks(len(partition.y), query.block_rows), first_block):
             target = Target(
                 partition.y[rows], None if weight is None else weight[rows], query.class_weight,

@@ -17,6 +17,7 @@ from typing import Self
 
 import numpy as np
 
+from fastxent._quiet import quiet
 from fastxent._types import Array
 
 Node = tuple[int, int]  # level, number
@@ -57,13 +58,13 @@ class Sums:
         return value[0] + value[1]
 
 
+@quiet
 def plus(a: DoubleDouble, b: DoubleDouble) -> DoubleDouble:
     """The sum, in which it does not matter which is first."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        high = a[0] + b[0]
-        of_b = high - a[0]
-        low = (a[0] - (high - of_b)) + (b[0] - of_b) + (a[1] + b[1])
-        result = high + low
-        low = low - (result - high)
+    high = a[0] + b[0]
+    of_b = high - a[0]
+    low = (a[0] - (high - of_b)) + (b[0] - of_b) + (a[1] + b[1])
+    result = high + low
+    low = low - (result - high)
     finite = np.isfinite(high)
     return (result, low) if finite.all() else (np.where(finite, result, high), np.where(finite, low, 0.0))

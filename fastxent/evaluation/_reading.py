@@ -9,6 +9,7 @@ import numpy as np
 from fastxent import _bfloat16, _check
 from fastxent._blocks import Cut, cuts
 from fastxent._kernels import door
+from fastxent._quiet import quiet
 from fastxent._types import Array
 from fastxent.evaluation._ranks import largest, ranks
 from fastxent.evaluation._scores import bins_of, edges_of
@@ -68,13 +69,18 @@ def read(
         most = max(1, min(most, ELEMENTS // whole.classes))
     blocks = list(cuts(whole.shape, most))
     try:
-        with np.errstate(all="ignore"):
-            for cut in blocks:
-                add(options, totals, part_of(whole, cut, multilabel) if cut else whole)
+        add_each(options, totals, whole, blocks, multilabel)
     except (TypeError, ValueError):
         if len(blocks) > 1:
             losses_of(options, whole)  # says where it is in the whole
         raise
+
+
+@quiet
+def add_each(options: dict[str, Any], totals: Totals, whole: Block, blocks: list[Cut], multilabel: bool) -> None:
+    """The samples of all cuts."""
+    for cut in blocks:
+        add(options, totals, part_of(whole, cut, multilabel) if cut else whole)
 
 
 def broadcasts(weight: Array, shape: tuple[int, ...]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from fastxent import _check
 from fastxent._kernels import door
+from fastxent._quiet import quietly
 from fastxent._types import Array
 
 PLACES = 1074  # every double is a multiple of 2^-1074
@@ -88,8 +90,7 @@ class ExactSums:
     def over(self, k: int, other: ExactSums, i: int) -> float:
         """Sum k over sum i of another, rounded once; nan over 0."""
         if other.not_finite[i].any():  # weights whose product overflows
-            with np.errstate(invalid="ignore"):
-                return float(np.float64(self.number(k)) / other.number(i))
+            return float(quietly(operator.truediv, np.float64(self.number(k)), other.number(i)))
         return quotient(self.units[k], self.not_finite[k], other.units[i])
 
     def all_over(self, other: ExactSums) -> Array:

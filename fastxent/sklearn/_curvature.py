@@ -65,26 +65,25 @@ def curvature(whole: LinearObjective, coef: Array, intercept: Array, centre: boo
     share, count, total = np.zeros(objective.n_outputs), 0.0, 0.0
     first, second = np.zeros(n_features), np.zeros((n_features, n_features) if full else n_features)
     model, room = padded(coef, intercept, objective.n_outputs, dtype), objective.room()
-    with np.errstate(over="ignore", invalid="ignore"):
-        for rows in blocks(n_samples, objective.rows * step):
-            rows = slice(rows.start, rows.stop, step)
-            block, weight = objective.block(rows), objective.target.total(rows)
-            logits = linear(block, *model, room[: block.shape[0]])
-            q = uncertainty(logits, objective.target.binary, objective.n_threads)
-            share += weight @ q
-            count += float(weight.sum())
-            weight = weight * q.sum(axis=1)
-            total += float(weight.sum())
-            if not sparse.issparse(block):
-                block = block - shift
-            first += block.T @ weight
-            second += second_moment(block, weight.astype(dtype), full)
-        mean = first / total if centre else np.zeros(n_features)
-        second = second / total
-        least = ROUNDING * np.finfo(dtype).eps * (second.diagonal() if full else second)
-        second -= np.outer(mean, mean) if full else mean * mean
-        diagonal = np.maximum(second.diagonal() if full else second, 0.0)
-        size = np.hypot(np.sqrt(diagonal), mean + shift)
+    for rows in blocks(n_samples, objective.rows * step):
+        rows = slice(rows.start, rows.stop, step)
+        block, weight = objective.block(rows), objective.target.total(rows)
+        logits = linear(block, *model, room[: block.shape[0]])
+        q = uncertainty(logits, objective.target.binary, objective.n_threads)
+        share += weight @ q
+        count += float(weight.sum())
+        weight = weight * q.sum(axis=1)
+        total += float(weight.sum())
+        if not sparse.issparse(block):
+            block = block - shift
+        first += block.T @ weight
+        second += second_moment(block, weight.astype(dtype), full)
+    mean = first / total if centre else np.zeros(n_features)
+    second = second / total
+    least = ROUNDING * np.finfo(dtype).eps * (second.diagonal() if full else second)
+    second -= np.outer(mean, mean) if full else mean * mean
+    diagonal = np.maximum(second.diagonal() if full else second, 0.0)
+    size = np.hypot(np.sqrt(diagonal), mean + shift)
     share = share / count if count else share
     ones = np.ones(n_features)
     if not all(np.isfinite(array).all() for array in (share, size, second)):  # the variables stay as they are

@@ -125,16 +125,18 @@ def minimize(
     if objective.size > LARGE:
         objective.compute_in(np.float32)
     going = True
+    errors = np.geterr()
     try:
         while going:
             n_iter = max_iter - len(progress.curve)
-            with np.errstate(
-                over="ignore", invalid="ignore"
-            ):  # a step, or float32, may be too wide: that is seen below
+            # a step, or float32, may be too wide: that is seen below; not `quietly`, since callbacks may set context
+            # variables
+            with np.errstate(over="ignore", invalid="ignore"):
                 coef, intercept, message = one_round(objective, coef, intercept, fit_intercept, progress, n_iter)
             going = not progress.stopped and (progress.coarse or (progress.renew and len(progress.curve) < max_iter))
             objective.compute_in(objective.given_dtype)
     finally:
+        np.seterr(**errors)  # an interrupt may have come within errstate
         progress.report.close()
     rounded = len(progress.curve) < max_iter and progress.gap <= GAP * progress.value  # nothing is left to be gained
     if message is not None and not (progress.flat or progress.stopped or rounded):

@@ -18,6 +18,7 @@ import fastxent as fx
 from fastxent import _sums, _threads
 from fastxent._blocks import views
 from fastxent._kernels.ways import numbers
+from fastxent._quiet import quietly
 from fastxent._types import Array
 from fastxent.sklearn._scores import Scores
 
@@ -66,8 +67,8 @@ class ScaledLoss:
             def compute(number: int) -> None:
                 start = number * self.rows
                 block = slice(start, min(start + self.rows, n))
-                with np.errstate(all="ignore"):  # what underflows may, and zero weights may meet any score
-                    found[number] = of_block(block, *scratch[:, : block.stop - start])
+                # what underflows may, and zero weights may meet any score
+                found[number] = quietly(of_block, block, *scratch[:, : block.stop - start])
 
             job.each(compute)
 
