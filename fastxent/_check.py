@@ -114,12 +114,19 @@ def check_logits(array: Array, name: str) -> None:
         raise TypeError(f"{name} has dtype {array.dtype}; expected float16, bfloat16, float32 or float64")
 
 
+def integer(value: Any, name: str, what: str = "an integer") -> int:
+    """An integer, which a bool is not meant to be."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} = {value!r}, but it must be {what}") from None
+
+
 def axis_number(axis: Any) -> int:
     """A single integer axis."""
-    try:
-        return operator.index(axis)
-    except TypeError:
-        raise TypeError(f"axis = {axis!r}, but it must be a single integer") from None
+    return integer(axis, "axis", "a single integer")
 
 
 def axis_of(axis: Any, ndim: int, name: str) -> int:
@@ -131,13 +138,8 @@ def axis_of(axis: Any, ndim: int, name: str) -> int:
 
 
 def whole_number(value: Any, name: str, least: int) -> int:
-    """An integer that is at least so large; a bool, for no and yes, only where 0 is."""
-    try:
-        if isinstance(value, bool) and least > 0:
-            raise TypeError
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} = {value!r}, but it must be an integer") from None
+    """An integer that is at least so large."""
+    number = integer(value, name)
     if number < least:
         raise ValueError(f"{name} = {number}, but it must be at least {least}")
     return number
@@ -239,10 +241,7 @@ def integer_labels(array: Array, name: str, scores: str, classes: int, focal: bo
 
 def class_label(ignore_index: Any) -> int:
     """ignore_index as the label that it is."""
-    try:
-        return operator.index(ignore_index)
-    except TypeError:
-        raise TypeError(f"ignore_index = {ignore_index!r}, but it must be an integer or None") from None
+    return integer(ignore_index, "ignore_index", "an integer or None")
 
 
 def ignored_label(ignore_index: Any, labels: Array | None) -> int | None:

@@ -27,6 +27,7 @@ BAD = {
     "a distribution": ({"target": np.full((3, 3), -0.5)}, ValueError, r"target\[0, 0\] = -0.5"),
     "n_threads": ({"n_threads": 0}, ValueError, "n_threads"),
     "n_bytes": ({"n_bytes": -1}, ValueError, "n_bytes = -1"),
+    "a bool as n_bytes": ({"n_bytes": True}, TypeError, "n_bytes = True"),
     "no n_bytes": ({"n_bytes": 1.5}, TypeError, "n_bytes = 1.5"),
 }
 
@@ -60,14 +61,17 @@ def test_a_bad_probability_changes_nothing_and_is_named(monkeypatch):
         ({"n_classes": True}, TypeError, "n_classes = True"),
         ({"of": "scores"}, ValueError, "of = 'scores'"),
         ({"axis": None}, TypeError, "axis"),
+        ({"axis": True}, TypeError, "axis = True"),
         ({"class_weight": [1.0]}, ValueError, "class_weight has shape"),
         ({"class_weight": [1, 2, 3], "of": "multilabel_logits"}, ValueError, "class_weight goes with"),
         ({"ignore_index": 1.5}, TypeError, "ignore_index = 1.5"),
+        ({"ignore_index": True}, TypeError, "ignore_index = True"),
         ({"label_smoothing": 2}, ValueError, "label_smoothing = 2"),
         ({"eps": 0.1}, ValueError, "eps = 0.1 goes with probabilities"),
         ({"eps": -1, "of": "probabilities"}, ValueError, "eps = -1"),
         ({"top_k": (0,)}, ValueError, "top_k = 0"),
         ({"top_k": (1, 5), "of": "multilabel_logits"}, ValueError, "top_k = "),
+        ({"calibration_bins": True}, TypeError, "calibration_bins = True"),
         ({"calibration_bins": -1}, ValueError, "calibration_bins = -1"),
     ],
 )

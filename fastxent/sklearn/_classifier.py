@@ -200,8 +200,9 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         strength = _check.number_of(self.C, "C", _check.SMALLEST, np.inf, "positive")
         smoothing = _check.smoothing_of(self.label_smoothing)
         _check.number_of(self.tol, "tol", 0.0, np.inf, "not negative")
-        _check.whole_number(self.max_iter, "max_iter", 0)
-        _check.whole_number(self.verbose, "verbose", 0)
+        for name in ("max_iter", "verbose"):
+            if not isinstance(getattr(self, name), bool):  # for 0 and 1, as scikit-learn takes it
+                _check.whole_number(getattr(self, name), name, 0)
         if self.batch_rows is not None:
             _check.whole_number(self.batch_rows, "batch_rows", 1)
         for name in ("fit_intercept", "warm_start"):
