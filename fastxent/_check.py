@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Context, Decimal
 from typing import Any
 
@@ -147,21 +147,36 @@ def whole_number(value: Any, name: str, least: int) -> int:
 
 def reduction_of(reduction: Any) -> str:
     """One of the three reductions."""
-    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
-        raise ValueError(f"reduction = {reduction!r}, but it must be one of {', '.join(map(repr, REDUCTIONS))}")
-    return reduction
+    return one_of(reduction, "reduction", REDUCTIONS)
 
 
-def number_of(value: Any, name: str, low: float, high: float, what: str) -> float:
-    """A real scalar in [low, high]."""
-    if isinstance(value, str | bytes):
-        raise TypeError(f"{name} = {value!r}, but it must be a real number")
+def one_of(value: Any, name: str, names: Collection[str]) -> str:
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"{name} = {value!r}, but it must be one of {', '.join(map(repr, names))}")
+    return value
+
+
+def yes_or_no(value: Any, name: str) -> bool:
+    if not isinstance(value, bool | np.bool):
+        raise TypeError(f"{name} = {value!r}, but it must be True or False")
+    return bool(value)
+
+
+def real_number(value: Any, name: str, what: str = "a real number") -> float:
+    """A real scalar; NumPy before 2.4 takes an array of one element for one."""
     try:
-        number = float(value)
+        if isinstance(value, str | bytes) or (isinstance(value, np.ndarray) and value.ndim):
+            raise TypeError
+        return float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} = {value!r}, but it must be a real number") from None
     except OverflowError:
         raise ValueError(f"{name} is an integer beyond float64, but it must be {what}") from None
+
+
+def number_of(value: Any, name: str, low: float, high: float, what: str) -> float:
+    """A real scalar in [low, high]."""
+    number = real_number(value, name, what)
     if not low <= number <= high:
         raise ValueError(f"{name} = {number}, but it must be {what}")
     return number

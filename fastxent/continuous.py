@@ -14,6 +14,7 @@ try:
 except ImportError as error:
     raise ImportError("fastxent.continuous needs SciPy: pip install fastxent[continuous]") from error
 
+from fastxent import _check
 from fastxent._quadrature import DivergentError, Grid, Value, integral
 from fastxent._quiet import quiet
 from fastxent._types import Array
@@ -250,11 +251,18 @@ def excess(d: Array) -> Array:
     return np.where(np.abs(d) < 1.0, d * d * series, np.expm1(-d) + d)
 
 
+def points_of(points: Any) -> list[float]:
+    try:
+        given = list(points)
+    except TypeError:
+        raise TypeError(f"points = {points!r}, but it must be a sequence of numbers") from None
+    largest = _check.LARGEST
+    return [_check.number_of(point, f"points[{i}]", -largest, largest, "finite") for i, point in enumerate(given)]
+
+
 def density_of(value: Any, name: str, points: Sequence[float]) -> Density:
     """A distribution or a pair, read."""
-    points = [float(point) for point in points]
-    if not np.isfinite(points).all():
-        raise ValueError(f"points = {points}, but they must be finite")
+    points = points_of(points)
     if isinstance(value, tuple | list) and len(value) == 2 and callable(value[0]):
         logpdf, support = value
         if np.shape(support) != (2,):

@@ -37,6 +37,8 @@ def test_a_library_or_interface_that_does_not_exist(factory):
         factory("sklearn")
     with pytest.raises(ValueError, match=r"library = \['xgboost'\]"):
         factory(["xgboost"])
+    with pytest.raises(ValueError, match=r"api = array\(\[1., 1.\]\), but"):
+        factory("xgboost", np.ones(2))
     with pytest.raises(ValueError, match="api = 'dask', but it must be one of 'native', 'sklearn'"):
         factory("xgboost", "dask")
     with pytest.raises(ValueError, match="library = None"):

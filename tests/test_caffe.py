@@ -200,6 +200,8 @@ def test_what_caffe_would_not_check_or_would_crash_on_is_a_value_error(rng):
         caffe.SigmoidCrossEntropyLoss().forward(x, np.zeros((5, 3)))
     with pytest.raises(ValueError, match="normalization = 'MEAN'"):
         caffe.SoftmaxWithLoss(normalization="MEAN")
+    with pytest.raises(ValueError, match="normalization = array"):
+        caffe.SoftmaxWithLoss(normalization=np.ones(2))
     with pytest.raises(ValueError, match="infogain"):
         caffe.InfogainLoss(np.ones((5, 4))).forward(x, [0, 1, 2])
     with pytest.raises(ValueError, match="infogain"):
@@ -209,6 +211,30 @@ def test_what_caffe_would_not_check_or_would_crash_on_is_a_value_error(rng):
             layer(ignore_label=2**31)
     with pytest.raises(RuntimeError, match="forward"):
         caffe.SoftmaxWithLoss().backward()
+
+
+@in_turn("layer", [caffe.SoftmaxWithLoss, caffe.InfogainLoss, caffe.SigmoidCrossEntropyLoss])
+@in_turn("value", ["a", 1.5, np.nan, [1], True, np.array([1, 2])])
+def test_an_ignore_label_that_is_no_integer_is_named(layer, value):
+    with pytest.raises(TypeError, match=r"ignore_label = .*an integer or None"):
+        layer(ignore_label=value)
+
+
+LAYERS = {
+    caffe.SoftmaxWithLoss: [0.0, 1.0],
+    lambda: caffe.InfogainLoss(np.eye(2)): [0.0, 1.0],
+    caffe.MultinomialLogisticLoss: [0.0, 1.0],
+    caffe.SigmoidCrossEntropyLoss: np.eye(2),
+}
+
+
+@in_turn("made, label", LAYERS.items())
+@in_turn("value", ["a", None, [1], np.ones(1), 1j])
+def test_a_loss_weight_that_is_no_number_is_named(made, label, value):
+    layer = made()
+    layer.forward(np.eye(2), label)
+    with pytest.raises(TypeError, match="loss_weight = "):
+        layer.backward(value)
 
 
 def test_an_empty_batch():

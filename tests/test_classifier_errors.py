@@ -1,5 +1,7 @@
 """What SoftmaxClassifier refuses, by name, and what it warns of."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -54,6 +56,10 @@ def test_a_wrong_parameter_is_named(parameter, value, error):
     with pytest.raises(error, match=parameter):
         model.fit(X, Y)
     assert not hasattr(model, "coef_")
+
+
+def test_any_number_will_do_for_tol():
+    assert (SoftmaxClassifier(tol=Decimal("1e-4")).fit(X, Y).coef_ == SoftmaxClassifier(tol=1e-4).fit(X, Y).coef_).all()
 
 
 @pytest.mark.parametrize(

@@ -220,9 +220,11 @@ def test_a_support_must_be_an_interval(support):
         continuous.entropy((lambda x: 0 * x, support))
 
 
-@pytest.mark.parametrize("points", [[np.nan], [0.0, inf]])
-def test_points_must_be_finite(points):
-    with pytest.raises(ValueError, match="points"):
+@pytest.mark.parametrize(
+    "points", [[np.nan], [0.0, inf], [10**400], None, 1.5, np.array(1.5), "a", "1", ["1"], [[1]], [1j]]
+)
+def test_points_must_be_finite_numbers(points):
+    with pytest.raises((TypeError, ValueError), match=r"^points(\[\d\])? "):
         continuous.entropy(stats.norm(), points=points)
 
 

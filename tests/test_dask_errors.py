@@ -122,6 +122,7 @@ X, Y = unread(LOGITS, (20, 2)), unread(TARGET, (20,))
         ([X, Y], {"sample_weight": [1.0, 2.0]}, ValueError, r"sample_weight has shape \(2,\), but .* shape \(60,\)"),
         ([X, Y], {"class_weight": Y[:C]}, TypeError, "class_weight is a dask Array"),
         ([X, Y], {"class_weight": np.ones(4)}, ValueError, r"class_weight has shape \(4,\), but there are 5 classes"),
+        ([X, Y], {"axis": None}, TypeError, "axis = None"),
         ([X, Y], {"axis": 2}, ValueError, "axis = 2, but logits have 2 axes"),
         ([X, Y], {"reduction": "median"}, ValueError, "reduction = 'median'"),
         ([X, Y], {"z_loss": -1.0}, ValueError, "z_loss = -1.0"),

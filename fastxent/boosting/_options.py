@@ -44,7 +44,7 @@ class FocalObjectiveOptions(FocalMetricOptions, total=False):
 def adapted(loss: Loss, library: Any, api: Any, adapters: dict[str, Any]) -> Any:
     """The loss in the interface of a library."""
     check_library(library)
-    if api not in (None, "native", "sklearn"):
+    if api is not None and (not isinstance(api, str) or api not in ("native", "sklearn")):
         raise ValueError(f"api = {api!r}, but it must be one of 'native', 'sklearn'; both are served without it")
     return adapters[library](loss)
 
@@ -69,9 +69,7 @@ def alpha_of(alpha: Any) -> float | tuple[float, ...] | None:
 
 
 def hessian_of(hessian: Any, rules: tuple[str, ...]) -> str:
-    if not isinstance(hessian, str) or hessian not in rules:
-        raise ValueError(f"hessian = {hessian!r}, but it must be one of {', '.join(map(repr, rules))}")
-    return hessian
+    return _check.one_of(hessian, "hessian", rules)
 
 
 def class_weight_of(class_weight: Any, binary: bool) -> tuple[float, ...] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ def ignored_of(label: int | None) -> int | None:
     """The ignored label, an int32 in Caffe."""
     if label is None:
         return None
-    number = operator.index(label)
+    number = _check.integer(label, "ignore_label", "an integer or None")
     if not -(2**31) <= number < 2**31:
         raise ValueError(f"ignore_label = {number}, but it must be a number of 32 bits")
     return number

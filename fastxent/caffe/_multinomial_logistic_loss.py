@@ -74,5 +74,6 @@ class MultinomialLogisticLoss:
         """The gradient of `loss_weight` times the loss with respect to the probabilities, in their shape."""
         array, labels = given(self._given)
         flat = flattened(array)
-        _, grad = fx.clamped_cross_entropy_grad(flat, labels, eps=LOG_THRESHOLD, grad_output=loss_weight)
+        scale = _check.real_number(loss_weight, "loss_weight")
+        _, grad = fx.clamped_cross_entropy_grad(flat, labels, eps=LOG_THRESHOLD, grad_output=scale)
         return grad.reshape(array.shape)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from fastxent import _check
+
 NORMALIZATIONS = ("FULL", "VALID", "BATCH_SIZE", "NONE")
 
 
 def mode_of(normalization: str) -> str:
-    if normalization not in NORMALIZATIONS:
-        raise ValueError(f"normalization = {normalization!r}, but it must be one of {', '.join(NORMALIZATIONS)}")
-    return normalization
+    return _check.one_of(normalization, "normalization", NORMALIZATIONS)
 
 
 def either(normalization: str | None, normalize: bool | None, default: str) -> str:

@@ -51,6 +51,6 @@ class OfLogits:
     def backward(self, loss_weight: float = 1.0) -> Array:
         """The gradient of `loss_weight` times the loss with respect to the logits, in their shape; never clamped."""
         array, labels, normalizer, infogain = given(self._given)
-        scale = loss_weight / normalizer
+        scale = _check.real_number(loss_weight, "loss_weight") / normalizer
         _, grad = fx.softmax_cross_entropy_grad(array, labels, grad_output=scale, **self._options(infogain))
         return grad

@@ -92,7 +92,7 @@ class SigmoidCrossEntropyLoss:
     def backward(self, loss_weight: float = 1.0) -> Array:
         """The gradient of `loss_weight` times the loss with respect to the logits, in their shape."""
         array, targets, normalizer = given(self._given)
-        scale = loss_weight / normalizer
+        scale = _check.real_number(loss_weight, "loss_weight") / normalizer
         _, grad = fx.sigmoid_cross_entropy_grad(
             array, targets, ignore_index=self._ignore_label, reduction="sum", grad_output=scale
         )

@@ -176,7 +176,7 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
         with _blas.one_thread:
             coef, intercept, before = self._begin(objective, checkpoint)
             coef, intercept, curve = minimize(
-                objective, coef, intercept, bool(self.fit_intercept), tol=self.tol, max_iter=self.max_iter,
+                objective, coef, intercept, bool(self.fit_intercept), tol=float(self.tol), max_iter=self.max_iter,
                 verbose=self.verbose, iterations=iterations,
                 model=partial(fitted, classes, target.binary, samples.dtype),
                 curve=before, save=None if checkpoint is None else checkpoint.save_now_and_then,

@@ -113,6 +113,7 @@ def softmax_cross_entropy(
     >>> fastxent.dask.softmax_cross_entropy(x, y, reduction="none", compute=False).chunks
     ((300, 300, 300, 100),)
     """
+    axis = _check.axis_number(axis)
     operands = operands_of(logits, target, sample_weight, axis, "logits", "target")
     C = int(operands.scores.shape[operands.axis])
     options = options_of(C, "logits", operands.axis, class_weight, ignore_index, label_smoothing, None, False, (), 0)

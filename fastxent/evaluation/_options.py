@@ -18,11 +18,10 @@ def options_of(
     per_class: Any, top_k: Any, calibration_bins: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The options by name, canonical."""
-    if of not in OF:
-        raise ValueError(f"of = {of!r}, but it must be one of {', '.join(map(repr, OF))}")
+    _check.one_of(of, "of", OF)
     C = _check.whole_number(n_classes, "n_classes", 1)
     multilabel = of == "multilabel_logits"
-    if not isinstance(top_k, Iterable):
+    if not isinstance(top_k, Iterable) or (isinstance(top_k, np.ndarray) and top_k.ndim == 0):
         raise TypeError(f"top_k = {top_k!r}, but it must be a sequence of integers, such as (1, 5)")
     ks = sorted({_check.whole_number(k, "top_k", 1) for k in top_k})
     if multilabel and (class_weight is not None or ks not in ([], [1])):

@@ -184,7 +184,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
             coef, intercept, curve = minimize(
                 Objective(X, target, 1.0 / (strength * target.denominator), batch_rows, n_threads),
                 *self._start(target, X.shape[1]), bool(self.fit_intercept),
-                tol=self.tol, max_iter=self.max_iter, verbose=self.verbose, iterations=iterations,
+                tol=float(self.tol), max_iter=self.max_iter, verbose=self.verbose, iterations=iterations,
                 model=partial(fitted, classes, target.binary, X.dtype),
             )  # fmt: skip
         attributes = fitted(classes, target.binary, X.dtype, coef, intercept)
@@ -206,8 +206,7 @@ class SoftmaxClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  
         if self.batch_rows is not None:
             _check.whole_number(self.batch_rows, "batch_rows", 1)
         for name in ("fit_intercept", "warm_start"):
-            if not isinstance(getattr(self, name), bool | np.bool):
-                raise TypeError(f"{name} = {getattr(self, name)!r}, but it must be True or False")
+            _check.yes_or_no(getattr(self, name), name)
         return strength, smoothing, _check.n_threads_of(self.n_threads), self.batch_rows
 
     def _start(self, target: Target, n_features: int) -> tuple[Array, Array]:

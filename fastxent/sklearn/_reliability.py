@@ -95,6 +95,5 @@ def weight_of(sample_weight: Any, n: int) -> Array | None:
 def check_options(n_bins: Any, strategy: Any) -> int:
     """The number of bins."""
     number = _check.whole_number(n_bins, "n_bins", 1)
-    if strategy not in STRATEGIES:
-        raise ValueError(f"strategy = {strategy!r}, but it must be one of {', '.join(map(repr, STRATEGIES))}")
+    _check.one_of(strategy, "strategy", STRATEGIES)
     return number
