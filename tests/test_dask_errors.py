@@ -141,6 +141,11 @@ def test_what_is_wrong_with_the_call_is_said_before_a_block_is_loaded(args, opti
         fastxent.dask.softmax_cross_entropy(*args, **options)
 
 
+def test_normalize_that_is_no_bool_is_named():
+    with pytest.raises(TypeError, match="normalize = 'no'"):
+        fastxent.dask.log_loss(Y, cut(PROBS, (30, C)), normalize="no")
+
+
 def test_a_positive_weight_is_one_for_all_or_for_each_column():
     with pytest.raises(ValueError, match=r"pos_weight has shape \(60,\), but the logits have shape \(60,\)"):
         fastxent.dask.sigmoid_cross_entropy(Y, Y, pos_weight=np.ones(N))

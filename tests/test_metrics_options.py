@@ -149,6 +149,11 @@ def test_what_is_no_multilabel_is_named(y_true, y_proba, options, words):
         log_loss(y_true, y_proba, multilabel=True, **options)
 
 
+def test_normalize_of_multilabel_that_is_no_bool_is_named():
+    with pytest.raises(TypeError, match="normalize = 'no'"):
+        log_loss([[1, 0]], [[0.1, 0.2]], multilabel=True, normalize="no")
+
+
 def test_multilabel_without_weight_is_refused():
     with pytest.raises(ZeroDivisionError):
         log_loss([[1, 0]], [[0.1, 0.2]], multilabel=True, sample_weight=[0.0])

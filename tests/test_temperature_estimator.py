@@ -297,6 +297,8 @@ def changed(place, value):
         ({"tol": "small"}, X3, Y3, None, TypeError, "tol = 'small'"),
         ({"max_iter": 0}, X3, Y3, None, ValueError, "max_iter = 0"),
         ({"max_iter": 1.5}, X3, Y3, None, TypeError, "max_iter = 1.5"),
+        ({"bias": "no"}, X3, Y3, None, TypeError, "bias = 'no'"),
+        ({"probabilities": "no"}, X3, Y3, None, TypeError, "probabilities = 'no'"),
         ({"n_threads": 0}, X3, Y3, None, ValueError, "n_threads = 0"),
         ({"probabilities": True}, X3, Y3, None, ValueError, r"X\[1, 1\] = 2.0, but probabilities"),
         ({"bias": True, "classes": [0, 1, 2]}, X3[:2], Y3[:2], None, ValueError, "class .*2.* has no samples"),

@@ -89,6 +89,7 @@ def log_loss(
 
     n_threads = _check.n_threads_of(n_threads)
     threshold = threshold_of(eps)
+    _check.yes_or_no(normalize, "normalize")
     y_proba = _probabilities.renamed(y_proba, y_pred)
     if not has_graph(y_true):
         y_true = da.from_array(np.asarray(y_true), chunks=-1)

@@ -134,6 +134,7 @@ def log_loss(
     threshold = threshold_of(eps)
     y_proba = renamed(sklearn_log_loss, y_true, y_proba, y_pred)
     if multilabel:
+        _check.yes_or_no(normalize, "normalize")
         total, weight = _multilabel.total_loss(y_true, y_proba, sample_weight, labels, threshold, n_threads)
         return total / weight if normalize else total
     prediction = loss = None

@@ -181,6 +181,8 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
         sklearn.exceptions.NotFittedError
             If the `estimator` is not fitted.
         """
+        for name in ("bias", "probabilities"):
+            _check.yes_or_no(getattr(self, name), name)
         tol = _check.number_of(self.tol, "tol", 0.0, 1.0, "in [0, 1]")
         max_iter = _check.whole_number(self.max_iter, "max_iter", 1)
         n_threads = _check.n_threads_of(self.n_threads)
