@@ -19,6 +19,7 @@ from fastxent._types import Array
 
 REDUCTIONS = ("none", "sum", "mean")
 LARGEST = float(np.finfo(np.float64).max)
+MOST = 2**31 - 1  # classes, or bins
 SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
 WEIGHT_RULE = "weights are finite and not negative"
 ENTRY_RULE = "its entries are finite and not negative"
@@ -137,9 +138,11 @@ def axis_of(axis: Any, ndim: int, name: str) -> int:
     return number % ndim
 
 
-def whole_number(value: Any, name: str, least: int) -> int:
-    """An integer that is at least so large."""
+def whole_number(value: Any, name: str, least: int, most: int | None = None) -> int:
+    """An integer that is at least, and at most, so large."""
     number = integer(value, name)
+    if most is not None and number > most:
+        raise ValueError(f"{name} = {number}, but it must be at most {most}")
     if number < least:
         raise ValueError(f"{name} = {number}, but it must be at least {least}")
     return number
@@ -163,9 +166,11 @@ def yes_or_no(value: Any, name: str) -> bool:
 
 
 def real_number(value: Any, name: str, what: str = "a real number") -> float:
-    """A real scalar; NumPy before 2.4 takes an array of one element for one."""
+    """A real scalar; NumPy takes the real part for one, and before 2.4 an array of one element."""
     try:
-        if isinstance(value, str | bytes) or (isinstance(value, np.ndarray) and value.ndim):
+        if isinstance(value, str | bytes | np.complexfloating):
+            raise TypeError
+        if isinstance(value, np.ndarray) and (value.ndim or value.dtype.kind == "c"):
             raise TypeError
         return float(value)
     except (TypeError, ValueError):

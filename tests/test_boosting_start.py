@@ -113,6 +113,7 @@ def test_shares_of_labels_distributions_and_probabilities():
         ([-1, 1], {}, r"y\[0\] = -1.0"),
         ([0, np.nan], {}, r"y\[1\] = nan"),
         ([0, 3], {"n_classes": 3}, r"y\[1\] = 3.0, but labels are integers from 0 to 2"),
+        ([0, 1], {"n_classes": 2**63}, "n_classes = 9223372036854775808, but there are at most 16777217"),
         ([0, 1], {"n_classes": 1}, "n_classes = 1, but there are at least two"),
         ([0, 1], {"library": "sklearn"}, "library = 'sklearn', but it must be one of 'xgboost', "),
         ([0, 1], {"sample_weight": [1, -1]}, r"sample_weight\[1\] = -1"),

@@ -135,6 +135,7 @@ def test_distributions_are_scored_in_cross_validation():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        ({"Cs": 2**63}, ValueError, "Cs = 9"), ({"Cs": [[1], [1, 2]]}, ValueError, "Cs is no array"),
         ({"Cs": 0}, ValueError, "Cs = 0"), ({"Cs": 2.5}, TypeError, "Cs = 2.5"), ({"Cs": []}, ValueError, "Cs has"),
         ({"Cs": [1, 0.0]}, ValueError, r"Cs\[1\] = 0.0"), ({"Cs": [[1.0]]}, ValueError, r"Cs has shape \(1, 1\)"),
         ({"tol": -1}, ValueError, "tol"), ({"scoring": "log"}, ValueError, "log"), ({"cv": 1}, ValueError, "1"),

@@ -48,7 +48,7 @@ def test_a_warm_start_of_another_shape_is_an_error_with_both_shapes():
         ("label_smoothing", 1.1, ValueError), ("batch_rows", 0, ValueError), ("batch_rows", 2.0, TypeError),
         ("n_threads", 0, ValueError), ("class_weight", "uniform", ValueError), ("class_weight", 3, ValueError),
         ("class_weight", {0: -1.0}, ValueError), ("class_weight", {0: np.inf}, ValueError),
-        ("verbose", "loud", TypeError),
+        ("class_weight", {0: "x"}, TypeError), ("verbose", "loud", TypeError),
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_is_named(parameter, value, error):

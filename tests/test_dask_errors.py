@@ -146,6 +146,12 @@ def test_normalize_that_is_no_bool_is_named():
         fastxent.dask.log_loss(Y, cut(PROBS, (30, C)), normalize="no")
 
 
+@pytest.mark.parametrize("of", ["scores", None, np.zeros(2)], ids=repr)
+def test_what_is_no_kind_of_scores_is_named(of):
+    with pytest.raises(ValueError, match="of = "):
+        fastxent.dask.evaluate(X, Y, of=of)
+
+
 def test_a_positive_weight_is_one_for_all_or_for_each_column():
     with pytest.raises(ValueError, match=r"pos_weight has shape \(60,\), but the logits have shape \(60,\)"):
         fastxent.dask.sigmoid_cross_entropy(Y, Y, pos_weight=np.ones(N))

@@ -57,6 +57,7 @@ def test_a_bad_probability_changes_nothing_and_is_named(monkeypatch):
     ("given", "error", "match"),
     [
         ({"n_classes": 0}, ValueError, "n_classes = 0"),
+        ({"n_classes": 2**63}, ValueError, "n_classes = 9"),
         ({"n_classes": 2.5}, TypeError, "n_classes = 2.5"),
         ({"n_classes": True}, TypeError, "n_classes = True"),
         ({"of": "scores"}, ValueError, "of = 'scores'"),
@@ -74,6 +75,7 @@ def test_a_bad_probability_changes_nothing_and_is_named(monkeypatch):
         ({"top_k": (0,)}, ValueError, "top_k = 0"),
         ({"top_k": (1, 5), "of": "multilabel_logits"}, ValueError, "top_k = "),
         ({"calibration_bins": True}, TypeError, "calibration_bins = True"),
+        ({"calibration_bins": 2**63}, ValueError, "calibration_bins = 9"),
         ({"calibration_bins": -1}, ValueError, "calibration_bins = -1"),
     ],
 )

@@ -189,6 +189,8 @@ def test_bars_are_the_shares_of_the_samples(strategy, multiclass):
         ([0, 1], [0.5], {}, "inconsistent"),
         ([0, 1], [0.5, 0.5], {"n_bins": 0}, "n_bins = 0"),
         ([0, 1], [0.5, 0.5], {"n_bins": 2.5}, r"n_bins = 2\.5"),
+        ([0, 1], [0.5, 0.5], {"n_bins": 2**63}, "n_bins = 9"),
+        ([0, 1], [0.5, 0.5], {"strategy": np.ones(2)}, "strategy = array"),
         ([0, 1], [0.5, 0.5], {"strategy": "equal"}, "strategy = 'equal'"),
         ([0, 1], [0.5, 0.5], {"sample_weight": [1, -1]}, r"sample_weight\[1\] = -1"),
         ([0, 1], [0.5, 0.5], {"sample_weight": [0, 0]}, "sample_weight is zero"),

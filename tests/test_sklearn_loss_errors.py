@@ -291,6 +291,7 @@ def test_the_intercept_counts_classes_alone():
 @in_turn(
     "make, exception, match",
     [
+        (lambda: MultinomialLoss(2**63), ValueError, "n_classes = 9"),
         (lambda: MultinomialLoss(0), ValueError, "n_classes = 0"),
         (lambda: MultinomialLoss(2.0), TypeError, r"n_classes = 2\.0"),
         (lambda: MultinomialLoss(True), TypeError, "n_classes = True"),

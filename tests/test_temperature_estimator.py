@@ -292,6 +292,7 @@ def changed(place, value):
         ({}, [["a", "b", "c"]] * 4, Y3, None, ValueError, "onvert|could not"),
         ({"classes": [0, 1, 3]}, X3, Y3, None, ValueError, r"y\[2\] = .*2.*not among the classes"),
         ({"classes": [0, 1, 1]}, X3, Y3, None, ValueError, "more than once"),
+        ({"classes": [[0], [1, 2]]}, X3, Y3, None, ValueError, "classes is no array"),
         ({"classes": [[0, 1, 2]]}, X3, Y3, None, ValueError, "there are 3 classes of shape"),
         ({"tol": -1.0}, X3, Y3, None, ValueError, "tol = -1.0"),
         ({"tol": "small"}, X3, Y3, None, TypeError, "tol = 'small'"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any, overload
 
 import numpy as np
@@ -130,12 +129,11 @@ def held(value: ArrayLike, name: str) -> Array:
 
 
 def classes_of(n_classes: Any) -> int:
-    try:
-        classes = operator.index(n_classes)
-    except TypeError:
-        raise TypeError(f"n_classes = {n_classes!r}, but it must be an integer") from None
+    classes = _check.integer(n_classes, "n_classes")
     if classes < 2:
         raise ValueError(f"n_classes = {classes}, but there are at least two")
+    if classes > LARGEST_LABEL + 1:
+        raise ValueError(f"n_classes = {classes}, but there are at most {LARGEST_LABEL + 1}")
     return classes
 
 

@@ -10,6 +10,7 @@ from fastxent._types import ClassWeight
 from fastxent.dask._operands import check_known_along, operands_of, scores_of
 from fastxent.dask._partitions import as_it_is, brought_together, mapped
 from fastxent.evaluation import Evaluation
+from fastxent.evaluation._options import OF
 
 
 def evaluate(
@@ -75,7 +76,7 @@ def evaluate(
     """
     scores = scores_of(scores, "scores")
     along = _check.axis_of(axis, scores.ndim, "scores")
-    multilabel = of == "multilabel_logits"  # each of which is a sample
+    multilabel = _check.one_of(of, "of", OF) == "multilabel_logits"  # each of which is a sample
     if multilabel:
         check_known_along(scores, along, "scores")
         scores = scores.rechunk({along: -1})

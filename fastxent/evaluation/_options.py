@@ -19,7 +19,7 @@ def options_of(
 ) -> dict[str, Any]:  # fmt: skip
     """The options by name, canonical."""
     _check.one_of(of, "of", OF)
-    C = _check.whole_number(n_classes, "n_classes", 1)
+    C = _check.whole_number(n_classes, "n_classes", 1, _check.MOST)
     multilabel = of == "multilabel_logits"
     if not isinstance(top_k, Iterable) or (isinstance(top_k, np.ndarray) and top_k.ndim == 0):
         raise TypeError(f"top_k = {top_k!r}, but it must be a sequence of integers, such as (1, 5)")
@@ -43,7 +43,7 @@ def options_of(
         "eps": eps,
         "per_class": bool(per_class),
         "top_k": ks,
-        "calibration_bins": _check.whole_number(calibration_bins, "calibration_bins", 0),
+        "calibration_bins": _check.whole_number(calibration_bins, "calibration_bins", 0, _check.MOST),
     }
 
 

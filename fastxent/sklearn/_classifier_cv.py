@@ -209,8 +209,8 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
 
 def strengths_of(Cs: Any) -> Array:
     """Positive numbers, sorted."""
-    if np.ndim(Cs) == 0:
-        return np.logspace(-4, 4, _check.whole_number(Cs, "Cs", 1))
+    if _check.as_array(Cs, "Cs").ndim == 0:
+        return np.logspace(-4, 4, _check.whole_number(Cs, "Cs", 1, _check.MOST))
     array = _check.real_array(Cs, "Cs")
     if array.ndim != 1 or not array.size:
         raise ValueError(f"Cs has shape {array.shape}; expected (n_Cs,), at least one, or their number")

@@ -109,7 +109,7 @@ class MultinomialLoss(CrossEntropy):
         label_smoothing: float = 0.0, z_loss: float = 0.0, infogain: ArrayLike | None = None,
         sample_weight: object = None,
     ) -> None:  # fmt: skip
-        classes = _check.whole_number(n_classes, "n_classes", 1)
+        classes = _check.whole_number(n_classes, "n_classes", 1, _check.MOST)
         super().__init__(MultinomialLogit(), classes)
         self.interval_y_true = Interval(0, classes - 1, True, True)
         labels = np.empty(0, np.int64)

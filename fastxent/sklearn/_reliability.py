@@ -94,6 +94,6 @@ def weight_of(sample_weight: Any, n: int) -> Array | None:
 
 def check_options(n_bins: Any, strategy: Any) -> int:
     """The number of bins."""
-    number = _check.whole_number(n_bins, "n_bins", 1)
+    number = _check.whole_number(n_bins, "n_bins", 1, _check.MOST)
     _check.one_of(strategy, "strategy", STRATEGIES)
     return number

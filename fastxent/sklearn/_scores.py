@@ -124,7 +124,7 @@ def labels_of(y: Any, classes: Any, n_classes: int) -> tuple[Array, Array]:
     if y.dtype.kind not in "iub":
         check_classification_targets(y)
     present = np.unique(y)
-    classes = present if classes is None else np.asarray(classes)
+    classes = present if classes is None else _check.as_array(classes, "classes")
     if classes.ndim != 1:
         raise ValueError(f"there are {classes.size} classes of shape {classes.shape}; expected one axis")
     if len(classes) != n_classes:

@@ -153,7 +153,8 @@ def class_weights(class_weight: Any, classes: Array, mass: Array) -> Array | Non
     if isinstance(class_weight, str) and class_weight == "balanced":
         weights = np.divide(mass.sum(), len(mass) * mass, out=np.ones(len(mass)), where=mass > 0.0)
     elif isinstance(class_weight, Mapping):
-        weights = compute_class_weight(dict(class_weight), classes=classes, y=classes)
+        given = {k: _check.real_number(weight, f"class_weight[{k!r}]") for k, weight in class_weight.items()}
+        weights = compute_class_weight(given, classes=classes, y=classes)
     else:
         raise ValueError(f'class_weight = {class_weight!r}, but it must be a dict, "balanced" or None')
     return _check.class_weight_of(weights, len(classes))
