@@ -279,15 +279,25 @@ def density_of(value: Any, name: str, points: Sequence[float]) -> Density:
         if np.ndim(support[0]) or np.ndim(support[1]):
             raise TypeError(f"{name} is an array of distributions; expected one of them")
         tails = (value.ppf, value.isf) if hasattr(value, "ppf") else (value.icdf, value.iccdf)
-    lower, upper = map(float, support)
+    lower, upper = (_check.real_number(end, f"an end of the support of {name}") for end in support)
     if not lower < upper:
         raise ValueError(f"the support of {name} is ({lower}, {upper}), but it must be an interval")
 
     def inside(x: Array) -> Array:
-        found = np.asarray(logpdf(x.ravel()), dtype=np.float64)  # one axis, as gaussian_kde wants it
-        return np.where((x >= lower) & (x <= upper), np.broadcast_to(found, x.size).reshape(x.shape), -np.inf)
+        found = numbers_of(logpdf(x.ravel()), x.size, name)  # one axis, as gaussian_kde wants it
+        return np.where((x >= lower) & (x <= upper), found.reshape(x.shape), -np.inf)
 
     return Density(inside, lower, upper, points, tails)
+
+
+def numbers_of(logpdf: Any, n: int, name: str) -> Array:
+    """The log-density at n points."""
+    given = np.asarray(logpdf)
+    if given.dtype.kind not in "fiubO":
+        raise TypeError(f"the log-density of {name} has dtype {given.dtype}; expected real numbers")
+    if given.shape not in ((), (1,), (n,)):
+        raise ValueError(f"the log-density of {name} has shape {given.shape} at {n} points; expected ({n},)")
+    return np.broadcast_to(given.astype(np.float64), n)
 
 
 @quiet

@@ -220,6 +220,18 @@ def test_a_support_must_be_an_interval(support):
         continuous.entropy((lambda x: 0 * x, support))
 
 
+@pytest.mark.parametrize("support", [("a", 1), (None, 1), (0, 1j), (0, 10**400)])
+def test_the_ends_of_a_support_must_be_numbers(support):
+    with pytest.raises((TypeError, ValueError), match="an end of the support of p"):
+        continuous.entropy((lambda x: 0 * x, support))
+
+
+@pytest.mark.parametrize("made", [lambda x: "a", lambda x: 1j * x, lambda x: x[:3], lambda x: np.zeros((2, x.size))])
+def test_a_log_density_must_be_a_number_for_each_point(made):
+    with pytest.raises((TypeError, ValueError), match="the log-density of q has"):
+        continuous.kl_divergence((lambda x: 0 * x, (0, 1)), (made, (0, 1)))
+
+
 @pytest.mark.parametrize(
     "points", [[np.nan], [0.0, inf], [10**400], None, 1.5, np.array(1.5), "a", "1", ["1"], [[1]], [1j]]
 )
