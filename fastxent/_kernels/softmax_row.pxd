@@ -6,7 +6,7 @@ from libc.string cimport memset
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_row cimport finish_focal_row
 from fastxent._kernels.lanes cimport Lanes
-from fastxent._kernels.memory cimport LINE, prefetch_block, whole_lines
+from fastxent._kernels.memory cimport LINE, prefetch_block, prefetch_block_to_write, whole_lines
 from fastxent._kernels.output cimport by_rule
 from fastxent._kernels.panel cimport MAXIMUM, SHIFT, SUMS, TOP, clear_blocks
 from fastxent._kernels.problem cimport FLOAT64, GRAD, HESS, X, Problem, Strip, View, at, has, size_of
@@ -144,11 +144,14 @@ cdef inline void row_lower(floating* e, Py_ssize_t n, floating factor, floating 
 cdef inline void row_hess(
     const floating* e, floating* hess, Py_ssize_t n, floating top, double a, double b, double spread, double s
 ) noexcept nogil:
-    """hess = a e o + b e^2."""
+    """hess = a e o + b e^2; the next row's is asked for."""
     cdef floating p = <floating>a, q = <floating>b, most = <floating>spread, whole = <floating>s
-    cdef Py_ssize_t k
-    for k in range(n):
-        hess[k] = e[k] * (p * (most if e[k] == top else whole - e[k]) + q * e[k])
+    cdef Py_ssize_t batch, k, end
+    for batch in range((n + BATCH - 1) // BATCH):
+        end = min(n, (batch + 1) * BATCH)
+        prefetch_block_to_write(hess + n + batch * BATCH, BATCH)
+        for k in range(batch * BATCH, end):
+            hess[k] = e[k] * (p * (most if e[k] == top else whole - e[k]) + q * e[k])
 
 
 cdef inline double finish_row(
