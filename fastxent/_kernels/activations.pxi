@@ -5,7 +5,7 @@
 from cython cimport floating
 
 from fastxent._kernels cimport scalar
-from fastxent._kernels.output cimport is_own, store, store_panels
+from fastxent._kernels.output cimport store, store_panels
 from fastxent._kernels.panel cimport (
     MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, few_exp, panel_exp, panel_max, panel_top, shift_by,
 )
@@ -13,7 +13,7 @@ from fastxent._kernels.problem cimport (
     GRAD, LOGSUMEXP, LOSSES, SOFTMAX_ITSELF, X, Problem, Strip, View, Which, at, has, side_by_side, size_of,
 )
 from fastxent._kernels.row cimport row_exp, row_scale, row_shift, row_sums
-from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, soon_of
+from fastxent._kernels.soon cimport Soon, far_if, home_soon, nothing_soon, soon_of
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.transpose cimport transpose_in
 from fastxent._kernels.ways cimport FEW, LANES, SHORT
@@ -102,7 +102,7 @@ cdef void activation_strip(
 ) noexcept nogil:
     cdef floating* panel = <floating*>scratch
     cdef floating lse[LANES]
-    cdef Soon next = nothing_soon(), home = nothing_soon()
+    cdef Soon home, next = nothing_soon()
     cdef floating* to
     cdef const View* out = &problem.view[<int>(LOSSES if problem.which == LOGSUMEXP else GRAD)]
     cdef Py_ssize_t j, C = problem.C, step = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
@@ -119,8 +119,7 @@ cdef void activation_strip(
     far = 3 * LANES * row_bytes > SHORT      # this panel, the next and where it goes
     if step == C:
         next = far_if(far, soon_of(&problem.next, strip.i, x, strip.n * C))
-    if problem.which != LOGSUMEXP and out.inner == row_bytes and is_own(out, x):
-        home = far_if(far, soon_of(&problem.home, strip.i, <const floating*>at(out, strip.o, strip.i), 0))
+    home = far_if(far, home_soon(problem, strip.o, strip.i, 0, x))
     activation_panel(problem, panel, next, home, lse)
     if problem.which == LOGSUMEXP:
         store(out, at(out, strip.o, strip.i), <const floating*>lse, strip.n, out.inner)

@@ -4,10 +4,12 @@ from cython cimport floating
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_terms cimport focal_bend, odds_of, odds_times
+from fastxent._kernels.memory cimport prefetch_block_to_write
 from fastxent._kernels.panel cimport BOTTOM, MAGIC, MAXIMUM, ORIGIN, TOP
 from fastxent._kernels.problem cimport Problem
 from fastxent._kernels.row cimport row_sums
 from fastxent._kernels.softmax_terms cimport Row
+from fastxent._kernels.ways cimport BATCH
 
 
 cdef struct Bend:                # hess = a e o + b e^2 + c e^2 / o_y
@@ -20,12 +22,14 @@ cdef struct Bend:                # hess = a e o + b e^2 + c e^2 / o_y
 cdef inline void focal_row_hess(
     const floating* e, Py_ssize_t n, floating top, const Row* row, const Bend* bend, floating* hess
 ) noexcept nogil:
-    """In which e / o_y <= 1 where the square might overflow."""
+    """In which e / o_y <= 1 where the square might overflow; the next row's is asked for."""
     cdef floating spread = <floating>row.spread, s = <floating>row.s, a = <floating>bend.a, b = <floating>bend.b
     cdef floating c = <floating>bend.c, inverse = <floating>bend.inverse
-    cdef Py_ssize_t k
-    for k in range(n):
-        hess[k] = e[k] * (a * (spread if e[k] == top else s - e[k]) + b * e[k] + c * (e[k] * inverse))
+    cdef Py_ssize_t batch, k
+    for batch in range((n + BATCH - 1) // BATCH):
+        prefetch_block_to_write(hess + n + batch * BATCH, BATCH)
+        for k in range(batch * BATCH, min(n, (batch + 1) * BATCH)):
+            hess[k] = e[k] * (a * (spread if e[k] == top else s - e[k]) + b * e[k] + c * (e[k] * inverse))
 
 
 cdef inline double finish_focal_row(

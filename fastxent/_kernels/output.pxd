@@ -2,7 +2,7 @@
 
 from cython cimport floating
 
-from fastxent._kernels.memory cimport LINE, STREAMED
+from fastxent._kernels.memory cimport LINE, STREAMED, prefetch_block_to_write
 from fastxent._kernels.panel cimport clear_dead
 from fastxent._kernels.problem cimport (
     FLOAT32, FLOAT64, HESS, X, Options, Problem, Role, Strip, View, at, size_of,
@@ -148,7 +148,15 @@ cdef inline void store_hess(
     const Problem* problem, const Strip* part, const double* weight, Py_ssize_t k, Py_ssize_t n,
     floating* hess               # in   n x LANES, used up
 ) noexcept nogil:
-    """Second derivatives of the classes k ... k + n - 1 of a panel of samples; 0 without weight, and by the rule."""
+    """Second derivatives of the classes k ... k + n - 1 of a panel of samples; 0 without weight, and by the rule.
+
+    Where those of the panel after the next go is asked for.
+    """
+    cdef const View* output = &problem.view[<int>HESS]
+    cdef const char* next
+    if output.inner == problem.C * output.classes and output.classes == size_of(output.kind):
+        next = at(output, part.o, part.i + 2 * LANES) + k * LANES * output.classes
+        prefetch_block_to_write(<const float*>next, n * LANES * output.classes // <Py_ssize_t>sizeof(float))
     clear_dead(weight, n, hess)
     by_rule(&problem.option, n * LANES, hess)
     store_classes(&problem.view[<int>HESS], part, k, n, <const floating*>hess)

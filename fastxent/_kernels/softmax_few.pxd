@@ -14,13 +14,13 @@ from libc.stdint cimport int32_t
 from fastxent._kernels cimport scalar
 from fastxent._kernels.frames cimport apart, inlined
 from fastxent._kernels.lanes cimport Lanes
-from fastxent._kernels.output cimport is_own, store_hess, store_panels
+from fastxent._kernels.output cimport store_hess, store_panels
 from fastxent._kernels.panel cimport (
     LOG_S, MAXIMUM, OWN_X, PANEL, REST, SHIFT, clear_dead, panel_pick, scaled_panel,
 )
-from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, View, at, has
+from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, has
 from fastxent._kernels.softmax_panel cimport simple_losses
-from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, read_soon, soon_of, write_soon
+from fastxent._kernels.soon cimport Soon, far_if, home_soon, nothing_soon, read_soon, soon_of, write_soon
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport own_shares, read_samples, read_scales
 from fastxent._kernels.transpose cimport transpose_in
@@ -184,7 +184,6 @@ cdef inline inlined few_strip(
     cdef floating* of
     cdef floating* panel
     cdef Soon next = nothing_soon(), home = nothing_soon()
-    cdef const View* grad = &problem.view[<int>GRAD]
     cdef Strip part
     cdef Py_ssize_t sample_step = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
     cdef Py_ssize_t class_step = problem.view[<int>X].classes // <Py_ssize_t>sizeof(floating)
@@ -199,11 +198,7 @@ cdef inline inlined few_strip(
     few_in(x, sample_step, class_step, C, n, panels)
     if sample_step == C:
         next = far_if(floating is double, soon_of(&problem.next, strip.i, x, n * C))
-        if has(problem, GRAD) and grad.inner == C * <Py_ssize_t>sizeof(floating) and is_own(grad, x):
-            home = far_if(
-                floating is double,
-                soon_of(&problem.home, strip.i, <const floating*>at(grad, strip.o, strip.i), n * C),
-            )
+        home = far_if(floating is double, home_soon(problem, strip.o, strip.i, n, x))
     for c in range(n_panels):
         first = c * LANES
         of = known + c * PANEL

@@ -11,15 +11,15 @@ from fastxent._kernels cimport scalar
 from fastxent._kernels.frames cimport apart, inlined
 from fastxent._kernels.lanes cimport Lanes
 from fastxent._kernels.memory cimport prefetch_block
-from fastxent._kernels.output cimport is_own, store_panels
+from fastxent._kernels.output cimport store_panels
 from fastxent._kernels.panel cimport (
     LABEL, LOG_S, MAXIMUM, OWN_E, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, panel_pick,
 )
-from fastxent._kernels.problem cimport GRAD, X, Problem, Strip, View, at, has
+from fastxent._kernels.problem cimport GRAD, X, Problem, Strip, has
 from fastxent._kernels.softmax_few cimport few_in, few_lanes, few_shares
 from fastxent._kernels.softmax_general cimport finish_general, panel_dot, target_of_panel, target_room
 from fastxent._kernels.softmax_sums cimport gap, larger, mend_dots, smaller
-from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, read_soon, soon_of, write_soon
+from fastxent._kernels.soon cimport Soon, far_if, home_soon, nothing_soon, read_soon, soon_of, write_soon
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport (
     are_outside, is_index, others_shares, own_shares, panel_of_target, read_samples,
@@ -158,7 +158,6 @@ cdef inline Py_ssize_t softmax_few_general(
     cdef floating* of
     cdef floating* t
     cdef Soon next = nothing_soon(), home = nothing_soon(), targets = targets_soon(problem, strip, x)
-    cdef const View* grad = &problem.view[<int>GRAD]
     cdef Strip part
     cdef Py_ssize_t sample_step = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
     cdef Py_ssize_t class_step = problem.view[<int>X].classes // <Py_ssize_t>sizeof(floating)
@@ -174,11 +173,7 @@ cdef inline Py_ssize_t softmax_few_general(
     few_in(x, sample_step, class_step, C, n, panels)
     if sample_step == C:
         next = far_if(floating is double, soon_of(&problem.next, strip.i, x, n * C))
-        if with_grad and grad.inner == C * <Py_ssize_t>sizeof(floating) and is_own(grad, x):
-            home = far_if(
-                floating is double,
-                soon_of(&problem.home, strip.i, <const floating*>at(grad, strip.o, strip.i), n * C),
-            )
+        home = far_if(floating is double, home_soon(problem, strip.o, strip.i, n, x))
     for c in range(n_panels):
         first = c * LANES
         of = known + c * PANEL

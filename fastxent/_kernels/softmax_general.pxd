@@ -7,16 +7,16 @@ from cython cimport floating
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.lanes cimport Lanes
-from fastxent._kernels.output cimport is_own, store_hess
+from fastxent._kernels.output cimport store_hess
 from fastxent._kernels.panel cimport (
     BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_E, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP,
     clear_dead, scaled_panel,
 )
-from fastxent._kernels.problem cimport GRAD, HESS, Problem, Strip, View, at, has, panels_of_strip, room_of_panels
+from fastxent._kernels.problem cimport GRAD, HESS, Problem, Strip, has, panels_of_strip, room_of_panels
 from fastxent._kernels.scalar cimport rounded
 from fastxent._kernels.softmax_sums cimport panel_dots, panel_gaps
 from fastxent._kernels.softmax_terms cimport entry, quotient_rest, slope_of, sum_rest
-from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, soon_behind, write_soon
+from fastxent._kernels.soon cimport Soon, far_if
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport is_flat, is_index, is_plain, panel_of_target, targets_soon, weight_of
 from fastxent._kernels.ways cimport GROUP, LANES, whole_groups
@@ -177,16 +177,9 @@ cdef inline void make_hess(
 ) noexcept nogil:
     """The Hessian goes to where it is wanted, some classes after the others: it needs no panel of its own."""
     cdef floating hess[GROUP * LANES]
-    cdef const View* view = &problem.view[<int>HESS]
-    cdef const floating* to = <const floating*>at(view, part.o, part.i)
-    cdef Soon home = nothing_soon()
     cdef Py_ssize_t group, k, n = min(<Py_ssize_t>GROUP, problem.C)
-    if is_own(view, e) and view.inner == problem.C * <Py_ssize_t>sizeof(floating):
-        home = far_if(True, soon_behind(to, problem.C * LANES))       # the next panel's
     for group in range((problem.C + GROUP - 1) // GROUP):
         k = min(group * GROUP, problem.C - n)
-        if home.data != NULL:
-            write_soon(&home, e, n * LANES)
         panel_hess(e + k * LANES, n, top, curves, hess)
         store_hess(problem, part, weight, k, n, hess)
 

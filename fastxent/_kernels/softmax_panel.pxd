@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t
 from fastxent._kernels cimport scalar
 from fastxent._kernels.focal_panel cimport finish_focal_panels
 from fastxent._kernels.lanes cimport Lanes
-from fastxent._kernels.output cimport is_own, store, store_panels
+from fastxent._kernels.output cimport store, store_panels
 from fastxent._kernels.panel cimport (
     BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead, panel_exp,
     panel_max, panel_pick, scaled_panel, shift_by,
@@ -20,7 +20,7 @@ from fastxent._kernels.softmax_general cimport (
     Curves, finish_general, make_hess, own_exponential, panel_dot, target_of_panel, target_room,
 )
 from fastxent._kernels.solo cimport solo_exp, solo_max, solo_rows, solo_width
-from fastxent._kernels.soon cimport Soon, far_if, nothing_soon, soon_of
+from fastxent._kernels.soon cimport Soon, far_if, home_soon, nothing_soon, soon_of
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport (
     are_outside, is_index, is_plain, others_shares, own_shares, read_samples, read_scales,
@@ -160,7 +160,7 @@ cdef inline void sum_panels(
     double* losses
 ) noexcept nogil:
     """The exponentials of a strip, in panels, and what is known of each sample."""
-    cdef Soon next = nothing_soon(), home = nothing_soon()
+    cdef Soon home, next = nothing_soon()
     cdef floating* e
     cdef floating m[LANES]
     cdef Py_ssize_t c, i, j, n = strip.n, C = problem.C, row_bytes = C * <Py_ssize_t>sizeof(floating)
@@ -195,10 +195,7 @@ cdef inline void sum_panels(
         i = strip.i + c * LANES
         if sample_step == row_bytes:
             next = far_if(with_grad or floating is double, soon_of(&problem.next, i, x, (n + c * LANES) * C))
-        if with_grad and problem.view[<int>GRAD].inner == row_bytes and is_own(&problem.view[<int>GRAD], x):
-            home = far_if(
-                True, soon_of(&problem.home, i, <const floating*>at(&problem.view[<int>GRAD], strip.o, i), 0)
-            )
+        home = far_if(True, home_soon(problem, strip.o, i, 0, x))
         panel_exp(e, C, of, next, home, e if with_grad else <floating*>NULL, of + SHIFT)
         of += PANEL
 

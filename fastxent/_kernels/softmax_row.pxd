@@ -146,11 +146,10 @@ cdef inline void row_hess(
 ) noexcept nogil:
     """hess = a e o + b e^2; the next row's is asked for."""
     cdef floating p = <floating>a, q = <floating>b, most = <floating>spread, whole = <floating>s
-    cdef Py_ssize_t batch, k, end
+    cdef Py_ssize_t batch, k
     for batch in range((n + BATCH - 1) // BATCH):
-        end = min(n, (batch + 1) * BATCH)
         prefetch_block_to_write(hess + n + batch * BATCH, BATCH)
-        for k in range(batch * BATCH, end):
+        for k in range(batch * BATCH, min(n, (batch + 1) * BATCH)):
             hess[k] = e[k] * (p * (most if e[k] == top else whole - e[k]) + q * e[k])
 
 

@@ -3,7 +3,7 @@
 from cython cimport floating
 
 from fastxent._kernels.memory cimport LINE, prefetch, prefetch_far, prefetch_far_to_write, prefetch_to_write
-from fastxent._kernels.problem cimport View
+from fastxent._kernels.problem cimport GRAD, Problem, View, at, size_of
 
 
 # Negative steps ask for memory into the level-2 cache, lest it drive out what is computed. A field of its own for this
@@ -36,6 +36,23 @@ cdef inline Soon soon_of(const View* view, Py_ssize_t i, const floating* x, Py_s
     soon.data = view.data + i * view.inner
     soon.step = view.classes * (LINE // <Py_ssize_t>sizeof(floating))
     if view.by_row or soon.step > LINE:
+        soon.step = -soon.step
+    return soon
+
+
+cdef inline Soon home_soon(
+    const Problem* problem, Py_ssize_t o, Py_ssize_t i, Py_ssize_t behind, const floating* _
+) noexcept nogil:
+    """Where sample (o, i + behind) has its gradient, or a tile's sample i, if samples lie one after the other."""
+    cdef const View* view = &problem.view[<int>GRAD]
+    cdef Soon soon = nothing_soon()
+    if view.data == NULL or view.classes != size_of(view.kind) or view.inner != problem.C * view.classes:
+        return soon
+    if problem.home.data != NULL:
+        return soon_of(&problem.home, i, <const floating*>NULL, 0)
+    soon.data = at(view, o, i + behind)
+    soon.step = view.classes * (LINE // <Py_ssize_t>sizeof(floating))
+    if soon.step > LINE:
         soon.step = -soon.step
     return soon
 
