@@ -113,8 +113,10 @@ cdef apart stage_tile(
     here.scatter_row = scatter_row_apart
 
 
-cdef apart unstage_tile(const Problem* problem, Py_ssize_t start, Py_ssize_t n, const Problem* here) noexcept nogil:
-    unstage(problem, start, n, here)
+cdef apart unstage_tile(
+    const Problem* problem, Py_ssize_t start, Py_ssize_t n, Py_ssize_t rows, const Problem* here
+) noexcept nogil:
+    unstage(problem, start, n, rows, here)
 
 
 cdef void run_block(
@@ -131,7 +133,7 @@ cdef void run_block(
             n = min(rows, stop - start)
             stage_tile(problem, start, n, rows, scratch + kernel_bytes(problem), &here)
             run_where_it_lies(&here, 0, n, scratch, &total)
-            unstage_tile(problem, start, n, &here)
+            unstage_tile(problem, start, n, rows, &here)
             start += n
     else:
         run_where_it_lies(problem, start, n, scratch, &total)

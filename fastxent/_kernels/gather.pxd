@@ -10,7 +10,7 @@ from fastxent._kernels.operand cimport load, load_labels
 from fastxent._kernels.output cimport is_own, store_scaled
 from fastxent._kernels.problem cimport FLOAT16, FLOAT32, Kind, View, is_half, size_of
 from fastxent._kernels.row cimport keep_larger, largest_of, row_shift, row_shift_by, start_max
-from fastxent._kernels.transpose cimport columns_in, columns_out
+from fastxent._kernels.transpose cimport columns_in, columns_out, transpose_in, transpose_out
 from fastxent._kernels.turn cimport SIDE, TURNS, turn
 from fastxent._kernels.ways cimport LANES, WIDTH
 
@@ -289,31 +289,31 @@ cdef inline void gather_run(
     """n samples, `step` bytes apart, into rows of C."""
     cdef floating panel[COLUMNS * LANES]
     cdef bint simple = is_simple(view, step, out)
-    cdef Py_ssize_t block, c, j, k, start, count, group
+    cdef Py_ssize_t block, c, j, k, start, count, group, columns = min(<Py_ssize_t>COLUMNS, C)
     if C == 1:
         read_numbers(view, first, step, n, out)
     elif step == C * view.classes and row_step == C:
         read_numbers(view, first, view.classes, n * C, out)
-    elif not apart(view.classes, step) or C < COLUMNS:
+    elif not apart(view.classes, step):
         for j in range(n):
             read_numbers(view, first + j * step, view.classes, C, out + j * row_step)
     else:
         for group in range((C + COLUMNS - 1) // COLUMNS):
-            k = min(group * COLUMNS, C - COLUMNS)
+            k = min(group * COLUMNS, C - columns)
             for block in range((n + LANES - 1) // LANES):
                 start = block * LANES
                 count = min(<Py_ssize_t>LANES, n - start)
-                if count == LANES and simple:
+                if count == LANES and simple and columns == COLUMNS:
                     columns_to_rows(
                         <const floating*>(first + start * step + k * view.classes),
                         view.classes // <Py_ssize_t>sizeof(floating), row_step, out + start * row_step + k
                     )
                     continue
-                for c in range(COLUMNS):
+                for c in range(columns):
                     read_numbers(
                         view, first + start * step + (k + c) * view.classes, step, count, panel + c * LANES
                     )
-                columns_out(<const floating*>panel, row_step, count, COLUMNS, out + start * row_step + k)
+                transpose_out(<const floating*>panel, row_step, 1, columns, count, out + start * row_step + k)
 
 
 cdef inline void scatter_run(
@@ -323,28 +323,28 @@ cdef inline void scatter_run(
     """The way back of gather_run."""
     cdef floating panel[COLUMNS * LANES]
     cdef bint simple = is_simple(view, step, rows)
-    cdef Py_ssize_t block, c, j, k, start, count, group
+    cdef Py_ssize_t block, c, j, k, start, count, group, columns = min(<Py_ssize_t>COLUMNS, C)
     if C == 1:
         write_numbers(view, first, step, n, rows)
     elif step == C * view.classes and row_step == C:
         write_numbers(view, first, view.classes, n * C, rows)
-    elif not apart(view.classes, step) or C < COLUMNS:
+    elif not apart(view.classes, step):
         for j in range(n):
             write_numbers(view, first + j * step, view.classes, C, rows + j * row_step)
     else:
         for group in range((C + COLUMNS - 1) // COLUMNS):
-            k = min(group * COLUMNS, C - COLUMNS)
+            k = min(group * COLUMNS, C - columns)
             for block in range((n + LANES - 1) // LANES):
                 start = block * LANES
                 count = min(<Py_ssize_t>LANES, n - start)
-                if count == LANES and simple:
+                if count == LANES and simple and columns == COLUMNS:
                     rows_to_columns(
                         rows + start * row_step + k, row_step, view.classes // <Py_ssize_t>sizeof(floating),
                         <floating*>(first + start * step + k * view.classes)
                     )
                     continue
-                columns_in(rows + start * row_step + k, row_step, count, COLUMNS, panel)
-                for c in range(COLUMNS):
+                transpose_in(rows + start * row_step + k, row_step, 1, columns, count, panel)
+                for c in range(columns):
                     write_numbers(
                         view, first + start * step + (k + c) * view.classes, step, count,
                         <const floating*>panel + c * LANES

@@ -6,11 +6,13 @@ whose classes lie apart, runs of samples too short for the lanes.
 
 from libc.stdint cimport int64_t
 
-from fastxent._kernels.gather cimport apart, gather_run, read_labels, read_row, scatter_run, write_row
-from fastxent._kernels.memory cimport LINE, whole_lines
+from fastxent._kernels.gather cimport (
+    apart, gather_run, read_labels, read_numbers, read_row, scatter_run, write_numbers, write_row,
+)
+from fastxent._kernels.memory cimport LINE, prefetch_block, prefetch_block_to_write, whole_lines
 from fastxent._kernels.problem cimport (
-    CLAMPED, FLOAT32, FLOAT64, GRAD, HESS, INT64, LABELS, LOSSES, ROLES, SOFTMAX, TARGET, X, Kind, Problem, Role, View,
-    has, is_half, is_loss, side_by_side, size_of,
+    ACTIVATION, CLAMPED, FLOAT32, FLOAT64, GRAD, HESS, INT64, LABELS, LOSSES, ROLES, SOFTMAX, STATISTICS, TARGET, X,
+    Kind, Problem, Role, View, has, is_half, is_loss, side_by_side, size_of,
 )
 from fastxent._kernels.target cimport is_plain
 from fastxent._kernels.ways cimport LANES, SHORT, rows_of_block, whole_strips
@@ -69,13 +71,31 @@ cdef inline bint classes_apart(const Problem* problem) noexcept nogil:
     )
 
 
+cdef inline bint by_class(const Problem* problem) noexcept nogil:
+    """Whether a tile has its samples side by side as all arrays of classes have: panels are, and nothing is turned."""
+    cdef int role
+    if not classes_apart(problem) or not side_by_side(problem):
+        return False
+    if problem.family != ACTIVATION and problem.family != STATISTICS and problem.family != SOFTMAX:
+        return False
+    if problem.option.is_focal and not is_plain(problem) and problem.C >= LANES:     # rows
+        return False
+    for role in range(<int>ROLES):
+        if has(problem, <Role>role) and numbers_of(problem, role) > 1:
+            if not apart(problem.view[role].classes, last_step(problem, role)):
+                return False
+    return True
+
+
 cdef inline Py_ssize_t tile_step(const Problem* problem, int role) noexcept nogil:
     """From one sample of a tile to the next, in numbers.
 
     A line more than it has, where samples that are written class by class would else meet in few sets of the caches.
     """
     cdef Py_ssize_t n = numbers_of(problem, role), size = size_of(staged_kind(problem, role))
-    return n + LINE // size if n > 1 and n * size % FEW_SETS == 0 and classes_apart(problem) else n
+    if n == 1 or n * size % FEW_SETS != 0 or not classes_apart(problem) or by_class(problem):
+        return n
+    return n + LINE // size
 
 
 cdef inline bint goes_by_row(const Problem* problem, int role) noexcept nogil:
@@ -156,17 +176,27 @@ cdef inline bint lies_well(
 
 
 cdef inline void gather(
-    const Problem* problem, int role, Py_ssize_t start, Py_ssize_t n, char* tile
+    const Problem* problem, int role, Py_ssize_t start, Py_ssize_t n, Py_ssize_t rows, char* tile
 ) noexcept nogil:
-    """Samples start ... start + n - 1 of an input."""
+    """Samples start ... start + n - 1 of an input, into a tile of `rows`."""
     cdef const View* view = &problem.view[role]
-    cdef Py_ssize_t offset, run, C = numbers_of(problem, role), done = 0
+    cdef char* first
+    cdef Py_ssize_t k, offset, run, C = numbers_of(problem, role), done = 0
     cdef Py_ssize_t step = last_step(problem, role), row_step = tile_step(problem, role)
     cdef Kind kind = staged_kind(problem, role)
     while done < n:
         run = min(locate(problem, role, start + done, &offset), n - done)
         if role == LABELS:
             read_labels(view, view.data + offset, step, run, <int64_t*>tile + done)
+        elif C > 1 and by_class(problem):
+            for k in range(C):
+                first = view.data + offset + k * view.classes
+                if 0 < step <= <Py_ssize_t>sizeof(double):       # the next tile's
+                    prefetch_block(<const float*>(first + run * step), run * step // <Py_ssize_t>sizeof(float))
+                if kind == FLOAT32:
+                    read_numbers(view, first, step, run, <float*>tile + k * rows + done)
+                else:
+                    read_numbers(view, first, step, run, <double*>tile + k * rows + done)
         elif kind == FLOAT32:
             gather_run(view, view.data + offset, step, run, C, row_step, <float*>tile + done * row_step)
         else:
@@ -175,15 +205,27 @@ cdef inline void gather(
 
 
 cdef inline void scatter(
-    const Problem* problem, int role, Py_ssize_t start, Py_ssize_t n, const char* tile
+    const Problem* problem, int role, Py_ssize_t start, Py_ssize_t n, Py_ssize_t rows, const char* tile
 ) noexcept nogil:
-    """Samples start ... start + n - 1 of an output."""
+    """Samples start ... start + n - 1 of an output, from a tile of `rows`."""
     cdef const View* view = &problem.view[role]
-    cdef Py_ssize_t offset, run, C = numbers_of(problem, role), done = 0
+    cdef char* first
+    cdef Py_ssize_t k, offset, run, C = numbers_of(problem, role), done = 0
     cdef Py_ssize_t step = last_step(problem, role), row_step = tile_step(problem, role)
     while done < n:
         run = min(locate(problem, role, start + done, &offset), n - done)
-        if staged_kind(problem, role) == FLOAT32:
+        if C > 1 and by_class(problem):
+            for k in range(C):
+                first = view.data + offset + k * view.classes
+                if 0 < step <= <Py_ssize_t>sizeof(double):
+                    prefetch_block_to_write(
+                        <const float*>(first + run * step), run * step // <Py_ssize_t>sizeof(float)
+                    )
+                if staged_kind(problem, role) == FLOAT32:
+                    write_numbers(view, first, step, run, <const float*>tile + k * rows + done)
+                else:
+                    write_numbers(view, first, step, run, <const double*>tile + k * rows + done)
+        elif staged_kind(problem, role) == FLOAT32:
             scatter_run(view, view.data + offset, step, run, C, row_step, <const float*>tile + done * row_step)
         else:
             scatter_run(view, view.data + offset, step, run, C, row_step, <const double*>tile + done * row_step)
@@ -229,12 +271,15 @@ cdef inline void stage(
         view.data = tile
         view.kind = staged_kind(problem, role)
         view.swapped = view.unaligned = False
-        view.classes = size_of(view.kind)
+        view.classes = view.inner = size_of(view.kind)
         view.by_row = goes_by_row(problem, role)
-        view.inner = 0 if view.by_row else view.classes * tile_step(problem, role)
         view.outer = 0
+        if numbers_of(problem, role) > 1 and by_class(problem):
+            view.classes *= rows
+        else:
+            view.inner *= 0 if view.by_row else tile_step(problem, role)
         if role < LOSSES and not view.by_row:
-            gather(problem, role, start, n, view.data)
+            gather(problem, role, start, n, rows, view.data)
         if role == X:
             here.next = whereabouts(problem, role, start + (2 if view.by_row else n))
             here.next.by_row = view.by_row
@@ -243,7 +288,9 @@ cdef inline void stage(
             here.home.by_row = view.by_row
 
 
-cdef inline void unstage(const Problem* problem, Py_ssize_t start, Py_ssize_t n, const Problem* here) noexcept nogil:
+cdef inline void unstage(
+    const Problem* problem, Py_ssize_t start, Py_ssize_t n, Py_ssize_t rows, const Problem* here
+) noexcept nogil:
     """The results, to where they belong."""
     cdef Py_ssize_t offset
     cdef int role
@@ -251,7 +298,7 @@ cdef inline void unstage(const Problem* problem, Py_ssize_t start, Py_ssize_t n,
         if problem.view[role].data == NULL or here.view[role].by_row:
             continue
         if not lies_well(problem, role, start, n, &offset):
-            scatter(problem, role, start, n, here.view[role].data)
+            scatter(problem, role, start, n, rows, here.view[role].data)
 
 
 cdef inline void gather_row(const Problem* here, Py_ssize_t i, char* row, char* shift) noexcept nogil:
