@@ -252,6 +252,27 @@ def test_sums_have_the_bits_of_float32(half, n, rng):
             )
 
 
+@half
+@in_turn("C", [2, 3, 7, 8, 9, 19, 100, 300])
+def test_images_have_the_bits_of_their_pixels(half, C, rng):
+    """More pixels than a tile has, in Fortran order too, with and without gradients, weights and ignored pixels."""
+    pixels = (2, 3, 60_000 // C + 5)
+    rows = (4 * rng.standard_normal((*pixels, C))).astype(half)
+    labels = rng.integers(-1, C, pixels)
+    options = {"ignore_index": -1, "reduction": "none", "sample_weight": rng.random(pixels)}
+    wanted = [*fx.softmax_cross_entropy_grad(widened(rows), labels, **options)]
+    wanted += [fx.softmax(widened(rows)), *fx.target_statistics(widened(rows), labels, ignore_index=-1)]
+    wanted += [fx.softmax_focal_loss(widened(rows), labels, **options)]
+    images = np.ascontiguousarray(np.moveaxis(rows, -1, 1))
+    for x in (images, images.copy(order="F")):
+        loss, grad = fx.softmax_cross_entropy_grad(x, labels, axis=1, out=np.empty_like(x), **options)
+        got = [loss, np.moveaxis(grad, 1, -1), np.moveaxis(fx.softmax(x, axis=1), 1, -1)]
+        got += [*fx.target_statistics(x, labels, axis=1, ignore_index=-1)]
+        got += [fx.softmax_focal_loss(x, labels, axis=1, **options)]
+        for one, other in zip(got, wanted, strict=True):
+            same(one, other.astype(half) if one.dtype == half else other)
+
+
 def test_an_output_that_lies_about_its_dtype():
     class Liar(np.ndarray):
         dtype = property(lambda self: HALVES["bfloat16"])

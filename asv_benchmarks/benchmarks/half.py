@@ -17,6 +17,7 @@ import fastxent as fx
 from . import turns
 from .cases import logits_and_classes
 
+SHAPES = [(4096, 1000), (128, 128256), (1_000_000, 10), (1, 1000), (8, 21, 256, 256), (8, 3, 256, 256)]
 FUNCTIONS = ["softmax_cross_entropy", "softmax_cross_entropy_grad"]
 
 
@@ -26,16 +27,19 @@ def dtype_of(name):
 
 
 class Half:
-    """Loss, and loss and gradient into an array of the logits' dtype, over a copy of the logits."""
+    """Loss, and loss and gradient into an array of the logits' dtype, over a copy of the logits; images have axis 1."""
 
-    params = (FUNCTIONS, [(4096, 1000), (128, 128256), (1_000_000, 10), (1, 1000)], ["float16", "bfloat16"])
+    params = (FUNCTIONS, SHAPES, ["float16", "bfloat16"])
     param_names = ("function", "shape", "dtype")
 
     def setup(self, function, shape, dtype):
-        wide, labels = logits_and_classes(np.random.default_rng(20), shape, np.float32)
+        classes_last = (shape[0], *shape[2:], shape[1]) if len(shape) == 4 else shape
+        wide, labels = logits_and_classes(np.random.default_rng(20), classes_last, np.float32)
+        wide = wide if wide.ndim == 2 else np.ascontiguousarray(np.moveaxis(wide, -1, 1))
         half = wide.astype(dtype_of(dtype))
+        outputs = {"out": np.ones_like} if "grad" in function else {}
         self.calls = [
-            partial(getattr(fx, function), x, labels, **({"out": np.ones_like(x)} if "grad" in function else {}))
+            partial(getattr(fx, function), x, labels, axis=1, **{name: like(x) for name, like in outputs.items()})
             for x in (half, wide)
         ]
         self.labels, self.half = labels, half

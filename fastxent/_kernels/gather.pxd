@@ -4,6 +4,7 @@ from cython cimport floating
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from fastxent._kernels.frames cimport apart
 from fastxent._kernels.half cimport CONVERTS, narrow, widen, widen_some
 from fastxent._kernels.memory cimport prefetch_block, prefetch_block_to_write, prefetch_far, prefetch_far_to_write
 from fastxent._kernels.operand cimport load, load_labels
@@ -224,7 +225,7 @@ cdef inline void write_row(
         write_numbers(view, first + own * view.classes, view.classes, 1, &own_value)
 
 
-cdef inline bint apart(Py_ssize_t class_step, Py_ssize_t step) noexcept nogil:
+cdef inline bint lie_apart(Py_ssize_t class_step, Py_ssize_t step) noexcept nogil:
     """Whether samples lie closer together than classes."""
     return (class_step if class_step > 0 else -class_step) > (step if step > 0 else -step)
 
@@ -282,6 +283,37 @@ cdef inline void rows_to_columns(
                 x[c * class_step + j] = panel[c * LANES + j]
 
 
+cdef inline apart gather_few(
+    const View* view, const char* first, Py_ssize_t step, Py_ssize_t n, Py_ssize_t C, Py_ssize_t row_step, floating* out
+) noexcept nogil:
+    """gather_run of fewer than COLUMNS classes, which lie apart."""
+    cdef floating panel[COLUMNS * LANES]
+    cdef Py_ssize_t block, k, start, count
+    for block in range((n + LANES - 1) // LANES):
+        start = block * LANES
+        count = min(<Py_ssize_t>LANES, n - start)
+        for k in range(C):
+            read_numbers(view, first + start * step + k * view.classes, step, count, panel + k * LANES)
+        transpose_out(<const floating*>panel, row_step, 1, C, count, out + start * row_step)
+
+
+cdef inline apart scatter_few(
+    const View* view, char* first, Py_ssize_t step, Py_ssize_t n, Py_ssize_t C, Py_ssize_t row_step,
+    const floating* rows
+) noexcept nogil:
+    """The way back of gather_few."""
+    cdef floating panel[COLUMNS * LANES]
+    cdef Py_ssize_t block, k, start, count
+    for block in range((n + LANES - 1) // LANES):
+        start = block * LANES
+        count = min(<Py_ssize_t>LANES, n - start)
+        transpose_in(rows + start * row_step, row_step, 1, C, count, panel)
+        for k in range(C):
+            write_numbers(
+                view, first + start * step + k * view.classes, step, count, <const floating*>panel + k * LANES
+            )
+
+
 cdef inline void gather_run(
     const View* view, const char* first, Py_ssize_t step, Py_ssize_t n, Py_ssize_t C, Py_ssize_t row_step,
     floating* out                # out  (n, row_step)
@@ -289,31 +321,33 @@ cdef inline void gather_run(
     """n samples, `step` bytes apart, into rows of C."""
     cdef floating panel[COLUMNS * LANES]
     cdef bint simple = is_simple(view, step, out)
-    cdef Py_ssize_t block, c, j, k, start, count, group, columns = min(<Py_ssize_t>COLUMNS, C)
+    cdef Py_ssize_t block, c, j, k, start, count, group
     if C == 1:
         read_numbers(view, first, step, n, out)
     elif step == C * view.classes and row_step == C:
         read_numbers(view, first, view.classes, n * C, out)
-    elif not apart(view.classes, step):
+    elif not lie_apart(view.classes, step):
         for j in range(n):
             read_numbers(view, first + j * step, view.classes, C, out + j * row_step)
+    elif C < COLUMNS:
+        gather_few(view, first, step, n, C, row_step, out)
     else:
         for group in range((C + COLUMNS - 1) // COLUMNS):
-            k = min(group * COLUMNS, C - columns)
+            k = min(group * COLUMNS, C - COLUMNS)
             for block in range((n + LANES - 1) // LANES):
                 start = block * LANES
                 count = min(<Py_ssize_t>LANES, n - start)
-                if count == LANES and simple and columns == COLUMNS:
+                if count == LANES and simple:
                     columns_to_rows(
                         <const floating*>(first + start * step + k * view.classes),
                         view.classes // <Py_ssize_t>sizeof(floating), row_step, out + start * row_step + k
                     )
                     continue
-                for c in range(columns):
+                for c in range(COLUMNS):
                     read_numbers(
                         view, first + start * step + (k + c) * view.classes, step, count, panel + c * LANES
                     )
-                transpose_out(<const floating*>panel, row_step, 1, columns, count, out + start * row_step + k)
+                columns_out(<const floating*>panel, row_step, count, COLUMNS, out + start * row_step + k)
 
 
 cdef inline void scatter_run(
@@ -323,28 +357,30 @@ cdef inline void scatter_run(
     """The way back of gather_run."""
     cdef floating panel[COLUMNS * LANES]
     cdef bint simple = is_simple(view, step, rows)
-    cdef Py_ssize_t block, c, j, k, start, count, group, columns = min(<Py_ssize_t>COLUMNS, C)
+    cdef Py_ssize_t block, c, j, k, start, count, group
     if C == 1:
         write_numbers(view, first, step, n, rows)
     elif step == C * view.classes and row_step == C:
         write_numbers(view, first, view.classes, n * C, rows)
-    elif not apart(view.classes, step):
+    elif not lie_apart(view.classes, step):
         for j in range(n):
             write_numbers(view, first + j * step, view.classes, C, rows + j * row_step)
+    elif C < COLUMNS:
+        scatter_few(view, first, step, n, C, row_step, rows)
     else:
         for group in range((C + COLUMNS - 1) // COLUMNS):
-            k = min(group * COLUMNS, C - columns)
+            k = min(group * COLUMNS, C - COLUMNS)
             for block in range((n + LANES - 1) // LANES):
                 start = block * LANES
                 count = min(<Py_ssize_t>LANES, n - start)
-                if count == LANES and simple and columns == COLUMNS:
+                if count == LANES and simple:
                     rows_to_columns(
                         rows + start * row_step + k, row_step, view.classes // <Py_ssize_t>sizeof(floating),
                         <floating*>(first + start * step + k * view.classes)
                     )
                     continue
-                transpose_in(rows + start * row_step + k, row_step, 1, columns, count, panel)
-                for c in range(columns):
+                columns_in(rows + start * row_step + k, row_step, count, COLUMNS, panel)
+                for c in range(COLUMNS):
                     write_numbers(
                         view, first + start * step + (k + c) * view.classes, step, count,
                         <const floating*>panel + c * LANES

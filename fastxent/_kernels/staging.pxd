@@ -7,7 +7,7 @@ whose classes lie apart, runs of samples too short for the lanes.
 from libc.stdint cimport int64_t
 
 from fastxent._kernels.gather cimport (
-    apart, gather_run, read_labels, read_numbers, read_row, scatter_run, write_numbers, write_row,
+    gather_run, lie_apart, read_labels, read_numbers, read_row, scatter_run, write_numbers, write_row,
 )
 from fastxent._kernels.memory cimport LINE, prefetch_block, prefetch_block_to_write, whole_lines
 from fastxent._kernels.problem cimport (
@@ -66,8 +66,8 @@ cdef inline Py_ssize_t last_step(const Problem* problem, int role) noexcept nogi
 cdef inline bint classes_apart(const Problem* problem) noexcept nogil:
     """Whether rows are gathered across samples that lie side by side."""
     return problem.is_staged and problem.C > 1 and (
-        (has(problem, X) and apart(problem.view[<int>X].classes, last_step(problem, X)))
-        or (has(problem, GRAD) and apart(problem.view[<int>GRAD].classes, last_step(problem, GRAD)))
+        (has(problem, X) and lie_apart(problem.view[<int>X].classes, last_step(problem, X)))
+        or (has(problem, GRAD) and lie_apart(problem.view[<int>GRAD].classes, last_step(problem, GRAD)))
     )
 
 
@@ -82,7 +82,7 @@ cdef inline bint by_class(const Problem* problem) noexcept nogil:
         return False
     for role in range(<int>ROLES):
         if has(problem, <Role>role) and numbers_of(problem, role) > 1:
-            if not apart(problem.view[role].classes, last_step(problem, role)):
+            if not lie_apart(problem.view[role].classes, last_step(problem, role)):
                 return False
     return True
 
