@@ -170,7 +170,7 @@ def real_number(value: Any, name: str, what: str = "a real number") -> float:
     try:
         if isinstance(value, str | bytes | np.complexfloating):
             raise TypeError
-        if isinstance(value, np.ndarray) and (value.ndim or value.dtype.kind == "c"):
+        if isinstance(value, np.ndarray) and (value.ndim or value.dtype.kind in "cSU"):
             raise TypeError
         return float(value)
     except (TypeError, ValueError):

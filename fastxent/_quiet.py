@@ -33,3 +33,18 @@ def quiet(function: Callable[P, R]) -> Callable[P, R]:
         return quietly(function, *args, **kwargs)
 
     return called
+
+
+def quiet_in_place(function: Callable[P, R]) -> Callable[P, R]:
+    """The same in the caller's context, in which a user's functions may set variables."""
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        before = np.geterr()
+        try:
+            with np.errstate(all="ignore"):
+                return function(*args, **kwargs)
+        finally:
+            np.seterr(**before)  # an interrupt may have come within errstate
+
+    return called

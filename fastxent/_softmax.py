@@ -204,8 +204,8 @@ def softmax_cross_entropy_grad(
         Factor of the gradient: a scalar, or for "none" an array with one value for each row; 1 by default.
     out : ndarray, optional
         Where to write the gradient: a writeable array of the logits' shape, of float16, bfloat16, float32 or float64,
-        with any strides. It may be the logits themselves, but must share no other memory with an input. By default a
-        new array.
+        in native byte order, with any strides. It may be the logits themselves, but must share no other memory
+        with an input. By default a new array.
 
     Returns
     -------

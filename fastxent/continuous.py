@@ -14,9 +14,9 @@ try:
 except ImportError as error:
     raise ImportError("fastxent.continuous needs SciPy: pip install fastxent[continuous]") from error
 
-from fastxent import _check
+from fastxent import _bfloat16, _check
 from fastxent._quadrature import DivergentError, Grid, Value, integral
-from fastxent._quiet import quiet
+from fastxent._quiet import quiet_in_place
 from fastxent._types import Array
 
 __all__ = ["cross_entropy", "entropy", "kl_divergence"]
@@ -293,14 +293,14 @@ def density_of(value: Any, name: str, points: Sequence[float]) -> Density:
 def numbers_of(logpdf: Any, n: int, name: str) -> Array:
     """The log-density at n points."""
     given = np.asarray(logpdf)
-    if given.dtype.kind not in "fiubO":
+    if given.dtype.kind not in "fiubO" and not _bfloat16.is_bfloat16(given.dtype):
         raise TypeError(f"the log-density of {name} has dtype {given.dtype}; expected real numbers")
     if given.shape not in ((), (1,), (n,)):
         raise ValueError(f"the log-density of {name} has shape {given.shape} at {n} points; expected ({n},)")
     return np.broadcast_to(given.astype(np.float64), n)
 
 
-@quiet
+@quiet_in_place
 def refuse_discrete(value: Any, name: str) -> None:
     """Raise for probabilities of single points: an array, numbers, or a discrete distribution of either kind."""
     what = None
@@ -316,7 +316,7 @@ def refuse_discrete(value: Any, name: str) -> None:
         raise TypeError(f"{name} {what}, but here densities are integrated; for probabilities there is fastxent.{call}")
 
 
-@quiet
+@quiet_in_place
 def mean(p: Density, q: Density, value: Value, tolerance: float = ROUNDING) -> tuple[float, float]:
     """The mean of value under p, and a bound of its error."""
     for n in (COARSE, FINE) if p.tails else (COARSE,):

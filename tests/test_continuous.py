@@ -1,8 +1,10 @@
 """Entropy, cross entropy and divergence of densities against closed forms and mpmath."""
 
+import contextvars
 import re
 from math import erf, inf, isinf, log, sqrt
 
+import ml_dtypes
 import mpmath
 import numpy as np
 import pytest
@@ -238,6 +240,17 @@ def test_a_log_density_must_be_a_number_for_each_point(made):
 def test_points_must_be_finite_numbers(points):
     with pytest.raises((TypeError, ValueError), match=r"^points(\[\d\])? "):
         continuous.entropy(stats.norm(), points=points)
+
+
+def test_a_log_density_may_set_context_variables():
+    calls = contextvars.ContextVar("calls", default=0)
+
+    def logpdf(x):
+        calls.set(calls.get() + 1)
+        return np.zeros(x.shape, ml_dtypes.bfloat16)  # of any real dtype
+
+    assert continuous.entropy((logpdf, (0, 1))) == 0.0
+    assert calls.get() > 0
 
 
 def test_importing_the_package_does_not_import_scipy():

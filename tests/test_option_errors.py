@@ -32,6 +32,7 @@ OPTIONS = [
     ("label_smoothing above 1", LOSSES, {"label_smoothing": 1.5}, ValueError, r"label_smoothing.*1\.5"),
     ("label_smoothing below 0", LOSSES, {"label_smoothing": -0.25}, ValueError, r"label_smoothing.*-0\.25"),
     ("label_smoothing complex", LOSSES, {"label_smoothing": np.array(0.5 + 0j)}, TypeError, "label_smoothing"),
+    ("label_smoothing a string in an array", LOSSES, {"label_smoothing": np.array(".5")}, TypeError, "label_smoothing"),
     ("label_smoothing an array", LOSSES, {"label_smoothing": np.array([0.5])}, TypeError, "label_smoothing"),
     ("label_smoothing nan", LOSSES, {"label_smoothing": np.nan}, ValueError, "label_smoothing.*nan"),
     ("gamma below 0", FOCAL_LOSSES, {"gamma": -0.5}, ValueError, r"gamma.*-0\.5"),

@@ -64,3 +64,9 @@ def test_an_interrupt_within_errstate_leaves_it_as_it_was(name):
             np.seterr(**before)
         assert after == before, place
     assert place > 0
+
+
+def test_a_fit_may_underflow():
+    X, y = np.random.default_rng(0).standard_normal((120, 6)), np.arange(120) % 3
+    with np.errstate(all="raise"):
+        SoftmaxClassifier().fit(1e-150 * X, y)

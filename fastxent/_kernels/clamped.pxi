@@ -13,6 +13,7 @@ from libc.string cimport memset
 
 from fastxent._kernels cimport scalar
 from fastxent._kernels.lanes cimport Lanes
+from fastxent._kernels.memory cimport prefetch_block_to_write
 from fastxent._kernels.problem cimport GRAD, LOSSES, X, Problem, Strip, at, has
 from fastxent._kernels.strips cimport part_of, strip_at
 from fastxent._kernels.sums cimport Total, add_losses, sum_lanes, total_of, two_sum
@@ -61,6 +62,10 @@ cdef inline void clear(floating* out, Steps step, Py_ssize_t C, Py_ssize_t n) no
     elif step.classes == 1:
         for j in range(n):
             memset(out + j * step.inner, 0, C * sizeof(floating))
+    elif step.inner == 1:
+        for k in range(C):
+            prefetch_block_to_write(out + k * step.classes + n, n)       # the next strip's
+            memset(out + k * step.classes, 0, n * sizeof(floating))
     else:
         for k in range(C):
             for j in range(n):

@@ -131,7 +131,7 @@ def minimize(
             n_iter = max_iter - len(progress.curve)
             # a step, or float32, may be too wide: that is seen below; not `quietly`, since callbacks may set context
             # variables
-            with np.errstate(over="ignore", invalid="ignore"):
+            with np.errstate(all="ignore"):
                 coef, intercept, message = one_round(objective, coef, intercept, fit_intercept, progress, n_iter)
             going = not progress.stopped and (progress.coarse or (progress.renew and len(progress.curve) < max_iter))
             objective.compute_in(objective.given_dtype)

@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 from fastxent import _check, _threads
 from fastxent._blocks import blocks
 from fastxent._kernels.job import Job
+from fastxent._quiet import quietly
 from fastxent._types import Array
 from fastxent.sklearn._target import is_distribution
 
@@ -50,6 +51,9 @@ def check_finite(array: Array, name: str, estimator: str | None) -> None:
     parts = list(blocks(len(array), max(1, CHECKED_BYTES // max(1, bytes_of_row))))
 
     def kernel(job: Job) -> None:
-        job.each(lambda number: assert_all_finite(array[parts[number]], input_name=name, estimator_name=estimator))
+        quietly(
+            job.each,
+            lambda number: assert_all_finite(array[parts[number]], input_name=name, estimator_name=estimator),
+        )
 
     _threads.run(kernel, (), len(parts), blocks_each=1)
