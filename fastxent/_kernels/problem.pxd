@@ -166,7 +166,7 @@ cdef inline bint side_by_side(const Problem* problem) noexcept nogil:
 
 
 cdef inline Py_ssize_t panels_of_strip(const Problem* problem) noexcept nogil:
-    """How many panels a strip has: all, where each class lies in one run, which memory likes to be long; or may do."""
+    """How many panels a strip has: all, where a class lies in one run, or may in a tile: memory likes them long."""
     if problem.C > 1 and (problem.is_staged or problem.view[<int>X].inner == size_of(problem.kind)):
         return PANELS
     return panels_of(&problem.tuning, problem.C)

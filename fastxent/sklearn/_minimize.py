@@ -12,6 +12,7 @@ import numpy as np
 from scipy import optimize
 from sklearn.exceptions import ConvergenceWarning
 
+from fastxent._quiet import quiet_in_place
 from fastxent._types import Array
 from fastxent.sklearn._callbacks import FRAMES, Iterations
 from fastxent.sklearn._curvature import curvature
@@ -125,18 +126,13 @@ def minimize(
     if objective.size > LARGE:
         objective.compute_in(np.float32)
     going = True
-    errors = np.geterr()
     try:
         while going:
             n_iter = max_iter - len(progress.curve)
-            # a step, or float32, may be too wide: that is seen below; not `quietly`, since callbacks may set context
-            # variables
-            with np.errstate(all="ignore"):
-                coef, intercept, message = one_round(objective, coef, intercept, fit_intercept, progress, n_iter)
+            coef, intercept, message = one_round(objective, coef, intercept, fit_intercept, progress, n_iter)
             going = not progress.stopped and (progress.coarse or (progress.renew and len(progress.curve) < max_iter))
             objective.compute_in(objective.given_dtype)
     finally:
-        np.seterr(**errors)  # an interrupt may have come within errstate
         progress.report.close()
     rounded = len(progress.curve) < max_iter and progress.gap <= GAP * progress.value  # nothing is left to be gained
     if message is not None and not (progress.flat or progress.stopped or rounded):
@@ -144,6 +140,7 @@ def minimize(
     return coef, intercept, progress.curve
 
 
+@quiet_in_place  # a step, or float32, may be too wide: that is seen by `minimize`
 def one_round(
     objective: LinearObjective, coef: Array, intercept: Array, fit_intercept: bool, progress: Progress, n_iter: int
 ) -> tuple[Array, Array, str | None]:  # fmt: skip
