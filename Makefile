@@ -14,7 +14,7 @@ export PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PY := .venv/bin/python
 ASV := ../.venv/bin/asv
-KERNELS := $(wildcard fastxent/_kernels/*.pyx fastxent/_kernels/*.pxd fastxent/_kernels/*.pxi)
+KERNELS := $(wildcard fastxent/_kernels/*.p?? fastxent/_kernels/*/*.p??)
 PEERS := torch==2.13.0 jax optax scikit-learn scipy tensorflow-cpu
 WEB := asv_benchmarks/web/node_modules/.package-lock.json
 # tests that share a cluster go to one process
@@ -108,7 +108,7 @@ accuracy: .venv/test-group  ## print the largest error of every function, in ulp
 lint: .venv/lint-group  ## check style, format and types
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
-	PATH=.venv/bin:$$PATH cython-lint fastxent/_kernels
+	PATH=.venv/bin:$$PATH cython-lint $(KERNELS)
 	$(PY) -m mypy
 	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	.venv/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml

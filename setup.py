@@ -27,10 +27,10 @@ COMMON = [
     "-fno-math-errno",
     "-fno-trapping-math",
     "-ffp-contract=fast",
-    # GCC makes a function of its own for constant arguments, as in transpose.pxd, until the module has grown by 10 %:
-    # without them transposed panels took 1.3 to 1.4 times as long
+    # GCC makes a function of its own for constant arguments, as in arrays/transpose.pxd, until the module has grown by
+    # 10 %: without them transposed panels took 1.3 to 1.4 times as long
     "--param=ipa-cp-unit-growth=60",
-    "--param=max-completely-peeled-insns=400",  # the loops over classes in softmax_few.pxd, or it has no vectors
+    "--param=max-completely-peeled-insns=400",  # the loops over classes in softmax/few.pxd, or it has no vectors
     "-fno-tree-loop-distribute-patterns",  # a loop that copies a block is not to become a call or a slow "rep movs"
     "-fwrapv",
     "-falign-loops=32",  # gradients of rows took 1.04 of the time where a short one lay across two lines of code

@@ -8,7 +8,7 @@ from fastxent._activations import log_softmax, logsumexp, softmax
 from fastxent._clamped import clamped_cross_entropy, clamped_cross_entropy_grad
 from fastxent._config import show_config
 from fastxent._information import cross_entropy, entropy, kl_divergence
-from fastxent._linear import linear_cross_entropy, linear_cross_entropy_grad, linear_target_statistics
+from fastxent._linear.functions import linear_cross_entropy, linear_cross_entropy_grad, linear_target_statistics
 from fastxent._sigmoid import sigmoid_cross_entropy, sigmoid_cross_entropy_grad, sigmoid_cross_entropy_grad_hess
 from fastxent._sigmoid_focal import sigmoid_focal_loss, sigmoid_focal_loss_grad, sigmoid_focal_loss_grad_hess
 from fastxent._softmax import softmax_cross_entropy, softmax_cross_entropy_grad, softmax_cross_entropy_grad_hess

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import fastxent as fx
-from fastxent import _linear_product
-from fastxent._linear_product import Product
+from fastxent._linear import product
+from fastxent._linear.product import Product
 from tests.layouts import strided
 from tests.linear import HALVES, each_half, layer
 from tests.table import each_dtype
@@ -41,7 +41,7 @@ def test_memory_does_not_grow_with_the_vocabulary(function, rng):
 @pytest.mark.parametrize("chunk_rows", [None, 100])
 def test_gradients_take_one_chunk_of_logits_beside_themselves(dtype, options, chunk_rows, rng, monkeypatch):
     """By default an eighth of the usual chunk here, for time's sake."""
-    monkeypatch.setattr(_linear_product, "CHUNK_BYTES", 16 * MEBIBYTE)
+    monkeypatch.setattr(product, "CHUNK_BYTES", 16 * MEBIBYTE)
     (hidden, weight, y), kwargs = layer(rng, (1000, 16_000, 64), dtype, options)
     outs = {"out_hidden": np.empty_like(hidden), "out_weight": np.empty_like(weight)}
     chunk = 16 * MEBIBYTE
@@ -56,7 +56,7 @@ def test_gradients_take_one_chunk_of_logits_beside_themselves(dtype, options, ch
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, *HALVES])
 def test_a_gradient_narrower_than_its_sum_in_double_shortens_the_chunks_by_the_sum(dtype, rng, monkeypatch):
-    monkeypatch.setattr(_linear_product, "CHUNK_BYTES", 16 * MEBIBYTE)
+    monkeypatch.setattr(product, "CHUNK_BYTES", 16 * MEBIBYTE)
     args, _ = layer(rng, (1500, 4000, 256), np.float64)
     outs = {"out_hidden": np.empty((1500, 256)), "out_weight": np.empty((4000, 256), dtype)}
     tracemalloc.start()

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import fastxent as fx
-from fastxent import _linear_multiply
 from fastxent._blas import Limit, one_thread
-from fastxent._linear_product import Product
+from fastxent._linear import multiply
+from fastxent._linear.product import Product
 from tests.bits import assert_same_bits
 from tests.layouts import LAYOUTS, negative_classes, negative_rows, packed_field, strided
 from tests.linear import assert_near, each_half, layer
@@ -58,7 +58,7 @@ def test_blas_has_one_thread_but_where_it_takes_no_other(function, shape, n_thre
 def test_products_cut_for_threads_are_those_of_one(dtype, known, rng, monkeypatch):
     """With exact products, of which each number is made once."""
     monkeypatch.setattr(Limit, "is_known", known)
-    monkeypatch.setattr(_linear_multiply, "WORTH_THREADS", 1)
+    monkeypatch.setattr(multiply, "WORTH_THREADS", 1)
     hidden, y = rng.integers(-4, 5, (700, 300)).astype(dtype), rng.integers(0, 2000, 700)
     weight = (rng.integers(-4, 5, (2000, 300)) / 64).astype(dtype)
     for name in ("linear_cross_entropy", "linear_target_statistics"):

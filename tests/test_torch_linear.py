@@ -102,7 +102,7 @@ def test_the_chunks_are_those_of_the_options_or_our_own(monkeypatch):
         asked.append(size)
         return []
 
-    monkeypatch.setattr("fastxent._linear.losses_and_gradients", seen)
+    monkeypatch.setattr("fastxent._linear.functions.losses_and_gradients", seen)
     hidden, weight, _, target = (each.detach() for each in layer())
     for options in (None, torch.nn.LinearCrossEntropyOptions(), torch.nn.LinearCrossEntropyOptions(batch_chunk_size=3)):
         ours(hidden, weight, target, options=options)

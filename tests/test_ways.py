@@ -190,21 +190,22 @@ def test_no_numbers_make_a_small_call_take_much_memory(f, shape, numbers, rng):
 KERNELS = Path(fastxent.__file__).parent / "_kernels"
 # Numbers as large that mean something else.
 OTHERS = {
-    ("arrays.pxi", 256): "NumPy's numbers of types",
-    ("layout.pxi", 64): "the most axes of an array",
-    ("memory.pxd", 64): "bytes of a cache line",
-    ("exact_sums.pxi", 32): "bits of a part of a long integer",
-    ("simplex.pxi", 32): "numbers that are added up plainly",
-    ("gather.pxd", 32): "bits of half a double",
-    ("linear_rows.pxi", 32): "bytes of a vector",
-    ("statistics.pxi", 32): "bits of half an integer",
+    ("calls/arrays.pxi", 256): "NumPy's numbers of types",
+    ("calls/layout.pxi", 64): "the most axes of an array",
+    ("arrays/memory.pxd", 64): "bytes of a cache line",
+    ("calls/exact_sums.pxi", 32): "bits of a part of a long integer",
+    ("loops/simplex.pxi", 32): "numbers that are added up plainly",
+    ("arrays/gather.pxd", 32): "bits of half a double",
+    ("products/rows.pxi", 32): "bytes of a vector",
+    ("loops/statistics.pxi", 32): "bits of half an integer",
 }
 
 
 def test_no_number_stands_anywhere_else():
     large = {number for number in (*NUMBERS.values(), *ways.LIMITS.values()) if number >= 32}
     found = set()
-    for path in KERNELS.glob("*.p[yx][xdi]"):
+    for path in KERNELS.rglob("*.p[yx][xdi]"):
         code = re.sub(r'""".*?"""|"[^"\n]*"|#[^\n]*', "", path.read_text(), flags=re.DOTALL)
-        found |= {(path.name, int(number)) for number in re.findall(r"(?<![\w.])\d+(?![\w.])", code)}
+        numbers = map(int, re.findall(r"(?<![\w.])\d+(?![\w.])", code))
+        found |= {(path.relative_to(KERNELS).as_posix(), number) for number in numbers}
     assert {(name, number) for name, number in found if number in large and name[:5] != "ways."} == {*OTHERS}

@@ -1,4 +1,4 @@
-"""Birth certificate of the polynomial coefficients in ``fastxent/_kernels/scalar.pxd``.
+"""Birth certificate of the polynomial coefficients in ``fastxent/_kernels/arithmetic/scalar.pxd``.
 
     python tools/minimax.py
 

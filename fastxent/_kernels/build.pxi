@@ -2,34 +2,34 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 
-from fastxent._kernels.focal_strip cimport focal_room
+from fastxent._kernels.arithmetic.sums cimport Total, clear_total, close_total
+from fastxent._kernels.arrays.memory cimport LINE, fence
+from fastxent._kernels.arrays.memoryview cimport point_double, point_float
+from fastxent._kernels.arrays.output cimport is_streamed
+from fastxent._kernels.arrays.staging cimport gather_row, samples_of_tile, scatter_row, stage, staging_bytes, unstage
+from fastxent._kernels.focal.general_strip cimport focal_room
 from fastxent._kernels.frames cimport apart
-from fastxent._kernels.memory cimport LINE, fence
-from fastxent._kernels.memoryview cimport point_double, point_float
 from fastxent._kernels.problem cimport (
     ACTIVATION, CARRIED, CLAMPED, CONVERSION, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, GRAD,
     INFORMATION, LOSSES, SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX, STATISTICS, X, Problem, Table, View, side_by_side,
     size_of,
 )
-from fastxent._kernels.output cimport is_streamed
-from fastxent._kernels.softmax_general cimport softmax_room
-from fastxent._kernels.softmax_row cimport row_room
-from fastxent._kernels.staging cimport gather_row, samples_of_tile, scatter_row, stage, staging_bytes, unstage
-from fastxent._kernels.sums cimport Total, clear_total, close_total
+from fastxent._kernels.softmax.general_panel cimport softmax_room
+from fastxent._kernels.softmax.row cimport row_room
 from fastxent._kernels.ways cimport LANES
 
-include "elementwise.pxi"
-include "softmax.pxi"
-include "activations.pxi"
-include "clamped.pxi"
-include "information.pxi"
-include "simplex.pxi"
-include "sigmoid.pxi"
-include "sigmoid_focal.pxi"
-include "statistics.pxi"
-include "carried.pxi"
-include "conversion.pxi"
-include "counts.pxi"
+include "loops/elementwise.pxi"
+include "loops/softmax.pxi"
+include "loops/activations.pxi"
+include "loops/clamped.pxi"
+include "loops/information.pxi"
+include "loops/simplex.pxi"
+include "loops/sigmoid.pxi"
+include "loops/sigmoid_focal.pxi"
+include "loops/statistics.pxi"
+include "loops/carried.pxi"
+include "loops/conversion.pxi"
+include "loops/counts.pxi"
 
 ctypedef void (*FloatLoop)(
     const float[:, :, :], float[:, :, :], const Problem*, Py_ssize_t, Py_ssize_t, char*, Total*

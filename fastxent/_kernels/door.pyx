@@ -25,11 +25,13 @@ from libc.math cimport INFINITY, fabs, frexp, ldexp
 from libc.stdint cimport INT64_MIN, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from fastxent._kernels cimport scalar
-from fastxent._kernels.focal_terms cimport odds_of, odds_times
+from fastxent._kernels.arithmetic cimport scalar
+from fastxent._kernels.arithmetic.sums cimport total_of, two_sum
+from fastxent._kernels.arrays.memory cimport LINE, exchange_pointer
+from fastxent._kernels.arrays.operand cimport load, load_labels
+from fastxent._kernels.arrays.staging cimport samples_of_block
+from fastxent._kernels.focal.terms cimport odds_of, odds_times
 from fastxent._kernels.job cimport Job
-from fastxent._kernels.memory cimport LINE, exchange_pointer
-from fastxent._kernels.operand cimport load, load_labels
 from fastxent._kernels.problem cimport (
     ACTIVATION, BFLOAT16, BOOL, CARRIED, CLAMPED, CONVERSION, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE,
     CROSS_ENTROPY, DIVERGENCE, ENTROPY, FLOAT16, FLOAT32, FLOAT64, GRAD, GRAD_OUTPUT, HESS, INFORMATION, INT16, INT32,
@@ -37,9 +39,7 @@ from fastxent._kernels.problem cimport (
     SIGMOID_FOCAL, SIMPLEX, SOFTMAX, SOFTMAX_ITSELF, STATISTICS, TARGET, UINT16, UINT32, UINT64, UINT8, X, Family, has,
     is_half, is_loss, Kind, Options, Problem, Role, side_by_side, size_of, Table, View, Which,
 )
-from fastxent._kernels.softmax_terms cimport entry, quotient_rest, sum_rest
-from fastxent._kernels.staging cimport samples_of_block
-from fastxent._kernels.sums cimport total_of, two_sum
+from fastxent._kernels.softmax.terms cimport entry, quotient_rest, sum_rest
 from fastxent._kernels.target cimport is_bare, is_plain
 from fastxent._kernels.ways cimport LANES, WIDTH, tuning
 
@@ -55,20 +55,20 @@ cdef const Table* build = <const Table*>PyCapsule_GetPointer(_isa.kernels.table,
 if build.size_of_problem != sizeof(Problem):
     raise ImportError(f"{_isa.kernels.__name__} and the front door are of different sources: build fastxent anew")
 
-include "arrays.pxi"
-include "call.pxi"
-include "arguments.pxi"
-include "outputs.pxi"
-include "layout.pxi"
-include "run.pxi"
-include "ranges.pxi"
-include "denominator.pxi"
-include "losses.pxi"
-include "class_losses.pxi"
-include "element_losses.pxi"
-include "probabilities.pxi"
-include "large_vocabulary.pxi"
-include "halves.pxi"
-include "metrics.pxi"
-include "row_ders.pxi"
-include "exact_sums.pxi"
+include "calls/arrays.pxi"
+include "calls/call.pxi"
+include "calls/arguments.pxi"
+include "calls/outputs.pxi"
+include "calls/layout.pxi"
+include "calls/run.pxi"
+include "calls/ranges.pxi"
+include "calls/denominator.pxi"
+include "calls/losses.pxi"
+include "calls/class_losses.pxi"
+include "calls/element_losses.pxi"
+include "calls/untargeted.pxi"
+include "calls/large_vocabulary.pxi"
+include "calls/halves.pxi"
+include "calls/metrics.pxi"
+include "calls/row_ders.pxi"
+include "calls/exact_sums.pxi"

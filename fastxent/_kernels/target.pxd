@@ -6,16 +6,16 @@
 from cython cimport floating
 from libc.stdint cimport int64_t, uint64_t
 
-from fastxent._kernels.memory cimport LINE, prefetch, prefetch_block
-from fastxent._kernels.operand cimport load, load_labels, times
-from fastxent._kernels.panel cimport clear_blocks
+from fastxent._kernels.arithmetic.panel cimport clear_blocks
+from fastxent._kernels.arithmetic.scalar cimport are_up_to
+from fastxent._kernels.arrays.memory cimport LINE, prefetch, prefetch_block
+from fastxent._kernels.arrays.operand cimport load, load_labels, times
+from fastxent._kernels.arrays.soon cimport Soon, nothing_soon, soon_behind
+from fastxent._kernels.arrays.transpose cimport transpose_in
 from fastxent._kernels.problem cimport (
     FLOAT32, FLOAT64, GRAD_OUTPUT, LABELS, SAMPLE_WEIGHT, TARGET, Problem, Strip, View, at, has,
     panels_of_strip,
 )
-from fastxent._kernels.scalar cimport are_up_to
-from fastxent._kernels.soon cimport Soon, nothing_soon, soon_behind
-from fastxent._kernels.transpose cimport transpose_in
 from fastxent._kernels.ways cimport BATCH, GROUP, LANES
 
 

@@ -6,11 +6,11 @@ nothing but time, and is copied into each call: what the kernels need of scratch
 
 cdef enum:
     LANES = 32              # numbers side by side: one for each sample of a panel, or for each class of a block
-    GROUP = 8               # blocks that are added up as a tree, which is written out for it in panel.pxd
+    GROUP = 8               # blocks that are added up as a tree, which is written out for it in arithmetic/panel.pxd
     BATCH = 256             # GROUP * LANES, the classes of a row that are added up at once
     PANELS = 4              # the most panels of a strip
     WIDTH = 128             # PANELS * LANES, the most samples of a strip
-    FEW = 9                 # classes, each of them in a register (softmax_few.pxd); all but one are a tree of GROUP
+    FEW = 9                 # classes, each of them in a register (softmax/few.pxd); all but one are a tree of GROUP
     SHORT = 16384           # bytes of a row that the level-1 cache holds beside its gradient
     LARGEST_PANEL = 16777216   # 2^24 classes; a panel's lanes compare them as float32
 

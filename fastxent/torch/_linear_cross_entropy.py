@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 import fastxent as fx
-from fastxent._linear import loss_and_gradients
-from fastxent._linear_arguments import linear_call, outputs
+from fastxent._linear.arguments import linear_call, outputs
+from fastxent._linear.functions import loss_and_gradients
 from fastxent.torch._tensors import (
     HALVES,
     array_of,

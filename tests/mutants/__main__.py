@@ -90,7 +90,7 @@ def outcome(mutant, tree, workers, only_first):
         if refused := mutant.apply(folder):
             return f"does not apply: {refused.strip()}", False
         os.utime(folder / mutant.source)
-        if mutant.source.parent == KERNELS and (said := compile_tree(folder)):
+        if KERNELS in mutant.source.parents and (said := compile_tree(folder)):
             return f"does not compile: {said}", False
         found = failure(folder, mutant.first) or (None if only_first else failure(folder, workers=workers))
     if found is None:
@@ -115,7 +115,7 @@ def main():
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(options.jobs) as executor:
         tree = Path(name)
         copy_tree(tree)
-        if any(mutant.source.parent == KERNELS for mutant in chosen):
+        if any(KERNELS in mutant.source.parents for mutant in chosen):
             for path in (tree / KERNELS).glob(f"{_isa.build}.*.so"):
                 path.unlink()
             if said := compile_tree(tree):
