@@ -118,11 +118,9 @@ def raise_wrong_grad_output(given: tuple[int, ...], per_row: bool, shape: tuple[
 
 
 @held
-def raise_outside(
-    array: Array, name: str, low: float, high: float, rule: str, ignored: float | None = None, weight: Any = None
-) -> None:
-    """Raise for the first element outside [low, high], where nan is, too; but not for ignored or weightless ones."""
-    position = first_outside(array, low, high, ignored, weight)
+def raise_outside(array: Array, name: str, low: float, high: float, rule: str, ignored: float | None = None) -> None:
+    """Raise for the first element outside [low, high], where nan is, too; but not for ignored ones."""
+    position = first_outside(array, low, high, ignored)
     if position is not None:
         raise ValueError(f"{place(name, array.shape, position)} = {element(array, position)}, but {rule}")
 

@@ -1,4 +1,4 @@
-"""Counters that several threads change at once, a pause for loops that wait for one, and a clock that costs nothing."""
+"""What several threads change at once, a pause for loops that wait for that, and a clock that costs nothing."""
 
 cdef extern from *:
     """
@@ -11,12 +11,14 @@ cdef extern from *:
     #define fastxent_add(counter, n) InterlockedExchangeAdd((LONG volatile *)(counter), n)
     #define fastxent_exchange(counter, n) InterlockedExchange((LONG volatile *)(counter), n)
     #endif
+    #define fastxent_exchange_pointer(place, pointer) InterlockedExchangePointer((void *volatile *)(place), pointer)
     #define fastxent_pause() YieldProcessor()
     #define fastxent_milliseconds() (long long)GetTickCount64()
     #else
     #include <time.h>
     #define fastxent_add(counter, n) __atomic_fetch_add(counter, n, __ATOMIC_SEQ_CST)
     #define fastxent_exchange(counter, n) __atomic_exchange_n(counter, n, __ATOMIC_SEQ_CST)
+    #define fastxent_exchange_pointer(place, pointer) __atomic_exchange_n(place, (void *)(pointer), __ATOMIC_SEQ_CST)
     #if defined(__x86_64__) || defined(__i386__)
     #define fastxent_pause() __builtin_ia32_pause()
     #elif defined(__aarch64__)
@@ -37,8 +39,9 @@ cdef extern from *:
     }
     #endif
     """
-    # The first two return what the counter was. The clock has any start, and steps of up to 16.
+    # The first three return what was there. The clock has any start, and steps of up to 16.
     Py_ssize_t add "fastxent_add"(Py_ssize_t* counter, Py_ssize_t n) nogil
     Py_ssize_t exchange "fastxent_exchange"(Py_ssize_t* counter, Py_ssize_t n) nogil
+    void* exchange_pointer "fastxent_exchange_pointer"(void** place, void* pointer) noexcept nogil
     void pause "fastxent_pause"() nogil
     long long milliseconds "fastxent_milliseconds"() nogil

@@ -6,9 +6,8 @@ from fastxent._kernels.arithmetic.sums cimport Total, clear_total, close_total
 from fastxent._kernels.arrays.memory cimport LINE, fence
 from fastxent._kernels.arrays.memoryview cimport point_double, point_float
 from fastxent._kernels.arrays.output cimport is_streamed
-from fastxent._kernels.arrays.staging cimport gather_row, samples_of_tile, scatter_row, stage, staging_bytes, unstage
+from fastxent._kernels.arrays.staging cimport samples_of_tile, stage, staging_bytes, unstage
 from fastxent._kernels.focal.general_strip cimport focal_room
-from fastxent._kernels.frames cimport apart
 from fastxent._kernels.problem cimport (
     ACTIVATION, CARRIED, CLAMPED, CONVERSION, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE, FAMILIES, FLOAT32, GRAD,
     INFORMATION, LOSSES, SIGMOID, SIGMOID_FOCAL, SIMPLEX, SOFTMAX, STATISTICS, X, Problem, Table, View, side_by_side,
@@ -16,6 +15,7 @@ from fastxent._kernels.problem cimport (
 )
 from fastxent._kernels.softmax.general_panel cimport softmax_room
 from fastxent._kernels.softmax.row cimport row_room
+from fastxent._kernels.softmax.ways cimport FOCAL_PANELS, FOCAL_ROWS, ROWS, Way, way_of
 from fastxent._kernels.ways cimport LANES
 
 include "loops/elementwise.pxi"
@@ -95,30 +95,6 @@ cdef void run_where_it_lies(
         double_loops[<int>problem.family](double_x, double_losses, problem, start, n, scratch, total)
 
 
-cdef apart gather_row_apart(const Problem* here, Py_ssize_t i, char* row, char* shift) noexcept nogil:
-    gather_row(here, i, row, shift)
-
-
-cdef apart scatter_row_apart(
-    const Problem* here, Py_ssize_t i, const char* row, double factor, Py_ssize_t own, double own_grad
-) noexcept nogil:
-    scatter_row(here, i, row, factor, own, own_grad)
-
-
-cdef apart stage_tile(
-    const Problem* problem, Py_ssize_t start, Py_ssize_t n, Py_ssize_t rows, char* scratch, Problem* here
-) noexcept nogil:
-    stage(problem, start, n, rows, scratch, here)
-    here.gather_row = gather_row_apart
-    here.scatter_row = scatter_row_apart
-
-
-cdef apart unstage_tile(
-    const Problem* problem, Py_ssize_t start, Py_ssize_t n, Py_ssize_t rows, const Problem* here
-) noexcept nogil:
-    unstage(problem, start, n, rows, here)
-
-
 cdef void run_block(
     const Problem* problem, Py_ssize_t start, Py_ssize_t n, char* scratch, double* sums
 ) noexcept nogil:
@@ -131,9 +107,9 @@ cdef void run_block(
         rows = samples_of_tile(problem)
         while start < stop:
             n = min(rows, stop - start)
-            stage_tile(problem, start, n, rows, scratch + kernel_bytes(problem), &here)
+            stage(problem, start, n, rows, scratch + kernel_bytes(problem), &here)
             run_where_it_lies(&here, 0, n, scratch, &total)
-            unstage_tile(problem, start, n, rows, &here)
+            unstage(problem, start, n, rows, &here)
             start += n
     else:
         run_where_it_lies(problem, start, n, scratch, &total)
@@ -145,11 +121,13 @@ cdef void run_block(
 cdef Py_ssize_t kernel_bytes(const Problem* problem) noexcept nogil:
     """The scratch that a loop takes, to the end of a cache line."""
     cdef Py_ssize_t panels = 0, room = 0, size = size_of(problem.kind)
+    cdef Way way
     if problem.family == SOFTMAX:
-        if problem.option.is_focal and not is_plain(problem):
+        way = way_of(problem)
+        if way == FOCAL_PANELS or way == FOCAL_ROWS:
             room = focal_room(problem)
         else:
-            room = softmax_room(problem) if side_by_side(problem) else row_room(problem)
+            room = row_room(problem) if way == ROWS else softmax_room(problem)
     elif problem.family == INFORMATION:
         panels = 2 if problem.C < problem.tuning.row_classes else 0           # terms in two parts
         size = sizeof(double)

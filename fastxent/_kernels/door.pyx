@@ -27,9 +27,10 @@ from libc.string cimport memcpy, memset
 
 from fastxent._kernels.arithmetic cimport scalar
 from fastxent._kernels.arithmetic.sums cimport total_of, two_sum
-from fastxent._kernels.arrays.memory cimport LINE, exchange_pointer
+from fastxent._kernels.arrays.memory cimport LINE
 from fastxent._kernels.arrays.operand cimport load, load_labels
 from fastxent._kernels.arrays.staging cimport samples_of_block
+from fastxent._kernels.atomic cimport exchange_pointer
 from fastxent._kernels.focal.terms cimport odds_of, odds_times
 from fastxent._kernels.job cimport Job
 from fastxent._kernels.problem cimport (
@@ -37,9 +38,11 @@ from fastxent._kernels.problem cimport (
     CROSS_ENTROPY, DIVERGENCE, ENTROPY, FLOAT16, FLOAT32, FLOAT64, GRAD, GRAD_OUTPUT, HESS, INFORMATION, INT16, INT32,
     INT64, INT8, LABELS, LOG_SOFTMAX, LOGSUMEXP, LOSSES, NO_KIND, POS_WEIGHT, ROLES, SAMPLE_WEIGHT, SIGMOID,
     SIGMOID_FOCAL, SIMPLEX, SOFTMAX, SOFTMAX_ITSELF, STATISTICS, TARGET, UINT16, UINT32, UINT64, UINT8, X, Family, has,
-    is_half, is_loss, Kind, Options, Problem, Role, side_by_side, size_of, Table, View, Which,
+    has_classes, is_half, is_loss, Kind, Options, Problem, Role, side_by_side, size_of, Table, View, Which,
 )
+from fastxent._kernels.records cimport DOUBLE_RECORD, RECORD, Carried
 from fastxent._kernels.softmax.terms cimport entry, quotient_rest, sum_rest
+from fastxent._kernels.softmax.ways cimport FOCAL_ROWS, ROWS, way_of
 from fastxent._kernels.target cimport is_bare, is_plain
 from fastxent._kernels.ways cimport LANES, WIDTH, tuning
 

@@ -61,6 +61,8 @@ cdef struct Options:
     bint is_focal
     bint gauss_newton       # the second derivative without the change of the focal factor
     bint with_loss          # else the losses are not wanted
+    bint with_weights       # of a count: the sum of the weights is wanted
+    bint with_gaps          # of carried rows: the sum of m - x_k is wanted
     double scale            # of the derivatives: grad_output / D
     double hess_factor      # a library's rule: max(factor * hess, floor)
     double hess_floor
@@ -69,6 +71,7 @@ cdef struct Options:
     double per_nat_low
     double low              # what numbers have to be between
     double high             # of a distribution 0: they have been looked at
+    double tolerance        # of the sum of a row that should be 1
 
 
 cdef struct Problem
@@ -143,6 +146,13 @@ cdef inline bint is_half(Kind kind) noexcept nogil:
 
 cdef inline bint has(const Problem* problem, Role role) noexcept nogil:
     return problem.view[<int>role].data != NULL
+
+
+cdef inline bint has_classes(const Problem* problem, int role) noexcept nogil:
+    """Whether a role's array has the class axis."""
+    if role == TARGET:
+        return problem.family == SOFTMAX or problem.family == CLAMPED or problem.family == INFORMATION
+    return role == X or role == GRAD or role == HESS
 
 
 cdef inline bint is_loss(const Problem* problem) noexcept nogil:

@@ -1,4 +1,4 @@
-"""How calls are cut up: every limit and every tuning number, once, for the kernels, the door and Python.
+"""How calls are cut up: the limits and tuning numbers that decide it, once, for the kernels, the door and Python.
 
 A limit is what memory is laid out by, at compile time. A tuning number may be changed at any time (`tune`), costs
 nothing but time, and is copied into each call: what the kernels need of scratch is computed from that copy.

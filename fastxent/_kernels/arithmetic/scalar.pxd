@@ -1,7 +1,7 @@
 """exp, log and log1p of one float or double. No branch, table or call, so a loop over them vectorises on every level.
 
 The range reductions are the classical ones (Muller, Elementary Functions, 3rd ed., chapter 11); tools/minimax.py prints
-the polynomials' coefficients. This is the only file that knows bits.
+the polynomials' coefficients.
 """
 
 from cython cimport floating

@@ -22,7 +22,7 @@ cdef inline Py_ssize_t solo_width(Py_ssize_t C) noexcept nogil:
 cdef inline void solo_rows(
     const floating* x, Py_ssize_t sample_step, Py_ssize_t class_step, Py_ssize_t C, Py_ssize_t n, floating* rows
 ) noexcept nogil:
-    """n samples, with steps in bytes, copied into rows; the first LANES - n lanes of what is computed are not used."""
+    """n samples, with steps in bytes, copied into rows."""
     cdef Py_ssize_t j, k, width = solo_width(C)
     for j in range(n):
         copy_strided(<const floating*>(<const char*>x + j * sample_step), class_step, C, rows + j * width)

@@ -1,4 +1,4 @@
-"""Hints to the processor about memory that will be needed soon, writing past its caches, and what threads exchange.
+"""Hints to the processor about memory that will be needed soon, and writing past its caches.
 
 Hints change no result, whatever the address. They are nothing but loops of a known length, which are inlined early: to
 GCC a function that only gives hints does nothing, and it drops the calls of one that it has not inlined by then.
@@ -19,12 +19,6 @@ cdef extern from *:
     #define fastxent_prefetch_far(address) ((void)(address))
     #define fastxent_prefetch_far_to_write(address) ((void)(address))
     #endif
-    #if defined(_MSC_VER)
-    #include <intrin.h>
-    #define fastxent_exchange_pointer(place, pointer) _InterlockedExchangePointer((void *volatile *)(place), pointer)
-    #else
-    #define fastxent_exchange_pointer(place, pointer) __atomic_exchange_n(place, (void *)(pointer), __ATOMIC_SEQ_CST)
-    #endif
     #ifdef __SSE2__
     #include <emmintrin.h>
     static CYTHON_UNUSED inline void fastxent_stream(const void* x, void* to, Py_ssize_t n) {
@@ -40,7 +34,6 @@ cdef extern from *:
     #endif
     """
     void stream "fastxent_stream"(const void* x, void* to, Py_ssize_t n) noexcept nogil    # n bytes, see STREAMED
-    void* exchange_pointer "fastxent_exchange_pointer"(void** place, void* pointer) noexcept nogil  # what was there
     void fence "fastxent_fence"() noexcept nogil    # what was streamed is there for other threads
     void prefetch "fastxent_prefetch"(const void* address) noexcept nogil
     void prefetch_far "fastxent_prefetch_far"(const void* address) noexcept nogil     # into the level-2 cache only

@@ -10,10 +10,12 @@ from fastxent._kernels.arrays.gather cimport (
     gather_run, lie_apart, read_labels, read_numbers, read_row, scatter_run, write_numbers, write_row,
 )
 from fastxent._kernels.arrays.memory cimport LINE, prefetch_block, prefetch_block_to_write, whole_lines
+from fastxent._kernels.frames cimport apart
 from fastxent._kernels.problem cimport (
     ACTIVATION, CLAMPED, FLOAT32, FLOAT64, GRAD, HESS, INT64, LABELS, LOSSES, ROLES, SOFTMAX, STATISTICS, TARGET, X,
-    Kind, Problem, Role, View, has, is_half, is_loss, side_by_side, size_of,
+    Kind, Problem, Role, View, has, has_classes, is_half, is_loss, side_by_side, size_of,
 )
+from fastxent._kernels.softmax.ways cimport FOCAL_ROWS, ROWS, way_of
 from fastxent._kernels.target cimport is_plain
 from fastxent._kernels.ways cimport LANES, SHORT, rows_of_block, whole_strips
 
@@ -55,7 +57,7 @@ cdef inline Kind staged_kind(const Problem* problem, int role) noexcept nogil:
 
 cdef inline Py_ssize_t numbers_of(const Problem* problem, int role) noexcept nogil:
     """How many numbers a sample has in a role."""
-    return problem.C if role == X or role == TARGET or role == GRAD or role == HESS else 1
+    return problem.C if has_classes(problem, role) else 1
 
 
 cdef inline Py_ssize_t last_step(const Problem* problem, int role) noexcept nogil:
@@ -78,7 +80,7 @@ cdef inline bint by_class(const Problem* problem) noexcept nogil:
         return False
     if problem.family != ACTIVATION and problem.family != STATISTICS and problem.family != SOFTMAX:
         return False
-    if problem.option.is_focal and not is_plain(problem) and problem.C >= LANES:     # rows
+    if problem.family == SOFTMAX and way_of(problem) == FOCAL_ROWS:
         return False
     for role in range(<int>ROLES):
         if has(problem, <Role>role) and numbers_of(problem, role) > 1:
@@ -101,9 +103,8 @@ cdef inline Py_ssize_t tile_step(const Problem* problem, int role) noexcept nogi
 cdef inline bint goes_by_row(const Problem* problem, int role) noexcept nogil:
     """Whether softmax/row.pxd moves each row when it comes to it, by way of the level-1 cache."""
     return (
-        (role == X or role == GRAD) and problem.family == SOFTMAX and not side_by_side(problem)
-        and problem.C * size_of(problem.kind) <= SHORT
-        and (is_plain(problem) or not problem.option.is_focal) and not classes_apart(problem)
+        (role == X or role == GRAD) and problem.family == SOFTMAX and way_of(problem) == ROWS
+        and problem.C * size_of(problem.kind) <= SHORT and not classes_apart(problem)
         and (not has(problem, GRAD) or problem.tuning.grad_by_row)
     )
 
@@ -242,7 +243,31 @@ cdef inline View whereabouts(const Problem* problem, int role, Py_ssize_t start)
     return view
 
 
-cdef inline void stage(
+cdef inline void gather_row(const Problem* here, Py_ssize_t i, char* row, char* shift) noexcept nogil:
+    """The tile's row i of logits, and its shift."""
+    cdef const View* view = &here.whole.view[<int>X]
+    cdef Py_ssize_t offset
+    locate(here.whole, <int>X, here.first + i, &offset)
+    if here.kind == FLOAT32:
+        read_row(view, view.data + offset, here.C, <float*>row, <float*>shift)
+    else:
+        read_row(view, view.data + offset, here.C, <double*>row, <double*>shift)
+
+
+cdef inline void scatter_row(
+    const Problem* here, Py_ssize_t i, const char* row, double factor, Py_ssize_t own, double own_grad
+) noexcept nogil:
+    """The gradient of the tile's row i, to where it belongs."""
+    cdef const View* view = &here.whole.view[<int>GRAD]
+    cdef Py_ssize_t offset
+    locate(here.whole, <int>GRAD, here.first + i, &offset)
+    if here.kind == FLOAT32:
+        write_row(view, view.data + offset, here.C, <const float*>row, <float>factor, own, <float>own_grad)
+    else:
+        write_row(view, view.data + offset, here.C, <const double*>row, factor, own, own_grad)
+
+
+cdef inline apart stage(
     const Problem* problem, Py_ssize_t start, Py_ssize_t n, Py_ssize_t rows, char* scratch, Problem* here   # out
 ) noexcept nogil:
     """The same problem for n samples that are gathered into a tile of `rows`."""
@@ -257,6 +282,8 @@ cdef inline void stage(
     here.inner = n
     here.whole = problem
     here.first = start
+    here.gather_row = gather_row
+    here.scatter_row = scatter_row
     for role in range(<int>ROLES):
         view = &here.view[role]
         if view.data == NULL:
@@ -288,7 +315,7 @@ cdef inline void stage(
             here.home.by_row = view.by_row
 
 
-cdef inline void unstage(
+cdef inline apart unstage(
     const Problem* problem, Py_ssize_t start, Py_ssize_t n, Py_ssize_t rows, const Problem* here
 ) noexcept nogil:
     """The results, to where they belong."""
@@ -299,27 +326,3 @@ cdef inline void unstage(
             continue
         if not lies_well(problem, role, start, n, &offset):
             scatter(problem, role, start, n, rows, here.view[role].data)
-
-
-cdef inline void gather_row(const Problem* here, Py_ssize_t i, char* row, char* shift) noexcept nogil:
-    """The tile's row i of logits, and its shift."""
-    cdef const View* view = &here.whole.view[<int>X]
-    cdef Py_ssize_t offset
-    locate(here.whole, <int>X, here.first + i, &offset)
-    if here.kind == FLOAT32:
-        read_row(view, view.data + offset, here.C, <float*>row, <float*>shift)
-    else:
-        read_row(view, view.data + offset, here.C, <double*>row, <double*>shift)
-
-
-cdef inline void scatter_row(
-    const Problem* here, Py_ssize_t i, const char* row, double factor, Py_ssize_t own, double own_grad
-) noexcept nogil:
-    """The gradient of the tile's row i, to where it belongs."""
-    cdef const View* view = &here.whole.view[<int>GRAD]
-    cdef Py_ssize_t offset
-    locate(here.whole, <int>GRAD, here.first + i, &offset)
-    if here.kind == FLOAT32:
-        write_row(view, view.data + offset, here.C, <const float*>row, <float>factor, own, <float>own_grad)
-    else:
-        write_row(view, view.data + offset, here.C, <const double*>row, factor, own, own_grad)

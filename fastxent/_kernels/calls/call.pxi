@@ -65,7 +65,7 @@ cdef class Call:
 
     def __cinit__(self):
         self.problem.tuning = tuning
-        self.problem.option.scale = self.problem.option.keep = self.problem.option.hess_factor = 1.0
+        self.problem.option.scale = self.problem.option.keep = 1.0
         self.problem.option.with_loss = True
         self.problem.option.most = INFINITY
         self.problem.C = 1

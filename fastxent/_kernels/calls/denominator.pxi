@@ -35,7 +35,7 @@ cdef Problem counting_problem(const Problem* problem, Family family, bint weight
     cdef Problem counting = problem[0]
     cdef int role
     counting.family = family
-    counting.option.with_loss = weighted
+    counting.option.with_weights = weighted
     for role in range(<int>ROLES):
         if role != <int>SAMPLE_WEIGHT and role != <int>(LABELS if family == COUNT_CLASSES else TARGET):
             counting.view[role].data = NULL

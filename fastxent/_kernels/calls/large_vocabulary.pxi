@@ -9,6 +9,9 @@ cdef dict RECORDS = {
     ),
 }
 CARRIED_ROW = np.dtype([(name, "f8") for name in ("m", "ties", "rest", "own_x", "gaps", "weight")])
+assert CARRIED_ROW.itemsize == sizeof(Carried)
+assert RECORDS[<int>FLOAT32].itemsize == RECORD * sizeof(float)
+assert RECORDS[<int>FLOAT64].itemsize == DOUBLE_RECORD * sizeof(double)
 
 
 def records_of(dtype):
@@ -109,7 +112,7 @@ def carry(
     problem.view[<int>X].classes = cnp.PyArray_ITEMSIZE(logits)
     problem.view[<int>LABELS].data = cnp.PyArray_BYTES(places)
     problem.view[<int>LOSSES].data = cnp.PyArray_BYTES(rows)
-    problem.option.share = with_gaps
+    problem.option.with_gaps = with_gaps
     if weight is not None:
         weights = weight
         if kind_of(weights) != FLOAT64 or not cnp.PyArray_ISCARRAY_RO(weights) or (

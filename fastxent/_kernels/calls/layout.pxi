@@ -6,13 +6,6 @@ cdef enum:
 cdef Py_ssize_t MOST_CLASSES = 1099511627776     # 2^40, which no enum holds in C: no number of bytes overflows
 
 
-cdef inline bint has_classes(const Problem* problem, int role) noexcept:
-    """Whether a role's array has the class axis."""
-    if role == TARGET:
-        return problem.family == SOFTMAX or problem.family == CLAMPED or problem.family == INFORMATION
-    return role == X or role == GRAD or role == HESS
-
-
 cdef inline Py_ssize_t step_along(Call call, int role, int axis) noexcept:
     """From one sample to the next along an axis of the logits; 0 where an array is broadcast."""
     cdef cnp.ndarray array = <cnp.ndarray>call.held[role]
@@ -220,10 +213,9 @@ cdef int axes_of_grid(Call call) except -1:
 
 cdef inline bint in_rows(const Problem* problem) noexcept:
     """Whether a sample is computed alone, its classes one after the other."""
-    if (
-        problem.family == SOFTMAX or problem.family == ACTIVATION or problem.family == SIMPLEX
-        or problem.family == STATISTICS
-    ):
+    if problem.family == SOFTMAX:
+        return way_of(problem) == ROWS or way_of(problem) == FOCAL_ROWS
+    if problem.family == ACTIVATION or problem.family == SIMPLEX or problem.family == STATISTICS:
         return not side_by_side(problem)
     if problem.family == CLAMPED:   # a class index without smoothing is one element of a row
         return problem.C >= LANES and (

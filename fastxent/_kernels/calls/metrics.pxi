@@ -58,7 +58,7 @@ def off_simplex(probs, double tolerance, bint in_double, n_threads):
         call.problem.kind = FLOAT64
     call.axis = cnp.PyArray_NDIM(call.array(X)) - 1
     take_threads(call, n_threads)
-    call.problem.option.high = tolerance
+    call.problem.option.tolerance = tolerance
     lay_out(call)
     bad = run(call)
     return int(call.total), bad

@@ -87,7 +87,7 @@ cdef class Work:
     cdef double* sums
 
     def __call__(self, Job job not None):
-        """The only loop over a job's blocks.
+        """Draw blocks of samples until none is left; products/ has loops of its own, over blocks that it multiplies.
 
         A late helper, who draws nothing, looks at nothing. Memory is taken and given back with the GIL: who starts or
         stops tracemalloc in the meantime exchanges the functions that do it.

@@ -4,38 +4,32 @@ from cython cimport floating
 
 from fastxent._kernels.arithmetic.lanes cimport Lanes
 from fastxent._kernels.arithmetic.panel cimport clear_dead
-from fastxent._kernels.arithmetic.solo cimport solo_rows
-from fastxent._kernels.arrays.output cimport by_rule, store, store_panels
+from fastxent._kernels.arrays.output cimport by_rule, store_panels
 from fastxent._kernels.arrays.transpose cimport transpose_in
 from fastxent._kernels.focal.general_panel cimport general_focal_panel
 from fastxent._kernels.focal.general_row cimport general_focal_row
-from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at, has, side_by_side
+from fastxent._kernels.frames cimport apart
+from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at, has
+from fastxent._kernels.softmax.ways cimport FOCAL_PANELS, way_of
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport read_samples, read_scales
 from fastxent._kernels.ways cimport LANES, whole_groups
 
 
 cdef inline Py_ssize_t focal_room(const Problem* problem) noexcept nogil:
-    """The numbers of scratch that a strip takes: three panels, or three rows and what they are longer by."""
-    return 3 * whole_groups(problem.C) * LANES if problem.C < LANES else 3 * (problem.C + LANES)
+    """The numbers of scratch that a strip takes: three panels, or a row and what it is longer by."""
+    return 3 * whole_groups(problem.C) * LANES if way_of(problem) == FOCAL_PANELS else problem.C + LANES
 
 
-cdef inline void focal_row(
+cdef inline void one_focal_row(
     const floating* x, const Problem* problem, const Strip* sample, const Lanes* lanes, Py_ssize_t j, floating* room,
     double* losses
 ) noexcept nogil:
-    """The strip's sample j: where it lies, or in `room`, a row each for the gradient, the Hessian, and the slopes."""
+    """The strip's sample j, where it lies."""
     cdef Py_ssize_t k, C = problem.C
-    cdef bint apart = side_by_side(problem)
     cdef floating* g = <floating*>at(&problem.view[<int>GRAD], sample.o, sample.i)
     cdef floating* h = <floating*>at(&problem.view[<int>HESS], sample.o, sample.i)
-    cdef floating* slopes = room + 2 * (C + LANES)
-    if apart:
-        solo_rows(x, 0, problem.view[<int>X].classes, C, 1, room)
-        x = room
-        g = room if g != NULL else g
-        h = room + C + LANES if h != NULL else h
-    losses[j] = general_focal_row(x, problem, sample, lanes.y[j], lanes.scale[j], slopes, g, h)
+    losses[j] = general_focal_row(x, problem, sample, lanes.y[j], lanes.scale[j], room, g, h)
     if lanes.weight[j] == 0 and g != NULL:
         for k in range(C):
             g[k] = <floating>0.0
@@ -43,16 +37,6 @@ cdef inline void focal_row(
             h[k] = <floating>0.0
     if h != NULL:
         by_rule(&problem.option, C, h)
-    if apart and g != NULL:
-        store(
-            &problem.view[<int>GRAD], at(&problem.view[<int>GRAD], sample.o, sample.i), g, C,
-            problem.view[<int>GRAD].classes
-        )
-    if apart and h != NULL:
-        store(
-            &problem.view[<int>HESS], at(&problem.view[<int>HESS], sample.o, sample.i), h, C,
-            problem.view[<int>HESS].classes
-        )
 
 
 cdef inline void focal_panels(
@@ -85,30 +69,30 @@ cdef inline void focal_panels(
             store_panels(problem, HESS, &part, C, hess)
 
 
-cdef inline Py_ssize_t focal_strip(
+cdef inline apart focal_strip(
     const floating* x,           # in   the strip's samples, where they lie
     const Problem* problem,
     const Strip* strip,
     floating* room,              # focal_room
     double* losses,              # out  (WIDTH,) v_i l_i
+    Py_ssize_t* bad,             # out  how many labels are no class
 ) noexcept nogil:
-    """Returns how many labels are no class."""
     cdef Lanes lanes
     cdef Strip sample
-    cdef Py_ssize_t j, C = problem.C, bad = read_samples(problem, strip, lanes.y, lanes.weight)
+    cdef Py_ssize_t j
+    bad[0] = read_samples(problem, strip, lanes.y, lanes.weight)
     read_scales(problem, strip, lanes.weight, lanes.scale)
     for j in range(strip.n, (strip.n + LANES - 1) // LANES * LANES):
         lanes.weight[j] = lanes.scale[j] = 0.0
         lanes.y[j] = 0
-    if C < LANES:
+    if way_of(problem) == FOCAL_PANELS:
         focal_panels(x, problem, strip, &lanes, room, losses)
     else:
         for j in range(strip.n):
             sample = part_of(strip, j)
-            focal_row(
+            one_focal_row(
                 <const floating*>(<const char*>x + j * problem.view[<int>X].inner), problem, &sample, &lanes, j, room,
                 losses
             )
     for j in range(strip.n):
         losses[j] = lanes.weight[j] * losses[j] if lanes.weight[j] != 0 else 0.0
-    return bad

@@ -13,18 +13,10 @@ from fastxent._kernels.arithmetic.row cimport row_exp, row_shift, row_sums
 from fastxent._kernels.arithmetic.sums cimport Total, sum_lanes, two_sum
 from fastxent._kernels.arrays.soon cimport nothing_soon, soon_behind
 from fastxent._kernels.problem cimport LABELS, LOSSES, Problem
+from fastxent._kernels.records cimport Carried
 from fastxent._kernels.softmax.row cimport AHEAD
 from fastxent._kernels.softmax.sums cimport row_gaps
 from fastxent._kernels.ways cimport LANES
-
-
-cdef struct Carried:             # of one row, as fastxent/_linear/functions.py has it
-    double m                     # -inf in the beginning
-    double ties
-    double rest
-    double own_x                 # the logit of its label, once that has come
-    double gaps
-    double weight
 
 
 cdef inline void add_part(Carried* row, double m, double ties, double rest) noexcept nogil:
@@ -107,7 +99,7 @@ cdef inline void carry_row(const floating* x, const Problem* problem, int64_t y,
     else:                        # nothing is added, but nan stays
         for k in range(problem.C):
             row.rest = row.rest if x[k] == x[k] else NAN
-    if problem.option.share != 0.0:
+    if problem.option.with_gaps:
         add_gaps_of_part(x, shift + MAXIMUM, problem, before, row)
 
 

@@ -31,7 +31,7 @@ cdef void count_classes(
     cdef Strip strip
     cdef int64_t outside, ignored, bad
     cdef bint weighted = not has(problem, LABELS) or (
-        problem.option.with_loss and (problem.class_weight != NULL or has(problem, SAMPLE_WEIGHT))
+        problem.option.with_weights and (problem.class_weight != NULL or has(problem, SAMPLE_WEIGHT))
     )
     while start < stop:
         strip = strip_at(start, stop, logits.shape[1], WIDTH)
@@ -91,7 +91,7 @@ cdef void count_elements(
     cdef const View* target = &problem.view[<int>TARGET]
     cdef Py_ssize_t j, stop = start + n
     cdef Strip strip
-    cdef bint even = not problem.option.with_loss and is_even(problem)
+    cdef bint even = not problem.option.with_weights and is_even(problem)
     cdef bint direct = even and target.kind == FLOAT32 and target.inner == 4
     while start < stop:
         strip = strip_at(start, stop, logits.shape[1], WIDTH)
@@ -103,7 +103,7 @@ cdef void count_elements(
             weight[j] = 1.0
         total.bad += read_weights(problem, &strip, t, weight)
         start += strip.n
-        if problem.option.with_loss:
+        if problem.option.with_weights:
             add_losses(weight, strip.n, <double*>NULL, NULL, total)
 
 

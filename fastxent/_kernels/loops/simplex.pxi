@@ -101,5 +101,5 @@ cdef void off_simplex(
                 look_at_row(x + j * step, C, least + j, most + j, sums + j)
         for j in range(strip.n):
             total.bad += (least[j] < 0.0) | (most[j] > 1.0) | (sums[j] != sums[j])
-            total.high[0] += fabs(sums[j] - 1.0) > problem.option.high
+            total.high[0] += fabs(sums[j] - 1.0) > problem.option.tolerance
         start += strip.n

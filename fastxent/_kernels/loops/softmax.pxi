@@ -4,21 +4,16 @@ from cython cimport floating
 
 from fastxent._kernels.arithmetic.sums cimport Total, add_losses
 from fastxent._kernels.focal.general_strip cimport focal_strip
-from fastxent._kernels.frames cimport apart
 from fastxent._kernels.problem cimport LOSSES, Problem, Strip, panels_of_strip, side_by_side
 from fastxent._kernels.softmax.few cimport softmax_few
 from fastxent._kernels.softmax.few_general cimport softmax_few_general
 from fastxent._kernels.softmax.panel cimport softmax_panels
 from fastxent._kernels.softmax.row cimport softmax_rows
+from fastxent._kernels.softmax.ways cimport (
+    FOCAL_PANELS, FOCAL_ROWS, GENERAL_FEW, ROWS, SIMPLE_FEW, Way, is_simple, way_of,
+)
 from fastxent._kernels.strips cimport strip_at
-from fastxent._kernels.target cimport is_plain
-from fastxent._kernels.ways cimport FEW, LANES, WIDTH
-
-
-cdef apart general_focal_strip(
-    const floating* x, const Problem* problem, const Strip* strip, char* scratch, double* losses, Py_ssize_t* bad
-) noexcept nogil:
-    bad[0] = focal_strip(x, problem, strip, <floating*>scratch, losses)
+from fastxent._kernels.ways cimport LANES, WIDTH
 
 
 cdef Py_ssize_t softmax_strip(
@@ -28,18 +23,17 @@ cdef Py_ssize_t softmax_strip(
     cdef double room[WIDTH]
     cdef floating* panels = <floating*>scratch
     cdef Py_ssize_t bad
-    cdef bint plain = is_plain(problem)
-    cdef bint needed = not plain or not side_by_side(problem) or problem.option.z_loss != 0.0 or problem.option.is_focal
-    if losses == NULL and needed:
+    cdef Way way = way_of(problem)
+    if losses == NULL and (way == ROWS or not is_simple(problem)):
         losses = room
-    if problem.option.is_focal and not plain:
-        general_focal_strip(x, problem, strip, scratch, losses, &bad)
+    if way == FOCAL_PANELS or way == FOCAL_ROWS:
+        focal_strip(x, problem, strip, panels, losses, &bad)
         return bad
-    if not side_by_side(problem):
+    if way == ROWS:
         return softmax_rows(x, problem, strip, panels, losses)
-    if problem.C <= FEW and is_plain(problem) and problem.option.z_loss == 0.0 and not problem.option.is_focal:
+    if way == SIMPLE_FEW:
         return softmax_few(x, problem, strip, panels, losses)
-    if problem.C <= FEW and not problem.option.is_focal:
+    if way == GENERAL_FEW:
         return softmax_few_general(x, problem, strip, panels, losses)
     return softmax_panels(x, problem, strip, panels, losses)
 

@@ -19,20 +19,12 @@ from fastxent._kernels.arithmetic.sums cimport Total, total_of
 from fastxent._kernels.arrays.soon cimport Soon, nothing_soon, read_soon, soon_of
 from fastxent._kernels.arrays.transpose cimport transpose_in, transpose_out
 from fastxent._kernels.problem cimport LOSSES, X, Problem, Strip, at, side_by_side
+from fastxent._kernels.records cimport DOUBLE_PREDICTED, DOUBLE_RANK, DOUBLE_RECORD, PREDICTED, RANK, RECORD
 from fastxent._kernels.softmax.row cimport AHEAD, place_of
 from fastxent._kernels.softmax.sums cimport add_pulls
 from fastxent._kernels.strips cimport strip_at
 from fastxent._kernels.target cimport read_samples
 from fastxent._kernels.ways cimport BATCH, FEW, GROUP, LANES, SHORT, whole_groups
-
-
-cdef enum:                       # a sample's record in the door's array, in numbers as they are computed
-    PREDICTED = 4                # float32: log_prob, lse, entropy, one that is not used, predicted and rank, two each
-    RANK = 6
-    RECORD = 8
-    DOUBLE_PREDICTED = 3         # float64: log_prob, lse, entropy, predicted, rank
-    DOUBLE_RANK = 4
-    DOUBLE_RECORD = 5
 
 
 cdef inline Py_ssize_t first_nan(const floating* x, Py_ssize_t step, Py_ssize_t C) noexcept nogil:

@@ -57,9 +57,7 @@ cdef class Groups(Rows):
         problem.tuning = tuning
         problem.option.keep = 1.0 - label_smoothing
         problem.option.share = label_smoothing / (2 if self.C == 1 else self.C)
-        problem.option.scale = problem.option.hess_factor = 1.0
-        problem.option.hess_floor = -INFINITY
-        problem.option.most = INFINITY
+        problem.option.scale = 1.0
         problem.option.with_loss = True
         self.view(X, self.kind, self.width * size, size)
         self.view(GRAD, self.kind, self.width * size, size)

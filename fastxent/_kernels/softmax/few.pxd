@@ -187,7 +187,7 @@ cdef inline inlined few_strip(
     cdef Strip part
     cdef Py_ssize_t sample_step = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
     cdef Py_ssize_t class_step = problem.view[<int>X].classes // <Py_ssize_t>sizeof(floating)
-    cdef Py_ssize_t c, first, j, dead = 0, n = strip.n, n_panels = (n + LANES - 1) // LANES
+    cdef Py_ssize_t c, first, j, n = strip.n, n_panels = (n + LANES - 1) // LANES
     bad[0] = read_samples(problem, strip, lanes.y, lanes.weight)
     for j in range(n, n_panels * LANES):
         lanes.y[j] = 0
@@ -235,9 +235,7 @@ cdef inline inlined few_strip(
             part = part_of(strip, first)
             few_hess(<const floating*>panel, of, factor + first, lanes.weight + first, problem, &part)
         few_grads(of, C, label + first, factor + first, panel)
-    for j in range(n):
-        dead += lanes.weight[j] == 0
-    for c in range(n_panels if dead > 0 else 0):
+    for c in range(n_panels):
         clear_dead(lanes.weight + c * LANES, C, panels + c * LANES * C)
     store_panels(problem, GRAD, strip, C, panels)
 

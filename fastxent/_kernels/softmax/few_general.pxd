@@ -12,6 +12,7 @@ from fastxent._kernels.arithmetic.lanes cimport Lanes
 from fastxent._kernels.arithmetic.panel cimport (
     LABEL, LOG_S, MAXIMUM, OWN_E, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, panel_pick,
 )
+from fastxent._kernels.arithmetic.row cimport larger
 from fastxent._kernels.arrays.memory cimport prefetch_block
 from fastxent._kernels.arrays.output cimport store_panels
 from fastxent._kernels.arrays.soon cimport Soon, far_if, home_soon, nothing_soon, read_soon, soon_of, write_soon
@@ -19,7 +20,7 @@ from fastxent._kernels.frames cimport apart, inlined
 from fastxent._kernels.problem cimport GRAD, X, Problem, Strip, has
 from fastxent._kernels.softmax.few cimport few_in, few_lanes, few_shares
 from fastxent._kernels.softmax.general_panel cimport finish_general, panel_dot, target_of_panel, target_room
-from fastxent._kernels.softmax.sums cimport gap, larger, mend_dots, smaller
+from fastxent._kernels.softmax.sums cimport gap, mend_dots, smaller
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport (
     are_outside, is_index, others_shares, own_shares, panel_of_target, read_samples,

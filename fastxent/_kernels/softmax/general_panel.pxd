@@ -287,10 +287,8 @@ cdef inline void finish_general(
     cdef Strip part
     cdef const floating* of
     cdef const floating* sums
-    cdef Py_ssize_t c, first, j, dead = 0, C = problem.C
+    cdef Py_ssize_t c, first, j, C = problem.C
     cdef double lse, rest, z_loss = problem.option.z_loss
-    for j in range(strip.n):
-        dead += lanes.weight[j] == 0
     for c in range((strip.n + LANES - 1) // LANES):
         of = known + c * PANEL
         sums = of + SHIFT
@@ -328,5 +326,4 @@ cdef inline void finish_general(
         general_panel(
             problem, lanes, first, of, &slopes, &curves, t + target_of_panel(problem, first), grad + first * C
         )
-        if dead > 0:
-            clear_dead(lanes.weight + first, C, grad + first * C)
+        clear_dead(lanes.weight + first, C, grad + first * C)

@@ -22,6 +22,7 @@ from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at, has
 from fastxent._kernels.softmax.general_panel cimport (
     Curves, finish_general, make_hess, own_exponential, panel_dot, target_of_panel, target_room,
 )
+from fastxent._kernels.softmax.ways cimport is_simple
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport (
     are_outside, is_index, is_plain, others_shares, own_shares, read_samples, read_scales,
@@ -166,7 +167,7 @@ cdef inline void sum_panels(
     cdef Py_ssize_t c, i, j, n = strip.n, C = problem.C, row_bytes = C * <Py_ssize_t>sizeof(floating)
     cdef Py_ssize_t sample_step = problem.view[<int>X].inner, class_step = problem.view[<int>X].classes
     cdef bint index = is_index(problem), with_grad = has(problem, GRAD)
-    cdef bint with_dot = not problem.option.is_focal and not (is_plain(problem) and problem.option.z_loss == 0.0)
+    cdef bint with_dot = not problem.option.is_focal and not is_simple(problem)
     c = 0
     if sample_step == sizeof(floating):
         c = n // LANES
@@ -223,7 +224,7 @@ cdef inline Py_ssize_t softmax_panels(
     cdef floating value
     cdef Py_ssize_t c, first, j, n = strip.n, C = problem.C, n_panels = (n + LANES - 1) // LANES
     cdef bint with_grad = has(problem, GRAD)
-    cdef bint simple = is_plain(problem) and problem.option.z_loss == 0.0 and not problem.option.is_focal
+    cdef bint simple = is_simple(problem)
     cdef bint solo = simple and n <= LANES and not has(problem, HESS) and is_solo(&problem.tuning, C, n)
     cdef Curves curves
     cdef Strip part

@@ -10,6 +10,7 @@ in float32 is added up again in double.
 
 from cython cimport floating
 
+from fastxent._kernels.arithmetic.row cimport larger
 from fastxent._kernels.arithmetic.scalar cimport rounded
 from fastxent._kernels.arithmetic.sums cimport sum_lanes, total_of, two_sum
 from fastxent._kernels.arrays.soon cimport Soon, read_soon
@@ -26,10 +27,6 @@ cdef inline floating gap(floating t, floating m, floating x) noexcept nogil:
     """m - x; 0 where t is."""
     cdef floating difference = m - x
     return difference if t > 0 else <floating>0.0
-
-
-cdef inline floating larger(floating a, floating b) noexcept nogil:
-    return a if a > b else b
 
 
 cdef inline floating smaller(floating a, floating b) noexcept nogil:
