@@ -162,6 +162,32 @@ def test_one_score_may_be_a_column(digits):
     assert not hasattr(other.fit(flat, y == "cat"), "n_features_in_")
 
 
+@pytest.mark.parametrize("bias", [False, True], ids=["temperature", "bias"])
+@pytest.mark.parametrize("probabilities", [False, True], ids=["logits", "probabilities"])
+@pytest.mark.parametrize("shape", ["(n, C)", "(n, 1)", "(n,)"])
+def test_the_most_probable_class_is_predicted(shape, probabilities, bias, digits):
+    scores, y = digits
+    X = fx.softmax(scores) if probabilities else scores
+    if shape != "(n, C)":
+        X, y = X[:, 0] if shape == "(n,)" else X[:, :1], y == "cat"
+    model = TemperatureScaling(probabilities=probabilities, bias=bias).fit(X, y)
+    predicted = model.predict(X)
+    np.testing.assert_array_equal(predicted, model.classes_[model.predict_proba(X).argmax(axis=1)])
+    assert set(predicted) == set(y)
+
+
+def test_the_most_probable_class_of_a_classifier_with_one_column_is_predicted(digits):
+    X, y = digits
+
+    class OneColumn(LogisticRegression):
+        def predict_proba(self, X):
+            return super().predict_proba(X)[:, 1:]
+
+    classifier = OneColumn().fit(X, y == "cat")
+    model = TemperatureScaling(FrozenEstimator(classifier), probabilities=True).fit(X, y == "cat")
+    np.testing.assert_array_equal(model.predict(X), classifier.predict(X))
+
+
 def test_classes_may_be_given_in_any_order(digits):
     scores, y = digits
     want = TemperatureScaling().fit(scores, y)

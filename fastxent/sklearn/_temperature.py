@@ -272,7 +272,8 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
         """
         scores = self._scores(X)
         best = self._scaled(scores) if self.bias else scores.array
-        predicted: Array = self.classes_[(best > 0).astype(np.intp) if best.ndim == 1 else best.argmax(axis=1)]
+        even = 0.5 if scores.probabilities and not self.bias else 0.0  # one score: a probability, or log-odds
+        predicted: Array = self.classes_[(best > even).astype(np.intp) if best.ndim == 1 else best.argmax(axis=1)]
         return predicted
 
     def _scores(self, X: ArrayLike) -> Scores:
