@@ -1,12 +1,14 @@
 """`neg_log_loss_scorer` beside scikit-learn's scoring="neg_log_loss"."""
 
-import copy
 import pickle
 import warnings
 
 import numpy as np
 import pytest
 import sklearn
+from catboost import CatBoostClassifier
+from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.naive_bayes import GaussianNB
@@ -14,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fastxent.metrics import log_loss, neg_log_loss_scorer
+from fastxent.sklearn import TemperatureScaling
 from tests.samples import IRIS, IRIS_NAMES, TABLES
 
 CANCER = TABLES["two classes"](return_X_y=True)
@@ -75,12 +78,42 @@ def test_weights_reach_it_by_hand_and_by_routing(rng):
     right = -log_loss(y, model.predict_proba(X), sample_weight=weight)
     assert neg_log_loss_scorer(model, X, y, sample_weight=weight) == right
     with sklearn.config_context(enable_metadata_routing=True):
-        scorer = copy.deepcopy(neg_log_loss_scorer).set_score_request(sample_weight=True)
+        scorer = neg_log_loss_scorer.set_score_request(sample_weight=True)
         model = GaussianNB().set_fit_request(sample_weight=False)
         scores = cross_validate(model, X, y, scoring={"loss": scorer}, params={"sample_weight": weight}, cv=FOLDS[:1])
     train, test = FOLDS[0]
     probs = GaussianNB().fit(X[train], y[train]).predict_proba(X[test])
     assert scores["test_loss"] == [-log_loss(y[test], probs, sample_weight=weight[test])]
+
+
+def test_a_request_is_not_that_of_the_scorer_of_the_module(rng):
+    options = {"scoring": neg_log_loss_scorer, "params": {"sample_weight": rng.random(150)}, "cv": FOLDS[:1]}
+    model = GaussianNB()
+    with sklearn.config_context(enable_metadata_routing=True):
+        neg_log_loss_scorer.set_score_request(sample_weight=True)
+        with pytest.raises(UnsetMetadataPassedError, match="score"):
+            cross_validate(model.set_fit_request(sample_weight=True), *IRIS, **options)
+
+
+def test_columns_need_not_stand_in_the_order_of_the_classes():
+    X, y = IRIS[0], np.array(["low", "mid", "high"])[IRIS[1]]
+    settings = {"iterations": 5, "thread_count": 1, "verbose": False, "allow_writing_files": False}
+    for names in (["low", "mid", "high"], ["mid", "high"]):  # of two classes scikit-learn passes one column on
+        rows = np.isin(y, names)
+        scores = LogisticRegression(max_iter=1000).fit(X[rows], y[rows]).decision_function(X[rows])
+        scores = scores[:, [1, 2, 0]] if len(names) == 3 else -scores
+        scaling = TemperatureScaling(classes=names).fit(scores, y[rows])
+        boosting = CatBoostClassifier(class_names=names, **settings).fit(X[rows], y[rows])
+        for model, given in ((scaling, scores), (boosting, X[rows])):
+            assert list(model.classes_) == names
+            probs = model.predict_proba(given)
+            own = probs[np.arange(len(probs)), [names.index(name) for name in y[rows]]]
+            np.testing.assert_allclose(neg_log_loss_scorer(model, given, y[rows]), np.log(own).mean(), rtol=RTOL)
+            both = cross_validate(  # which asks for probabilities once
+                FrozenEstimator(model), given, y[rows], cv=[(np.arange(2), np.arange(len(given)))],
+                scoring={"auc": "roc_auc_ovr", "loss": neg_log_loss_scorer},
+            )  # fmt: skip
+            np.testing.assert_allclose(both["test_loss"], [np.log(own).mean()], rtol=RTOL)
 
 
 def test_it_survives_pickling():

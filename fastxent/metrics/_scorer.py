@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 from sklearn.metrics import make_scorer
 
+from fastxent._types import Array
 from fastxent.metrics._log_loss import log_loss
 
 
@@ -16,10 +19,25 @@ class ClassScorer(type(make_scorer(log_loss))):  # type: ignore[misc]
 
     def _score(self, method_caller: Callable[..., Any], estimator: Any, X: Any, y_true: Any, **kwargs: Any) -> float:
         classes = getattr(estimator, "classes_", None)
-        if isinstance(classes, np.ndarray) and classes.ndim == 1 and np.ndim(y_true) == 1:
-            kwargs = {"labels": classes, **kwargs}
+        if isinstance(classes, np.ndarray) and classes.ndim == 1 and np.ndim(y_true) == 1 and "labels" not in kwargs:
+            order = classes.argsort()
+            kwargs["labels"] = classes[order]
+            method_caller = partial(in_order, order, method_caller)
         score: float = super()._score(method_caller, estimator, X, y_true, **kwargs)
         return score
+
+    def set_score_request(self, **kwargs: Any) -> Self:
+        """A scorer that requests these; scikit-learn's changes itself, but the one of this module is everybody's."""
+        scorer: Self = super(ClassScorer, copy.deepcopy(self)).set_score_request(**kwargs)
+        return scorer
+
+
+def in_order(order: Array, method_caller: Callable[..., Any], *args: Any, **kwargs: Any) -> Array:
+    """Probabilities of the sorted classes, as `log_loss` takes them; of two classes those of the last one alone."""
+    probs: Array = method_caller(*args, **kwargs)
+    if (order[1:] > order[:-1]).all():
+        return probs
+    return 1 - probs if probs.ndim == 1 else probs[:, order]
 
 
 neg_log_loss_scorer = ClassScorer(log_loss, -1, {}, "predict_proba")
