@@ -6,7 +6,6 @@ import warnings
 import numpy as np
 import pytest
 import sklearn
-from catboost import CatBoostClassifier
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -97,13 +96,14 @@ def test_a_request_is_not_that_of_the_scorer_of_the_module(rng):
 
 def test_columns_need_not_stand_in_the_order_of_the_classes():
     X, y = IRIS[0], np.array(["low", "mid", "high"])[IRIS[1]]
+    catboost = pytest.importorskip("catboost", reason="not installed beside the oldest scikit-learn")
     settings = {"iterations": 5, "thread_count": 1, "verbose": False, "allow_writing_files": False}
     for names in (["low", "mid", "high"], ["mid", "high"]):  # of two classes scikit-learn passes one column on
         rows = np.isin(y, names)
         scores = LogisticRegression(max_iter=1000).fit(X[rows], y[rows]).decision_function(X[rows])
         scores = scores[:, [1, 2, 0]] if len(names) == 3 else -scores
         scaling = TemperatureScaling(classes=names).fit(scores, y[rows])
-        boosting = CatBoostClassifier(class_names=names, **settings).fit(X[rows], y[rows])
+        boosting = catboost.CatBoostClassifier(class_names=names, **settings).fit(X[rows], y[rows])
         for model, given in ((scaling, scores), (boosting, X[rows])):
             assert list(model.classes_) == names
             probs = model.predict_proba(given)
