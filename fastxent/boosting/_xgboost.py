@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import overload
+
+import numpy as np
 
 from fastxent._types import Array
 from fastxent.boosting._caller import Labelled, Made, OfArrays, arguments, warn_of_probabilities
@@ -38,6 +41,15 @@ class Metric(Made):
     ) -> float | tuple[str, float]:
         scores, labels, weights = arguments(self, y_true, y_pred, sample_weight)
         warn_of_probabilities(scores, self.loss.name)
-        total, weight = self.loss.total(scores, labels, weights)
+        total, weight = of_all_workers(*self.loss.total(scores, labels, weights))
         mean = total / weight if weight else float("nan")
         return (self.loss.name, mean) if hasattr(y_pred, "get_label") else mean
+
+
+def of_all_workers(total: float, weight: float) -> tuple[float, float]:
+    """Both sums over the processes that train together: XGBoost averages what each returns, whatever its weight."""
+    collective = sys.modules.get("xgboost.collective")  # which whoever trains has imported
+    if collective is None or collective.get_world_size() == 1:
+        return total, weight
+    total, weight = collective.allreduce(np.array([total, weight]), collective.Op.SUM).tolist()
+    return total, weight
