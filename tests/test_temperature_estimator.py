@@ -123,6 +123,7 @@ def test_scores_may_lie_in_memory_in_any_way(form, bias, digits):
     np.testing.assert_array_equal(scores, before)
 
 
+@pytest.mark.filterwarnings("ignore:X looks like probabilities")  # one score of booleans
 @pytest.mark.parametrize("given", [*HALVES, np.float32, np.float64, np.int8, np.int64, np.uint8, np.bool_])
 @pytest.mark.parametrize("one", [False, True], ids=["all classes", "one score"])
 def test_results_have_the_dtype_of_the_losses(given, one, digits):
@@ -357,5 +358,7 @@ def test_results_want_the_columns_of_the_fit(digits):
 
 def test_probabilities_in_the_place_of_scores_are_noticed(digits):
     scores, y = digits
-    with pytest.warns(UserWarning, match="probabilities=True"):
-        TemperatureScaling().fit(fx.softmax(scores), y)
+    probs = fx.softmax(scores)
+    for X, happened in ((probs, y), (probs[:, 0], y == "cat"), (probs[:, :1], y == "cat")):
+        with pytest.warns(UserWarning, match="probabilities=True"):
+            TemperatureScaling().fit(X, happened)

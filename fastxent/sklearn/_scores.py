@@ -168,9 +168,9 @@ def shares_of(classes: Array, labels: Array, weight: Array | None) -> Array:
     return result
 
 
-def looks_like_probabilities(scores: Scores) -> bool:
-    """Whether the first samples are positive and sum to 1."""
+def looks_like_probabilities(scores: Scores, n_threads: int | None) -> bool:
+    """Whether the first samples are positive and sum to 1; of one score each, whether all are in [0, 1]."""
+    if scores.array.ndim == 1:
+        return door.is_within(scores.array, 0.0, 1.0, n_threads)
     first = scores.array[:100]
-    return first.ndim == 2 and bool(
-        (first >= 0).all() and np.allclose(first.sum(axis=1, dtype=np.float64), 1.0, atol=1e-3)
-    )
+    return bool((first >= 0).all() and np.allclose(first.sum(axis=1, dtype=np.float64), 1.0, atol=1e-3))

@@ -187,7 +187,7 @@ class TemperatureScaling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clas
         max_iter = _check.whole_number(self.max_iter, "max_iter", 1)
         n_threads = _check.n_threads_of(self.n_threads)
         scores, y = scores_and_labels_of(self, X, y)
-        if not scores.probabilities and looks_like_probabilities(scores):
+        if not scores.probabilities and looks_like_probabilities(scores, n_threads):
             warnings.warn("X looks like probabilities; for these there is probabilities=True", stacklevel=2)
         classes = getattr(self.estimator, "classes_", None) if self.classes is None else self.classes
         self.classes_, labels = labels_of(y, classes, scores.n_classes)
