@@ -127,6 +127,7 @@ X, Y = unread(LOGITS, (20, 2)), unread(TARGET, (20,))
         ([X, Y], {"reduction": "median"}, ValueError, "reduction = 'median'"),
         ([X, Y], {"z_loss": -1.0}, ValueError, "z_loss = -1.0"),
         ([X, Y], {"n_threads": 0}, ValueError, "n_threads = 0"),
+        ([X[:, 0][X[:, 0] > 0], Y], {}, ValueError, "of='probabilities', or scores"),
         ([X[:, da.ones(C, chunks=2, dtype=bool)], Y], {}, ValueError, "the number of classes must be known"),
         (
             [X, Y.to_delayed()[0]],

@@ -16,6 +16,7 @@ BAD = {
     "labels in floats": ({"target": [0.0, 1.0, 1.0]}, TypeError, "class labels"),
     "a target's shape": ({"target": [0, 1]}, ValueError, "target has shape"),
     "no target": ({"target": None}, TypeError, "target"),
+    "one score of two classes": ({"scores": np.zeros(5)}, ValueError, "of='probabilities', or scores"),
     "scores' classes": ({"scores": np.zeros((3, 4))}, ValueError, "4 classes along axis 1, but n_classes = 3"),
     "scores": ({"scores": "abc"}, TypeError, "scores"),
     "no axis": ({"scores": 1.0}, ValueError, "scalar"),

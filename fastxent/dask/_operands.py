@@ -9,6 +9,7 @@ import dask.array as da
 import numpy as np
 
 from fastxent import _bfloat16, _check
+from fastxent.evaluation._reading import ONE_SCORE
 
 Chunks = tuple[tuple[float, ...], ...]  # nan where a partition's length is not known
 
@@ -146,9 +147,9 @@ def aligned(array: Any, name: str, chunks: Chunks, scores: str) -> Any:
 def check_known_along(scores: Any, axis: int, name: str) -> None:
     """Raise unless it is known how many classes there are."""
     if not is_known(scores.chunks[axis]):
+        instead = ONE_SCORE if scores.ndim == 1 else f"call {name}.compute_chunk_sizes() first"
         raise ValueError(
-            f"{name} have shape {shape_of(scores.chunks)}, but the number of classes must be known: "
-            f"call {name}.compute_chunk_sizes() first"
+            f"{name} have shape {shape_of(scores.chunks)}, but the number of classes must be known: {instead}"
         )
 
 

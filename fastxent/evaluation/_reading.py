@@ -18,6 +18,10 @@ from fastxent.evaluation._totals import Totals
 SAMPLES = 65536  # of a block: half a megabyte of losses
 FEW_SAMPLES = 16384  # where more is kept of each on the way
 ELEMENTS = 262144  # where something is kept of each score
+ONE_SCORE = (
+    "if they are scores of the second of two classes, one for each sample, give predict_proba and of='probabilities', "
+    "or scores[:, None] and target[:, None] and of='multilabel_logits'; the loss alone is sigmoid_cross_entropy"
+)
 RULES = door.Rules(logits="scores", with_losses=True, wide_losses=True)
 
 
@@ -54,9 +58,10 @@ def read(
     weight = None if weight is None else _check.array_of(weight, "sample_weight")
     whole = Block(scores, target, weight, _check.axis_of(options["axis"], scores.ndim, "scores"), n_threads)
     if whole.classes != options["n_classes"]:
+        hint = f"; {ONE_SCORE}" if scores.ndim == 1 else ""
         raise ValueError(
             f"scores have shape {scores.shape}: {whole.classes} classes along axis {whole.axis}, but n_classes = "
-            f"{options['n_classes']}"
+            f"{options['n_classes']}{hint}"
         )
     multilabel = options["of"] == "multilabel_logits"
     samples = scores.shape if multilabel else whole.shape
