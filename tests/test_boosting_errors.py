@@ -18,7 +18,11 @@ SCORES = np.zeros((3, 4), np.float32)
         ({"class_weight": [1, np.nan]}, r"class_weight\[1\] = nan"),
         ({"class_weight": [[1, 2]]}, r"class_weight has shape \(1, 2\)"),
         ({"class_weight": 2.0}, r"class_weight has shape \(\)"),
-        ({"class_weight": {"a": 1.0, "b": 2.0}}, r"a dict with the keys \['a', 'b'\], but .* each class from 0 to 1"),
+        (
+            {"class_weight": {"a": 1.0, "b": 2.0}},
+            r"keys \['a', 'b'\], but .* each class(, from 0 to the last| from 0 to 1)",
+        ),
+        ({"class_weight": {1: 5.0}}, r"keys \[1\], but .* each class(, from 0 to the last| from 0 to 1)"),
         ({"label_smoothing": 1.5}, r"label_smoothing = 1.5"),
         ({"n_threads": 0}, r"n_threads = 0"),
     ],

@@ -77,6 +77,11 @@ def class_weight_of(class_weight: Any, binary: bool) -> tuple[float, ...] | None
     if class_weight is None:
         return None
     if isinstance(class_weight, Mapping):
+        if not binary and set(class_weight) != set(range(len(class_weight))):  # how many there are is not yet known
+            raise ValueError(
+                f"class_weight is a dict with the keys {list(class_weight)[:10]}, but it must name each class, from 0 "
+                "to the last one; an array of shape (K,) will do too"
+            )
         class_weight = _check.class_weight_of(class_weight, 2 if binary else len(class_weight))
     array = _check.real_array(class_weight, "class_weight")
     if array.ndim != 1 or (binary and len(array) != 2):
