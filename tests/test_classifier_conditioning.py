@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.linear_model import LogisticRegression
 
 from fastxent.sklearn import SoftmaxClassifier
@@ -88,3 +88,11 @@ def test_large_data_far_from_the_origin_are_fitted_as_those_around_it(offset, rn
     moved[:, :2] += offset
     near, far = (SoftmaxClassifier(max_iter=1000).fit(data, y) for data in (X, moved))
     assert far.loss_curve_[-1] <= near.loss_curve_[-1] * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("size", [1e25, 1e35])
+def test_float32_features_may_have_squares_beyond_float32(size):
+    X, y = load_iris(return_X_y=True)
+    X[:, 0] *= size
+    single, double = (SoftmaxClassifier(max_iter=1000).fit(data, y) for data in (X.astype(np.float32), X))
+    np.testing.assert_allclose(single.loss_curve_[-1], double.loss_curve_[-1], rtol=1e-6)  # some ulp of float32

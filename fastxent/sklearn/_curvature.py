@@ -54,8 +54,10 @@ class Curvature:
     unit: Array | None = None  # (F,) the diagonal of D, with Q
 
 
-def curvature(whole: LinearObjective, coef: Array, intercept: Array, centre: bool) -> Curvature:
-    """The curvature at a model, from at most some thousand rows."""
+def curvature(
+    whole: LinearObjective, coef: Array, intercept: Array, centre: bool, *, in_double: bool = False
+) -> Curvature:
+    """The curvature at a model, from at most some thousand rows; in double where their squares are not in float32."""
     objective = whole.sample
     X, dtype = objective.X, objective.dtype
     n_samples, n_features = X.shape
@@ -74,10 +76,12 @@ def curvature(whole: LinearObjective, coef: Array, intercept: Array, centre: boo
         count += float(weight.sum())
         weight = weight * q.sum(axis=1)
         total += float(weight.sum())
+        if in_double:
+            block = block.astype(np.float64)
         if not sparse.issparse(block):
             block = block - shift
         first += block.T @ weight
-        second += second_moment(block, weight.astype(dtype), full)
+        second += second_moment(block, weight.astype(block.dtype), full)
     mean = first / total if centre else np.zeros(n_features)
     second = second / total
     least = ROUNDING * np.finfo(dtype).eps * (second.diagonal() if full else second)
@@ -86,7 +90,10 @@ def curvature(whole: LinearObjective, coef: Array, intercept: Array, centre: boo
     size = np.hypot(np.sqrt(diagonal), mean + shift)
     share = share / count if count else share
     ones = np.ones(n_features)
-    if not all(np.isfinite(array).all() for array in (share, size, second)):  # the variables stay as they are
+    if not all(np.isfinite(array).all() for array in (share, size, second)):
+        if dtype == np.float32 and not in_double:
+            return curvature(whole, coef, intercept, centre, in_double=True)
+        # the variables stay as they are
         return Curvature(np.ones_like(share), np.zeros_like(mean), ones, np.zeros_like(mean), ones)
     share, mean = np.maximum(share, LEAST_SHARE), mean + shift
     if not full:

@@ -185,9 +185,10 @@ def one_round(
 
 def warn(message: str, progress: Progress) -> None:
     """Say that, and how far, the optimum was missed."""
+    advice = "Increase max_iter or tol" if np.isfinite(progress.largest) else "Scale the features"
     warnings.warn(
         f"lbfgs failed to converge after {len(progress.curve)} iteration(s): {message}. The largest entry of the "
-        f"gradient is {progress.largest:.3g}, and tol = {progress.tol:.3g}. Increase max_iter or tol.",
+        f"gradient is {progress.largest:.3g}, and tol = {progress.tol:.3g}. {advice}.",
         ConvergenceWarning,
         stacklevel=4 + FRAMES,
     )
