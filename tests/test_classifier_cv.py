@@ -115,7 +115,7 @@ def test_distributions_sparse_features_and_two_samples_of_a_fold_without_a_class
     assert (model.scores_ < log_loss(Y, np.full((150, 3), 1 / 3)) / 2 - 0.5).all()
     folds = [(np.arange(150), np.array([0, 149]))]  # the test samples have two of three classes
     assert SoftmaxClassifierCV(GRID, cv=folds, max_iter=1000).fit(X, Y).scores_.shape == (1, 3)
-    with pytest.raises(ValueError, match="not belonging to the passed labels"):
+    with pytest.raises(ValueError, match="fold 0: class 2 occurs in its test part only"):
         SoftmaxClassifierCV(GRID, cv=[(np.arange(100), np.arange(100, 150))]).fit(X, Y)
 
 

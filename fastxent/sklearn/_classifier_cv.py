@@ -22,7 +22,7 @@ from fastxent import _check
 from fastxent._types import Array
 from fastxent.metrics import neg_log_loss_scorer
 from fastxent.sklearn._classifier import SoftmaxClassifier
-from fastxent.sklearn._target import one_for_each
+from fastxent.sklearn._target import encode, one_for_each
 from fastxent.sklearn._validation import features_and_target
 
 INHERITED = (
@@ -156,8 +156,8 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         Raises
         ------
         TypeError, ValueError
-            As `SoftmaxClassifier.fit` does; if a class of a fold's test samples is not among its training samples; if
-            without metadata routing there is another of the `params` than ``groups``.
+            As `SoftmaxClassifier.fit` does; if by log loss a class of a fold's test samples is not among its training
+            samples; if without metadata routing there is another of the `params` than ``groups``.
         """
         _raise_for_params(params, self, "fit", allow=["groups"])
         strengths = strengths_of(self.Cs)
@@ -166,6 +166,9 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         of_split, of_score = self._routed(weight, params)
         folds = check_cv(self.cv, target, classifier=True).split(features, target, **of_split)
         samples = features, target, weight
+        classes, values = encode(target)
+        if self._scorer() is neg_log_loss_scorer and values.ndim == 1:
+            folds = known_classes(classes, values, folds)
         scores = np.array([list(self._path(*samples, train, test, strengths, of_score)) for train, test in folds])
         self.Cs_, self.scores_ = strengths, scores
         self.C_ = float(strengths[scores.mean(axis=0).argmax()])
@@ -205,6 +208,18 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         left_out = X[test], y[test]
         for strength in strengths.tolist():
             yield scorer(model.set_params(C=strength).fit(*samples), *left_out, **options)
+
+
+def known_classes(classes: Array, values: Array, folds: Iterator[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
+    """The folds; an error if a model would be asked for the probability of a class that it has never seen."""
+    for number, (train, test) in enumerate(folds):
+        unknown = np.setdiff1d(values[test], values[train])
+        if unknown.size:
+            raise ValueError(
+                f"fold {number}: class {classes[unknown].tolist()[0]!r} occurs in its test part only, where it has "
+                "no log loss: take a cv that stratifies, such as StratifiedKFold, or another scoring"
+            )
+        yield train, test
 
 
 def strengths_of(Cs: Any) -> Array:
