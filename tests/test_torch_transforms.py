@@ -16,6 +16,7 @@ from tests.tensors import (  # noqa: E402
     CLOSE,
     FLOAT,
     FUNCTIONS,
+    assert_same_outcome,
     both,
     classes,
     each_reduction,
@@ -118,6 +119,49 @@ def test_a_gradient_by_torch_has_a_graph_only_if_asked_for(function):
     assert not grads.requires_grad
     torch.testing.assert_close(grads[1], 2 * torch.autograd.grad(loss, logits, retain_graph=True)[0])
     assert torch.autograd.grad(loss, logits, create_graph=True)[0].requires_grad
+
+
+@pytest.fixture
+def in_torch_s_place(monkeypatch):
+    """fastxent's functions where models look for torch's, whose own are given."""
+    theirs = {name: getattr(F, name) for name in (*FUNCTIONS, "linear_cross_entropy")}
+    for name in theirs:
+        monkeypatch.setattr(F, name, getattr(ft, name))
+    return theirs
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_torch_s_own_is_handed_over_in_its_place(in_torch_s_place):
+    logits, labels, weight = torch.randn(5, 7, requires_grad=True), torch.arange(5), torch.randn(9, 7)
+    shares = torch.rand(5, 7)
+    meta = (logits.to("meta"), labels.to("meta"))
+    again = lambda f: lambda *args: torch.autograd.grad(f(*args), args[0], create_graph=True)  # noqa: E731
+    for name, call in (
+        ("cross_entropy", lambda f: f(logits, labels + 9)),
+        ("cross_entropy", lambda f: f(*meta)),
+        ("cross_entropy", lambda f: f(logits, shares.double())),
+        ("cross_entropy", lambda f: f(logits, shares.clone().requires_grad_())),
+        ("cross_entropy", lambda f: f(logits, labels, size_average=False)),
+        ("cross_entropy", lambda f: torch.func.vmap(f)(logits, labels)),
+        ("cross_entropy", lambda f: again(f)(logits, labels)),
+        ("binary_cross_entropy_with_logits", lambda f: f(logits, labels)),
+        ("binary_cross_entropy_with_logits", lambda f: f(logits, shares, reduce=False)),
+        ("binary_cross_entropy_with_logits", lambda f: again(f)(logits, shares)),
+        ("linear_cross_entropy", lambda f: f(logits, weight, labels + 9)),
+        ("linear_cross_entropy", lambda f: again(f)(logits, weight, labels)),
+    ):
+        assert_same_outcome(partial(call, getattr(F, name)), partial(call, in_torch_s_place[name]))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_in_torch_s_place(in_torch_s_place):
+    logits, target = classes((5, 7))
+    for options in ({}, {"size_average": False}):
+        torch._dynamo.reset()
+        compiled = torch.compile(lambda x, t: F.cross_entropy(x, t, **options), fullgraph=True, backend="aot_eager")  # noqa: B023
+        want = both(in_torch_s_place["cross_entropy"], logits, target, **options)
+        for result, exact in zip(both(compiled, logits, target), want, strict=True):
+            torch.testing.assert_close(result, exact)
 
 
 def test_autocast_gives_what_torch_gives():

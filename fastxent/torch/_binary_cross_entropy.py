@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fastxent._kernels import door
 from fastxent._types import Array
+from fastxent.torch import _originals
 from fastxent.torch._operations import operation_of
 from fastxent.torch._tensors import evaluate, is_constant, is_ours, is_traceable, n_threads, refuse_elsewhere, widened
 
@@ -43,7 +44,7 @@ class BinaryLoss:
     def by_torch(self, logits: Tensor, *tensors: Tensor | None) -> Tensor:
         """The loss by torch's own function."""
         target, weight, pos_weight = tensors
-        return torch.nn.functional.binary_cross_entropy_with_logits(
+        return _originals.binary_cross_entropy_with_logits(
             logits, target, weight, reduction=self.reduction, pos_weight=pos_weight
         )
 
@@ -123,7 +124,7 @@ def binary_cross_entropy_with_logits(
     tensor([[-0.1788,  0.1345]])
     """
     if size_average is not None or reduce is not None:
-        return torch.nn.functional.binary_cross_entropy_with_logits(
+        return _originals.binary_cross_entropy_with_logits(
             input, target, weight, size_average, reduce, reduction, pos_weight
         )
     if torch.is_autocast_enabled("cpu"):

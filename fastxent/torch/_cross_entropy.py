@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fastxent._kernels import door
 from fastxent._types import Array
+from fastxent.torch import _originals
 from fastxent.torch._operations import operation_of
 from fastxent.torch._tensors import evaluate, is_constant, is_ours, is_traceable, n_threads, refuse_elsewhere, widened
 
@@ -40,7 +41,7 @@ class ClassLoss:
     def by_torch(self, logits: Tensor, *tensors: Tensor | None) -> Tensor:
         """The loss by torch's own function."""
         target, weight = tensors
-        return torch.nn.functional.cross_entropy(
+        return _originals.cross_entropy(
             logits, target, weight, ignore_index=self.ignore_index, reduction=self.reduction,
             label_smoothing=self.label_smoothing,
         )  # fmt: skip
@@ -132,7 +133,7 @@ def cross_entropy(
             [ 0.1503,  0.1661, -0.3164]])
     """
     if size_average is not None or reduce is not None:
-        return torch.nn.functional.cross_entropy(
+        return _originals.cross_entropy(
             input, target, weight, size_average, ignore_index, reduce, reduction, label_smoothing
         )
     if torch.is_autocast_enabled("cpu"):

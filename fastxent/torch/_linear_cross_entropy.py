@@ -12,6 +12,7 @@ from torch import Tensor
 import fastxent as fx
 from fastxent._linear.arguments import linear_call, outputs
 from fastxent._linear.functions import loss_and_gradients
+from fastxent.torch import _originals
 from fastxent.torch._tensors import (
     HALVES,
     array_of,
@@ -69,7 +70,7 @@ class LinearLoss:
     def by_torch(self, *tensors: Tensor | None) -> Tensor:
         """The loss by torch's own function, which makes all logits."""
         input, linear_weight, linear_bias, target, weight = tensors
-        return torch.nn.functional.linear_cross_entropy(
+        return _originals.linear_cross_entropy(
             input, linear_weight, target, linear_bias=linear_bias, weight=weight, reduction=self.reduction,
             ignore_index=self.ignore_index, label_smoothing=self.label_smoothing,
         )  # fmt: skip
