@@ -6,6 +6,8 @@ Arrays are taken as they are. The memory of a tensor is an array of a dtype of o
 from __future__ import annotations
 
 import importlib
+import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,12 +29,56 @@ def is_tensor(value: Any) -> bool:
 
 def of_tensor(tensor: Any) -> Array:
     """A tensor's memory as an array."""
-    tensor = tensor.detach()
-    if str(getattr(tensor, "dtype", None)) != "torch.bfloat16":
-        return np.asarray(tensor)
-    torch = importlib.import_module("torch")
-    array: Array = tensor.view(torch.int16).numpy().view(OF_TENSORS)
-    return array
+    tensor, torch = tensor.detach(), sys.modules.get("torch")
+    is_plain = torch is not None and type(tensor) is torch.Tensor and tensor.is_cpu and tensor.layout is torch.strided
+    if is_plain and not tensor.is_neg() and not tensor.is_conj():
+        return memory_of(tensor)
+    return np.asarray(tensor)  # torch says what it is
+
+
+class Memory:
+    """A tensor for NumPy. torch can still resize its memory, as FSDP does; after `Tensor.numpy` it never can."""
+
+    __slots__ = ("__array_interface__", "tensor")
+    __array_interface__: dict[str, Any]
+    tensor: Any
+
+
+def memory_of(tensor: Any) -> Array:
+    """The array of a plain tensor in the processor's memory."""
+    kind, own = numpy_dtype(tensor.dtype)
+    size = kind.itemsize
+    array: Array
+    if size and not tensor.numel():
+        return np.empty(tensor.shape, own or kind)
+    pointer = tensor.data_ptr() if size else 0
+    if not pointer:  # torch says why
+        array = tensor.numpy(force=True)
+        return array
+    memory = Memory()
+    memory.tensor = tensor
+    memory.__array_interface__ = {
+        "version": 3,
+        "data": (pointer, False),
+        "typestr": kind.str,
+        "shape": tensor.shape,
+        "strides": None if tensor.is_contiguous() else tuple([step * size for step in tensor.stride()]),
+    }
+    array = np.asarray(memory)
+    return array if own is None else array.view(own)
+
+
+@cache
+def numpy_dtype(dtype: Any) -> tuple[np.dtype[Any], np.dtype[Any] | None]:
+    """NumPy's dtype for one of torch's, of no size if it has none; and what bits are then taken for."""
+    name = str(dtype).removeprefix("torch.")
+    if name == "bfloat16":
+        return np.dtype(np.uint16), OF_TENSORS
+    try:
+        same = np.dtype(name)
+    except TypeError:
+        same = np.dtype("V")
+    return same if same.kind in "biufc" else np.dtype("V"), None
 
 
 def of_output(tensor: Any, name: str) -> Array:

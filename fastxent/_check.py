@@ -45,7 +45,7 @@ def array_of(value: ArrayLike, name: str) -> Array:
         if library == "pandas":
             value = without_missing(value, name)
         elif _bfloat16.is_tensor(value):
-            value = _bfloat16.of_tensor(value)
+            value = tensor_memory(value, name)
         elif isinstance(value, str):
             shape = f" of shape (C,): {_hints.BALANCED} balances them" if name == "class_weight" else " of real numbers"
             raise TypeError(f"{name} = {value!r}, but it must be an array{shape}")
@@ -54,6 +54,17 @@ def array_of(value: ArrayLike, name: str) -> Array:
         hint = _hints.not_numbers(value, name)
         raise TypeError(f"{name} has dtype {value.dtype}; expected real numbers{hint}")
     return value
+
+
+def tensor_memory(value: Any, name: str) -> Array:
+    """That of one of torch's tensors."""
+    try:
+        return _bfloat16.of_tensor(value)
+    except RuntimeError as error:
+        raise TypeError(
+            f"{name} is a tensor without memory of its own, as within torch.func and torch.compile; fastxent.torch has "
+            "losses that work there"
+        ) from error
 
 
 def refuse_dask(value: Any, name: str) -> None:

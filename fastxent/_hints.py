@@ -148,6 +148,8 @@ def not_numbers(array: Array, name: str) -> str:
     if array.dtype.kind == "V" and array.dtype.names is None and np.can_cast(array.dtype, np.float32):
         whole = array.dtype.name.startswith(("int", "uint"))  # of ml_dtypes, as are floats of a byte
         return f" of NumPy's; cast them: {name}.astype(np.{'int64' if whole else 'float32'})"
+    if array.dtype.str[1:] == "V2" and array.dtype.names is None:
+        return f"; is it bfloat16, which NumPy has saved? {name}.view(ml_dtypes.bfloat16)"
     if array.dtype.kind not in "OUS":
         return ""
     values = array.ravel().tolist()  # at once: another thread may change the array

@@ -158,10 +158,11 @@ def test_what_is_no_array_is_named():
         (pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, "two"]}), ": x[1, 1] = 'two'"),
         (np.zeros((0, 2), "U1"), "expected real numbers"),
         (np.zeros((2, 3), ml_dtypes.float8_e4m3fn), "; cast them: x.astype(np.float32)"),
+        (np.zeros((2, 3), "V2"), "; is it bfloat16, which NumPy has saved? x.view(ml_dtypes.bfloat16)"),
         (np.zeros((2, 3), ml_dtypes.int4), "; cast them: x.astype(np.int64)"),
         (np.zeros((2, 3), "V4"), "expected real numbers"),
     ],
-    ids=["strings", "a string", "no strings", "floats of a byte", "integers of four bits", "bytes"],
+    ids=["strings", "a string", "no strings", "floats of a byte", "saved bfloat16", "integers of four bits", "bytes"],
 )
 def test_what_holds_no_numbers_is_named(x, end):
     with pytest.raises(TypeError) as error:

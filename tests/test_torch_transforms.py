@@ -10,6 +10,7 @@ pytest.importorskip("expecttest")  # which torch.testing._internal imports
 from torch.fx.experimental.proxy_tensor import make_fx  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+import fastxent as fx  # noqa: E402
 import fastxent.torch as ft  # noqa: E402
 from tests.tensors import (  # noqa: E402
     BFLOAT,
@@ -119,6 +120,30 @@ def test_a_gradient_by_torch_has_a_graph_only_if_asked_for(function):
     assert not grads.requires_grad
     torch.testing.assert_close(grads[1], 2 * torch.autograd.grad(loss, logits, retain_graph=True)[0])
     assert torch.autograd.grad(loss, logits, create_graph=True)[0].requires_grad
+
+
+@pytest.mark.parametrize("dtype", CLOSE, ids=str)
+def test_memory_that_is_read_can_still_be_resized(dtype):
+    """As FSDP does with that of parameters."""
+    logits, labels = classes((5, 7), dtype)
+    hidden, weight = torch.randn(5, 3).to(dtype), torch.randn(7, 3).to(dtype).requires_grad_()
+    targets = torch.rand(5, 7).to(dtype)
+    ft.cross_entropy(logits, labels).backward()
+    ft.cross_entropy(logits, targets).backward()
+    ft.binary_cross_entropy_with_logits(logits, targets).backward()
+    ft.linear_cross_entropy(hidden, weight, labels).backward()
+    fx.softmax_cross_entropy(logits, labels, ignore_index=-100)
+    fx.linear_cross_entropy(hidden, weight, labels, ignore_index=-100)
+    for tensor in (logits, labels, targets, hidden, weight):
+        assert tensor.untyped_storage().resizable()
+
+
+def test_numpy_functions_within_torch_func_name_what_works_there():
+    logits, labels = classes((5, 7))
+    with pytest.raises(
+        TypeError, match=r"^logits is a tensor without memory of its own, .* fastxent\.torch has losses"
+    ):
+        torch.func.vmap(fx.softmax_cross_entropy)(logits, labels)
 
 
 @pytest.fixture

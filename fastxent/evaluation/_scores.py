@@ -54,12 +54,14 @@ class Scores(NamedTuple):
     bits : float
         The loss in bits.
     bits_per_byte : float or None
-        The sum of the losses, in bits, over the number of bytes; None unless each update was told a number.
+        The sum of the losses, in bits, over the number of bytes; None unless each update was told a number, and nan if
+        nothing has weight.
     accuracy : float or None
         The share of samples whose class has the largest score: the first of these, if there are several. Of multi-label
         logits the share of right answers, yes where a logit is above 0. None without `top_k`.
     top_k : dict of int to float
-        For each k the share of samples in which fewer than k scores exceed that of their class.
+        For each k the share of samples in which fewer than k scores exceed that of their class: of the largest alone a
+        little more than `accuracy`, where several are equal.
     per_class : ClassScores or None
         `loss`, `accuracy`, `n` and `weight` of the samples of each class, as arrays of shape (C,).
     calibration : Calibration or None
@@ -115,7 +117,8 @@ def scores_of(options: dict[str, Any], totals: Totals) -> Scores:
     loss = sums["loss"].over(0, sums["weight"], 0)
     bits_per_byte = None
     if counts["n_bytes"] and not counts["n_without_bytes"]:
-        bits_per_byte = sums["loss"].number(0) / math.log(2.0) / counts["n_bytes"]
+        total = sums["loss"].number(0) if counts["n"] else math.nan
+        bits_per_byte = total / math.log(2.0) / counts["n_bytes"]
     accuracy = sums["top"].over(0, sums["v"], 0) if "top" in sums else None
     ks = options["top_k"] if "hits" in sums else []
     return Scores(
