@@ -123,18 +123,14 @@ def test_a_gradient_by_torch_has_a_graph_only_if_asked_for(function):
 
 
 @pytest.mark.parametrize("dtype", CLOSE, ids=str)
-def test_memory_that_is_read_can_still_be_resized(dtype):
-    """As FSDP does with that of parameters."""
-    logits, labels = classes((5, 7), dtype)
-    hidden, weight = torch.randn(5, 3).to(dtype), torch.randn(7, 3).to(dtype).requires_grad_()
-    targets = torch.rand(5, 7).to(dtype)
-    ft.cross_entropy(logits, labels).backward()
-    ft.cross_entropy(logits, targets).backward()
-    ft.binary_cross_entropy_with_logits(logits, targets).backward()
-    ft.linear_cross_entropy(hidden, weight, labels).backward()
-    fx.softmax_cross_entropy(logits, labels, ignore_index=-100)
-    fx.linear_cross_entropy(hidden, weight, labels, ignore_index=-100)
-    for tensor in (logits, labels, targets, hidden, weight):
+def test_the_memory_of_parameters_can_still_be_resized(dtype):
+    """As FSDP does."""
+    weight, bias = (torch.nn.Parameter(torch.randn(shape).to(dtype)) for shape in ((7, 3), (7,)))
+    hidden, labels = torch.randn(5, 3).to(dtype), torch.arange(5)
+    ft.linear_cross_entropy(hidden, weight, labels, linear_bias=bias).backward()
+    fx.linear_cross_entropy(hidden, weight, labels, bias)
+    fx.softmax(weight)
+    for tensor in (weight, bias, weight.grad, bias.grad):
         assert tensor.untyped_storage().resizable()
 
 

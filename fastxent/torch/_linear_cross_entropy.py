@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 import fastxent as fx
+from fastxent._bfloat16 import memory_of
 from fastxent._linear.arguments import linear_call, outputs
 from fastxent._linear.functions import loss_and_gradients
 from fastxent.torch import _originals
 from fastxent.torch._tensors import (
     HALVES,
-    array_of,
     is_constant,
     is_memory_spared,
     is_ours,
@@ -28,6 +28,11 @@ from fastxent.torch._tensors import (
 
 Wanted = tuple[bool, bool, bool]
 Gradients: TypeAlias = "tuple[Tensor | None, Tensor | None, Tensor | None]"
+
+
+def array_of(tensor: Tensor | None) -> Any:
+    """The tensor's memory, which can still be resized: the weight is a parameter."""
+    return None if tensor is None else memory_of(tensor)
 
 
 @dataclass(slots=True)

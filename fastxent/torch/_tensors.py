@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from fastxent import _check, _threads
-from fastxent._bfloat16 import memory_of
+from fastxent._bfloat16 import OF_TENSORS
 from fastxent._types import Array
 
 HALVES = (torch.bfloat16, torch.float16)
@@ -118,8 +118,12 @@ def n_threads(size: float = math.inf) -> int | None:
 
 
 def array_of(tensor: Tensor | None) -> Any:
-    """The memory of a plain tensor."""
-    return None if tensor is None else memory_of(tensor)
+    """The tensor's memory."""
+    if tensor is None:
+        return None
+    if tensor.dtype is torch.bfloat16:
+        return tensor.view(torch.int16).numpy(force=True).view(OF_TENSORS)
+    return tensor.numpy(force=True) if tensor.requires_grad else tensor.numpy()
 
 
 def tensor_of(loss: float | np.float32 | Array, logits: Tensor, dtype: torch.dtype | None = None) -> Tensor:
