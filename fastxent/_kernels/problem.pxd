@@ -165,11 +165,16 @@ cdef inline char* at(const View* view, Py_ssize_t o, Py_ssize_t i) noexcept nogi
     return NULL if view.data == NULL else view.data + o * view.outer + i * view.inner
 
 
+cdef inline bint two_side_by_side(const Problem* problem) noexcept nogil:
+    """Whether the samples of two arrays go into panels."""
+    return in_panels(problem.tuning.hess_panel_bytes, problem.C, 2 * size_of(problem.kind))
+
+
 cdef inline bint side_by_side(const Problem* problem) noexcept nogil:
     """Whether the samples go into panels; with a Hessian, of half as many classes: it is stored beside the gradient."""
     cdef Py_ssize_t size = size_of(problem.kind)
     if has(problem, HESS):
-        return in_panels(problem.tuning.hess_panel_bytes, problem.C, 2 * size)
+        return two_side_by_side(problem)
     if problem.kind == FLOAT64:
         return in_panels(problem.tuning.double_panel_bytes, problem.C, size)
     return in_panels(problem.tuning.panel_bytes, problem.C, size)

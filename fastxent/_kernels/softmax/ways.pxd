@@ -1,6 +1,6 @@
 """Which way a softmax or focal loss is computed: by its classes, dtype and options, not by how many samples it has."""
 
-from fastxent._kernels.problem cimport Problem, side_by_side
+from fastxent._kernels.problem cimport Problem, side_by_side, two_side_by_side
 from fastxent._kernels.target cimport is_plain
 from fastxent._kernels.ways cimport FEW, LANES
 
@@ -21,7 +21,8 @@ cdef inline bint is_simple(const Problem* problem) noexcept nogil:
 
 cdef inline Way way_of(const Problem* problem) noexcept nogil:
     if problem.option.is_focal and not is_plain(problem):
-        return FOCAL_PANELS if problem.C < LANES else FOCAL_ROWS
+        # slopes lie beside the logits; whatever else is wanted, so that losses have the same bits
+        return FOCAL_PANELS if problem.C < LANES or two_side_by_side(problem) else FOCAL_ROWS
     if not side_by_side(problem):
         return ROWS
     if problem.C > FEW or problem.option.is_focal:
