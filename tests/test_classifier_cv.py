@@ -115,8 +115,13 @@ def test_distributions_sparse_features_and_two_samples_of_a_fold_without_a_class
     assert (model.scores_ < log_loss(Y, np.full((150, 3), 1 / 3)) / 2 - 0.5).all()
     folds = [(np.arange(150), np.array([0, 149]))]  # the test samples have two of three classes
     assert SoftmaxClassifierCV(GRID, cv=folds, max_iter=1000).fit(X, Y).scores_.shape == (1, 3)
+    model = SoftmaxClassifierCV(GRID, cv=[(np.arange(100), np.arange(100, 150))])
     with pytest.raises(ValueError, match="fold 0: class 2 occurs in its test part only"):
-        SoftmaxClassifierCV(GRID, cv=[(np.arange(100), np.arange(100, 150))]).fit(X, Y)
+        model.fit(X, Y)
+    with config_context(enable_metadata_routing=True):  # a scorer with a request of its own
+        model.set_params(scoring=neg_log_loss_scorer.set_score_request(sample_weight=True))
+        with pytest.raises(ValueError, match="fold 0: class 2 occurs in its test part only"):
+            model.set_fit_request(sample_weight=True).fit(X, Y, sample_weight=np.ones(150))
 
 
 def test_distributions_are_scored_in_cross_validation():

@@ -20,7 +20,7 @@ from sklearn.utils.validation import _check_method_params
 
 from fastxent import _check
 from fastxent._types import Array
-from fastxent.metrics import neg_log_loss_scorer
+from fastxent.metrics._scorer import ClassScorer, neg_log_loss_scorer
 from fastxent.sklearn._classifier import SoftmaxClassifier
 from fastxent.sklearn._target import encode, one_for_each
 from fastxent.sklearn._validation import features_and_target
@@ -167,7 +167,7 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         folds = check_cv(self.cv, target, classifier=True).split(features, target, **of_split)
         samples = features, target, weight
         classes, values = encode(target)
-        if self._scorer() is neg_log_loss_scorer and values.ndim == 1:
+        if isinstance(self._scorer(), ClassScorer) and values.ndim == 1:
             folds = known_classes(classes, values, folds)
         scores = np.array([list(self._path(*samples, train, test, strengths, of_score)) for train, test in folds])
         self.Cs_, self.scores_ = strengths, scores
