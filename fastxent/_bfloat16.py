@@ -15,6 +15,7 @@ import numpy as np
 from fastxent._types import Array
 
 OF_TENSORS: np.dtype[Any] = np.dtype([("bfloat16", np.uint16)], align=True)
+EPSILON = 2.0**-7  # from 1 to the next number
 
 
 def is_bfloat16(dtype: np.dtype[Any]) -> bool:

@@ -24,6 +24,7 @@ SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
 WEIGHT_RULE = "weights are finite and not negative"
 ENTRY_RULE = "its entries are finite and not negative"
 TARGET_RULE = "it must be finite and not negative"
+PROBABILITY_RULE = "a probability is in [0, 1]"
 
 
 def real_array(value: ArrayLike, name: str) -> Array:
@@ -303,6 +304,13 @@ def ignored_target(value: Any) -> float:
 def aligned(array: Any, dtype: Any) -> Array:
     """In C order at an address for its numbers: np.ascontiguousarray leaves an array at an odd one."""
     return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def near_one(dtype: np.dtype[Any]) -> float:
+    """How far from 1 probabilities of a row may be by rounding: the root of epsilon, as scikit-learn has it of sums."""
+    if _bfloat16.is_bfloat16(dtype):
+        return math.sqrt(_bfloat16.EPSILON)
+    return math.sqrt(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
 
 
 def class_weight_of(value: Any, classes: int) -> Array:

@@ -233,14 +233,38 @@ def first_bad_label(labels: Array, classes: int, ignore_index: int | None) -> in
 def raise_bad_probability(
     probs: Array, axis: int, labels: Array | None, weight: Array | None, ignore_index: int | None, whole: bool
 ) -> None:
-    """Name the first probability that is none among those that are read: all of a row, or that of its label."""
+    """Name the first probability that is negative or nan."""
+    found = first_probability(probs, axis, labels, weight, ignore_index, whole, lambda block: ~(block >= 0))
+    if found is not None:
+        position, value = found
+        hint = _hints.SOFTMAX if value < LEAST else ""
+        raise ValueError(f"probs[{position}] = {value}, but a probability is not negative{hint}")
+
+
+@held
+def raise_above_one(
+    scores: Array, axis: int, labels: Array | None, weight: Array | None, ignore_index: int | None, whole: bool,
+    most: float, rule: str,
+) -> None:  # fmt: skip
+    """Name the first probability above 1, which is `most` where it was rounded."""
+    found = first_probability(scores, axis, labels, weight, ignore_index, whole, lambda block: block > most)
+    if found is not None:
+        position, value = found
+        raise ValueError(f"scores[{position}] = {value}, but {rule}; of logits give of='logits'")
+
+
+def first_probability(
+    probs: Array, axis: int, labels: Array | None, weight: Array | None, ignore_index: int | None, whole: bool,
+    is_wrong: Callable[[Array], Array],
+) -> tuple[str, Any] | None:  # fmt: skip
+    """Where the first wrong one is among those that are read, all of a row or that of its label; and its value."""
     moved, _pins = np.moveaxis(probs, axis, -1), [*pinned(probs), *pinned(labels), *pinned(weight)]
     classes = moved.shape[-1]
     weights = None if weight is None else np.broadcast_to(weight, moved.shape[:-1])
     for index in cuts(moved.shape[:-1], max(1, ELEMENTS // classes)):
-        wrong = ~(_bfloat16.widened(moved[index]) >= 0)
+        wrong = is_wrong(_bfloat16.widened(moved[index]))
         if weights is not None:
-            wrong &= (weights[index] != 0)[..., None]
+            wrong &= (_bfloat16.widened(weights[index]) != 0)[..., None]
         if labels is not None:
             y = labels[index][..., None]
             wrong &= (y >= 0) & (y < classes)
@@ -253,10 +277,8 @@ def raise_bad_probability(
             for i, part in enumerate(index):
                 sample[i] += part.start
             where = (*sample[:axis], k, *sample[axis:])
-            position = ", ".join(map(str, where))
-            value = _bfloat16.widened(probs[where])
-            hint = _hints.SOFTMAX if value < LEAST else ""
-            raise ValueError(f"probs[{position}] = {value}, but a probability is not negative{hint}")
+            return ", ".join(map(str, where)), _bfloat16.widened(probs[where])
+    return None
 
 
 def place(name: str, shape: tuple[int, ...], position: int) -> str:

@@ -1,5 +1,7 @@
 """fastxent.dask: what is wrong is said in the words of the function in memory, and where: in which partition."""
 
+import functools
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -20,6 +22,10 @@ LOG_LOSS = (
     lambda q, y, **options: metrics.log_loss(y, q, labels=range(C), **options),
 )
 EVALUATE = fastxent.dask.evaluate, lambda x, y, **options: Evaluation(C).update(x, y, **options)
+EVALUATE_PROBS = (
+    functools.partial(fastxent.dask.evaluate, of="probabilities"),
+    lambda q, y: Evaluation(C, of="probabilities").update(q, y),
+)
 
 
 def but(array, value, place=(23,)):
@@ -36,6 +42,7 @@ WRONG = {
     "a weight": (SOFTMAX, LOGITS, TARGET, {"sample_weight": but(WEIGHT, -1.0)}),
     "a target of the sigmoid": (SIGMOID, LOGITS, but(SOFT, 2.0, (23, 1)), {}),
     "a label of an evaluation": (EVALUATE, LOGITS, but(TARGET, 7), {}),
+    "a probability of an evaluation": (EVALUATE_PROBS, but(PROBS, 2.0, (23, 1)), TARGET, {}),
     "a probability": (LOG_LOSS, but(PROBS, 2.0, (23, 1)), TARGET, {}),
     "a weight that is nan": (LOG_LOSS, PROBS, TARGET, {"sample_weight": but(WEIGHT, np.nan)}),
 }

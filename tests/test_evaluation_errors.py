@@ -54,6 +54,49 @@ def test_a_bad_probability_changes_nothing_and_is_named(monkeypatch):
     assert evaluation.compute().n == 0
 
 
+READS = {
+    "labels": {"top_k": ()},
+    "smoothed labels": {"top_k": (), "label_smoothing": 0.1},
+    "distributions": {"top_k": ()},
+    "hits": {"top_k": (2,)},
+    "calibration": {"top_k": (), "calibration_bins": 3},
+}
+
+
+@pytest.mark.parametrize("samples", [1, 65536])
+@pytest.mark.parametrize("classes", [3, 100])
+@pytest.mark.parametrize("what", READS)
+def test_a_probability_above_1_that_is_read_changes_nothing_and_is_named(what, classes, samples, monkeypatch):
+    monkeypatch.setattr("fastxent.evaluation._reading.SAMPLES", samples)
+    probs, labels = np.full((2, classes, 2), 0.01), np.array([[0, 1], [2, 0]])
+    target = np.moveaxis(np.eye(classes)[labels], -1, 1) if what == "distributions" else labels
+    evaluation = Evaluation(classes, of="probabilities", axis=1, **READS[what]).update(probs, target)
+    before = state_of(evaluation)
+    place = (1, 2, 0) if what == "labels" else (1, 1, 0)  # the label's own, or another's
+    probs[place] = 7.5
+    with pytest.raises(ValueError, match=rf"scores\[{', '.join(map(str, place))}\] = 7.5, but a probability is in"):
+        evaluation.update(probs, target)
+    assert state_of(evaluation) == before
+    evaluation.update(probs, target, sample_weight=[[1, 1], [0, 1]])
+    if what == "hits":
+        probs[1, 0, 0] = np.nan  # there is no largest one
+        with pytest.raises(ValueError, match=r"scores\[1, 1, 0\] = 7.5"):
+            evaluation.update(probs, target)
+    if what != "distributions":
+        ignoring = Evaluation(classes, of="probabilities", axis=1, ignore_index=2, **READS[what])
+        assert ignoring.update(probs, target).compute().n == 3
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_probability_may_be_above_1_by_rounding(dtype):
+    rounding = np.sqrt(np.finfo(dtype).eps)  # as far as metrics.log_loss lets sums be from 1
+    evaluation = Evaluation(2, of="probabilities")
+    evaluation.update(np.array([[0, 1 + 0.9 * rounding], [np.nan, 1]], dtype), [1, 1])
+    with pytest.raises(ValueError, match=r"scores\[0, 1\] = 1.*, but a probability is in \[0, 1\]"):
+        evaluation.update(np.array([[0, 1 + 1.1 * rounding]], dtype), [1])
+    assert evaluation.compute().n == 2
+
+
 @pytest.mark.parametrize(
     ("given", "error", "match"),
     [

@@ -31,8 +31,9 @@ class Evaluation:
     n_classes : int
         The number of classes C, or of labels.
     of : {"logits", "probabilities", "multilabel_logits"}, default "logits"
-        What the scores are: logits of classes that exclude each other, whose softmax is taken; their probabilities; or
-        logits of labels of which any number may be true, whose sigmoid is taken, and each of which is a sample.
+        What the scores are: logits of classes that exclude each other, whose softmax is taken; their probabilities, at
+        most 1; or logits of labels of which any number may be true, whose sigmoid is taken, and each of which is a
+        sample.
     axis : int, default -1
         The scores' axis that holds the classes or labels.
     class_weight : array_like, shape (C,), or dict, optional
@@ -141,6 +142,10 @@ class Evaluation:
         ------
         TypeError, ValueError
             As the loss does, and if the scores do not have `n_classes` classes.
+        ValueError
+            If a probability is above 1 by more than the square root of its dtype's epsilon, which is rounding. Those of
+            all classes are checked, but with class labels, no `label_smoothing` and neither hits nor calibration those
+            of the labels, since no others are read; samples that are ignored or have no weight are not.
         """
         addition = self._totals.empty()
         read(self.options, addition, scores, target, sample_weight, n_threads)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastxent import _bfloat16, _check
+from fastxent import _bfloat16, _check, _explain
 from fastxent._blocks import Cut, cuts
 from fastxent._kernels import door
 from fastxent._quiet import quiet
@@ -18,6 +18,7 @@ from fastxent.evaluation._totals import Totals
 SAMPLES = 65536  # of a block: half a megabyte of losses
 FEW_SAMPLES = 16384  # where more is kept of each on the way
 ELEMENTS = 262144  # where something is kept of each score
+FEW_CLASSES = 64  # whose scores take less time to check than to find the largest of each sample
 ONE_SCORE = (
     "if they are scores of the second of two classes, one for each sample, give predict_proba and of='probabilities', "
     "or scores[:, None] and target[:, None] and of='multilabel_logits'; the loss alone is sigmoid_cross_entropy"
@@ -78,6 +79,8 @@ def read(
     except (TypeError, ValueError):
         if len(blocks) > 1:
             losses_of(options, whole)  # says where it is in the whole
+            if options["of"] == "probabilities":
+                raise_above_one(options, whole)
         raise
 
 
@@ -135,7 +138,33 @@ def losses_of(options: dict[str, Any], block: Block, plain: bool = False) -> Arr
             0, scores, target, weight, options.get("pos_weight"), ignored, smoothing, "sum", n_threads, rules=RULES
         )
     losses: Array = result[2]
+    if options["of"] == "probabilities":
+        reads_all = not block.has_labels or options["label_smoothing"] != 0.0
+        # of labels alone one above 1 has a negative loss
+        if not (door.is_within(scores, 0.0, 1.0, n_threads) if reads_all else not (losses < 0).any()):
+            raise_above_one(options, block)
     return losses.reshape(-1)
+
+
+def check_largest(options: dict[str, Any], block: Block, predicted: Array) -> None:
+    """Raise for a probability above 1 of any class."""
+    if block.classes <= FEW_CLASSES:
+        within = door.is_within(block.scores, 0.0, 1.0, block.n_threads)
+    else:
+        within = (largest(block.scores, predicted, block.axis) <= 1.0).all()
+    if not within:
+        raise_above_one(options, block)
+
+
+def raise_above_one(options: dict[str, Any], block: Block) -> None:
+    """Name the first probability above 1 by more than rounding, of those that are read of samples that count."""
+    labels = block.target if block.has_labels else None
+    reads_all = bool(labels is None or options["label_smoothing"] or options["top_k"] or options["calibration_bins"])
+    most = 1.0 + _check.near_one(block.scores.dtype)
+    _explain.raise_above_one(
+        block.scores, block.axis, labels, block.weight, options["ignore_index"], reads_all, most,
+        _check.PROBABILITY_RULE,
+    )  # fmt: skip
 
 
 def add(options: dict[str, Any], totals: Totals, block: Block) -> None:
@@ -206,6 +235,8 @@ def look(options: dict[str, Any], totals: Totals, block: Block, losses: Array, v
     elif options["top_k"] or options["calibration_bins"]:
         predicted, rank = ranks(block.scores, y, block.axis, block.n_threads)
         right = predicted == y
+        if options["of"] == "probabilities":
+            check_largest(options, block, predicted)
     if "top" in sums:
         sums["v"].add_where(np.ones(len(y), bool), v)
         sums["top"].add_where(right, v)

@@ -34,7 +34,7 @@ def total_loss(
     parts = []
     for rows, block in row_blocks(probs):
         if not door.is_within(block, 0.0, 1.0, n_threads):
-            door.check_range(probs, "y_proba", 0.0, 1.0, "a probability is in [0, 1]", n_threads)  # says where
+            door.check_range(probs, "y_proba", 0.0, 1.0, _check.PROBABILITY_RULE, n_threads)  # says where
         check_indicator(truth[rows], rows.start)
         parts.append(binary_total(block, truth[rows], None if weight is None else weight[rows, None], eps))
     return _sums.total(parts) / probs.shape[1], total_weight(len(probs), weight)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -121,7 +120,7 @@ def misfits(probs: Array, n_threads: int | None) -> int | None:
         return 0 if door.is_within(probs, 0.0, 1.0, n_threads) else None
     # scikit-learn's own tolerance is sqrt(eps), on sums in the dtype; half of it is safe from the sums' rounding
     dtype = dtype_of(probs)
-    off, outside = door.off_simplex(probs, 0.5 * math.sqrt(epsilon_of(dtype)), dtype == np.float64, n_threads)
+    off, outside = door.off_simplex(probs, 0.5 * _check.near_one(dtype), dtype == np.float64, n_threads)
     if outside:
         return None
     return len(probs) if dtype == np.float16 else off  # sums of float16 round too much to be safe
@@ -130,7 +129,7 @@ def misfits(probs: Array, n_threads: int | None) -> int | None:
 def worst_row(probs: Array) -> int:
     """A row whose sum, rounded as scikit-learn rounds it, is clearly off 1; else the one furthest from it."""
     dtype = dtype_of(probs)
-    clear = 2 * math.sqrt(epsilon_of(dtype))
+    clear = 2 * _check.near_one(dtype)
     worst, position = -1.0, 0
     for rows, block in row_blocks(probs):
         deviations = np.abs(block.sum(axis=1, dtype=dtype) - 1)
@@ -157,7 +156,7 @@ def is_target(y: Array, probs: Array, n_threads: int | None) -> bool:
         return False
     if all((block == np.rint(block)).all() for _, block in row_blocks(y)):
         return False
-    tolerance = math.sqrt(np.finfo(y.dtype).eps)
+    tolerance = _check.near_one(y.dtype)
     if any(door.off_simplex(y, tolerance, False, n_threads)):
         if misfits(probs, n_threads) is None:
             return False
