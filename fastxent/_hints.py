@@ -15,6 +15,7 @@ VOID = 255  # what images of labels have where there is none
 BALANCED = "len(target) / (C * np.bincount(target, minlength=C))"
 MASK = f"; a mask of 0 and {VOID} has the targets target == {VOID}"
 SOFTMAX = "; did you mean softmax_cross_entropy(logits, target)?"
+NEAR_ONE = 1e-3  # float16 probabilities of 1000 classes sum to 1 within it
 
 
 def class_target(x: Array, target: Array, axis: int, name: str) -> str:
@@ -208,3 +209,10 @@ def all_below(labels: Array, n: int) -> bool:
 
 def without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     return shape[:axis] + shape[axis + 1 :]
+
+
+def are_distributions(rows: Array) -> bool:
+    """Whether there are rows, of scores, that are not negative and sum to 1: then these are probabilities."""
+    if not rows.size or not (rows >= 0).all():
+        return False
+    return bool((np.abs(rows.sum(axis=1, dtype=np.float64) - 1.0) < NEAR_ONE).all())

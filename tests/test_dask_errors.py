@@ -58,6 +58,12 @@ def test_an_error_of_a_partition_is_that_in_memory_after_its_place(name):
     assert str(error.value) == f"{SECOND}{theirs.value}"
 
 
+def test_logits_of_an_evaluation_that_look_like_probabilities_are_noticed():
+    with pytest.warns(UserWarning, match="scores look like probabilities"):
+        evaluation = fastxent.dask.evaluate(cut(PROBS, (20, 2)), cut(TARGET, (20, 2)))
+    assert evaluation.compute().n == N
+
+
 @pytest.mark.parametrize("logits, target", [(LOGITS, TARGET + 0.0), (LOGITS + 1j, TARGET)], ids=["floats", "complex"])
 def test_a_dtype_is_refused_as_in_memory(logits, target):
     with pytest.raises(TypeError) as theirs:

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
+import fastxent as fx
 from fastxent.evaluation import Evaluation
 from tests.evaluations import data, state_of
 
@@ -38,7 +39,7 @@ BAD = {
 def test_bad_input_changes_nothing_and_is_named(what, samples, monkeypatch):
     monkeypatch.setattr("fastxent.evaluation._reading.SAMPLES", samples)
     change, error, match = BAD[what]
-    evaluation = Evaluation(3, top_k=(), calibration_bins=2).update(np.eye(3), [0, 1, 1])
+    evaluation = Evaluation(3, top_k=(), calibration_bins=2).update(2 * np.eye(3), [0, 1, 1])
     before = state_of(evaluation)
     args = {"scores": np.eye(3), "target": [0, 1, 2], "sample_weight": None} | change
     with pytest.raises(error, match=match):
@@ -95,6 +96,25 @@ def test_a_probability_may_be_above_1_by_rounding(dtype):
     with pytest.raises(ValueError, match=r"scores\[0, 1\] = 1.*, but a probability is in \[0, 1\]"):
         evaluation.update(np.array([[0, 1 + 1.1 * rounding]], dtype), [1])
     assert evaluation.compute().n == 2
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+def test_logits_that_look_like_probabilities_are_noticed_in_the_first_update(axis, rng):
+    probs = fx.softmax(rng.normal(size=(10, 20, 20)).astype(np.float32), axis=axis)
+    target = np.zeros((10, 20), int)
+    evaluation = Evaluation(20, axis=axis)
+    with pytest.warns(UserWarning, match="scores look like probabilities; .* of='probabilities'"):
+        evaluation.update(probs, target)
+    assert evaluation.compute().n == 200
+    evaluation.update(probs, target)
+    later = probs.copy()
+    later[6:] += 1  # after the first hundred rows
+    with pytest.warns(UserWarning, match="scores look like probabilities"):
+        Evaluation(20, axis=axis).update(later, target)
+    later[0, 0, 0] = -1
+    Evaluation(20, axis=axis).update(later, target)
+    Evaluation(20, axis=axis, of="probabilities").update(probs, target)
+    Evaluation(1).update(np.ones((3, 1)), [0, 0, 0])  # of one class all logits have the probability 1
 
 
 @pytest.mark.parametrize(

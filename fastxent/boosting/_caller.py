@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, NoReturn, Protocol
 
 import numpy as np
 
-from fastxent import _check
+from fastxent import _check, _hints
 from fastxent._types import Array
 from fastxent.boosting._buffers import Buffers
 from fastxent.boosting._loss import Loss
@@ -32,8 +32,6 @@ CALLERS: dict[tuple[str, str], tuple[Library, Role]] = {
     ("lightgbm.sklearn", "_ObjectiveFunctionWrapper.__call__"): ("lightgbm", "objective"),
     ("lightgbm.sklearn", "_EvalFunctionWrapper.__call__"): ("lightgbm", "metric"),
 }
-# float32 probabilities of 1000 classes sum to 1 within it
-NEAR_ONE = 1e-4
 
 
 def check_library(library: Any) -> None:
@@ -137,15 +135,12 @@ def arguments(made: Made, first: Any, second: Any, weights: Any) -> tuple[Array,
 
 def warn_of_probabilities(scores: Array, name: str) -> None:
     """Scores of several classes that are distributions: XGBoost's and LightGBM's own objectives make them."""
-    first = scores[:1]
-    if scores.ndim == 2 and scores.shape[1] > 1 and are_distributions(first) and are_distributions(scores):
+    if scores.ndim != 2 or scores.shape[1] == 1:
+        return
+    if _hints.are_distributions(scores[:1]) and _hints.are_distributions(scores):
         warnings.warn(
             f"{name} takes scores, but these are not negative and each row sums to 1, as probabilities do: a library "
             "passes scores if its objective is a function, such as softmax_objective, and probabilities if it is its "
             "own; its own metric is then the one to use",
             stacklevel=4,
         )
-
-
-def are_distributions(rows: Array) -> bool:
-    return len(rows) > 0 and bool((rows >= 0).all() and (np.abs(rows.sum(axis=1) - 1) < NEAR_ONE).all())

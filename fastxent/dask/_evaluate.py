@@ -57,6 +57,12 @@ def evaluate(
     TypeError, ValueError
         As `softmax_cross_entropy` does, and as Evaluation does.
 
+    Warns
+    -----
+    UserWarning
+        As Evaluation does, of the first rows of a partition, and where it is read: what another process warns of is
+        in the log of that.
+
     References
     ----------
     .. [1] U. Kulisch and V. Snyder, "The exact dot product as basic tool for long interval arithmetic", Computing 91,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from numpy.typing import ArrayLike
 
-from fastxent import _check
+from fastxent import _check, _hints
 from fastxent._types import ClassWeight
 from fastxent.evaluation._options import options_in, options_of, written
-from fastxent.evaluation._reading import read
+from fastxent.evaluation._reading import first_rows, read
 from fastxent.evaluation._scores import Scores, scores_of
 from fastxent.evaluation._totals import Totals, sizes_of
 
@@ -146,13 +147,23 @@ class Evaluation:
             If a probability is above 1 by more than the square root of its dtype's epsilon, which is rounding. Those of
             all classes are checked, but with class labels, no `label_smoothing` and neither hits nor calibration those
             of the labels, since no others are read; samples that are ignored or have no weight are not.
+
+        Warns
+        -----
+        UserWarning
+            If the scores should be logits, but the first hundred rows of the first update are not negative and each
+            sums to 1, as probabilities do.
         """
         addition = self._totals.empty()
+        scores = _check.array_of(scores, "scores")
         read(self.options, addition, scores, target, sample_weight, n_threads)
         if n_bytes is None:
             addition.counts["n_without_bytes"] = addition.counts["n"]
         else:
             addition.counts["n_bytes"] = _check.whole_number(n_bytes, "n_bytes", 0)
+        may_warn = self.options["of"] == "logits" and self.options["n_classes"] > 1 and not self._totals.counts["n"]
+        if may_warn and _hints.are_distributions(first_rows(scores, self.options["axis"])):
+            warnings.warn("scores look like probabilities; for these there is of='probabilities'", stacklevel=2)
         self._totals = self._totals.plus(addition)
         return self
 

@@ -18,6 +18,7 @@ from fastxent.evaluation._totals import Totals
 SAMPLES = 65536  # of a block: half a megabyte of losses
 FEW_SAMPLES = 16384  # where more is kept of each on the way
 ELEMENTS = 262144  # where something is kept of each score
+FIRST = 100  # that say what the scores are
 FEW_CLASSES = 64  # whose scores take less time to check than to find the largest of each sample
 ONE_SCORE = (
     "if they are scores of the second of two classes, one for each sample, give predict_proba and of='probabilities', "
@@ -89,6 +90,12 @@ def add_each(options: dict[str, Any], totals: Totals, whole: Block, blocks: list
     """The samples of all cuts."""
     for cut in blocks:
         add(options, totals, part_of(whole, cut, multilabel) if cut else whole)
+
+
+def first_rows(scores: Array, axis: int) -> Array:
+    """The classes of at most so many samples, (n, C)."""
+    moved = np.moveaxis(scores, axis, -1)
+    return _bfloat16.widened(moved[next(cuts(moved.shape[:-1], FIRST))]).reshape(-1, moved.shape[-1])
 
 
 def broadcasts(weight: Array, shape: tuple[int, ...]) -> bool:

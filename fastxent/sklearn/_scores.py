@@ -11,7 +11,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from fastxent import _bfloat16, _check
+from fastxent import _bfloat16, _check, _hints
 from fastxent._kernels import door
 from fastxent._types import Array
 
@@ -172,5 +172,4 @@ def looks_like_probabilities(scores: Scores, n_threads: int | None) -> bool:
     """Whether the first samples are positive and sum to 1; of one score each, whether all are in [0, 1]."""
     if scores.array.ndim == 1:
         return door.is_within(scores.array, 0.0, 1.0, n_threads)
-    first = scores.array[:100]
-    return bool((first >= 0).all() and np.allclose(first.sum(axis=1, dtype=np.float64), 1.0, atol=1e-3))
+    return _hints.are_distributions(scores.array[:100])
