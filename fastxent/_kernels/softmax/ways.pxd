@@ -21,7 +21,7 @@ cdef inline bint is_simple(const Problem* problem) noexcept nogil:
 
 cdef inline Way way_of(const Problem* problem) noexcept nogil:
     if problem.option.is_focal and not is_plain(problem):
-        # slopes lie beside the logits; whatever else is wanted, so that losses have the same bits
+        # slopes lie beside the logits, as Hessians do beside gradients
         return FOCAL_PANELS if problem.C < LANES or two_side_by_side(problem) else FOCAL_ROWS
     if not side_by_side(problem):
         return ROWS
