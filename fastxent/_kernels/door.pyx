@@ -37,13 +37,13 @@ from fastxent._kernels.problem cimport (
     ACTIVATION, BFLOAT16, BOOL, CARRIED, CLAMPED, CONVERSION, COUNT_CLASSES, COUNT_ELEMENTS, COUNT_OUTSIDE,
     CROSS_ENTROPY, DIVERGENCE, ENTROPY, FLOAT16, FLOAT32, FLOAT64, GRAD, GRAD_OUTPUT, HESS, INFORMATION, INT16, INT32,
     INT64, INT8, LABELS, LOG_SOFTMAX, LOGSUMEXP, LOSSES, NO_KIND, POS_WEIGHT, ROLES, SAMPLE_WEIGHT, SIGMOID,
-    SIGMOID_FOCAL, SIMPLEX, SOFTMAX, SOFTMAX_ITSELF, STATISTICS, TARGET, UINT16, UINT32, UINT64, UINT8, X, Family, has,
+    SIGMOID_FOCAL, SIMPLEX, SOFTMAX, SOFTMAX_ITSELF, STATISTICS, TARGET, UINT16, UINT32, UINT64, UINT8, X, Family,
     has_classes, is_half, is_loss, Kind, Options, Problem, Role, side_by_side, size_of, Table, View, Which,
 )
 from fastxent._kernels.records cimport DOUBLE_RECORD, RECORD, Carried
 from fastxent._kernels.softmax.terms cimport entry, quotient_rest, sum_rest
 from fastxent._kernels.softmax.ways cimport FOCAL_ROWS, ROWS, way_of
-from fastxent._kernels.target cimport is_bare, is_plain
+from fastxent._kernels.target cimport clamped_by_rows, is_bare, is_plain
 from fastxent._kernels.ways cimport LANES, WIDTH, tuning
 
 from fastxent import _bfloat16, _check, _explain, _isa, _sums, _threads

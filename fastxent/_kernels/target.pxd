@@ -29,6 +29,14 @@ cdef inline bint is_plain(const Problem* problem) noexcept nogil:
     return is_index(problem) and problem.option.share == 0.0
 
 
+cdef inline bint clamped_by_rows(const Problem* problem) noexcept nogil:
+    """Whether the clamped loss goes from class to class of a sample; else from sample to sample of a class.
+
+    With 64 classes both took about as long where classes lie side by side, and the latter .6 where they lie apart.
+    """
+    return not is_plain(problem) and problem.C >= 2 * LANES
+
+
 cdef inline bint is_flat(const Problem* problem) noexcept nogil:
     """A class index: t_k = share but for the label's class."""
     return is_index(problem) and problem.weight == NULL

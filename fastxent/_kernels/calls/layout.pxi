@@ -217,10 +217,8 @@ cdef inline bint in_rows(const Problem* problem) noexcept:
         return way_of(problem) == ROWS or way_of(problem) == FOCAL_ROWS
     if problem.family == ACTIVATION or problem.family == SIMPLEX or problem.family == STATISTICS:
         return not side_by_side(problem)
-    if problem.family == CLAMPED:   # a class index without smoothing is one element of a row
-        return problem.C >= LANES and (
-            has(problem, TARGET) or problem.infogain.data != NULL or problem.option.share != 0.0
-        )
+    if problem.family == CLAMPED:
+        return clamped_by_rows(problem)
     return problem.family == CONVERSION or (
         problem.family == INFORMATION and problem.C >= problem.tuning.row_classes
     )

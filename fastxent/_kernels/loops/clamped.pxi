@@ -18,7 +18,7 @@ from fastxent._kernels.arrays.memory cimport prefetch_block_to_write
 from fastxent._kernels.problem cimport GRAD, LOSSES, X, Problem, Strip, at, has
 from fastxent._kernels.strips cimport part_of, strip_at
 from fastxent._kernels.target cimport (
-    is_plain, own_share, read_samples, read_scales, target_of_classes, target_of_samples,
+    clamped_by_rows, is_plain, own_share, read_samples, read_scales, target_of_classes, target_of_samples,
 )
 from fastxent._kernels.ways cimport GROUP, LANES, WIDTH
 
@@ -204,7 +204,7 @@ cdef Py_ssize_t clamped_strip(
     grad_step.classes = problem.view[<int>GRAD].classes // <Py_ssize_t>sizeof(floating)
     if is_plain(problem):
         return bad + clamped_plain(q, problem, &lanes, strip.n, q_step, grad_step, grad, losses)
-    if problem.C < LANES:
+    if not clamped_by_rows(problem):
         return bad + clamped_panel(q, problem, strip, &lanes, q_step, grad_step, grad, losses)
     for j in range(strip.n):
         losses[j] = 0.0
