@@ -92,6 +92,10 @@ def as_array(value: Any, name: str) -> Array:
         return np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is no array: {error}") from error
+    except TypeError as error:
+        if isinstance(value, list | tuple) and value and _bfloat16.is_tensor(value[0]):
+            raise TypeError(f"{name} is a {type(value).__name__} of tensors; give torch.stack({name})") from error
+        raise
 
 
 def without_missing(value: Any, name: str) -> Any:

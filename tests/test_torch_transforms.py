@@ -142,6 +142,11 @@ def test_numpy_functions_within_torch_func_name_what_works_there():
         torch.func.vmap(fx.softmax_cross_entropy)(logits, labels)
 
 
+def test_a_list_of_tensors_that_numpy_has_no_dtype_for_is_to_be_stacked():
+    with pytest.raises(TypeError, match=r"^logits is a list of tensors; give torch\.stack\(logits\)$"):
+        fx.softmax_cross_entropy(list(torch.zeros(5, 7, dtype=BFLOAT)), torch.arange(5))
+
+
 @pytest.fixture
 def in_torch_s_place(monkeypatch):
     """fastxent's functions where models look for torch's, whose own are given."""
