@@ -91,7 +91,7 @@ def score(name, function, text, block, before):
     log_prob, rank = map(np.concatenate, zip(*parts, strict=True))
     mean = -log_prob.astype(np.float64).mean()
     print(f"{name}: perplexity {np.exp(mean):.2f}, {mean / np.log(2) / BYTES:.4f} bits a byte", end="")
-    print(f", right {(rank < 1).mean():.1%}, among the first ten {(rank < 10).mean():.1%}")
+    print(f", at the top {(rank < 1).mean():.1%}, among the first ten {(rank < 10).mean():.1%}")
     memory = megabytes() - before
     print(f"    {len(target) / seconds:.0f} tokens a second, {memory:.0f} MB beside the model", flush=True)
     return log_prob
