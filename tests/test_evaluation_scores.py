@@ -106,9 +106,10 @@ def test_bits_per_byte_count_bytes_and_need_them_of_every_update(rng):
     assert got.bits_per_byte == pytest.approx(600 * got.bits / 1200)
     assert evaluation.update(logits[:0], target[:0]).compute().bits_per_byte == got.bits_per_byte
     assert evaluation.update(logits[:1], target[:1]).compute().bits_per_byte is None
-    nothing = Evaluation(logits.shape[1], ignore_index=-1).update(logits[:2], [-1, -1], n_bytes=9).compute()
-    assert np.isnan([nothing.loss, nothing.bits, nothing.bits_per_byte]).all()
-    assert nothing.n == 0
+    for given, labels, n in (({"ignore_index": -1}, [-1, -1], 0), ({"class_weight": np.eye(7)[0]}, [1, 2], 2)):
+        nothing = Evaluation(7, **given).update(logits[:2], labels, n_bytes=9).compute()
+        assert np.isnan([nothing.loss, nothing.bits, nothing.bits_per_byte]).all()
+        assert nothing.n == n
 
 
 @pytest.mark.parametrize("ignored", [None, 0])

@@ -117,7 +117,7 @@ def scores_of(options: dict[str, Any], totals: Totals) -> Scores:
     loss = sums["loss"].over(0, sums["weight"], 0)
     bits_per_byte = None
     if counts["n_bytes"] and not counts["n_without_bytes"]:
-        total = sums["loss"].number(0) if counts["n"] else math.nan
+        total = math.nan if math.isnan(loss) else sums["loss"].number(0)
         bits_per_byte = total / math.log(2.0) / counts["n_bytes"]
     accuracy = sums["top"].over(0, sums["v"], 0) if "top" in sums else None
     ks = options["top_k"] if "hits" in sums else []
