@@ -62,6 +62,8 @@ def tensor_memory(value: Any, name: str) -> Array:
     try:
         return _bfloat16.of_tensor(value)
     except RuntimeError as error:
+        if "have storage" not in str(error):
+            raise
         raise TypeError(
             f"{name} is a tensor without memory of its own, as within torch.func and torch.compile; fastxent.torch has "
             "losses that work there"
