@@ -1,6 +1,7 @@
 """SoftmaxClassifierCV: scikit-learn's checks, a grid search's scores, and the model of the C that it chose."""
 
 import warnings
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -119,7 +120,7 @@ def test_distributions_sparse_features_and_two_samples_of_a_fold_without_a_class
     with pytest.raises(ValueError, match="fold 0: class 2 occurs in its test part only"):
         model.fit(X, Y)
     with config_context(enable_metadata_routing=True):  # a scorer with a request of its own
-        model.set_params(scoring=neg_log_loss_scorer.set_score_request(sample_weight=True))
+        model.set_params(scoring=deepcopy(neg_log_loss_scorer).set_score_request(sample_weight=True))
         with pytest.raises(ValueError, match="fold 0: class 2 occurs in its test part only"):
             model.set_fit_request(sample_weight=True).fit(X, Y, sample_weight=np.ones(150))
 

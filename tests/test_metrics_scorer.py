@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def test_weights_reach_it_by_hand_and_by_routing(rng):
     right = -log_loss(y, model.predict_proba(X), sample_weight=weight)
     assert neg_log_loss_scorer(model, X, y, sample_weight=weight) == right
     with sklearn.config_context(enable_metadata_routing=True):
-        scorer = neg_log_loss_scorer.set_score_request(sample_weight=True)
+        scorer = deepcopy(neg_log_loss_scorer).set_score_request(sample_weight=True)
         model = GaussianNB().set_fit_request(sample_weight=False)
         scores = cross_validate(model, X, y, scoring={"loss": scorer}, params={"sample_weight": weight}, cv=FOLDS[:1])
     train, test = FOLDS[0]
@@ -85,11 +86,11 @@ def test_weights_reach_it_by_hand_and_by_routing(rng):
     assert scores["test_loss"] == [-log_loss(y[test], probs, sample_weight=weight[test])]
 
 
-def test_a_request_is_not_that_of_the_scorer_of_the_module(rng):
+def test_a_request_of_a_copy_is_not_that_of_the_scorer_of_the_module(rng):
     options = {"scoring": neg_log_loss_scorer, "params": {"sample_weight": rng.random(150)}, "cv": FOLDS[:1]}
     model = GaussianNB()
     with sklearn.config_context(enable_metadata_routing=True):
-        neg_log_loss_scorer.set_score_request(sample_weight=True)
+        deepcopy(neg_log_loss_scorer).set_score_request(sample_weight=True)
         with pytest.raises(UnsetMetadataPassedError, match="score"):
             cross_validate(model.set_fit_request(sample_weight=True), *IRIS, **options)
 

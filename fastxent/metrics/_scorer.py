@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import make_scorer
@@ -26,11 +25,6 @@ class ClassScorer(type(make_scorer(log_loss))):  # type: ignore[misc]
         score: float = super()._score(method_caller, estimator, X, y_true, **kwargs)
         return score
 
-    def set_score_request(self, **kwargs: Any) -> Self:
-        """A scorer that requests these; scikit-learn's changes itself, but the one of this module is everybody's."""
-        scorer: Self = super(ClassScorer, copy.deepcopy(self)).set_score_request(**kwargs)
-        return scorer
-
 
 def in_order(order: Array, method_caller: Callable[..., Any], *args: Any, **kwargs: Any) -> Array:
     """Probabilities of the sorted classes, as `log_loss` takes them; of two classes those of the last one alone."""
@@ -48,7 +42,7 @@ A drop-in for ``scoring="neg_log_loss"``: called as ``scorer(estimator, X, y_tru
 
 In addition it passes ``estimator.classes_`` as `labels`. A fold in which a class does not occur has its score, where
 scikit-learn's gives nan; one with a class that the estimator has never seen has none, where scikit-learn's may take
-the class for another one.
+the class for another one. Columns follow ``estimator.classes_``, also where these are not sorted.
 
 Returns
 -------
@@ -59,6 +53,11 @@ Raises
 ------
 TypeError, ValueError
     As `log_loss` does, and if the estimator has no `predict_proba` (AttributeError) or knows one class only.
+
+Notes
+-----
+``set_score_request`` changes the scorer that it is called on, as scikit-learn's does, of which ``get_scorer`` makes a
+copy: with metadata routing, ``copy.deepcopy(neg_log_loss_scorer).set_score_request(sample_weight=True)``.
 
 See Also
 --------
