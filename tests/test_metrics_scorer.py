@@ -7,7 +7,6 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import sklearn
-from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
@@ -84,15 +83,6 @@ def test_weights_reach_it_by_hand_and_by_routing(rng):
     train, test = FOLDS[0]
     probs = GaussianNB().fit(X[train], y[train]).predict_proba(X[test])
     assert scores["test_loss"] == [-log_loss(y[test], probs, sample_weight=weight[test])]
-
-
-def test_a_request_of_a_copy_is_not_that_of_the_scorer_of_the_module(rng):
-    options = {"scoring": neg_log_loss_scorer, "params": {"sample_weight": rng.random(150)}, "cv": FOLDS[:1]}
-    model = GaussianNB()
-    with sklearn.config_context(enable_metadata_routing=True):
-        deepcopy(neg_log_loss_scorer).set_score_request(sample_weight=True)
-        with pytest.raises(UnsetMetadataPassedError, match="score"):
-            cross_validate(model.set_fit_request(sample_weight=True), *IRIS, **options)
 
 
 def test_columns_need_not_stand_in_the_order_of_the_classes():
