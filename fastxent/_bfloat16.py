@@ -31,7 +31,8 @@ def is_tensor(value: Any) -> bool:
 def of_tensor(tensor: Any) -> Array:
     """A tensor's memory as an array."""
     torch = sys.modules.get("torch")
-    if torch is not None and type(tensor) is torch.nn.Parameter and tensor.is_cpu and tensor.layout is torch.strided:
+    is_parameter = torch is not None and type(tensor) is torch.nn.Parameter
+    if is_parameter and tensor.is_cpu and tensor.layout is torch.strided and not tensor.is_neg():
         return memory_of(tensor)
     tensor = tensor.detach()
     if torch is None or str(getattr(tensor, "dtype", None)) != "torch.bfloat16":

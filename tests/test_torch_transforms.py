@@ -134,6 +134,14 @@ def test_the_memory_of_parameters_can_still_be_resized(dtype):
         assert tensor.untyped_storage().resizable()
 
 
+def test_a_parameter_that_is_negated_as_it_is_read_is_not_taken_for_its_memory():
+    logits, labels = torch.nn.Parameter(torch._neg_view(torch.randn(5, 7))), torch.arange(5)
+    with pytest.raises(RuntimeError, match="negative bit"):
+        fx.softmax_cross_entropy(logits, labels)
+    with pytest.raises(RuntimeError, match="negative bit"):
+        fx.softmax_cross_entropy_grad(torch.randn(5, 7), labels, out=logits.requires_grad_(False))
+
+
 def test_numpy_functions_within_torch_func_name_what_works_there():
     logits, labels = classes((5, 7))
     with pytest.raises(

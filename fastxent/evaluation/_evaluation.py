@@ -146,7 +146,7 @@ class Evaluation:
         ValueError
             If a probability is above 1 by more than the square root of its dtype's epsilon, which is rounding. Those of
             all classes are checked, but with class labels, no `label_smoothing` and neither hits nor calibration those
-            of the labels, since no others are read; samples that are ignored or have no weight are not.
+            of the labels, since no others are read; samples that are ignored or of `sample_weight` 0 are not.
 
         Warns
         -----
