@@ -31,9 +31,10 @@ def is_tensor(value: Any) -> bool:
 def of_tensor(tensor: Any) -> Array:
     """A tensor's memory as an array."""
     torch = sys.modules.get("torch")
-    is_parameter = torch is not None and type(tensor) is torch.nn.Parameter
-    if is_parameter and tensor.is_cpu and tensor.layout is torch.strided and not tensor.is_neg():
-        return memory_of(tensor)
+    if torch is not None and type(tensor) is torch.nn.Parameter:
+        is_plain = tensor.is_cpu and tensor.layout is torch.strided and not tensor.is_neg()
+        if is_plain:
+            return memory_of(tensor)
     tensor = tensor.detach()
     if torch is None or str(getattr(tensor, "dtype", None)) != "torch.bfloat16":
         return np.asarray(tensor)
