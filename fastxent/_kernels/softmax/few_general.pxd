@@ -10,20 +10,20 @@ from libc.stdint cimport int32_t
 from fastxent._kernels.arithmetic cimport scalar
 from fastxent._kernels.arithmetic.lanes cimport Lanes
 from fastxent._kernels.arithmetic.panel cimport (
-    LABEL, LOG_S, MAXIMUM, OWN_E, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, panel_pick,
+    LABEL, LOG_S, MAXIMUM, OWN_E, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, panel_pick,
 )
 from fastxent._kernels.arithmetic.row cimport larger
 from fastxent._kernels.arrays.memory cimport prefetch_block
 from fastxent._kernels.arrays.output cimport store_panels
 from fastxent._kernels.arrays.soon cimport Soon, far_if, home_soon, nothing_soon, read_soon, soon_of, write_soon
-from fastxent._kernels.frames cimport apart, inlined
+from fastxent._kernels.frames cimport flat, inlined
 from fastxent._kernels.problem cimport GRAD, X, Problem, Strip, has
 from fastxent._kernels.softmax.few cimport few_in, few_lanes, few_shares
-from fastxent._kernels.softmax.general_panel cimport finish_general, panel_dot, target_of_panel, target_room
+from fastxent._kernels.softmax.general_panel cimport finish_general, label_dots, target_of_panel, target_room
 from fastxent._kernels.softmax.sums cimport gap, mend_dots, smaller
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport (
-    are_outside, is_index, others_shares, own_shares, panel_of_target, read_samples,
+    are_outside, is_flat, is_index, is_plain, others_shares, own_shares, panel_of_target, read_samples,
     read_scales, targets_soon,
 )
 from fastxent._kernels.ways cimport FEW, LANES, PANELS
@@ -31,116 +31,123 @@ from fastxent._kernels.ways cimport FEW, LANES, PANELS
 
 cdef inline inlined few_dots(
     const floating* x,           # in   C x LANES
-    const floating* t,           # in   C x LANES
+    const floating* t,           # in   C x LANES, or NULL where each is 1
     Py_ssize_t C,                # known to the compiler
-    floating* of,                # in   (PANEL,) MAXIMUM; out LABEL: the class that has more than all others, or -1
+    const floating* m,           # in   (LANES,)
     double* dot,                 # out  (LANES,) sum_k t_k (m - x_k)
-    double* own,                 # out  (LANES,) the largest t_k
-    double* others,              # out  (LANES,) T but for that
 ) noexcept nogil:
-    """panel_dots and panel_largest. Sums are trees as in few_lanes."""
+    """panel_dots, or panel_gaps. The sum is a tree as in few_lanes."""
     cdef floating found[LANES]
-    cdef floating largest[LANES]
-    cdef floating rest[LANES]
-    cdef floating label[LANES]
     cdef floating part[FEW]
-    cdef floating less[FEW]
-    cdef floating most, here, number, m
+    cdef floating here
     cdef Py_ssize_t j, k
     for j in range(LANES):
-        m = of[MAXIMUM + j]
-        most = t[j]
-        number = less[0] = <floating>0.0
-        part[0] = most * gap(most, m, x[j])
-        for k in range(1, C):
-            here = t[k * LANES + j]
-            if k % 2 == 1:
-                less[k // 2] = smaller(here, most)
+        for k in range(C):
+            if t == NULL:
+                here = m[j] - x[k * LANES + j]
             else:
-                less[(k - 1) // 2] = less[(k - 1) // 2] + smaller(here, most)
-            number = <floating>k if here > most else number
-            most = larger(here, most)
-            here = here * gap(here, m, x[k * LANES + j])
-            if k % 2 == 0:
-                part[k // 2] = here
-            else:
-                part[k // 2] = part[k // 2] + here
+                here = t[k * LANES + j] * gap(t[k * LANES + j], m[j], x[k * LANES + j])
+            part[k // 2] = here if k % 2 == 0 else part[k // 2] + here
         if C > 2:
             part[0] = part[0] + part[1]
-        if C > 3:
-            less[0] = less[0] + less[1]
         if C > 6:
             part[2] = part[2] + part[3]
-        if C > 7:
-            less[2] = less[2] + less[3]
         if C > 4:
             part[0] = part[0] + part[2]
-        if C > 5:
-            less[0] = less[0] + less[2]
         if C > 8:
             part[0] = part[0] + part[4]
         found[j] = part[0]
+    for j in range(LANES):
+        dot[j] = found[j]
+    mend_dots(x, t, C, m, dot)
+
+
+cdef inline inlined few_largest(
+    const floating* t,           # in   C x LANES
+    Py_ssize_t C,                # known to the compiler
+    double* own,                 # out  (LANES,) the largest t_k
+    double* others,              # out  (LANES,) T but for that
+    floating* label,             # out  (LANES,) the class that has more than all others, or -1
+) noexcept nogil:
+    """The rest of panel_dots, and panel_largest. In a loop of its own: of a larger one GCC makes no vectors."""
+    cdef floating largest[LANES]
+    cdef floating rest[LANES]
+    cdef floating less[FEW]
+    cdef floating most, here, number
+    cdef Py_ssize_t j, k
+    for j in range(LANES):
+        most = t[j]
+        number = less[0] = <floating>0.0
+        for k in range(1, C):
+            here = t[k * LANES + j]
+            less[(k - 1) // 2] = smaller(here, most) if k % 2 == 1 else less[(k - 1) // 2] + smaller(here, most)
+            number = <floating>k if here > most else number
+            most = larger(here, most)
+        if C > 3:
+            less[0] = less[0] + less[1]
+        if C > 7:
+            less[2] = less[2] + less[3]
+        if C > 5:
+            less[0] = less[0] + less[2]
         largest[j] = most
         rest[j] = less[0]
         label[j] = number if most > less[0] else -<floating>1.0
     for j in range(LANES):
-        dot[j] = found[j]
         own[j] = largest[j]
         others[j] = rest[j]
-    for j in range(LANES):
-        of[LABEL + j] = label[j]
 
 
 cdef inline inlined few_sums(
-    const Problem* problem, const Strip* strip, Py_ssize_t first, Lanes* lanes, floating* of, floating* t, double* dots,
-    floating* panel, Py_ssize_t C
+    const Problem* problem, floating* of, const floating* t, double* dot, double* own, double* others, floating* panel,
+    Py_ssize_t C
 ) noexcept nogil:
     """sums_of_few of C classes, which the compiler knows."""
     cdef floating top[LANES]
     cdef floating e[FEW * LANES]
     cdef Py_ssize_t j
     few_lanes(<const floating*>panel, C, of + LABEL, of, top, e)
-    if is_index(problem):
-        panel_dot(<const floating*>panel, of + MAXIMUM, problem, strip, first, lanes, of, t, dots)
+    if not is_index(problem):
+        few_largest(t, C, own, others, of + LABEL)
+    if is_plain(problem):
+        for j in range(LANES):
+            dot[j] = 0.0
+    elif is_flat(problem):
+        few_dots(<const floating*>panel, <const floating*>NULL, C, of + MAXIMUM, dot)
     else:
-        few_dots(<const floating*>panel, t, C, of, dots + first, lanes.own + first, lanes.others + first)
-        mend_dots(<const floating*>panel, t, C, of + MAXIMUM, dots + first)
-        for j in range(first, first + LANES):
-            lanes.total[j] = lanes.own[j] + lanes.others[j]
+        few_dots(<const floating*>panel, t, C, of + MAXIMUM, dot)
     if has(problem, GRAD):
         few_shares(<const floating*>e, <const floating*>top, C, panel)
         panel_pick(<const floating*>panel, C, of + LABEL, of + OWN_E)
 
 
-cdef inline apart sums_of_few(
+cdef inline flat sums_of_few(
     const Problem* problem,
-    const Strip* strip,
-    Py_ssize_t first,            # the panel's first sample
-    Lanes* lanes,                # in, out  own and others of class indices; else out, as total
     floating* of,                # in, out  (PANEL,) LABEL of class indices; else out, as all but LOG_S
-    floating* t,                 # as in panel_dot, but a distribution is there
-    double* dots,                # out  (WIDTH,) sum_k t_k (m - x_k)
+    const floating* t,           # in   C x LANES, the distributions or the classes' weights, if there are any
+    double* dot,                 # out  (LANES,) sum_k t_k (m - x_k), of class indices sum_k w_k (m - x_k)
+    double* own,                 # out  (LANES,) of distributions the largest t_k
+    double* others,              # out  (LANES,) and T but for that
     floating* panel,             # in   C x LANES; out the exponentials, if there is a gradient
 ) noexcept nogil:
     cdef Py_ssize_t j, C = problem.C
     if C == 1:
-        few_sums(problem, strip, first, lanes, of, t, dots, panel, 1)
+        few_sums(problem, of, t, dot, own, others, panel, 1)
     elif C == 2:
-        few_sums(problem, strip, first, lanes, of, t, dots, panel, 2)
+        few_sums(problem, of, t, dot, own, others, panel, 2)
     elif C == 3:
-        few_sums(problem, strip, first, lanes, of, t, dots, panel, 3)
+        few_sums(problem, of, t, dot, own, others, panel, 3)
     elif C == 4:
-        few_sums(problem, strip, first, lanes, of, t, dots, panel, 4)
+        few_sums(problem, of, t, dot, own, others, panel, 4)
     elif C == 5:
-        few_sums(problem, strip, first, lanes, of, t, dots, panel, 5)
+        few_sums(problem, of, t, dot, own, others, panel, 5)
     elif C == 6:
-        few_sums(problem, strip, first, lanes, of, t, dots, panel, 6)
+        few_sums(problem, of, t, dot, own, others, panel, 6)
     elif C == 7:
-        few_sums(problem, strip, first, lanes, of, t, dots, panel, 7)
+        few_sums(problem, of, t, dot, own, others, panel, 7)
     elif C == 8:
-        few_sums(problem, strip, first, lanes, of, t, dots, panel, 8)
+        few_sums(problem, of, t, dot, own, others, panel, 8)
     else:
-        few_sums(problem, strip, first, lanes, of, t, dots, panel, 9)
+        few_sums(problem, of, t, dot, own, others, panel, 9)
     for j in range(LANES):
         of[SHIFT + TIES + j] = of[TOP + j] = <floating>1.0
         of[SHIFT + REST_LOW + j] = <floating>0.0
@@ -181,9 +188,10 @@ cdef inline Py_ssize_t softmax_few_general(
         t = target_room(problem, panels) + target_of_panel(problem, first)
         for j in range(LANES):
             of[LABEL + j] = <floating><int32_t>lanes.y[first + j] if is_index(problem) else -<floating>1.0
-        if not is_index(problem):
+        if not is_plain(problem) and not is_flat(problem) and (not is_index(problem) or c == 0):
             part = part_of(strip, first)
             panel_of_target(problem, &part, lanes.y + first, t)
+        if not is_index(problem):
             bad += are_outside(problem, <const floating*>t, C * LANES)
             if targets.data != NULL:
                 prefetch_block(<const floating*>targets.data + first * C, LANES * C)
@@ -191,7 +199,14 @@ cdef inline Py_ssize_t softmax_few_general(
             read_soon(&next, x, LANES * C)
         if home.data != NULL:
             write_soon(&home, x, LANES * C)
-        sums_of_few(problem, strip, first, &lanes, of, t, losses, panels + first * C)
+        sums_of_few(
+            problem, of, <const floating*>t, losses + first, lanes.own + first, lanes.others + first, panels + first * C
+        )
+        if is_index(problem):
+            label_dots(problem, first, of + MAXIMUM, of + OWN_X, &lanes, losses + first)
+        else:
+            for j in range(first, first + LANES):
+                lanes.total[j] = lanes.own[j] + lanes.others[j]
     for c in range(n_panels):
         of = known + c * PANEL
         for j in range(LANES):

@@ -18,7 +18,7 @@ from fastxent._kernels.problem cimport GRAD, HESS, Problem, Strip, has, panels_o
 from fastxent._kernels.softmax.sums cimport panel_dots, panel_gaps
 from fastxent._kernels.softmax.terms cimport entry, quotient_rest, slope_of, sum_rest
 from fastxent._kernels.strips cimport part_of
-from fastxent._kernels.target cimport is_flat, is_index, is_plain, panel_of_target, targets_soon, weight_of
+from fastxent._kernels.target cimport is_flat, is_index, is_plain, panel_of_target, targets_soon
 from fastxent._kernels.ways cimport GROUP, LANES, whole_groups
 
 
@@ -53,6 +53,35 @@ cdef inline Py_ssize_t softmax_room(const Problem* problem) noexcept nogil:
     return room
 
 
+cdef inline void label_dots(
+    const Problem* problem,
+    Py_ssize_t first,            # the panel's first sample
+    const floating* m,           # in   (LANES,)
+    const floating* own_x,       # in   (LANES,)
+    Lanes* lanes,                # in   y, own and others; out  the total
+    double* dot,                 # in, out  (LANES,) sum_k w_k (m - x_k) becomes sum_k t_k (m - x_k)
+) noexcept nogil:
+    """Of class indices. What counts for nothing does so however far away its logit is."""
+    cdef double beyond[LANES]    # what t_y has beyond the share that all classes have
+    cdef double share = problem.option.share, gap
+    cdef Py_ssize_t j
+    if is_plain(problem):
+        for j in range(LANES):
+            beyond[j] = lanes.own[first + j]
+    elif problem.weight == NULL:
+        for j in range(LANES):
+            beyond[j] = problem.option.keep
+    else:
+        for j in range(LANES):
+            beyond[j] = problem.weight[lanes.y[first + j]] * problem.option.keep
+    for j in range(LANES):
+        gap = <double>m[j] - <double>own_x[j]
+        dot[j] = share * dot[j] if share > 0 else 0.0
+        dot[j] += beyond[j] * gap if beyond[j] > 0 else 0.0
+    for j in range(first, first + LANES):
+        lanes.total[j] = lanes.own[j] + lanes.others[j]
+
+
 cdef inline void panel_dot(
     const floating* x,           # in   C x LANES, and what lies behind
     const floating* m,           # in   (LANES,)
@@ -67,7 +96,6 @@ cdef inline void panel_dot(
     """row_dot for the lanes of a panel."""
     cdef double most[LANES]
     cdef double rest[LANES]
-    cdef double share = problem.option.share, gap, weight
     cdef double* dot = dots + first
     cdef double* total = lanes.total + first
     cdef double* own = lanes.own + first
@@ -87,11 +115,7 @@ cdef inline void panel_dot(
         next = far_if(True, targets_soon(problem, &part, x))
         panel_dots(x, t, problem.C, m, not is_index(problem), next, dot, most, rest)
     if is_index(problem):
-        for j in range(LANES):
-            gap = <double>m[j] - <double>of[OWN_X + j]
-            weight = own[j] if is_plain(problem) else weight_of(problem, lanes.y[first + j]) * problem.option.keep
-            dot[j] = (share * dot[j] if share > 0 else 0.0) + (weight * gap if weight > 0 else 0.0)
-            total[j] = own[j] + others[j]
+        label_dots(problem, first, m, of + OWN_X, lanes, dot)
         return
     for j in range(LANES):
         found += most[j] > rest[j]

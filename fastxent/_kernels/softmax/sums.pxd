@@ -242,7 +242,7 @@ cdef inline void panel_dots(
 
 
 cdef inline inlined mend_dots(
-    const floating* x, const floating* t, Py_ssize_t C, const floating* m, double* dot    # as in panel_dots
+    const floating* x, const floating* t, Py_ssize_t C, const floating* m, double* dot  # of panel_dots; t: NULL for 1
 ) noexcept nogil:
     """What overflows in float32 is added up in double."""
     cdef Py_ssize_t j, k
@@ -254,7 +254,7 @@ cdef inline inlined mend_dots(
             if dot[j] - dot[j] != 0:
                 dot[j] = 0.0
                 for k in range(C):
-                    dot[j] += wide_term(t[k * LANES + j], m[j], x[k * LANES + j])
+                    dot[j] += wide_term(t[k * LANES + j] if t != NULL else <floating>1.0, m[j], x[k * LANES + j])
 
 
 cdef inline void panel_gaps(
@@ -267,21 +267,13 @@ cdef inline void panel_gaps(
     cdef floating high[LANES]
     cdef floating low[LANES]
     cdef Py_ssize_t j, k
-    cdef int odd = 0
     for j in range(LANES):
         high[j] = low[j] = <floating>0.0
     for k in range((C + GROUP - 1) // GROUP):
         add_gaps(x + k * GROUP * LANES, min(<Py_ssize_t>GROUP, C - k * GROUP), m, high, low)
     for j in range(LANES):
         gaps[j] = total_of(<double>high[j], <double>low[j])
-    if floating is float:
-        for j in range(LANES):
-            odd += gaps[j] - gaps[j] != 0
-        for j in range(LANES if odd > 0 else 0):
-            if gaps[j] - gaps[j] != 0:
-                gaps[j] = 0.0
-                for k in range(C):
-                    gaps[j] += <double>m[j] - <double>x[k * LANES + j]
+    mend_dots(x, <const floating*>NULL, C, m, gaps)
 
 
 cdef inline double row_gaps(const floating* x, Py_ssize_t C, const floating* m) noexcept nogil:
