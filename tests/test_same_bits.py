@@ -178,6 +178,27 @@ def test_the_dtype_that_a_distribution_comes_in_changes_no_bit(f, options, dtype
             assert_same(p.change(target=p.target.astype(other)).run(), want, f"{C} classes, {other.__name__}")
 
 
+@pytest.mark.parametrize("f", [f for f in FUNCTIONS if "infogain" in f.option_sets], ids=str)
+@each_dtype
+def test_the_dtype_and_layout_of_a_matrix_change_no_bit(f, dtype, rng):
+    """With many samples it is read from a table in the dtype that is computed in, with few where it lies."""
+    for C in FEW_CLASSES:
+        rows = pool(f, rng, C, dtype, "infogain")
+        matrix = np.round(16 * rng.uniform(0, 2, (C, C))) / 16
+        matrix[0] *= 1e-300 if dtype == np.float32 else 1.0  # what is not 0 stays so
+        spread = np.zeros((C, 3 * C))
+        spread[:, ::3] = matrix
+        for n in (1, 4 * C - 1, 4 * C, 4 * C + LANES + 3):
+            p = rows.batch(rng.integers(rows.size, size=n))
+            p = p.change(infogain=matrix)
+            want = p.change(x=p.x[:1], target=p.target[:1]).run()
+            alone = {name: want[name][0] for name in want}
+            for other in (matrix, np.asfortranarray(matrix), spread[:, ::3], matrix.astype(np.longdouble)):
+                got = p.change(infogain=other).run()
+                assert_same({name: got[name][0] for name in want}, alone, f"{n} rows of {C} classes")
+                assert_same(got, p.run(), f"{n} rows of {C} classes")
+
+
 def without_effect(p):
     """Values of options that say what is the case anyway."""
     f, (n, C) = p.function, p.x.shape

@@ -43,7 +43,7 @@ from fastxent._kernels.problem cimport (
 from fastxent._kernels.records cimport DOUBLE_RECORD, RECORD, Carried
 from fastxent._kernels.softmax.terms cimport entry, quotient_rest, sum_rest
 from fastxent._kernels.softmax.ways cimport FOCAL_ROWS, ROWS, way_of
-from fastxent._kernels.target cimport clamped_by_rows, is_bare, is_plain
+from fastxent._kernels.target cimport clamped_by_rows, is_bare, is_plain, narrowed
 from fastxent._kernels.ways cimport LANES, WIDTH, tuning
 
 from fastxent import _bfloat16, _check, _explain, _isa, _sums, _threads

@@ -11,10 +11,10 @@ from fastxent._kernels.arithmetic.scalar cimport are_up_to
 from fastxent._kernels.arrays.memory cimport LINE, prefetch, prefetch_block
 from fastxent._kernels.arrays.operand cimport load, load_labels, times
 from fastxent._kernels.arrays.soon cimport Soon, nothing_soon, soon_behind
-from fastxent._kernels.arrays.transpose cimport transpose_in
+from fastxent._kernels.arrays.transpose cimport Stored, transpose_in, transpose_rows_in
 from fastxent._kernels.problem cimport (
-    FLOAT32, FLOAT64, GRAD_OUTPUT, LABELS, SAMPLE_WEIGHT, TARGET, Problem, Strip, View, at, has,
-    panels_of_strip,
+    FLOAT32, FLOAT64, GRAD_OUTPUT, Kind, LABELS, SAMPLE_WEIGHT, TARGET, Problem, Strip, View, at, has,
+    panels_of_strip, size_of,
 )
 from fastxent._kernels.ways cimport BATCH, GROUP, LANES
 
@@ -45,6 +45,10 @@ cdef inline bint is_flat(const Problem* problem) noexcept nogil:
 cdef inline const View* view_of_target(const Problem* problem) noexcept nogil:
     """Where t_k is read of all classes."""
     return &problem.infogain if problem.infogain.data != NULL else &problem.view[<int>TARGET]
+
+
+cdef inline bint is_float_kind(Kind kind) noexcept nogil:
+    return kind == FLOAT32 or kind == FLOAT64
 
 
 cdef inline bint is_bare(const Problem* problem, const floating* _) noexcept nogil:
@@ -195,6 +199,7 @@ cdef inline void target_of_samples(
     const Problem* problem, const Strip* strip, const int64_t* y, Py_ssize_t k, double* t
 ) noexcept nogil:
     """t = the target for class k of a strip's samples, whose classes are y."""
+    cdef const char* first
     cdef Py_ssize_t j
     cdef double own, other
     if is_index(problem):
@@ -204,11 +209,13 @@ cdef inline void target_of_samples(
             t[j] = own if y[j] == k else other
         return
     if problem.infogain.data != NULL:
-        for j in range(strip.n):
-            load(
-                problem.infogain.data + y[j] * problem.infogain.outer + k * problem.infogain.classes,
-                problem.infogain.kind, 0, 1, t + j
-            )
+        first = problem.infogain.data + k * problem.infogain.classes
+        for j in range(strip.n if problem.infogain.kind == FLOAT64 else 0):
+            t[j] = (<const double*>(first + y[j] * problem.infogain.outer))[0]
+        for j in range(strip.n if problem.infogain.kind == FLOAT32 else 0):
+            t[j] = (<const float*>(first + y[j] * problem.infogain.outer))[0]
+        for j in range(strip.n if not is_float_kind(problem.infogain.kind) else 0):
+            load(first + y[j] * problem.infogain.outer, problem.infogain.kind, 0, 1, t + j)
     else:
         load(
             at(&problem.view[<int>TARGET], strip.o, strip.i) + k * problem.view[<int>TARGET].classes,
@@ -228,6 +235,42 @@ cdef inline floating narrowed(double t, floating _) noexcept nogil:
         return result
 
 
+cdef inline void shares_of(
+    const Stored* d, const double* weight, double keep, double share, Py_ssize_t n, floating* t
+) noexcept nogil:
+    """t = w (keep d + share), narrowed, of n classes of a sample; weight: NULL for 1."""
+    cdef Py_ssize_t j
+    if weight != NULL:
+        for j in range(n):
+            t[j] = narrowed(weight[j] * (keep * <double>d[j] + share), <floating>0.0)
+    elif share != 0.0:
+        for j in range(n):
+            t[j] = narrowed(keep * <double>d[j] + share, <floating>0.0)
+    else:
+        for j in range(n):
+            t[j] = narrowed(<double>d[j], <floating>0.0)
+
+
+cdef inline void shares_of_samples(
+    const Stored* x, const Problem* problem, Py_ssize_t sample_step, Py_ssize_t class_step, Py_ssize_t n,
+    floating* t                  # out  C x LANES
+) noexcept nogil:
+    """The same of a panel of n samples, some classes after the others; missing samples as if d were 0."""
+    cdef Stored d[GROUP * LANES]
+    cdef double weight, keep = problem.option.keep, share = problem.option.share
+    cdef Py_ssize_t first, group, j, k, here, C = problem.C
+    for group in range((C + GROUP - 1) // GROUP):
+        first = group * GROUP
+        here = min(<Py_ssize_t>GROUP, C - first)
+        transpose_in(x + first * class_step, sample_step, class_step, here, n, d)
+        for k in range(here):
+            weight = weight_of(problem, first + k)
+            for j in range(LANES):
+                t[(first + k) * LANES + j] = narrowed(
+                    weight * (keep * <double>d[k * LANES + j] + share), <floating>0.0
+                )
+
+
 cdef inline bint are_row(const Problem* problem, const floating* _) noexcept nogil:
     """Whether the target's classes can be read where they lie, one behind the other."""
     return is_bare(problem, _) and view_of_target(problem).classes == <Py_ssize_t>sizeof(floating)
@@ -239,8 +282,19 @@ cdef inline const floating* classes_of_target(
     """target_of_classes for n <= BATCH classes, where they lie or in `room`."""
     cdef double t[BATCH]
     cdef Py_ssize_t j
+    cdef const View* view = view_of_target(problem)
+    cdef const char* first
+    cdef const double* weight
     if are_row(problem, room):
         return <const floating*>row_of_target(problem, sample, y) + k
+    if has(problem, TARGET) and is_float_kind(view.kind) and view.classes == size_of(view.kind):
+        first = row_of_target(problem, sample, y) + k * view.classes
+        weight = problem.weight + k if problem.weight != NULL else <const double*>NULL
+        if view.kind == FLOAT64:
+            shares_of(<const double*>first, weight, problem.option.keep, problem.option.share, n, room)
+        else:
+            shares_of(<const float*>first, weight, problem.option.keep, problem.option.share, n, room)
+        return room
     target_of_classes(problem, sample, y, k, n, t)
     for j in range(n):
         room[j] = narrowed(t[j], <floating>0.0)
@@ -288,15 +342,12 @@ cdef inline void panel_of_target(
     cdef double values[LANES]
     cdef floating row[LANES]
     cdef const View* view = view_of_target(problem)
+    cdef const char* first
     cdef const floating* found
     cdef floating same
-    cdef Py_ssize_t block, j, k, n
-    if is_bare(problem, t) and problem.infogain.data == NULL:
-        found = <const floating*>row_of_target(problem, part, 0)
-        transpose_in(
-            found, view.inner // <Py_ssize_t>sizeof(floating), view.classes // <Py_ssize_t>sizeof(floating), problem.C,
-            part.n, t
-        )
+    cdef Py_ssize_t block, j, k, n, step
+    if problem.infogain.data != NULL and are_row(problem, t):
+        transpose_rows_in(<const floating*>problem.infogain.data, problem.infogain.outer, y, problem.C, t)
     elif problem.infogain.data != NULL:
         for block in range((problem.C + LANES - 1) // LANES):
             n = min(<Py_ssize_t>LANES, problem.C - block * LANES)
@@ -304,6 +355,15 @@ cdef inline void panel_of_target(
                 found = classes_of_target(problem, part, y[j], block * LANES, n, row)
                 for k in range(n):
                     t[(block * LANES + k) * LANES + j] = found[k]
+    elif has(problem, TARGET) and is_float_kind(view.kind):
+        first = row_of_target(problem, part, 0)
+        step = size_of(view.kind)
+        if is_bare(problem, t):
+            transpose_in(<const floating*>first, view.inner // step, view.classes // step, problem.C, part.n, t)
+        elif view.kind == FLOAT64:
+            shares_of_samples(<const double*>first, problem, view.inner // step, view.classes // step, part.n, t)
+        else:
+            shares_of_samples(<const float*>first, problem, view.inner // step, view.classes // step, part.n, t)
     elif is_index(problem):
         for k in range(problem.C):
             same = narrowed(problem.weight[k], <floating>0.0)

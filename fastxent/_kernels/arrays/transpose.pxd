@@ -1,6 +1,7 @@
 """Samples of few classes, in any layout, to a panel in scratch memory and back."""
 
 from cython cimport floating
+from libc.stdint cimport int64_t
 
 from fastxent._kernels.arrays.memory cimport LINE, past_line, prefetch_block, prefetch_block_to_write, stream
 from fastxent._kernels.ways cimport LANES, WIDTH
@@ -169,6 +170,26 @@ cdef inline void transpose_in(
                 panel[k * LANES + j] = x[j * sample_step + k * class_step]
             for j in range(n, LANES):
                 panel[k * LANES + j] = <floating>0.0
+
+
+cdef inline void transpose_rows_in(
+    const floating* x, Py_ssize_t row_bytes, const int64_t* rows, Py_ssize_t C,    # LANES rows of contiguous classes
+    floating* panel              # out  C x LANES
+) noexcept nogil:
+    """Rows from anywhere in a matrix."""
+    cdef floating group[8 * LANES]
+    cdef const floating* row
+    cdef Py_ssize_t first, j, k
+    for first in range(0, C - 7, 8):
+        for j in range(LANES):
+            row = <const floating*>(<const char*>x + rows[j] * row_bytes) + first
+            for k in range(8):
+                group[j * 8 + k] = row[k]
+        columns_in(<const floating*>group, 8, LANES, 8, panel + first * LANES)
+    for j in range(LANES):
+        row = <const floating*>(<const char*>x + rows[j] * row_bytes)
+        for k in range(C // 8 * 8, C):
+            panel[k * LANES + j] = row[k]
 
 
 cdef inline void transpose_out(

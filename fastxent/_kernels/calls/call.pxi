@@ -58,6 +58,7 @@ cdef class Call:
     cdef dict outs               # a caller's outputs that are tensors, by role
     cdef int axis                # of the classes; -1 where there are none
     cdef bint given              # whether an output is the caller's
+    cdef bint large_infogain     # whether an entry of the matrix is beyond LARGEST_SHARE
     cdef double* weights         # memory that problem.class_weight and its like point into
     cdef Py_ssize_t* axes        # and problem.lengths and its like
     cdef double total            # of the losses

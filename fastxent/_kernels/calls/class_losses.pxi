@@ -116,7 +116,9 @@ cdef int take_class_options(
     call.problem.option.share = smoothing / C if C else 0.0
     if infogain is not None:
         matrix = _check.infogain_of(infogain, C, call.result(LABELS), class_weight, smoothing)
-        check_numbers(matrix, "infogain", 0.0, DBL_MAX, _check.ENTRY_RULE, call.n_threads, None)
+        call.large_infogain = not in_range(matrix, 0.0, LARGEST_SHARE, call.n_threads, None)
+        if call.large_infogain:
+            check_numbers(matrix, "infogain", 0.0, DBL_MAX, _check.ENTRY_RULE, call.n_threads, None)
         call.infogain = matrix
     if class_weight is not None or alpha is not None:
         call.class_weight, call.alpha = class_weight, alpha

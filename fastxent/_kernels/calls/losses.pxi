@@ -44,6 +44,38 @@ cdef int prepare(
         option.high = LARGEST_SHARE
     elif check_distribution(call):
         take_precision(call, True)
+    tabulate_infogain(call)
+    return 0
+
+
+cdef int tabulate_infogain(Call call) except -1:
+    """Where a matrix has few rows beside the samples: row by row, in the dtype that it is computed in."""
+    cdef Problem* problem = &call.problem
+    cdef View* view = &problem.infogain
+    cdef double row[LANES]
+    cdef cnp.npy_intp shape[2]
+    cdef cnp.ndarray table
+    cdef Py_ssize_t block, first, j, k, n, C = problem.C
+    cdef bint is_double = problem.kind == FLOAT64 or problem.family == CLAMPED
+    if call.infogain is None or call.samples() < 4 * C:
+        return 0
+    if view.kind == (FLOAT64 if is_double else FLOAT32) and view.classes == size_of(view.kind):
+        return 0
+    shape[0] = shape[1] = C
+    table = cnp.PyArray_EMPTY(2, shape, cnp.NPY_DOUBLE if is_double else cnp.NPY_FLOAT, 0)
+    for k in range(C):
+        for block in range((C + LANES - 1) // LANES):
+            first = block * LANES
+            n = min(<Py_ssize_t>LANES, C - first)
+            load(view.data + k * view.outer + first * view.classes, view.kind, view.classes, n, row)
+            for j in range(n if is_double else 0):
+                (<double*>cnp.PyArray_DATA(table))[k * C + first + j] = row[j]
+            for j in range(n if not is_double else 0):
+                (<float*>cnp.PyArray_DATA(table))[k * C + first + j] = narrowed(row[j], <float>0.0)
+    call.infogain = table
+    set_view(table, view)
+    view.outer = cnp.PyArray_STRIDE(table, 0)
+    view.classes = cnp.PyArray_STRIDE(table, 1)
     return 0
 
 
@@ -109,7 +141,7 @@ cdef int take_precision(Call call, bint is_large) except -1:
     if call.problem.family == SOFTMAX:
         is_large = is_large or is_large_factor(call) or is_steep(&call.problem)
         if call.infogain is not None:
-            is_large = is_large or not in_range(call.infogain, 0.0, LARGEST_SHARE, call.n_threads, None)
+            is_large = is_large or call.large_infogain
         elif call.problem.weight != NULL:
             is_large = is_large or not are_middling(
                 call.problem.weight, call.problem.C, call.has(TARGET) or call.problem.option.share != 0.0
