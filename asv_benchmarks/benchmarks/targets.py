@@ -1,8 +1,10 @@
 """Derivatives of softmax losses for every kind of target, over a copy of the logits; less is better.
 
-`python -m asv_benchmarks.benchmarks.targets`, from the root of the repository, prints them over those of class indices.
+`python -m asv_benchmarks.benchmarks.targets`, from the root of the repository, prints them over those of class indices,
+and with `--jumps` where one class more takes more than a fifth more time per logit than it does there.
 """
 
+import argparse
 import itertools
 from functools import partial
 
@@ -12,8 +14,11 @@ import fastxent as fx
 
 from . import turns
 from .cases import DTYPES, logits_and_classes
+from .curves import CLASSES
 
 SHAPES = [(4096, 1000), (1_000_000, 10)]
+FEW_LOGITS = 2**15
+JUMP = 1.2
 
 
 def targets(rng, x, y):
@@ -77,8 +82,39 @@ def outputs(function, x):
     return {name: np.ones_like(x) for name in names}
 
 
+def times_over_plain(function, classes, dtype):
+    """{kind of target: its time over the plain call's}, of few logits, which stay in the caches."""
+    rng = np.random.default_rng(20)
+    x, y = logits_and_classes(rng, (FEW_LOGITS // classes, classes), dtype)
+    calls = {"plain": partial(getattr(fx, PLAIN[function]), x, y, **outputs(PLAIN[function], x))}
+    for kind, draw in targets(rng, x, y).items():
+        target, options = draw()
+        calls[kind] = partial(getattr(fx, function), x, target, **outputs(function, x), **options)
+    found = turns.seconds(calls)
+    return {kind: found[kind] / found["plain"] for kind in calls}
+
+
+def jumps(function, dtype):
+    """(kind, classes, ratio to the plain call, that with one class less) where the ratio grows by more than JUMP."""
+    ratios = {classes: times_over_plain(function, classes, dtype) for classes in CLASSES}
+    for classes in CLASSES:
+        before = ratios.get(classes - 1, ratios[classes])
+        yield from (
+            (kind, classes, ratio, before[kind])
+            for kind, ratio in ratios[classes].items()
+            if ratio > JUMP * before[kind]
+        )
+
+
 def main():
-    """Print all ratios to the plain calls."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--jumps", action="store_true", help="look for numbers of classes that take longer than others")
+    if parser.parse_args().jumps:
+        turns.on_one_core()
+        for function, dtype in itertools.product(PLAIN, DTYPES):
+            for kind, classes, ratio, before in jumps(function, dtype):
+                print(f"{function}, {kind}, {dtype}: {classes} classes {ratio:.2f}, one less {before:.2f}", flush=True)
+        return
     for case in itertools.product(*Targets.params):
         benchmark = Targets()
         benchmark.setup(*case)

@@ -198,16 +198,9 @@ cdef inline void target_of_classes(
 cdef inline void target_of_samples(
     const Problem* problem, const Strip* strip, const int64_t* y, Py_ssize_t k, double* t
 ) noexcept nogil:
-    """t = the target for class k of a strip's samples, whose classes are y."""
+    """t = the target for class k of a strip's samples, whose rows in the matrix are y, if there is one."""
     cdef const char* first
     cdef Py_ssize_t j
-    cdef double own, other
-    if is_index(problem):
-        own = own_share(problem, k)
-        other = weight_of(problem, k) * problem.option.share
-        for j in range(strip.n):
-            t[j] = own if y[j] == k else other
-        return
     if problem.infogain.data != NULL:
         first = problem.infogain.data + k * problem.infogain.classes
         for j in range(strip.n if problem.infogain.kind == FLOAT64 else 0):
@@ -251,24 +244,65 @@ cdef inline void shares_of(
             t[j] = narrowed(<double>d[j], <floating>0.0)
 
 
-cdef inline void shares_of_samples(
-    const Stored* x, const Problem* problem, Py_ssize_t sample_step, Py_ssize_t class_step, Py_ssize_t n,
-    floating* t                  # out  C x LANES
+cdef inline void shares_of_group(
+    const Stored* x, const Problem* problem, Py_ssize_t sample_step, Py_ssize_t class_step,
+    Py_ssize_t first, Py_ssize_t n_classes, Py_ssize_t n,
+    floating* t                  # out  n_classes x LANES
 ) noexcept nogil:
-    """The same of a panel of n samples, some classes after the others; missing samples as if d were 0."""
+    """The same of n samples of a panel and up to GROUP classes; missing samples as if d were 0."""
     cdef Stored d[GROUP * LANES]
     cdef double weight, keep = problem.option.keep, share = problem.option.share
-    cdef Py_ssize_t first, group, j, k, here, C = problem.C
-    for group in range((C + GROUP - 1) // GROUP):
-        first = group * GROUP
-        here = min(<Py_ssize_t>GROUP, C - first)
-        transpose_in(x + first * class_step, sample_step, class_step, here, n, d)
-        for k in range(here):
-            weight = weight_of(problem, first + k)
+    cdef Py_ssize_t j, k
+    transpose_in(x + first * class_step, sample_step, class_step, n_classes, n, d)
+    for k in range(n_classes):
+        weight = weight_of(problem, first + k)
+        for j in range(LANES):
+            t[k * LANES + j] = narrowed(weight * (keep * <double>d[k * LANES + j] + share), <floating>0.0)
+
+
+cdef inline void target_of_group(
+    const Problem* problem, const Strip* part, const int64_t* y, Py_ssize_t first, Py_ssize_t n_classes,
+    floating* t                  # out  n_classes x LANES
+) noexcept nogil:
+    """The target of a panel's samples for up to GROUP classes, side by side."""
+    cdef double values[LANES]
+    cdef double own, other
+    cdef const View* view = view_of_target(problem)
+    cdef Py_ssize_t j, k, size = size_of(view.kind)
+    cdef const char* row
+    if has(problem, TARGET) and is_float_kind(view.kind):
+        row = row_of_target(problem, part, 0)
+        if view.kind == FLOAT64:
+            shares_of_group(
+                <const double*>row, problem, view.inner // size, view.classes // size, first, n_classes, part.n, t
+            )
+        else:
+            shares_of_group(
+                <const float*>row, problem, view.inner // size, view.classes // size, first, n_classes, part.n, t
+            )
+        return
+    for j in range(LANES):
+        values[j] = 0.0
+    for k in range(n_classes):
+        if is_index(problem):
+            own = own_share(problem, first + k)
+            other = weight_of(problem, first + k) * problem.option.share
             for j in range(LANES):
-                t[(first + k) * LANES + j] = narrowed(
-                    weight * (keep * <double>d[k * LANES + j] + share), <floating>0.0
-                )
+                values[j] = own if y[j] == first + k else other
+        else:
+            target_of_samples(problem, part, y, first + k, values)
+        for j in range(LANES):
+            t[k * LANES + j] = narrowed(values[j], <floating>0.0)
+
+
+cdef inline void target_by_groups(
+    const Problem* problem, const Strip* part, const int64_t* y, floating* t       # out  C x LANES
+) noexcept nogil:
+    """The same for all classes."""
+    cdef Py_ssize_t first, group
+    for group in range((problem.C + GROUP - 1) // GROUP):
+        first = group * GROUP
+        target_of_group(problem, part, y, first, min(<Py_ssize_t>GROUP, problem.C - first), t + first * LANES)
 
 
 cdef inline bint are_row(const Problem* problem, const floating* _) noexcept nogil:
@@ -339,13 +373,11 @@ cdef inline void panel_of_target(
 
     Behind its classes zeros, as far as add_dots reads.
     """
-    cdef double values[LANES]
     cdef floating row[LANES]
     cdef const View* view = view_of_target(problem)
-    cdef const char* first
     cdef const floating* found
     cdef floating same
-    cdef Py_ssize_t block, j, k, n, step
+    cdef Py_ssize_t block, j, k, n
     if problem.infogain.data != NULL and are_row(problem, t):
         transpose_rows_in(<const floating*>problem.infogain.data, problem.infogain.outer, y, problem.C, t)
     elif problem.infogain.data != NULL:
@@ -355,26 +387,17 @@ cdef inline void panel_of_target(
                 found = classes_of_target(problem, part, y[j], block * LANES, n, row)
                 for k in range(n):
                     t[(block * LANES + k) * LANES + j] = found[k]
-    elif has(problem, TARGET) and is_float_kind(view.kind):
-        first = row_of_target(problem, part, 0)
-        step = size_of(view.kind)
-        if is_bare(problem, t):
-            transpose_in(<const floating*>first, view.inner // step, view.classes // step, problem.C, part.n, t)
-        elif view.kind == FLOAT64:
-            shares_of_samples(<const double*>first, problem, view.inner // step, view.classes // step, part.n, t)
-        else:
-            shares_of_samples(<const float*>first, problem, view.inner // step, view.classes // step, part.n, t)
+    elif is_bare(problem, t):
+        transpose_in(
+            <const floating*>row_of_target(problem, part, 0), view.inner // <Py_ssize_t>sizeof(floating),
+            view.classes // <Py_ssize_t>sizeof(floating), problem.C, part.n, t
+        )
     elif is_index(problem):
         for k in range(problem.C):
             same = narrowed(problem.weight[k], <floating>0.0)
             for j in range(LANES):
                 t[k * LANES + j] = same
     else:
-        for j in range(LANES):
-            values[j] = 0.0
-        for k in range(problem.C):
-            target_of_samples(problem, part, y, k, values)
-            for j in range(LANES):
-                t[k * LANES + j] = narrowed(values[j], <floating>0.0)
+        target_by_groups(problem, part, y, t)
     n = (problem.C - 1) % GROUP + 1
     clear_blocks(n, t + (problem.C - n) * LANES)

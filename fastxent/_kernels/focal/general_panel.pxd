@@ -16,7 +16,7 @@ from fastxent._kernels.focal.general cimport (
 from fastxent._kernels.problem cimport GRAD, Problem, Strip, has
 from fastxent._kernels.softmax.general_panel cimport panel_largest, target_panel
 from fastxent._kernels.softmax.terms cimport entry, quotient_rest, sum_rest
-from fastxent._kernels.target cimport is_index, narrowed, panel_of_target, target_of_samples, targets_soon
+from fastxent._kernels.target cimport is_index, panel_of_target, target_by_groups, targets_soon
 from fastxent._kernels.ways cimport LANES
 
 
@@ -49,7 +49,6 @@ cdef inline void general_focal_panel(
     cdef double whole[LANES]
     cdef double largest[LANES]
     cdef double others[LANES]
-    cdef double t[LANES]
     cdef Soon next
     cdef double quotient, low = 0.0, lse, rest, v, gamma = problem.option.gamma, z_loss = problem.option.z_loss
     cdef Py_ssize_t j, k, C = problem.C
@@ -58,12 +57,7 @@ cdef inline void general_focal_panel(
     next = targets_soon(problem, part, x)
     panel_exp(<const floating*>x, C, shift, next, nothing_soon(), <floating*>NULL, exponentials)
     if is_index(problem):
-        for k in range(C):
-            for j in range(LANES):
-                t[j] = 0.0
-            target_of_samples(problem, part, lanes.y + first, k, t)
-            for j in range(LANES):
-                slopes[k * LANES + j] = narrowed(t[j], <floating>0.0)
+        target_by_groups(problem, part, lanes.y + first, slopes)
     else:
         panel_of_target(problem, part, lanes.y + first, slopes)
     for j in range(LANES):

@@ -9,16 +9,19 @@
 
 from cython cimport floating
 from libc.math cimport INFINITY
+from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from fastxent._kernels.arithmetic cimport scalar
 from fastxent._kernels.arithmetic.lanes cimport Lanes
+from fastxent._kernels.arithmetic.panel cimport clear_dead
 from fastxent._kernels.arithmetic.sums cimport Total, add_losses, sum_lanes, total_of, two_sum
 from fastxent._kernels.arrays.memory cimport prefetch_block_to_write
+from fastxent._kernels.arrays.transpose cimport transpose_in, transpose_out
 from fastxent._kernels.problem cimport GRAD, LOSSES, X, Problem, Strip, at, has
 from fastxent._kernels.strips cimport part_of, strip_at
 from fastxent._kernels.target cimport (
-    clamped_by_rows, is_plain, own_share, read_samples, read_scales, target_of_classes, target_of_samples,
+    clamped_by_rows, is_plain, own_share, read_samples, read_scales, target_of_classes, target_of_group,
 )
 from fastxent._kernels.ways cimport GROUP, LANES, WIDTH
 
@@ -151,40 +154,52 @@ cdef inline Py_ssize_t clamped_row(
 
 
 cdef inline Py_ssize_t clamped_panel(
-    const floating* q, const Problem* problem, const Strip* strip, const Lanes* lanes, Steps q_step, Steps grad_step,
-    floating* grad, double* losses
+    const floating* q, const Problem* problem, const Strip* part, const int64_t* y, const double* weight,
+    const double* scale, Steps q_step, Steps grad_step, floating* grad,
+    double* losses               # out  (LANES,)
 ) noexcept nogil:
-    """All classes of a strip's samples, class by class."""
-    cdef double t[WIDTH]
-    cdef floating value[WIDTH]
-    cdef double part[WIDTH]
-    cdef double high[WIDTH]
-    cdef double low[WIDTH]
-    cdef floating slope, eps = <floating>problem.option.eps
-    cdef Py_ssize_t group, j, k, n = strip.n, bad = 0
-    for j in range(n):
+    """All classes of up to LANES samples, some classes after the others, the samples side by side."""
+    cdef double t[GROUP * LANES]
+    cdef floating value[GROUP * LANES]
+    cdef floating slope[GROUP * LANES]
+    cdef double live[LANES]
+    cdef double factor[LANES]
+    cdef double sum[LANES]
+    cdef double high[LANES]
+    cdef double low[LANES]
+    cdef floating eps = <floating>problem.option.eps
+    cdef Py_ssize_t first, group, j, k, n_classes, bad = 0
+    for j in range(LANES):
         high[j] = low[j] = 0.0
+        live[j] = weight[j] if j < part.n else 0.0
+        factor[j] = scale[j] if j < part.n else 0.0
     for group in range((problem.C + GROUP - 1) // GROUP):
-        for j in range(n):
-            part[j] = 0.0
-        for k in range(group * GROUP, min(group * GROUP + GROUP, problem.C)):
-            target_of_samples(problem, strip, lanes.y, k, t)
-            for j in range(n):
-                value[j] = q[j * q_step.inner + k * q_step.classes]
-            for j in range(n):
-                bad += not is_probability(value[j]) and lanes.weight[j] != 0
-            clamp_above(value, n, problem)
-            for j in range(n):
-                part[j] += clamped_term(value[j], t[j], eps)
-            if grad != NULL:
-                for j in range(n):
-                    slope = clamped_slope(value[j], t[j], eps, lanes.scale[j])
-                    grad[j * grad_step.inner + k * grad_step.classes] = (
-                        slope if lanes.weight[j] != 0 else <floating>0.0
-                    )
-        two_sum(high, low, part, n)
-    for j in range(n):
-        losses[j] = lanes.weight[j] * total_of(high[j], low[j]) if lanes.weight[j] != 0 else 0.0
+        first = group * GROUP
+        n_classes = min(<Py_ssize_t>GROUP, problem.C - first)
+        target_of_group(problem, part, y, first, n_classes, t)
+        transpose_in(q + first * q_step.classes, q_step.inner, q_step.classes, n_classes, part.n, value)
+        for j in range(LANES):
+            sum[j] = 0.0
+        for k in range(n_classes):
+            for j in range(LANES):
+                bad += (live[j] != 0) & (not is_probability(value[k * LANES + j]))
+        clamp_above(value, n_classes * LANES, problem)
+        for k in range(n_classes):
+            for j in range(LANES):
+                sum[j] += clamped_term(value[k * LANES + j], t[k * LANES + j], eps)
+        two_sum(high, low, sum, LANES)
+        if grad == NULL:
+            continue
+        for k in range(n_classes):
+            for j in range(LANES):
+                slope[k * LANES + j] = clamped_slope(value[k * LANES + j], t[k * LANES + j], eps, factor[j])
+        clear_dead(live, n_classes, slope)
+        transpose_out(
+            <const floating*>slope, grad_step.inner, grad_step.classes, n_classes, part.n,
+            grad + first * grad_step.classes
+        )
+    for j in range(part.n):
+        losses[j] = live[j] * total_of(high[j], low[j]) if live[j] != 0 else 0.0
     return bad
 
 
@@ -196,7 +211,7 @@ cdef Py_ssize_t clamped_strip(
     cdef Steps q_step, grad_step
     cdef Strip sample
     cdef floating* grad = <floating*>at(&problem.view[<int>GRAD], strip.o, strip.i)
-    cdef Py_ssize_t j, bad = read_samples(problem, strip, lanes.y, lanes.weight)
+    cdef Py_ssize_t block, first, j, bad = read_samples(problem, strip, lanes.y, lanes.weight)
     read_scales(problem, strip, lanes.weight, lanes.scale)
     q_step.inner = problem.view[<int>X].inner // <Py_ssize_t>sizeof(floating)
     q_step.classes = problem.view[<int>X].classes // <Py_ssize_t>sizeof(floating)
@@ -204,9 +219,14 @@ cdef Py_ssize_t clamped_strip(
     grad_step.classes = problem.view[<int>GRAD].classes // <Py_ssize_t>sizeof(floating)
     if is_plain(problem):
         return bad + clamped_plain(q, problem, &lanes, strip.n, q_step, grad_step, grad, losses)
-    if not clamped_by_rows(problem):
-        return bad + clamped_panel(q, problem, strip, &lanes, q_step, grad_step, grad, losses)
-    for j in range(strip.n):
+    for block in range((strip.n + LANES - 1) // LANES if not clamped_by_rows(problem) else 0):
+        first = block * LANES
+        sample = part_of(strip, first)
+        bad += clamped_panel(
+            q + first * q_step.inner, problem, &sample, lanes.y + first, lanes.weight + first, lanes.scale + first,
+            q_step, grad_step, grad + first * grad_step.inner if grad != NULL else <floating*>NULL, losses + first
+        )
+    for j in range(strip.n if clamped_by_rows(problem) else 0):
         losses[j] = 0.0
         if lanes.weight[j] != 0:
             sample = part_of(strip, j)
