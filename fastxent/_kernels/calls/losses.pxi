@@ -2,6 +2,7 @@
 
 cdef enum:
     LARGEST_SHARE = 1099511627776    # 2^40: of a class, and of its weight, in a target that is computed in float32
+    TABLE_BYTES = 1048576            # 2^20: a table of them stays in the level-2 cache
     STEEPEST = 40                    # gamma of a target of each class that is; with 48 the Hessian misses its bound
 
 
@@ -49,7 +50,7 @@ cdef int prepare(
 
 
 cdef int tabulate_infogain(Call call) except -1:
-    """Where a matrix has few rows beside the samples: row by row, in the dtype that it is computed in."""
+    """A matrix that is small, also beside the samples: row by row, in the dtype that it is computed in."""
     cdef Problem* problem = &call.problem
     cdef View* view = &problem.infogain
     cdef double row[LANES]
@@ -57,7 +58,7 @@ cdef int tabulate_infogain(Call call) except -1:
     cdef cnp.ndarray table
     cdef Py_ssize_t block, first, j, k, n, C = problem.C
     cdef bint is_double = problem.kind == FLOAT64 or problem.family == CLAMPED
-    if call.infogain is None or call.samples() < 4 * C:
+    if call.infogain is None or call.samples() < 4 * C or C * C > TABLE_BYTES // <Py_ssize_t>sizeof(double):
         return 0
     if view.kind == (FLOAT64 if is_double else FLOAT32) and view.classes == size_of(view.kind):
         return 0
