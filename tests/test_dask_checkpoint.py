@@ -74,6 +74,28 @@ def test_a_checkpoint_is_not_lost_and_not_taken_for_another_problem(tmp_path, rn
         SoftmaxClassifier(checkpoint=path, warm_start=True).fit(partitioned(X), partitioned(y))
 
 
+# of what the archive says at its end about its first array
+DAMAGES = {"encrypted": (8, 0x01), "patched": (8, 0x20), "packed in an unknown way": (10, 99)}
+
+
+@pytest.mark.parametrize("place, bits", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_checkpoint_is_said_to_be_none(tmp_path, place, bits):
+    checkpoint = Checkpoint(tmp_path / "fit", {})
+    checkpoint.save(np.zeros((2, 3)), np.zeros(2), [1.0])
+    content = bytearray(checkpoint.path.read_bytes())
+    content[content.index(b"PK\x01\x02") + place] ^= bits
+    checkpoint.path.write_bytes(content)
+    with pytest.raises(ValueError, match="is no checkpoint of a fit"):
+        checkpoint.load()
+
+
+def test_a_number_is_the_same_problem_however_it_is_written(tmp_path, rng):
+    parts = tuple(map(partitioned, samples(rng)))
+    path = tmp_path / "fit"
+    SoftmaxClassifier(C=1, checkpoint=path).fit(*parts)
+    SoftmaxClassifier(C=np.float32(1.0), checkpoint=path, warm_start=True).fit(*parts)
+
+
 def test_a_checkpoint_that_cannot_be_written_is_an_error_before_anything_is_read(tmp_path):
     def never(block):
         raise AssertionError("a block was loaded")

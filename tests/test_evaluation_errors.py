@@ -196,6 +196,12 @@ def test_a_state_that_is_none_is_refused():
                 "weight": {"sums": ["1p0"], "not_finite": []},
             }
         },
+        {
+            "sums": {
+                "loss": {"sums": ["1p0"], "not_finite": [[0, 2**63, 0, 0]]},
+                "weight": {"sums": ["1p0"], "not_finite": []},
+            }
+        },
     ],
 )
 def test_what_is_no_state_is_a_value_error(change):

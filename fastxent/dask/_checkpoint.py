@@ -16,6 +16,8 @@ from scipy import sparse
 from fastxent._types import Array
 
 EVERY = 5  # iterations
+# what a file that is none, or is damaged, raises: RuntimeError if it seems encrypted, or packed in another way
+UNREADABLE = (OSError, RuntimeError, TypeError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 class Checkpoint:
@@ -48,7 +50,7 @@ class Checkpoint:
                 coef, intercept, curve = saved["coef"], saved["intercept"], saved["curve"].tolist()
         except FileNotFoundError:
             return None
-        except (OSError, TypeError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise ValueError(f"checkpoint {self.path} is no checkpoint of a fit: {error}") from error
         for name, value in self.problem.items():
             if there[name] != value:

@@ -197,7 +197,7 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
             return None
         target, sample = objective.target, objective.sample
         problem = {
-            "C": self.C, "fit_intercept": bool(self.fit_intercept), "label_smoothing": target.label_smoothing,
+            "C": float(self.C), "fit_intercept": bool(self.fit_intercept), "label_smoothing": target.label_smoothing,
             "the dtype of X": objective.given_dtype, "the number of samples": objective.n_samples,
             "the number of features": sample.X.shape[1], "the number of classes": len(target.mass),
             "a digest of the classes": digest(objective.samples.classes),

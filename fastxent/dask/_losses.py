@@ -84,6 +84,7 @@ def softmax_cross_entropy(
     See Also
     --------
     fastxent.softmax_cross_entropy : The function in memory, whose losses and corner cases these are.
+    fastxent.evaluation.Evaluation : Whose sums these are, also of weights as large as 1e308 or as small as 1e-310.
     evaluate : Accuracy, calibration and scores of classes as well.
 
     Notes
@@ -175,6 +176,7 @@ def sigmoid_cross_entropy(
     See Also
     --------
     fastxent.sigmoid_cross_entropy : The function in memory, whose losses and corner cases these are.
+    fastxent.evaluation.Evaluation : Whose sums these are, also of weights as large as 1e308 or as small as 1e-310.
 
     References
     ----------

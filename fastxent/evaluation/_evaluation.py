@@ -67,7 +67,8 @@ class Evaluation:
     Notes
     -----
     What is added of a weighted sample is the product of its loss and its weight, rounded to double as in the functions
-    above. The loss is theirs within the rounding of their sum and their quotient, each half an ulp.
+    above. The loss is theirs within the rounding of their sum and their quotient, each half an ulp. But they scale
+    weights all of which are as large as 1e308 or as small as 1e-310; here such products overflow, or lose digits.
 
     Targets that are distributions count for the class of their largest share, the first of these, in `per_class`,
     `top_k` and calibration. A sample whose scores hold NaN is no hit, and in no bin; a loss of nan or inf is counted
@@ -239,6 +240,6 @@ class Evaluation:
         try:
             made = cls(**options_in(state["options"]))
             made._totals.set_state(state["counts"], state["sums"])
-        except (AttributeError, IndexError, KeyError, TypeError) as error:
+        except (AttributeError, IndexError, KeyError, OverflowError, TypeError) as error:
             raise ValueError(f"this is no state of an Evaluation: {error!r}") from error
         return made
