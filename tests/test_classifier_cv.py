@@ -109,6 +109,26 @@ def test_with_metadata_routing_weights_go_where_they_were_requested(wanted, rng)
     np.testing.assert_allclose(ours.scores_, theirs.scores_.reshape(ours.scores_.shape), rtol=RTOL)
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+def test_with_metadata_routing_the_accuracy_has_the_weights_that_were_requested_of_score(wanted, rng):
+    weight, cv = rng.random(150), [(np.arange(0, 150, 2), np.arange(1, 150, 2))]
+    models = (
+        SoftmaxClassifierCV(GRID, cv=cv, scoring=scoring, **PRECISE).set_fit_request(sample_weight=True)
+        for scoring in (None, get_scorer("accuracy"))
+    )
+    with config_context(enable_metadata_routing=True):
+        own, theirs = models
+        own.set_score_request(sample_weight=wanted)
+        theirs.scoring.set_score_request(sample_weight=wanted)
+        for model in (own, theirs):
+            model.fit(X, Y, sample_weight=weight)
+        search = GridSearchCV(clone(own).set_params(cv=2), {"tol": [1e-4]}, cv=2).fit(X, Y, sample_weight=weight)
+        assert search.best_estimator_.C_ in GRID
+        with pytest.raises(ValueError, match=r"SoftmaxClassifierCV\.set_score_request"):
+            SoftmaxClassifierCV(scoring=None).fit(X, Y, sample_weight=weight)
+    np.testing.assert_allclose(own.scores_, theirs.scores_, rtol=1e-15)
+
+
 def test_distributions_sparse_features_and_two_samples_of_a_fold_without_a_class():
     target = 0.9 * np.eye(3)[Y] + 0.1 / 3
     order = np.random.default_rng(0).permutation(150)

@@ -194,6 +194,8 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         return params, {} if weight is None else {"sample_weight": weight}
 
     def _scorer(self) -> Any:
+        if self.scoring is None:
+            return OwnScore(self)
         own = isinstance(self.scoring, str) and self.scoring == "neg_log_loss"
         return neg_log_loss_scorer if own else check_scoring(self, self.scoring)
 
@@ -208,6 +210,22 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         left_out = X[test], y[test]
         for strength in strengths.tolist():
             yield scorer(model.set_params(C=strength).fit(*samples), *left_out, **options)
+
+
+class OwnScore:
+    """The `score` of each model, given what was requested of that of the estimator which chooses among them.
+
+    scikit-learn's own would ask that estimator for all that it passes on, and so for this.
+    """
+
+    def __init__(self, owner: SoftmaxClassifierCV) -> None:
+        self.owner = owner
+
+    def __call__(self, model: SoftmaxClassifier, *args: Any, **options: Any) -> float:
+        return model.score(*args, **options)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        return MetadataRouter(owner=self.owner).add_self_request(self.owner)
 
 
 def known_classes(classes: Array, values: Array, folds: Iterator[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
