@@ -96,6 +96,14 @@ def test_a_number_is_the_same_problem_however_it_is_written(tmp_path, rng):
     SoftmaxClassifier(C=np.float32(1.0), checkpoint=path, warm_start=True).fit(*parts)
 
 
+@pytest.mark.parametrize("names, dtypes", [(range(4), ("i4", "i8")), ("abcd", ("U1", "U5")), ("abcd", ("U1", "O"))])
+def test_labels_of_another_dtype_are_the_same_problem(tmp_path, rng, names, dtypes):
+    X, y = samples(rng)
+    for dtype in dtypes:
+        labels = np.array(list(names), dtype)[y]
+        SoftmaxClassifier(checkpoint=tmp_path / "fit", warm_start=True).fit(partitioned(X), partitioned(labels))
+
+
 def test_a_checkpoint_that_cannot_be_written_is_an_error_before_anything_is_read(tmp_path):
     def never(block):
         raise AssertionError("a block was loaded")

@@ -200,7 +200,7 @@ class SoftmaxClassifier(sklearn.SoftmaxClassifier):
             "C": float(self.C), "fit_intercept": bool(self.fit_intercept), "label_smoothing": target.label_smoothing,
             "the dtype of X": objective.given_dtype, "the number of samples": objective.n_samples,
             "the number of features": sample.X.shape[1], "the number of classes": len(target.mass),
-            "a digest of the classes": digest(objective.samples.classes),
+            "a digest of the classes": digest(objective.samples.classes.tolist()),
             "a digest of what the classes weigh": digest(target.mass, target.class_weight),
             "a digest of some samples": digest(sample.X, target.values, target.sample_weight),
         }  # fmt: skip
