@@ -1,33 +1,51 @@
 """Entropy, cross entropy and divergence of one row, or of samples side by side; terms.pxd has the terms."""
 
 from cython cimport floating
+from libc.string cimport memset
 
 from fastxent._kernels.arithmetic.sums cimport plain_sum, sum_lanes, total_of
 from fastxent._kernels.arrays.operand cimport load
 from fastxent._kernels.arrays.output cimport is_own
 from fastxent._kernels.arrays.transpose cimport transpose_in
+from fastxent._kernels.frames cimport apart
 from fastxent._kernels.information.terms cimport (
-    Sums, add_group, clear_sums, group_terms, join_sums, sum_large, sum_group,
+    Sums, add_group, add_terms, clear_sums, group_terms, join_sums, sum_large, sum_group,
 )
 from fastxent._kernels.problem cimport DIVERGENCE, ENTROPY, TARGET, X, Problem, Strip, View, Which, at
-from fastxent._kernels.ways cimport GROUP, LANES
+from fastxent._kernels.ways cimport BATCH, GROUP, LANES
 
 
-cdef inline const floating* classes_of(
-    const View* p, const Strip* sample, Py_ssize_t k, Py_ssize_t n, floating* block
+cdef inline const floating* run_of(
+    const View* p, const char* first, Py_ssize_t step, Py_ssize_t n, floating* block
 ) noexcept nogil:
-    """Classes k ... k + n - 1 of one sample: where they lie, or copied into `block`.
-
-    A last group is copied, and filled up with ones, which change no sum.
-    """
-    cdef const char* first = at(p, sample.o, sample.i) + k * p.classes
-    cdef Py_ssize_t j
-    if n == GROUP * LANES and is_own(p, block) and p.classes == <Py_ssize_t>sizeof(floating):
+    """n numbers, `step` bytes apart: where they lie, or copied into `block`."""
+    if is_own(p, block) and step == <Py_ssize_t>sizeof(floating):
         return <const floating*>first
-    load(first, p.kind, p.classes, n, block)
-    for j in range(n, (n + LANES - 1) // LANES * LANES):
-        block[j] = <floating>1.0
+    load(first, p.kind, step, n, block)
     return block
+
+
+cdef inline apart run_terms(
+    const Problem* problem,
+    const Strip* sample,
+    Py_ssize_t k,                # the first class
+    Py_ssize_t n,
+    bint along_classes,          # n classes of the first sample, else that of n samples
+    floating* blocks,            # 2 x BATCH
+    double* term,                # out  (n,)
+    double* large,               # out  (n,), for the divergence of float64
+) noexcept nogil:
+    cdef const View* p = &problem.view[<int>X]
+    cdef const View* q = &problem.view[<int>TARGET]
+    cdef const floating* p_run = run_of(
+        p, at(p, sample.o, sample.i) + k * p.classes, p.classes if along_classes else p.inner, n, blocks
+    )
+    cdef const floating* q_run = p_run
+    if problem.which != ENTROPY:
+        q_run = run_of(
+            q, at(q, sample.o, sample.i) + k * q.classes, q.classes if along_classes else q.inner, n, blocks + BATCH
+        )
+    group_terms(problem.which, p_run, q_run, n, term, large)
 
 
 cdef inline void samples_of(
@@ -49,23 +67,32 @@ cdef inline void samples_of(
             panel[c * LANES + j] = <floating>1.0
 
 
-cdef inline double information_row(
-    const Problem* problem, const Strip* sample, floating* p_block, floating* q_block
-) noexcept nogil:
-    """One sample, its classes in all lanes."""
+cdef inline double information_row(const Problem* problem, const Strip* sample, floating* blocks) noexcept nogil:
+    """One sample of LANES classes or more, in all lanes.
+
+    The last block has LANES classes, too: those that another block has as well add nothing to it.
+    """
     cdef Sums sums
-    cdef const floating* p_group
-    cdef const floating* q_group
-    cdef Py_ssize_t group, k, n, C = problem.C
-    cdef double total
+    cdef double term[BATCH]
+    cdef double large[BATCH]
+    cdef double here, total
+    cdef Py_ssize_t group, j, k, n, whole, C = problem.C
+    cdef bint with_large = floating is double and problem.which == DIVERGENCE
     clear_sums(&sums)
-    for group in range((C + GROUP * LANES - 1) // (GROUP * LANES)):
-        k = group * GROUP * LANES
-        n = min(<Py_ssize_t>(GROUP * LANES), C - k)
-        p_group = q_group = classes_of(&problem.view[<int>X], sample, k, n, p_block)
-        if problem.which != ENTROPY:
-            q_group = classes_of(&problem.view[<int>TARGET], sample, k, n, q_block)
-        add_group(problem.which, p_group, q_group, (n + LANES - 1) // LANES, &sums)
+    for group in range((C + BATCH - 1) // BATCH):
+        k = group * BATCH
+        n = min(<Py_ssize_t>BATCH, C - k)
+        whole = n // LANES * LANES
+        run_terms(problem, sample, k, whole, True, blocks, term, large)
+        if whole < n:
+            run_terms(problem, sample, C - LANES, LANES, True, blocks, term + whole, large + whole)
+            for j in range(LANES):
+                here = term[whole + j]
+                term[whole + j] = here if j >= LANES - (n - whole) else 0.0
+            for j in range(LANES if with_large else 0):
+                here = large[whole + j]
+                large[whole + j] = here if j >= LANES - (n - whole) else 0.0
+        add_terms(term, large, with_large, (n + LANES - 1) // LANES, &sums)
     if problem.which == DIVERGENCE:
         join_sums(&sums)
     if floating is float:  # in double, 32 sums may be added as they are
@@ -84,56 +111,73 @@ cdef inline bint is_flat(const View* p, Py_ssize_t C, const floating* own) noexc
     )
 
 
+cdef inline void terms_of(
+    const double* term, Py_ssize_t C, Py_ssize_t classes, Py_ssize_t n, double* panel
+) noexcept nogil:
+    """Terms of some classes of n samples, in the lanes; of few of them one by one, the others as they are."""
+    cdef Py_ssize_t j, k
+    if n > LANES // 8:
+        transpose_in(term, C, 1, classes, n, panel)
+        return
+    for j in range(n):
+        for k in range(classes):
+            panel[k * LANES + j] = term[j * C + k]
+
+
 cdef inline void flat_panel(
     Which name,
-    const floating* p,           # in   LANES samples of C classes, one after the other
+    const floating* p,           # in   n samples of C classes, one after the other
     const floating* q,           # in   the same, p for the entropy
     Py_ssize_t C,
+    Py_ssize_t n,
     double* term,                # C x LANES, and as many of float64 that may cancel
     Sums* sums,                  # out
 ) noexcept nogil:
-    """LANES samples, a lane for each: only their terms are transposed."""
-    cdef double panel[GROUP * LANES]
+    """At most LANES samples, a lane for each: only their terms are transposed."""
+    cdef double panel[BATCH]
     cdef double* large = term + C * LANES
     cdef Py_ssize_t group, k, classes
-    for group in range((C + GROUP - 1) // GROUP):
-        k = group * GROUP * LANES
-        group_terms(name, p + k, q + k, min(<Py_ssize_t>GROUP, C - group * GROUP), term + k, large + k)
+    memset(panel, 0, sizeof(panel))
+    for group in range((n * C + BATCH - 1) // BATCH):
+        k = group * BATCH
+        group_terms(name, p + k, q + k, min(<Py_ssize_t>BATCH, n * C - k), term + k, large + k)
     for group in range((C + GROUP - 1) // GROUP):
         k = group * GROUP
         classes = min(<Py_ssize_t>GROUP, C - k)
-        transpose_in(term + k, C, 1, classes, LANES, panel)
+        terms_of(<const double*>term + k, C, classes, n, panel)
         sum_group(panel, classes, sums)
         if floating is double:
             if name == DIVERGENCE:
-                transpose_in(large + k, C, 1, classes, LANES, panel)
+                terms_of(<const double*>large + k, C, classes, n, panel)
                 sum_large(panel, classes, sums)
 
 
 cdef inline void information_panel(
     const Problem* problem, const Strip* strip, double* term,     # room for flat_panel
-    floating* p_block, floating* q_block, double* value           # out  (LANES,)
+    floating* blocks, double* value                               # out  (LANES,)
 ) noexcept nogil:
     """A strip of at most LANES samples, a lane for each."""
     cdef Sums sums
     cdef const View* p = &problem.view[<int>X]
     cdef const View* q = p if problem.which == ENTROPY else &problem.view[<int>TARGET]
     cdef Py_ssize_t group, j, k, classes, C = problem.C
-    cdef bint flat = strip.n == LANES and is_flat(p, C, p_block) and is_flat(q, C, q_block)
+    cdef bint flat = is_flat(p, C, blocks) and is_flat(q, C, blocks)
     clear_sums(&sums)
     if flat:
         flat_panel(
-            problem.which, <const floating*>at(p, strip.o, strip.i), <const floating*>at(q, strip.o, strip.i), C, term,
-            &sums
+            problem.which, <const floating*>at(p, strip.o, strip.i), <const floating*>at(q, strip.o, strip.i), C,
+            strip.n, term, &sums
         )
     else:
         for group in range((C + GROUP - 1) // GROUP):
             k = group * GROUP
             classes = min(<Py_ssize_t>GROUP, C - k)
-            samples_of(p, strip, k, classes, p_block)
+            samples_of(p, strip, k, classes, blocks)
             if problem.which != ENTROPY:
-                samples_of(q, strip, k, classes, q_block)
-            add_group(problem.which, p_block, p_block if problem.which == ENTROPY else q_block, classes, &sums)
+                samples_of(q, strip, k, classes, blocks + BATCH)
+            add_group(
+                problem.which, blocks, blocks if problem.which == ENTROPY else blocks + BATCH, classes, &sums
+            )
     if problem.which == DIVERGENCE:
         join_sums(&sums)
     for j in range(LANES):
@@ -142,22 +186,13 @@ cdef inline void information_panel(
 
 
 cdef inline void information_elements(
-    const Problem* problem, const Strip* strip, floating* p_block, floating* q_block,
-    double* value                # out  (strip.n,) and some more, in whole LANES
+    const Problem* problem, const Strip* strip, floating* blocks, double* value      # out  (strip.n,)
 ) noexcept nogil:
-    """At most GROUP x LANES samples of one class, whose terms are their sums: they are taken as one's classes are."""
-    cdef double large[GROUP * LANES]
-    cdef View p = problem.view[<int>X]
-    cdef View q = problem.view[<int>TARGET]
-    cdef const floating* p_group
-    cdef const floating* q_group
-    cdef Py_ssize_t j, blocks = (strip.n + LANES - 1) // LANES
-    p.classes, q.classes = p.inner, q.inner
-    p_group = q_group = classes_of(&p, strip, 0, strip.n, p_block)
-    if problem.which != ENTROPY:
-        q_group = classes_of(&q, strip, 0, strip.n, q_block)
-    group_terms(problem.which, p_group, q_group, blocks, value, large)
-    for j in range(blocks * LANES):
+    """At most BATCH samples of one class, whose terms are their sums: they are taken as one's classes are."""
+    cdef double large[BATCH]
+    cdef Py_ssize_t j
+    run_terms(problem, strip, 0, strip.n, False, blocks, value, large)
+    for j in range(strip.n):
         if problem.which != DIVERGENCE:
             value[j] = 0.0 - value[j]
         elif floating is double:

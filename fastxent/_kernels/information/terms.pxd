@@ -18,7 +18,7 @@ from libc.string cimport memset
 from fastxent._kernels.arithmetic cimport scalar
 from fastxent._kernels.arithmetic.sums cimport two_sum
 from fastxent._kernels.problem cimport DIVERGENCE, Which
-from fastxent._kernels.ways cimport GROUP, LANES
+from fastxent._kernels.ways cimport BATCH, GROUP, LANES
 
 cdef struct Sums:            # of each lane, compensated
     double high[LANES]
@@ -172,27 +172,34 @@ cdef inline void divergence_block(
 
 cdef inline void group_terms(
     Which name,
-    const floating* p,           # in   n x LANES
-    const floating* q,           # in   n x LANES, p for the entropy
-    Py_ssize_t n,                # at most GROUP
-    double* term,                # out  n x LANES
-    double* large                # out  the same, for the divergence of float64
+    const floating* p,           # in   (n,)
+    const floating* q,           # in   (n,), p for the entropy
+    Py_ssize_t n,                # at most BATCH
+    double* term,                # out  (n,)
+    double* large                # out  (n,), for the divergence of float64
 ) noexcept nogil:
-    """The terms of n classes in every lane."""
     if name == DIVERGENCE:
-        divergence_block(p, q, n * LANES, term, large)
+        divergence_block(p, q, n, term, large)
     else:
-        log_block(p, q, n * LANES, term)
+        log_block(p, q, n, term)
+
+
+cdef inline void add_terms(double* term, const double* large, bint with_large, Py_ssize_t n, Sums* sums) noexcept nogil:
+    """Add n x LANES terms, of which the first part is used up."""
+    if with_large:
+        sum_large(large, n, sums)
+    sum_group(term, n, sums)
 
 
 cdef inline void add_group(
-    Which name, const floating* p, const floating* q, Py_ssize_t n, Sums* sums   # as group_terms; out
+    Which name,
+    const floating* p,           # in   n x LANES
+    const floating* q,           # in   n x LANES, p for the entropy
+    Py_ssize_t n,                # at most GROUP
+    Sums* sums,                  # out
 ) noexcept nogil:
     """Add the terms of n classes in every lane."""
-    cdef double term[GROUP * LANES]
-    cdef double large[GROUP * LANES]
-    group_terms(name, p, q, n, term, large)
-    if floating is double:
-        if name == DIVERGENCE:
-            sum_large(large, n, sums)
-    sum_group(term, n, sums)
+    cdef double term[BATCH]
+    cdef double large[BATCH]
+    group_terms(name, p, q, n * LANES, term, large)
+    add_terms(term, large, floating is double and name == DIVERGENCE, n, sums)

@@ -11,7 +11,7 @@ from fastxent._kernels.information.sums cimport information_elements, informatio
 from fastxent._kernels.information.terms cimport is_share
 from fastxent._kernels.problem cimport DIVERGENCE, ENTROPY, LOSSES, TARGET, X, Problem, Strip, View, at
 from fastxent._kernels.strips cimport part_of, strip_at
-from fastxent._kernels.ways cimport GROUP, LANES
+from fastxent._kernels.ways cimport BATCH, LANES
 
 
 cdef double looked_at_again(const Problem* problem, const Strip* sample, double* bad) noexcept nogil:
@@ -73,21 +73,20 @@ cdef void information(
 ) noexcept nogil:
     """Entropy, cross entropy or divergence."""
     cdef Py_ssize_t j, stop = start + n
-    cdef floating p_block[GROUP * LANES]
-    cdef floating q_block[GROUP * LANES]
-    cdef double value[GROUP * LANES]
+    cdef floating blocks[2 * BATCH]
+    cdef double value[BATCH]
     cdef Strip strip, sample
     cdef bint by_rows = problem.C >= problem.tuning.row_classes
     while start < stop:
-        strip = strip_at(start, stop, p.shape[1], GROUP * LANES if problem.C == 1 else LANES)
+        strip = strip_at(start, stop, p.shape[1], BATCH if problem.C == 1 else LANES)
         if problem.C == 1:
-            information_elements(problem, &strip, p_block, q_block, value)
+            information_elements(problem, &strip, blocks, value)
         elif by_rows:
             for j in range(strip.n):
                 sample = part_of(&strip, j)
-                value[j] = information_row(problem, &sample, p_block, q_block)
+                value[j] = information_row(problem, &sample, blocks)
         else:
-            information_panel(problem, &strip, <double*>scratch, p_block, q_block, value)
+            information_panel(problem, &strip, <double*>scratch, blocks, value)
         if not all_finite(value, strip.n):
             for j in range(strip.n):
                 if value[j] - value[j] != 0:
