@@ -6,10 +6,10 @@ A panel is a buffer of C x LANES numbers, into which samples are transposed (arr
 from cython cimport floating
 from libc.math cimport INFINITY
 
-from fastxent._kernels.arithmetic.scalar cimport bottom_of, exp_of_difference, exp_scaled, magic_of, origin_of
+from fastxent._kernels.arithmetic.scalar cimport bottom_of, exp_scaled, magic_of, origin_of
 from fastxent._kernels.arrays.soon cimport Soon, read_soon, write_soon
 from fastxent._kernels.frames cimport inlined
-from fastxent._kernels.ways cimport FEW, GROUP, LANES
+from fastxent._kernels.ways cimport GROUP, LANES
 
 cdef enum:
     # What the lanes' exponentials are relative to (see exp_scaled in scalar.pxd): an array of SHIFT numbers, in which
@@ -222,47 +222,6 @@ cdef inline void panel_top(
     for j in range(LANES):
         m[j] = most[j]
         first[j] = place[j]
-
-
-cdef inline void few_exp(
-    const floating* x,       # in   C x LANES, C <= FEW
-    Py_ssize_t C,
-    const floating* m,       # in   (LANES,) as panel_top has them
-    const floating* first,   # in   (LANES,)
-    Soon next,               # C x LANES numbers that are read soon
-    Soon home,               # and written
-    floating* shift,         # out  (SHIFT,) MAXIMUM, TOP
-    floating* e,             # out  C x LANES, may be x, may be NULL
-    floating* sums,          # out  (SUMS,)
-) noexcept nogil:
-    """What shift_by and panel_exp make, of few classes, by the steps of softmax/few.pxd and with their bits."""
-    cdef floating kept[FEW * LANES]
-    cdef floating v[GROUP * LANES]
-    cdef floating* to = e if e != NULL else <floating*>kept
-    cdef floating zero, here
-    cdef Py_ssize_t j, k
-    if next.data != NULL:
-        read_soon(&next, x, C * LANES)
-    if home.data != NULL:
-        write_soon(&home, x, C * LANES)
-    for k in range(C):
-        for j in range(LANES):
-            to[k * LANES + j] = exp_of_difference(x[k * LANES + j], m[j])
-    for k in range(1, C):        # the maximum's is not added: the first class takes its place
-        for j in range(LANES):
-            zero = to[j]
-            here = to[k * LANES + j]
-            v[(k - 1) * LANES + j] = zero if first[j] == <floating>k else here
-    clear_blocks(C - 1, v)
-    for j in range(LANES):
-        shift[MAXIMUM + j] = m[j]
-        shift[TOP + j] = <floating>INFINITY
-    for j in range(SUMS):
-        sums[j] = <floating>0.0
-    add_group(v, C - 1, shift, sums)
-    for j in range(LANES):
-        shift[TOP + j] = sums[TIES + j] = <floating>1.0
-        sums[REST + j] += m[j] - m[j]    # nan of an infinite maximum, even without another class
 
 
 cdef inline inlined panel_pick(

@@ -5,8 +5,7 @@ from cython cimport floating
 from fastxent._kernels.arithmetic cimport scalar
 from fastxent._kernels.arithmetic.lanes cimport Lanes
 from fastxent._kernels.arithmetic.panel cimport (
-    BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead,
-    scaled_panel,
+    LABEL, LOG_S, MAXIMUM, OWN_E, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead, scaled_panel,
 )
 from fastxent._kernels.arrays.output cimport store_hess
 from fastxent._kernels.focal.terms cimport focal_bend, odds_of, odds_times
@@ -33,33 +32,37 @@ cdef inline void focal_lanes(
     const floating* of,          # in   (PANEL,)
     const double* t,             # in   (LANES,) t_y
     double gamma,
+    bint with_slope,             # else no derivatives are wanted
     FocalLanes* lane,            # out
 ) noexcept nogil:
     cdef const floating* sums = of + SHIFT
-    cdef floating e[LANES]
     cdef double odds[LANES]
     cdef double top, rest, share
     cdef Py_ssize_t j
     for j in range(LANES):
-        e[j] = scalar.exp_scaled(of[OWN_X + j], of[ORIGIN + j], of[MAGIC + j], of[BOTTOM + j])
-    for j in range(LANES):
         top = of[TOP + j]
-        share = e[j]
+        share = of[OWN_E + j]
         rest = <double>sums[REST + j] + <double>sums[REST_LOW + j]
         lane.spread[j] = (<double>sums[TIES + j] - 1.0) * top + rest
         lane.s[j] = <double>sums[TIES + j] * top + rest
         rest = lane.s[j] - share
         lane.own_o[j] = lane.spread[j] if share == top else rest
-        lane.p[j] = share / lane.s[j]
         lane.q[j] = lane.own_o[j] / lane.s[j]
-        odds[j] = odds_of(share, lane.own_o[j])
         lane.loss[j] = (<double>of[MAXIMUM + j] - <double>of[OWN_X + j]) + <double>of[LOG_S + j]
         lane.lse[j] = <double>of[MAXIMUM + j] + <double>of[LOG_S + j]
         lane.nothing[j] = <double>of[LOG_S + j] - <double>of[LOG_S + j]
+    if with_slope or gamma != 2.0:
+        for j in range(LANES):
+            odds[j] = odds_of(<double>of[OWN_E + j], lane.own_o[j])
+    if gamma == 2.0:
+        for j in range(LANES):
+            lane.factor[j] = lane.q[j] * lane.q[j]
+    else:
+        for j in range(LANES):
+            lane.factor[j] = scalar.inverse_power(odds[j], gamma)
+    for j in range(LANES if with_slope else 0):
+        lane.p[j] = of[OWN_E + j] / lane.s[j]
         lane.odds_loss[j] = odds_times(odds[j], lane.loss[j])
-    for j in range(LANES):
-        lane.factor[j] = scalar.inverse_power(odds[j], gamma)
-    for j in range(LANES):
         lane.slope[j] = t[j] * lane.factor[j] * (1.0 + gamma * lane.odds_loss[j])
 
 
@@ -200,7 +203,7 @@ cdef inline void finish_focal_panels(
     for c in range((strip.n + LANES - 1) // LANES):
         of = known + c * PANEL
         first = c * LANES
-        focal_lanes(of, lanes.own + first, problem.option.gamma, &lane)
+        focal_lanes(of, lanes.own + first, problem.option.gamma, has(problem, GRAD), &lane)
         focal_losses(&lane, lanes.own + first, lanes.weight + first, z_loss, losses + first)
         if has(problem, HESS):
             part = part_of(strip, first)

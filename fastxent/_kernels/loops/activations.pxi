@@ -3,20 +3,22 @@
 #     softmax = e / s          log_softmax = (x - m) - log1p(s - 1)          logsumexp = m + log1p(s - 1)
 
 from cython cimport floating
+from libc.string cimport memset
 
 from fastxent._kernels.arithmetic cimport scalar
+from fastxent._kernels.arithmetic.few cimport lanes_of_few
 from fastxent._kernels.arithmetic.panel cimport (
-    MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, few_exp, panel_exp, panel_max, panel_top, shift_by,
+    LABEL, MAXIMUM, PANEL, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, panel_exp, panel_max, shift_by,
 )
 from fastxent._kernels.arithmetic.row cimport row_exp, row_scale, row_shift, row_sums
 from fastxent._kernels.arrays.output cimport store, store_panels
-from fastxent._kernels.arrays.soon cimport Soon, far_if, home_soon, nothing_soon, soon_of
+from fastxent._kernels.arrays.soon cimport Soon, far_if, home_soon, nothing_soon, read_soon, soon_of, write_soon
 from fastxent._kernels.arrays.transpose cimport transpose_in
 from fastxent._kernels.problem cimport (
     GRAD, LOGSUMEXP, LOSSES, SOFTMAX_ITSELF, X, Problem, Strip, View, Which, at, has, side_by_side, size_of,
 )
 from fastxent._kernels.strips cimport strip_at
-from fastxent._kernels.ways cimport FEW, LANES, SHORT
+from fastxent._kernels.ways cimport FEW, FEWER, LANES, SHORT
 
 
 cdef inline floating with_infinities(
@@ -64,33 +66,42 @@ cdef inline void activation_panel(
     Soon home,                     # and written
     floating* of_lane,             # out  (LANES,) logsumexp
 ) noexcept nogil:
-    cdef floating m[LANES]
-    cdef floating first[LANES]
-    cdef floating shift[SHIFT]
-    cdef floating sums[SUMS]
+    cdef floating of[PANEL]
     cdef floating factor[LANES]
+    cdef const floating* m = of + MAXIMUM
+    cdef floating* sums = of + SHIFT
     cdef Which name = problem.which
+    cdef floating* e = x if name == SOFTMAX_ITSELF else <floating*>NULL
     cdef Py_ssize_t j, k, C = problem.C
-    if C <= FEW and name != SOFTMAX_ITSELF:      # with the logarithms of the losses
-        panel_top(<const floating*>x, C, m, first)
-        few_exp(x, C, m, first, next, home, shift, <floating*>NULL, sums)
+    cdef int odd = 0
+    if C <= (FEWER if name == SOFTMAX_ITSELF else FEW):
+        if next.data != NULL:
+            read_soon(&next, x, C * LANES)
+        if home.data != NULL:
+            write_soon(&home, x, C * LANES)
+        memset(of + LABEL, 0, LANES * sizeof(floating))      # there is none
+        lanes_of_few(<const floating*>x, C, of, factor, e)
     else:
-        panel_max(x, C, m)
-        shift_by(m, shift)
-        panel_exp(x, C, shift, next, home, x if name == SOFTMAX_ITSELF else <floating*>NULL, sums)
+        panel_max(<const floating*>x, C, factor)
+        shift_by(<const floating*>factor, of)
+        panel_exp(<const floating*>x, C, of, next, home, e, sums)
     if name == SOFTMAX_ITSELF:
         for j in range(LANES):
-            factor[j] = <floating>1.0 / (sums[TIES + j] * shift[TOP + j] + (sums[REST + j] + sums[REST_LOW + j]))
+            factor[j] = <floating>1.0 / (sums[TIES + j] * of[TOP + j] + (sums[REST + j] + sums[REST_LOW + j]))
         for k in range(C):
             for j in range(LANES):
                 x[k * LANES + j] *= factor[j]
         return
     for j in range(LANES):
-        factor[j] = (sums[REST + j] + sums[REST_LOW + j]) / shift[TOP + j]
+        factor[j] = (sums[REST + j] + sums[REST_LOW + j]) / of[TOP + j]
         factor[j] = scalar.log1p(sums[TIES + j] - <floating>1.0 + factor[j])
     if name == LOGSUMEXP:
         for j in range(LANES):
-            of_lane[j] = with_infinities(m[j] + factor[j], m[j], x + j, LANES, C)
+            of_lane[j] = m[j] + factor[j]
+        for j in range(LANES):
+            odd += m[j] - m[j] != 0
+        for j in range(LANES if odd > 0 else 0):
+            of_lane[j] = with_infinities(of_lane[j], m[j], x + j, LANES, C)
         return
     for k in range(C):
         for j in range(LANES):

@@ -9,10 +9,11 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastxent._kernels.arithmetic cimport scalar
+from fastxent._kernels.arithmetic.few cimport lanes_of_few
 from fastxent._kernels.arithmetic.lanes cimport Lanes
 from fastxent._kernels.arithmetic.panel cimport (
-    MAXIMUM, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, add_group, clear_blocks, exp_block, few_exp, panel_exp,
-    panel_pick, panel_top, shift_by,
+    LABEL, MAXIMUM, OWN_X, PANEL, REST, REST_LOW, SHIFT, SUMS, TIES, TOP, add_group, clear_blocks, exp_block,
+    panel_exp, panel_pick, panel_top, shift_by,
 )
 from fastxent._kernels.arithmetic.row cimport begins_with_rest, row_shift, row_sums
 from fastxent._kernels.arithmetic.sums cimport Total, total_of
@@ -220,22 +221,31 @@ cdef inline void statistics_panel(
     floating* e,                 # for whole_groups(C) x LANES numbers
 ) noexcept nogil:
     cdef Found found
-    cdef floating m[LANES]
-    cdef floating shift[SHIFT]
-    cdef floating sums[SUMS]
-    cdef floating label[LANES]
-    cdef floating own[LANES]
+    cdef floating of[PANEL]
+    cdef const floating* m = of + MAXIMUM
+    cdef const floating* sums = of + SHIFT
+    cdef floating* label = of + LABEL
+    cdef floating* own = of + OWN_X
     cdef floating above[LANES]
     cdef floating best[LANES]
     cdef floating log_s[LANES]
     cdef floating pulls[2 * LANES]
     cdef Py_ssize_t j, k, n, C = problem.C
-    panel_top(x, C, m, best)
+    for j in range(LANES if C < LANES // 2 else 0):
+        label[j] = <floating><int32_t>y[j]
     if C <= FEW:
-        few_exp(x, C, m, best, next, nothing_soon(), shift, e, sums)
+        if next.data != NULL:
+            read_soon(&next, x, C * LANES)
+        lanes_of_few(x, C, of, best, e)
     else:
-        shift_by(m, shift)
-        panel_exp(x, C, shift, next, nothing_soon(), e, sums)
+        panel_top(x, C, above, best)
+        shift_by(<const floating*>above, of)
+        panel_exp(x, C, of, next, nothing_soon(), e, of + SHIFT)
+        if C < LANES // 2:       # sooner compared than loaded one by one
+            panel_pick(x, C, <const floating*>label, own)
+        else:
+            for j in range(LANES):
+                own[j] = x[y[j] * LANES + j]
     for j in range(2 * LANES):
         pulls[j] = <floating>0.0
     for k in range(whole_groups(C) // GROUP):
@@ -244,23 +254,16 @@ cdef inline void statistics_panel(
         add_pulls(x + k * BATCH, e + k * BATCH, n, m, pulls, pulls + LANES)
     for j in range(LANES):
         above[j] = <floating>0.0
-    if C < LANES // 2:           # sooner compared than loaded one by one
-        for j in range(LANES):
-            label[j] = <floating><int32_t>y[j]
-        panel_pick(x, C, label, own)
-    else:
-        for j in range(LANES):
-            own[j] = x[y[j] * LANES + j]
     for k in range(C):
         for j in range(LANES):
             above[j] += <floating>1.0 if x[k * LANES + j] > own[j] else <floating>0.0
     for j in range(LANES):
         log_s[j] = scalar.log1p(
-            sums[TIES + j] - <floating>1.0 + (sums[REST + j] + sums[REST_LOW + j]) / shift[TOP + j]
+            sums[TIES + j] - <floating>1.0 + (sums[REST + j] + sums[REST_LOW + j]) / of[TOP + j]
         )
     for j in range(LANES):
         found.spread[j] = total_of(<double>pulls[j], <double>pulls[LANES + j]) / (
-            <double>sums[TIES + j] * shift[TOP + j] + (<double>sums[REST + j] + sums[REST_LOW + j])
+            <double>sums[TIES + j] * of[TOP + j] + (<double>sums[REST + j] + sums[REST_LOW + j])
         )
     for j in range(LANES):
         found.m[j] = m[j]

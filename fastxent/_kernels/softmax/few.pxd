@@ -12,6 +12,7 @@ from cython cimport floating
 from libc.stdint cimport int32_t
 
 from fastxent._kernels.arithmetic cimport scalar
+from fastxent._kernels.arithmetic.few cimport few_lanes, few_shares
 from fastxent._kernels.arithmetic.lanes cimport Lanes
 from fastxent._kernels.arithmetic.panel cimport (
     LOG_S, MAXIMUM, OWN_X, PANEL, REST, SHIFT, clear_dead, panel_pick, scaled_panel,
@@ -37,68 +38,6 @@ cdef inline apart few_in(
         transpose_in(
             x + first * sample_step, sample_step, class_step, C, min(<Py_ssize_t>LANES, n - first), panels + first * C
         )
-
-
-cdef inline inlined few_lanes(
-    const floating* x,           # in   C x LANES
-    Py_ssize_t C,                # known to the compiler
-    const floating* label,       # in   (LANES,)
-    floating* of,                # out  (PANEL,) MAXIMUM, OWN_X, REST
-    floating* top,               # out  (LANES,) the first class that has the maximum
-    floating* e,                 # out  C x LANES: e_k, but e_0 where the maximum's would be; nothing of class 0
-) noexcept nogil:
-    """One loop, since each further one would wait for what the one before has stored."""
-    cdef floating part[FEW]
-    cdef floating high, own, here, number
-    cdef Py_ssize_t j, k
-    for j in range(LANES):
-        high = own = x[j]
-        number = <floating>0.0
-        for k in range(1, C):
-            here = x[k * LANES + j]
-            number = <floating>k if here > high else number
-            high = here if here > high else high
-            own = here if label[j] == <floating>k else own
-        part[0] = high - high    # nan of an infinite maximum, as exp_of_difference is
-        for k in range(1, C):
-            here = x[k * LANES + j]
-            here = scalar.exp_of_difference(x[j] if number == <floating>k else here, high)
-            part[(k - 1) // 2] = here if k % 2 == 1 else part[(k - 1) // 2] + here
-            e[k * LANES + j] = here
-        if C > 3:
-            part[0] = part[0] + part[1]
-        if C > 7:
-            part[2] = part[2] + part[3]
-        if C > 5:
-            part[0] = part[0] + part[2]
-        of[MAXIMUM + j] = high
-        of[OWN_X + j] = own
-        of[SHIFT + REST + j] = part[0]
-        top[j] = number
-
-
-cdef inline inlined few_shares(
-    const floating* e,           # in   C x LANES, from few_lanes
-    const floating* top,         # in   (LANES,)
-    Py_ssize_t C,                # known to the compiler
-    floating* shares,            # out  C x LANES: e_k
-) noexcept nogil:
-    """In loops of one selection each, which every processor has vectors for."""
-    cdef floating zero[LANES]
-    cdef floating here, before
-    cdef Py_ssize_t j, k
-    for j in range(LANES):
-        zero[j] = <floating>1.0
-    for k in range(1, C):
-        for j in range(LANES):
-            before = zero[j]
-            here = e[k * LANES + j]
-            zero[j] = here if top[j] == <floating>k else before
-        for j in range(LANES):
-            here = e[k * LANES + j]
-            shares[k * LANES + j] = <floating>1.0 if top[j] == <floating>k else here
-    for j in range(LANES):
-        shares[j] = zero[j]
 
 
 cdef inline void few_grads(

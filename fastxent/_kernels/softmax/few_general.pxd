@@ -8,6 +8,7 @@ from cython cimport floating
 from libc.stdint cimport int32_t
 
 from fastxent._kernels.arithmetic cimport scalar
+from fastxent._kernels.arithmetic.few cimport few_lanes, few_shares
 from fastxent._kernels.arithmetic.lanes cimport Lanes
 from fastxent._kernels.arithmetic.panel cimport (
     LABEL, LOG_S, MAXIMUM, OWN_E, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, panel_pick,
@@ -18,7 +19,7 @@ from fastxent._kernels.arrays.output cimport store_panels
 from fastxent._kernels.arrays.soon cimport Soon, far_if, home_soon, nothing_soon, read_soon, soon_of, write_soon
 from fastxent._kernels.frames cimport flat, inlined
 from fastxent._kernels.problem cimport GRAD, X, Problem, Strip, has
-from fastxent._kernels.softmax.few cimport few_in, few_lanes, few_shares
+from fastxent._kernels.softmax.few cimport few_in
 from fastxent._kernels.softmax.general_panel cimport finish_general, label_dots, target_of_panel, target_room
 from fastxent._kernels.softmax.sums cimport gap, mend_dots, smaller
 from fastxent._kernels.strips cimport part_of

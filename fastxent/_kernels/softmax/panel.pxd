@@ -7,15 +7,16 @@ from cython cimport floating
 from libc.stdint cimport int32_t
 
 from fastxent._kernels.arithmetic cimport scalar
+from fastxent._kernels.arithmetic.few cimport lanes_of_few
 from fastxent._kernels.arithmetic.lanes cimport Lanes
 from fastxent._kernels.arithmetic.panel cimport (
-    BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead, panel_exp,
-    panel_max, panel_pick, scaled_panel, shift_by,
+    BOTTOM, LABEL, LOG_S, MAGIC, MAXIMUM, ORIGIN, OWN_E, OWN_X, PANEL, REST, REST_LOW, SHIFT, TIES, TOP, clear_dead,
+    panel_exp, panel_max, panel_pick, scaled_panel, shift_by,
 )
 from fastxent._kernels.arithmetic.row cimport row_scale
 from fastxent._kernels.arithmetic.solo cimport solo_exp, solo_max, solo_rows, solo_width
 from fastxent._kernels.arrays.output cimport store, store_panels
-from fastxent._kernels.arrays.soon cimport Soon, far_if, home_soon, nothing_soon, soon_of
+from fastxent._kernels.arrays.soon cimport Soon, far_if, home_soon, nothing_soon, read_soon, soon_of, write_soon
 from fastxent._kernels.arrays.transpose cimport ask_for_run, lanes_in, transpose_in
 from fastxent._kernels.focal.panel cimport finish_focal_panels
 from fastxent._kernels.problem cimport GRAD, HESS, X, Problem, Strip, at, has
@@ -27,7 +28,7 @@ from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport (
     are_outside, is_index, is_plain, others_shares, own_shares, read_samples, read_scales,
 )
-from fastxent._kernels.ways cimport LANES, PANELS, WIDTH, is_solo
+from fastxent._kernels.ways cimport FEW, LANES, PANELS, WIDTH, is_solo
 
 
 cdef inline void simple_losses(
@@ -164,6 +165,7 @@ cdef inline void sum_panels(
     cdef Soon home, next = nothing_soon()
     cdef floating* e
     cdef floating m[LANES]
+    cdef floating top[LANES]
     cdef Py_ssize_t c, i, j, n = strip.n, C = problem.C, row_bytes = C * <Py_ssize_t>sizeof(floating)
     cdef Py_ssize_t sample_step = problem.view[<int>X].inner, class_step = problem.view[<int>X].classes
     cdef bint index = is_index(problem), with_grad = has(problem, GRAD)
@@ -179,6 +181,22 @@ cdef inline void sum_panels(
         )
     for c in range((n + LANES - 1) // LANES):
         e = panels + c * LANES * C
+        i = strip.i + c * LANES
+        if sample_step == row_bytes:
+            next = far_if(with_grad or floating is double, soon_of(&problem.next, i, x, (n + c * LANES) * C))
+        home = far_if(True, home_soon(problem, strip.o, i, 0, x))
+        for j in range(C if sample_step == sizeof(floating) else 0):
+            ask_for_run(<const floating*>(<const char*>x + j * class_step) + c * LANES)
+        if C <= FEW:             # focal loss
+            if next.data != NULL:
+                read_soon(&next, x, C * LANES)
+            if home.data != NULL:
+                write_soon(&home, x, C * LANES)
+            lanes_of_few(<const floating*>e, C, of, top, e if with_grad else <floating*>NULL)
+            for j in range(LANES):
+                of[OWN_E + j] = scalar.exp_of_difference(of[OWN_X + j], of[MAXIMUM + j])
+            of += PANEL
+            continue
         panel_max(e, C, m)
         if index:
             panel_pick(e, C, of + LABEL, of + OWN_X)
@@ -191,12 +209,6 @@ cdef inline void sum_panels(
                 target_room(problem, panels) + target_of_panel(problem, c * LANES), losses
             )
         shift_by(m, of)
-        for j in range(C if sample_step == sizeof(floating) else 0):
-            ask_for_run(<const floating*>(<const char*>x + j * class_step) + c * LANES)
-        i = strip.i + c * LANES
-        if sample_step == row_bytes:
-            next = far_if(with_grad or floating is double, soon_of(&problem.next, i, x, (n + c * LANES) * C))
-        home = far_if(True, home_soon(problem, strip.o, i, 0, x))
         panel_exp(e, C, of, next, home, e if with_grad else <floating*>NULL, of + SHIFT)
         of += PANEL
 
@@ -261,6 +273,8 @@ cdef inline Py_ssize_t softmax_panels(
             lanes.scale[j] = 0.0
 
     if problem.option.is_focal:
+        for c in range(n_panels if C > FEW else 0):
+            own_exponential(known + c * PANEL)
         finish_focal_panels(problem, strip, &lanes, known, panels, losses)
     elif not simple:
         for c in range(n_panels if not is_index(problem) else 0):
