@@ -7,9 +7,9 @@ tuning.double_panel_bytes = 1088
 tuning.hess_panel_bytes = 896
 tuning.panel_elements = 64
 tuning.solo_elements = 256
-# entropy, cross entropy and divergence by rows take .9 to 1 of the time at 192, 1.05 to 1.15 at 193, where a block is
-# nearly empty, and 1.1 to 1.2 at 140; all builds
-tuning.row_classes = 192
+# entropy, cross entropy and divergence by rows take .75 to 1 of the time at 160, .95 to 1.05 at 161, where a block is
+# nearly empty (with AVX2 up to 1.15), and 1.1 to 1.2 at 140
+tuning.row_classes = 160
 tuning.block_elements = 32768
 # the clamped loss takes 0.66 of the time of 1 at 4096 x 1000, 0.57 at 128 x 128256; with more, threads share less
 tuning.gather_blocks = 8

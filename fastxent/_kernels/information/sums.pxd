@@ -6,6 +6,7 @@ from libc.string cimport memset
 from fastxent._kernels.arithmetic.sums cimport plain_sum, sum_lanes, total_of
 from fastxent._kernels.arrays.operand cimport load
 from fastxent._kernels.arrays.output cimport is_own
+from fastxent._kernels.arrays.soon cimport Soon, far_if, read_soon, soon_behind
 from fastxent._kernels.arrays.transpose cimport transpose_in
 from fastxent._kernels.frames cimport apart
 from fastxent._kernels.information.terms cimport (
@@ -136,14 +137,19 @@ cdef inline void flat_panel(
     """At most LANES samples, a lane for each: only their terms are transposed."""
     cdef double panel[BATCH]
     cdef double* large = term + C * LANES
+    cdef Soon p_next = far_if(True, soon_behind(p, n * C)), q_next = far_if(True, soon_behind(q, n * C))
     cdef Py_ssize_t group, k, classes
-    memset(panel, 0, sizeof(panel))
+    if n <= LANES // 8:
+        memset(panel, 0, sizeof(panel))      # the lanes that terms_of leaves alone
     for group in range((n * C + BATCH - 1) // BATCH):
         k = group * BATCH
         group_terms(name, p + k, q + k, min(<Py_ssize_t>BATCH, n * C - k), term + k, large + k)
     for group in range((C + GROUP - 1) // GROUP):
         k = group * GROUP
         classes = min(<Py_ssize_t>GROUP, C - k)
+        read_soon(&p_next, p, n * classes)   # the next samples', while no numbers are read
+        if name != ENTROPY:
+            read_soon(&q_next, q, n * classes)
         terms_of(<const double*>term + k, C, classes, n, panel)
         sum_group(panel, classes, sums)
         if floating is double:
