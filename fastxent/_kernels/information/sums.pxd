@@ -4,9 +4,9 @@ from cython cimport floating
 from libc.string cimport memset
 
 from fastxent._kernels.arithmetic.sums cimport plain_sum, sum_lanes, total_of
+from fastxent._kernels.arrays.memory cimport prefetch_block
 from fastxent._kernels.arrays.operand cimport load
 from fastxent._kernels.arrays.output cimport is_own
-from fastxent._kernels.arrays.soon cimport Soon, far_if, read_soon, soon_behind
 from fastxent._kernels.arrays.transpose cimport transpose_in
 from fastxent._kernels.frames cimport apart
 from fastxent._kernels.information.terms cimport (
@@ -137,7 +137,6 @@ cdef inline void flat_panel(
     """At most LANES samples, a lane for each: only their terms are transposed."""
     cdef double panel[BATCH]
     cdef double* large = term + C * LANES
-    cdef Soon p_next = far_if(True, soon_behind(p, n * C)), q_next = far_if(True, soon_behind(q, n * C))
     cdef Py_ssize_t group, k, classes
     if n <= LANES // 8:
         memset(panel, 0, sizeof(panel))      # the lanes that terms_of leaves alone
@@ -147,9 +146,9 @@ cdef inline void flat_panel(
     for group in range((C + GROUP - 1) // GROUP):
         k = group * GROUP
         classes = min(<Py_ssize_t>GROUP, C - k)
-        read_soon(&p_next, p, n * classes)   # the next samples', while no numbers are read
+        prefetch_block(p + n * (C + k), n * classes)         # the next samples', while no numbers are read
         if name != ENTROPY:
-            read_soon(&q_next, q, n * classes)
+            prefetch_block(q + n * (C + k), n * classes)
         terms_of(<const double*>term + k, C, classes, n, panel)
         sum_group(panel, classes, sums)
         if floating is double:
