@@ -1,7 +1,9 @@
 """The corner-case table of docs/design.md: the rows on infinite and NaN input, and on overflow."""
 
 import numpy as np
+import pytest
 
+import fastxent as fx
 from tests.problem import named, problem
 from tests.rows import (
     KERNELS,
@@ -14,6 +16,7 @@ from tests.rows import (
     with_row,
 )
 from tests.table import NAMED, SIGMOID_LOSSES, SOFTMAX_LOSSES, each_dtype, each_of
+from tests.thresholds import most_side_by_side
 from tests.turns import in_turn
 from tests.ulp import BOTH
 
@@ -174,6 +177,15 @@ def test_float32_logits_far_apart_have_their_real_loss_in_double(f, kernel, opti
     want = float(np.float32(3e38)) * 2  # beside which the other rows' losses are nothing
     assert p.change(reduction="sum").run()["loss"] == want
     assert p.change(reduction="mean").run()["loss"] == want / p.run()["loss"].size
+
+
+@pytest.mark.parametrize("share", [1e-300, 1.05e-40, 0.25])
+def test_float32_logits_far_apart_have_their_real_loss_also_of_a_tiny_share(share):
+    C = most_side_by_side(np.float32) + 1  # computed by rows
+    x, t = np.zeros((1, C), np.float32), np.zeros((1, C))
+    x[0, :2] = 3e38, -3e38
+    t[0, 1] = share
+    assert fx.softmax_cross_entropy(x, t, reduction="sum") == pytest.approx(6e38 * share, rel=1e-6)
 
 
 @in_turn("shape, axis", [((3, 4), -1), ((3, 200), -1), ((4, 40), 0)])

@@ -20,7 +20,7 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_GET_ITEM
 from cpython.weakref cimport PyWeakref_NewRef
-from libc.float cimport DBL_MAX, DBL_MIN
+from libc.float cimport DBL_MAX, DBL_MIN, FLT_MIN
 from libc.math cimport INFINITY, fabs, frexp, ldexp
 from libc.stdint cimport INT64_MIN, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -43,7 +43,7 @@ from fastxent._kernels.problem cimport (
 from fastxent._kernels.records cimport DOUBLE_RECORD, RECORD, Carried
 from fastxent._kernels.softmax.terms cimport entry, quotient_rest, sum_rest
 from fastxent._kernels.softmax.ways cimport FOCAL_ROWS, ROWS, way_of
-from fastxent._kernels.target cimport clamped_by_rows, is_bare, is_plain, narrowed
+from fastxent._kernels.target cimport clamped_by_rows, is_bare, is_plain
 from fastxent._kernels.ways cimport LANES, WIDTH, tuning
 
 from fastxent import _bfloat16, _check, _explain, _isa, _sums, _threads

@@ -50,14 +50,17 @@ cdef int prepare(
 
 
 cdef int tabulate_infogain(Call call) except -1:
-    """A matrix that is small, also beside the samples: row by row, in the dtype that it is computed in."""
+    """A matrix that is small, also beside the samples: row by row, in the dtype that it is computed in.
+
+    In double where it is weighted by alpha before it is rounded; as it is where rounding would take digits.
+    """
     cdef Problem* problem = &call.problem
     cdef View* view = &problem.infogain
     cdef double row[LANES]
     cdef cnp.npy_intp shape[2]
     cdef cnp.ndarray table
     cdef Py_ssize_t block, first, j, k, n, C = problem.C
-    cdef bint is_double = problem.kind == FLOAT64 or problem.family == CLAMPED
+    cdef bint is_double = problem.kind == FLOAT64 or problem.family == CLAMPED or problem.weight != NULL
     if call.infogain is None or call.samples() < 4 * C or C * C > TABLE_BYTES // <Py_ssize_t>sizeof(double):
         return 0
     if view.kind == (FLOAT64 if is_double else FLOAT32) and view.classes == size_of(view.kind):
@@ -72,7 +75,9 @@ cdef int tabulate_infogain(Call call) except -1:
             for j in range(n if is_double else 0):
                 (<double*>cnp.PyArray_DATA(table))[k * C + first + j] = row[j]
             for j in range(n if not is_double else 0):
-                (<float*>cnp.PyArray_DATA(table))[k * C + first + j] = narrowed(row[j], <float>0.0)
+                if 0.0 < row[j] < FLT_MIN:
+                    return 0
+                (<float*>cnp.PyArray_DATA(table))[k * C + first + j] = <float>row[j]
     call.infogain = table
     set_view(table, view)
     view.outer = cnp.PyArray_STRIDE(table, 0)

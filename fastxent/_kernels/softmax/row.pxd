@@ -1,6 +1,7 @@
 """Softmax cross entropy of rows of contiguous classes; terms.pxd has the formulas."""
 
 from cython cimport floating
+from libc.float cimport FLT_MIN
 from libc.string cimport memset
 
 from fastxent._kernels.arithmetic cimport scalar
@@ -14,12 +15,12 @@ from fastxent._kernels.arrays.output cimport by_rule
 from fastxent._kernels.arrays.soon cimport Soon, far_if, soon_of
 from fastxent._kernels.focal.row cimport finish_focal_row
 from fastxent._kernels.problem cimport FLOAT64, GRAD, HESS, X, Problem, Strip, View, at, has, size_of
-from fastxent._kernels.softmax.sums cimport add_dots, clear_sums, largest_of_lanes, row_gaps, wide_term
+from fastxent._kernels.softmax.sums cimport add_dots, clear_sums, largest_of_lanes, row_gaps
 from fastxent._kernels.softmax.terms cimport Row, entry, quotient_rest, slope_of, sum_rest
 from fastxent._kernels.strips cimport part_of
 from fastxent._kernels.target cimport (
-    are_outside, classes_of_target, is_flat, is_index, is_plain, narrowed, others_share, own_share, read_samples,
-    read_scales, row_of_classes, view_of_target, weight_of,
+    are_outside, is_flat, is_index, is_plain, narrowed, others_share, own_share, read_samples, read_scales,
+    row_of_classes, target_of_classes, view_of_target, weight_of,
 )
 from fastxent._kernels.ways cimport BATCH, GROUP, LANES, SHORT
 
@@ -30,17 +31,17 @@ cdef enum:
 cdef inline double wide_dot(
     const floating* x, floating m, const Problem* problem, const Strip* sample, Py_ssize_t y
 ) noexcept nogil:
-    """sum_k t_k (m - x_k) in double."""
-    cdef floating room[BATCH]
-    cdef const floating* t
-    cdef double dot = 0.0
+    """sum_k t_k (m - x_k) in double, of the t_k that row_dot takes; but of what is no normal float32 as it is."""
+    cdef double t[BATCH]
+    cdef double dot = 0.0, share
     cdef Py_ssize_t batch, j, k, n
     for batch in range((problem.C + BATCH - 1) // BATCH):
         k = batch * BATCH
         n = min(<Py_ssize_t>BATCH, problem.C - k)
-        t = classes_of_target(problem, sample, y, k, n, room)
+        target_of_classes(problem, sample, y, k, n, t)
         for j in range(n):
-            dot += wide_term(t[j], m, x[k + j])
+            share = t[j] if t[j] < FLT_MIN else <double><floating>t[j]
+            dot += share * (<double>m - <double>x[k + j]) if share > 0 else 0.0
     return dot
 
 
